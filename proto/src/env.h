@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What the nodes of one thread share: memory, crypto, limits, trace, and interned immutable bytes.
+ */
+#ifndef VX6_ENV_H
+#define VX6_ENV_H
+
+#include "intern.h"
+#include "vx6/node.h"
+
+struct vx6_env {
+    vx6_alloc alloc;
+    const struct vx6_crypto *crypto;
+    const struct vx6_limits *limits;
+    const struct vx6_trace *trace;
+    struct intern peers; /* struct peer */
+    struct intern blobs; /* struct blob */
+};
+
+/* Zeroed memory, or NULL. */
+void *env_alloc(vx6_env *env, size_t size);
+/* Keeps what was there; new bytes are zero. NULL: nothing changed. */
+void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to);
+void env_free(vx6_env *env, void *memory, size_t size); /* memory may be NULL */
+void env_wipe_free(vx6_env *env, void *memory, size_t size);
+
+#endif

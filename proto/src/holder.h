@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Bundles held for others, verified before they are kept, and the tokens that guard storing.
+ * Spec: spec/dht.md. */
+#ifndef VX6_HOLDER_H
+#define VX6_HOLDER_H
+
+#include "intern.h"
+#include "timer.h"
+#include "vx6/node.h"
+
+struct held; /* one bundle under one key */
+
+struct holder {
+    struct held *items; /* sorted by key, then by age of the claim */
+    uint32_t count, capacity;
+    struct timer timer;          /* first expiry */
+    uint8_t token_secret[2][32]; /* current and previous */
+    vx6_ns token_changed;
+};
+
+void holder_init(struct vx6_node *node);
+void token_make(struct vx6_node *node, uint8_t token[16], const vx6_addr *from);
+bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_addr *from);
+/* OK, or why not: BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
+enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_span bundle);
+/* How many bundles are held under the key; *bundle is the one at `index`, if there is one. */
+uint32_t holder_find(
+    struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle);
+void holder_timer(struct vx6_node *node, struct timer *timer);
+void holder_free(struct vx6_node *node);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Immutable objects that many nodes of an env hold, kept once, by reference count.
+ *
+ * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a verified
+ * record or bundle. Pointers are equal exactly if the contents are. No decision depends on a
+ * pointer, nor on the order of objects in these tables, which are never walked. */
+#ifndef VX6_INTERN_H
+#define VX6_INTERN_H
+
+#include "vx6/base.h"
+
+struct vx6_env;
+
+struct interned {
+    struct interned *next; /* in its hash chain */
+    uint32_t hash;
+    uint32_t references;
+};
+
+struct intern {
+    struct interned **chains;
+    uint32_t chain_count; /* a power of two */
+    uint32_t object_count;
+};
+
+struct peer {
+    struct interned interned;
+    uint8_t key[32]; /* identity key; may be no valid point: peer_key_is_valid() */
+    uint8_t id[32];
+    vx6_addr addr;
+    uint8_t key_checked; /* 0 not yet, 1 valid, 2 invalid */
+};
+
+struct blob {
+    struct interned interned;
+    uint32_t len;
+    uint8_t data[];
+};
+
+/* One more reference to the peer or blob with this content; NULL when memory ran out. */
+struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr);
+struct blob *blob_get(struct vx6_env *env, vx6_span data);
+
+static inline struct peer *peer_hold(struct peer *peer)
+{
+    peer->interned.references++;
+    return peer;
+}
+
+static inline struct blob *blob_hold(struct blob *blob)
+{
+    blob->interned.references++;
+    return blob;
+}
+
+void peer_drop(struct vx6_env *env, struct peer *peer); /* NULL is fine */
+void blob_drop(struct vx6_env *env, struct blob *blob);
+
+/* Is the key one that an identity can have? Checked once per peer. */
+bool peer_key_is_valid(struct vx6_env *env, struct peer *peer);
+
+void intern_clear(struct vx6_env *env, struct intern *intern); /* asserts that nothing is held */
+
+#endif

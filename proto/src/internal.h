@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* The node: every part's state in one block, and what the parts use of each other. */
+#ifndef VX6_INTERNAL_H
+#define VX6_INTERNAL_H
+
+#include "bytes.h"
+#include "discovery.h"
+#include "env.h"
+#include "holder.h"
+#include "link.h"
+#include "lookup.h"
+#include "op.h"
+#include "publish.h"
+#include "query.h"
+#include "ready.h"
+#include "record.h"
+#include "resolve.h"
+#include "rng.h"
+#include "session.h"
+#include "slots.h"
+#include "table.h"
+#include "timer.h"
+#include "vx6/msg.h"
+#include "vx6/node.h"
+
+enum {
+    KADEMLIA_K = 20,
+    KADEMLIA_ALPHA = 3
+};
+
+/* Outputs of the node itself; bits of vx6_node.ready. */
+enum {
+    NODE_READY_DATAGRAMS = 1,
+    NODE_READY_BOUND = 2,
+    NODE_READY_CONTACT = 4
+};
+
+struct vx6_node {
+    vx6_env *env;
+    vx6_ns now; /* stands still between inputs */
+    vx6_ns started;
+    int64_t unix_ms_at_zero; /* wall time = this + now in ms */
+    uint64_t tag;
+    struct own_keys keys;
+    struct rng secret_rng, public_rng;
+    uint8_t label_len;
+    char label[VX6_LABEL_MAX];
+    enum vx6_suite suite;
+    uint64_t sequence_next;
+    vx6_addr endpoints[VX6_ENDPOINT_MAX];
+    uint32_t endpoint_count;
+    bool shutting_down;
+
+    struct timers timers;
+    struct ready_list ready_list;
+    struct ready ready;
+    struct slots slots;
+    uint64_t counters[VX6_EVENT_COUNT];
+
+    struct table table;
+    struct queries queries;
+    struct lookups lookups;
+    struct holder holder;
+    struct discovery discovery;
+    struct publish publish;
+    struct bindings bindings;
+    struct resolve *resolves;
+    struct ops ops;
+    struct links links;
+    struct sessions sessions;
+
+    /* One NAME_BOUND output at a time is enough: binding happens when a resolve ends. */
+    struct blob *bound_label;
+    uint8_t bound_key[32];
+};
+
+static inline int64_t node_unix_s(const struct vx6_node *node)
+{
+    return (node->unix_ms_at_zero + (int64_t)(node->now / VX6_MILLISECOND)) / 1000;
+}
+
+static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)
+{
+    return node->now + (vx6_ns)ms * VX6_MILLISECOND;
+}
+
+/* Counts the event and hands it to the trace sink. */
+void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
+    size_t len, enum vx6_code code);
+
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Links: authenticated hops to other nodes over a carrier, Noise XX over a byte stream.
+ *
+ * A link carries frames (scope LINK of the message table) for whoever stands above: today sessions
+ * over direct paths. Spec: spec/links.md. */
+#ifndef VX6_LINK_H
+#define VX6_LINK_H
+
+#include "ready.h"
+#include "slots.h"
+#include "timer.h"
+#include "vx6/msg.h"
+#include "vx6/node.h"
+
+enum link_state {
+    LINK_DIALLING, /* waits for the carrier */
+    LINK_HANDSHAKE,
+    LINK_CONFIRMING, /* initiator: waits for the responder's first record */
+    LINK_UP,
+    LINK_CLOSING /* the close frame waits for fill */
+};
+
+struct link; /* link.c and handshake.c know its inside: link_internal.h */
+
+struct links {
+    struct link *first, *last; /* oldest first */
+    uint32_t count;
+    uint32_t pending; /* accepted, not yet up */
+};
+
+/* ---- for the parts above ---- */
+/* A live link to this key (or, with key NULL, one being dialled or up to this address without any
+ * expectation), else a new one. NULL with *code on failure: LIMIT, NOMEM. `expected` NULL: any key.
+ */
+struct link *link_get(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
+bool link_is_up(const struct link *link);
+const uint8_t *link_peer_key(const struct link *link);   /* of a link that is up */
+const vx6_addr *link_peer_addr(const struct link *link); /* as dialled or accepted */
+const uint8_t *link_binding(const struct link *link);    /* 32 bytes */
+bool link_is_initiator(const struct link *link);
+/* The record that the peer showed in the handshake; verified. */
+const struct vx6_node_record *link_peer_record(const struct link *link);
+void link_want_write(struct vx6_node *node, struct link *link); /* session_fill has frames */
+void link_in_use(struct vx6_node *node, struct link *link, int change); /* +1, -1: users */
+void link_close(struct vx6_node *node, struct link *link, enum vx6_code code);
+
+/* ---- for node.c ---- */
+enum vx6_code link_accepted(struct vx6_node *node, const vx6_addr *peer, vx6_id *id);
+void link_carrier_up(struct vx6_node *node, struct link *link);
+void link_carrier_down(struct vx6_node *node, struct link *link, enum vx6_code code);
+void link_bytes(struct vx6_node *node, struct link *link, const uint8_t *data, size_t len);
+bool link_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch);
+bool link_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
+void link_timer(struct vx6_node *node, struct timer *timer);
+void links_shutdown(struct vx6_node *node);
+void links_free(struct vx6_node *node);
+
+/* ---- what a link tells the parts above; they implement it ---- */
+/* session.c */
+void session_link_up(struct vx6_node *node, struct link *link);
+void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
+/* Anything but VX6_OK closes the link with that code. */
+enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame);
+/* Writes whole frames, each u16 length and message, and returns their size; 0: nothing to say. */
+size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap);
+/* discovery.c */
+void discovery_link_up(struct vx6_node *node, struct link *link);
+void discovery_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The one iterative lookup: towards a key, alpha queries at a time, until the k closest nodes known
+ * have answered. Who starts it says what for. Spec: spec/dht.md. */
+#ifndef VX6_LOOKUP_H
+#define VX6_LOOKUP_H
+
+#include "intern.h"
+#include "timer.h"
+#include "vx6/msg.h"
+#include "vx6/node.h"
+
+enum lookup_user {
+    LOOKUP_OP,
+    LOOKUP_RESOLVE,
+    LOOKUP_PUBLISH,
+    LOOKUP_DISCOVERY
+};
+
+struct lookup; /* shortlist and queries in flight: lookup.c */
+
+struct lookups {
+    struct lookup *first, *last;
+    uint32_t count;
+};
+
+struct lookup_contact {
+    struct peer *peer;
+    uint8_t token[16];
+};
+
+struct lookup_result {
+    const uint8_t *target;
+    const struct lookup_contact *closest; /* that answered, closest first */
+    uint32_t closest_count;
+    uint32_t hops;    /* depth of the closest node found; own table = 1 */
+    uint32_t queries; /* answered or lost */
+    uint32_t lost;
+    enum vx6_code code; /* OK; TIMEOUT; NO_PEERS */
+};
+
+/* `want_values`: asks find_value instead of find_node; each bundle that a holder shows comes to
+ * resolve_bundle(). NULL: LIMIT or no memory. lookup_done() of the user is called once, unless
+ * cancelled, never before lookup_start has returned. */
+struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], bool want_values,
+    enum lookup_user user, void *context);
+void lookup_cancel(struct vx6_node *node, struct lookup *lookup);
+
+/* Implemented by the users' files; dispatched in lookup.c. */
+void resolve_bundle(struct vx6_node *node, void *context, struct peer *holder, vx6_span bundle);
+void resolve_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
+void publish_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
+void discovery_lookup_done(
+    struct vx6_node *node, void *context, const struct lookup_result *result);
+void op_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
+
+void lookup_timer(struct vx6_node *node, struct timer *timer);
+void lookups_free(struct vx6_node *node);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations that a driver started and waits for: resolve, lookup, peer add. */
+#ifndef VX6_OP_H
+#define VX6_OP_H
+
+#include "intern.h"
+#include "ready.h"
+#include "vx6/node.h"
+
+enum op_kind {
+    OP_RESOLVE,
+    OP_LOOKUP,
+    OP_PEER_ADD
+};
+
+/* Candidates wait here until the driver takes them out. */
+struct op_candidate {
+    struct op_candidate *next;
+    struct blob *bundle;
+    uint8_t key[32];
+};
+
+struct op {
+    struct ready ready; /* bits: 1 candidate, 2 done */
+    vx6_id id;
+    enum op_kind kind;
+    void *work; /* struct resolve or lookup that runs for it; NULL once done */
+    struct op_candidate *candidates, *candidates_last;
+    enum vx6_code code;
+    uint8_t key[32];
+    vx6_addr peer;
+    uint32_t hops, queries, lost;
+    uint32_t hint_count;
+    uint8_t hints[VX6_CONTACT_COUNT_MAX * VX6_HINT_SIZE];
+    struct op *next, *previous;
+};
+
+struct ops {
+    struct op *first, *last;
+    uint32_t count;
+};
+
+struct op *op_new(struct vx6_node *node, enum op_kind kind, enum vx6_code *code);
+bool op_add_candidate(
+    struct vx6_node *node, struct op *op, struct blob *bundle, const uint8_t key[32]);
+void op_done(struct vx6_node *node, struct op *op, enum vx6_code code);
+enum vx6_code op_lookup_start(struct vx6_node *node, const uint8_t target[32], vx6_id *id);
+void op_cancel(struct vx6_node *node, struct op *op); /* the driver lost interest; stops the work */
+bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
+void ops_free(struct vx6_node *node);
+
+#endif

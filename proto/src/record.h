@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys of the node itself, and signed records: made here, verified here, believed nowhere before.
+ * Spec: spec/records.md. */
+#ifndef VX6_RECORD_H
+#define VX6_RECORD_H
+
+#include "vx6/msg.h"
+#include "vx6/node.h"
+
+struct vx6_env;
+
+/* All derived from the identity seed; the identity certifies the others in the node record. */
+struct own_keys {
+    uint8_t identity_seed[32], identity[32], id[32];
+    uint8_t link_secret[32], link_public[32];
+    uint8_t record_seed[32], record_public[32];
+};
+void own_keys_init(
+    struct own_keys *keys, const struct vx6_crypto *crypto, const uint8_t identity_seed[32]);
+
+/* What an own record says; `services` are valid labels, in any order, no two equal. */
+struct record_facts {
+    uint64_t sequence;
+    int64_t unix_s;
+    uint32_t life_s;
+    const vx6_addr *endpoints;
+    uint32_t endpoint_count;
+    vx6_span label; /* empty: no claim */
+    const vx6_span *services;
+    uint32_t service_count;
+};
+/* Sizes written. make_bundle: 0 when the whole exceeds VX6_BUNDLE_MAX. */
+size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t out[VX6_RECORD_MAX]);
+size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t out[VX6_BUNDLE_MAX]);
+
+/* VX6_OK, BAD_MESSAGE, BAD_RECORD or EXPIRED at wall time `unix_s`. Views into `data`. */
+enum vx6_code record_check_node(
+    struct vx6_env *env, int64_t unix_s, vx6_span data, struct vx6_node_record *record);
+
+struct bundle {
+    struct vx6_node_record node;
+    uint8_t owner[32]; /* node ID */
+    uint64_t sequence; /* the same in all its records, as are issued_s and life_s */
+    int64_t expires_s;
+    vx6_span label;    /* empty: no claim */
+    vx6_list services; /* empty: none public */
+};
+enum vx6_code bundle_check(
+    struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle);
+
+/* Key under which the bundles of a name are stored. */
+void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label);
+/* May a bundle be stored under this key: its owner's ID or its label's key? */
+bool bundle_fits_key(
+    const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32]);
+
+/* The first endpoint that has the carrier; false when there is none. */
+bool record_endpoint(
+    const struct vx6_node_record *record, enum vx6_carrier carrier, vx6_addr *addr);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: a client and a service owner, end to end, carrying streams by byte offset over a path.
+ *
+ * A path is a reliable, ordered, authenticated channel with a 32-byte binding; today the one kind
+ * is a link. Sent bytes are kept until acknowledged, so that a session can move to another path.
+ * Spec: spec/sessions.md. */
+#ifndef VX6_SESSION_H
+#define VX6_SESSION_H
+
+#include "link.h"
+#include "ready.h"
+#include "slots.h"
+#include "timer.h"
+#include "vx6/node.h"
+
+struct session;
+struct stream;
+
+struct sessions {
+    struct session *first, *last;
+    uint32_t count;
+    uint32_t stream_count;
+    uint64_t buffered;              /* bytes that all streams hold */
+    struct local_service *services; /* what this node offers, sorted by name */
+    uint32_t service_count;
+};
+
+/* Bytes for a stream, in order: a list of chunks that grows with what is held (chunk.c). */
+
+/* ---- commands ---- */
+enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_id *id);
+void session_close(struct vx6_node *node, struct session *session, enum vx6_code code);
+enum vx6_code stream_open(struct vx6_node *node, struct session *session, vx6_id *id);
+enum vx6_code stream_accept(struct vx6_node *node, struct stream *stream);
+void stream_reset(struct vx6_node *node, struct stream *stream, enum vx6_code code);
+enum vx6_code service_add(struct vx6_node *node, vx6_span name);
+enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
+/* Labels of the offered services, for the own record; at most `cap`. */
+uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap);
+
+/* resolve.c calls it when the name of a session that waits for it is resolved or not. */
+void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
+    const uint8_t key[32], const vx6_addr *addr);
+
+/* ---- for node.c ---- */
+bool session_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
+bool stream_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
+void session_timer(struct vx6_node *node, struct timer *timer);
+void stream_timer(struct vx6_node *node, struct timer *timer);
+void sessions_shutdown(struct vx6_node *node);
+void sessions_free(struct vx6_node *node);
+
+#endif

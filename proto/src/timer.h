@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The timers of one node: a pairing heap of timers that live inside the objects they belong to, so
+ * setting one never allocates and never fails. Order: (deadline, order of setting). */
+#ifndef VX6_TIMER_H
+#define VX6_TIMER_H
+
+#include "vx6/node.h"
+
+enum timer_kind {
+    TIMER_LINK,
+    TIMER_SESSION,
+    TIMER_STREAM,
+    TIMER_QUERY,
+    TIMER_LOOKUP,
+    TIMER_RESOLVE,
+    TIMER_HOLDER,
+    TIMER_DISCOVERY,
+    TIMER_PUBLISH
+};
+
+struct timer {
+    vx6_ns deadline; /* VX6_NEVER: not set */
+    uint64_t order;
+    struct timer *child, *sibling, *previous; /* previous: left sibling, or parent of the first */
+    enum timer_kind kind;
+};
+
+struct timers {
+    struct timer *first;
+    uint64_t order_next;
+};
+
+void timer_init(struct timer *timer, enum timer_kind kind);
+/* Moves a timer that is set already. VX6_NEVER clears it. */
+void timer_set(struct timers *timers, struct timer *timer, vx6_ns deadline);
+void timer_clear(struct timers *timers, struct timer *timer);
+/* Takes off and returns the first timer due at `now`; NULL when there is none. */
+struct timer *timer_pop(struct timers *timers, vx6_ns now);
+vx6_ns timer_deadline(const struct timers *timers);
+
+#endif
