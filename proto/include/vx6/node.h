@@ -201,7 +201,6 @@ void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32]);
 uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind);
 struct vx6_counts {
     uint32_t links, sessions, streams, contacts, bundles, lookups, operations;
-    size_t memory; /* bytes held, shared ones not included */
 };
 void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts);
 /* Walks the routing table: the contact at `index`, in an order that is stable between inputs. */

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* The four verbs: every input is handed to the part it concerns, every pending output is taken from
+ * the object that has it. No part is reached in any other way. Spec: spec/README.md, "The state
+ * machine". */
+#include "internal.h"
+
+void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
+    size_t len, enum vx6_code code)
+{
+    node->counters[kind]++;
+    const struct vx6_trace *sink = node->env->trace;
+    if (sink == NULL)
+        return;
+    struct vx6_event event = {.now = node->now,
+        .node_tag = node->tag,
+        .kind = kind,
+        .len = (uint32_t)len,
+        .code = (uint16_t)code,
+        .msg = msg};
+    if (peer)
+        event.peer = *peer;
+    sink->event(sink->context, &event);
+}
+
+vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
+{
+    size_t label_len = 0;
+    while (label_len < sizeof config->label && config->label[label_len] != 0)
+        label_len++;
+    vx6_span label = {(const uint8_t *)config->label, label_len};
+    VX6_ASSERT(label_len == 0 || vx6_label_is_valid(label));
+    VX6_ASSERT(config->suite == VX6_SUITE_CHACHAPOLY || config->suite == VX6_SUITE_AESGCM);
+    VX6_ASSERT(config->sequence_first > 0 && config->unix_ms > 0);
+
+    vx6_node *node = env_alloc(env, sizeof *node);
+    if (node == NULL)
+        return NULL;
+    node->env = env;
+    node->now = node->started = now;
+    node->unix_ms_at_zero = config->unix_ms - (int64_t)(now / VX6_MILLISECOND);
+    node->tag = config->node_tag;
+    node->suite = config->suite;
+    node->sequence_next = config->sequence_first;
+    node->label_len = (uint8_t)label_len;
+    memcpy(node->label, config->label, label_len);
+    own_keys_init(&node->keys, env->crypto, config->identity_seed);
+    rng_init(&node->secret_rng, config->rng_seed, "secret");
+    rng_init(&node->public_rng, config->rng_seed, "public");
+    node->ready.kind = READY_NODE;
+    holder_init(node);
+    discovery_init(node);
+    publish_init(node);
+    return node;
+}
+
+void vx6_node_free(vx6_node *node)
+{
+    if (node == NULL)
+        return;
+    vx6_env *env = node->env;
+    sessions_free(node);
+    links_free(node);
+    resolves_free(node);
+    publish_free(node);
+    discovery_free(node);
+    lookups_free(node);
+    queries_free(node);
+    ops_free(node);
+    holder_free(node);
+    table_free(node);
+    bindings_free(node);
+    blob_drop(env, node->bound_label);
+    slots_clear(env, &node->slots);
+    env_wipe_free(env, node, sizeof *node);
+}
+
+static enum vx6_code endpoint_add(struct vx6_node *node, const vx6_addr *addr)
+{
+    if (addr->port == 0 || is_zero(addr->ip, sizeof addr->ip))
+        return VX6_INVALID;
+    for (uint32_t i = 0; i < node->endpoint_count; i++) {
+        if (addr_equal(&node->endpoints[i], addr))
+            return VX6_OK;
+    }
+    if (node->endpoint_count == VX6_ENDPOINT_MAX)
+        return VX6_LIMIT;
+    node->endpoints[node->endpoint_count++] = *addr;
+    publish_changed(node);
+    return VX6_OK;
+}
+
+static enum vx6_code endpoint_remove(struct vx6_node *node, const vx6_addr *addr)
+{
+    for (uint32_t i = 0; i < node->endpoint_count; i++) {
+        if (!addr_equal(&node->endpoints[i], addr))
+            continue;
+        node->endpoint_count--;
+        memmove(&node->endpoints[i], &node->endpoints[i + 1],
+            (node->endpoint_count - i) * sizeof node->endpoints[0]);
+        publish_changed(node);
+        return VX6_OK;
+    }
+    return VX6_STALE;
+}
+
+static enum vx6_code contact_restore(struct vx6_node *node, const struct vx6_in *in)
+{
+    if (in->peer.port == 0 || bytes_equal(in->key, node->keys.identity, sizeof in->key))
+        return VX6_INVALID;
+    struct peer *peer = peer_get(node->env, in->key, &in->peer);
+    if (peer == NULL)
+        return VX6_NOMEM;
+    enum vx6_code code = VX6_INVALID;
+    if (peer_key_is_valid(node->env, peer)) {
+        table_restore(node, peer);
+        code = VX6_OK;
+    }
+    peer_drop(node->env, peer);
+    return code;
+}
+
+static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
+{
+    vx6_span label = {in->data, in->len};
+    if (!vx6_label_is_valid(label) ||
+        !node->env->crypto->sign_public_is_valid(node->env->crypto, in->key))
+        return VX6_INVALID;
+    return binding_set(node, label, in->key);
+}
+
+static void shut_down(struct vx6_node *node)
+{
+    node->shutting_down = true;
+    sessions_shutdown(node);
+    links_shutdown(node);
+}
+
+static void timers_run(struct vx6_node *node)
+{
+    struct timer *timer;
+    while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
+        switch (timer->kind) {
+        case TIMER_LINK:
+            link_timer(node, timer);
+            break;
+        case TIMER_SESSION:
+            session_timer(node, timer);
+            break;
+        case TIMER_STREAM:
+            stream_timer(node, timer);
+            break;
+        case TIMER_QUERY:
+            query_timer(node, timer);
+            break;
+        case TIMER_LOOKUP:
+            lookup_timer(node, timer);
+            break;
+        case TIMER_RESOLVE:
+            resolve_timer(node, timer);
+            break;
+        case TIMER_HOLDER:
+            holder_timer(node, timer);
+            break;
+        case TIMER_DISCOVERY:
+            discovery_timer(node, timer);
+            break;
+        case TIMER_PUBLISH:
+            publish_timer(node, timer);
+            break;
+        }
+    }
+}
+
+/* Commands that open something are refused once the node shuts down. */
+static bool opens_something(enum vx6_in_kind kind)
+{
+    return kind == VX6_IN_PEER_ADD || kind == VX6_IN_RESOLVE || kind == VX6_IN_LOOKUP ||
+           kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
+           kind == VX6_IN_LINK_ACCEPTED;
+}
+
+/* Inputs that concern a link, session, stream or operation, found by its ID. */
+static enum vx6_code object_input(struct vx6_node *node, struct vx6_in *in)
+{
+    enum slot_kind kind = SLOT_LINK;
+    if (in->kind == VX6_IN_CANCEL)
+        kind = SLOT_OP;
+    else if (in->kind == VX6_IN_SESSION_CLOSE || in->kind == VX6_IN_STREAM_OPEN)
+        kind = SLOT_SESSION;
+    else if (in->kind == VX6_IN_STREAM_ACCEPT || in->kind == VX6_IN_STREAM_RESET)
+        kind = SLOT_STREAM;
+    void *object = slots_get(&node->slots, kind, in->id);
+    if (object == NULL)
+        return VX6_STALE;
+
+    if (in->kind == VX6_IN_STREAM_OPEN)
+        return stream_open(node, object, &in->id);
+    if (in->kind == VX6_IN_STREAM_ACCEPT)
+        return stream_accept(node, object);
+    if (in->kind == VX6_IN_LINK_UP)
+        link_carrier_up(node, object);
+    else if (in->kind == VX6_IN_LINK_DOWN)
+        link_carrier_down(node, object, in->code);
+    else if (in->kind == VX6_IN_LINK_BYTES)
+        link_bytes(node, object, in->data, in->len);
+    else if (in->kind == VX6_IN_SESSION_CLOSE)
+        session_close(node, object, VX6_OK);
+    else if (in->kind == VX6_IN_STREAM_RESET)
+        stream_reset(node, object, in->code == VX6_OK ? VX6_RESET : in->code);
+    else
+        op_cancel(node, object);
+    return VX6_OK;
+}
+
+static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
+{
+    vx6_span data = {in->data, in->len};
+    if (node->shutting_down && opens_something(in->kind))
+        return VX6_SHUTDOWN;
+
+    switch (in->kind) {
+    case VX6_IN_TICK:
+        return VX6_OK;
+    case VX6_IN_WALLCLOCK:
+        node->unix_ms_at_zero = in->unix_ms - (int64_t)(node->now / VX6_MILLISECOND);
+        return VX6_OK;
+    case VX6_IN_ENDPOINT_ADD:
+        return endpoint_add(node, &in->peer);
+    case VX6_IN_ENDPOINT_REMOVE:
+        return endpoint_remove(node, &in->peer);
+    case VX6_IN_PEER_ADD:
+        return discovery_peer_add(node, &in->peer, &in->id);
+    case VX6_IN_CONTACT:
+        return contact_restore(node, in);
+    case VX6_IN_NAME_BIND:
+        return name_bind(node, in);
+    case VX6_IN_NAME_UNBIND:
+        binding_remove(node, data);
+        return VX6_OK;
+    case VX6_IN_SERVICE_ADD:
+        return service_add(node, data);
+    case VX6_IN_SERVICE_REMOVE:
+        return service_remove(node, data);
+    case VX6_IN_RESOLVE:
+        return resolve_for_driver(node, data, &in->id);
+    case VX6_IN_LOOKUP:
+        return op_lookup_start(node, in->key, &in->id);
+    case VX6_IN_SESSION_OPEN:
+        return session_open(node, in, &in->id);
+    case VX6_IN_LINK_ACCEPTED:
+        return link_accepted(node, &in->peer, &in->id);
+    case VX6_IN_DATAGRAM:
+        query_datagram(node, &in->peer, in->data, in->len);
+        return VX6_OK;
+    case VX6_IN_SHUTDOWN:
+        shut_down(node);
+        return VX6_OK;
+    case VX6_IN_SESSION_CLOSE:
+    case VX6_IN_STREAM_OPEN:
+    case VX6_IN_STREAM_ACCEPT:
+    case VX6_IN_STREAM_RESET:
+    case VX6_IN_CANCEL:
+    case VX6_IN_LINK_UP:
+    case VX6_IN_LINK_DOWN:
+    case VX6_IN_LINK_BYTES:
+        return object_input(node, in);
+    }
+    return VX6_INVALID;
+}
+
+/* VX6-NODE-002: time only moves here, and never back. Timers that were due come before what
+ * happened after them. */
+enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
+{
+    if (now > node->now)
+        node->now = now;
+    timers_run(node);
+    return dispatch(node, in);
+}
+
+static bool node_output(struct vx6_node *node, struct vx6_out *out)
+{
+    if (node->ready.pending & NODE_READY_DATAGRAMS) {
+        ready_take(&node->ready_list, &node->ready, NODE_READY_DATAGRAMS);
+        out->kind = VX6_OUT_WANT_WRITE;
+        out->id = VX6_DATAGRAMS;
+        return true;
+    }
+    if (node->ready.pending & NODE_READY_BOUND) {
+        ready_take(&node->ready_list, &node->ready, NODE_READY_BOUND);
+        out->kind = VX6_OUT_NAME_BOUND;
+        out->value = (vx6_span){node->bound_label->data, node->bound_label->len};
+        memcpy(out->key, node->bound_key, sizeof out->key);
+        return true;
+    }
+    ready_remove(&node->ready_list, &node->ready);
+    return false;
+}
+
+/* VX6-NODE-003: what a driver does not take out stays, as bits on live objects. */
+bool vx6_node_output(vx6_node *node, struct vx6_out *out)
+{
+    struct ready *ready;
+    while ((ready = node->ready_list.first) != NULL) {
+        *out = (struct vx6_out){0};
+        bool taken = false;
+        switch (ready->kind) {
+        case READY_LINK:
+            taken = link_output(node, ready, out);
+            break;
+        case READY_SESSION:
+            taken = session_output(node, ready, out);
+            break;
+        case READY_STREAM:
+            taken = stream_output(node, ready, out);
+            break;
+        case READY_OP:
+            taken = op_output(node, ready, out);
+            break;
+        case READY_NODE:
+            taken = node_output(node, out);
+            break;
+        }
+        if (taken)
+            return true;
+    }
+    return false;
+}
+
+vx6_ns vx6_node_deadline(const vx6_node *node)
+{
+    return timer_deadline(&node->timers);
+}
+
+bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch)
+{
+    VX6_ASSERT(batch->cap >= VX6_FILL_MIN);
+    batch->len = 0;
+    batch->segment_len = 0;
+    if (carrier.bits == VX6_DATAGRAMS.bits)
+        return query_fill(node, batch);
+    struct link *link = slots_get(&node->slots, SLOT_LINK, carrier);
+    return link != NULL && link_fill(node, link, batch);
+}
+
+void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32])
+{
+    memcpy(key, node->keys.identity, 32);
+    memcpy(id, node->keys.id, 32);
+}
+
+uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind)
+{
+    VX6_ASSERT(kind < VX6_EVENT_COUNT);
+    return node->counters[kind];
+}
+
+void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
+{
+    *counts = (struct vx6_counts){.links = node->links.count,
+        .sessions = node->sessions.count,
+        .streams = node->sessions.stream_count,
+        .contacts = node->table.count,
+        .bundles = node->holder.count,
+        .lookups = node->lookups.count,
+        .operations = node->ops.count};
+}
+
+bool vx6_node_contact(const vx6_node *node, size_t index, uint8_t key[32], vx6_addr *addr)
+{
+    if (index >= node->table.count)
+        return false;
+    const struct peer *peer = node->table.contacts[index].peer;
+    memcpy(key, peer->key, 32);
+    *addr = peer->addr;
+    return true;
+}
