@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* Own keys and records, made and verified. Everything cheap is checked before any signature, so
+ * that garbage costs little, and in one fixed order, so that everybody gives the same reason.
+ * Spec: spec/records.md. */
+#include "record.h"
+
+#include "bytes.h"
+#include "env.h"
+
+#define LABEL_NODE_ID      "vx6/node-id/1"
+#define LABEL_NAME         "vx6/name/1"
+#define LABEL_LINK_KEY     "vx6/link-key/1"
+#define LABEL_RECORD_KEY   "vx6/record-key/1"
+#define LABEL_NODE_RECORD  "vx6/node-record/1"
+#define LABEL_NAME_CLAIM   "vx6/name-claim/1"
+#define LABEL_SERVICE_LIST "vx6/service-list/1"
+
+enum {
+    CLAIM_MAX = 200, /* as in the table of messages */
+    SERVICE_LIST_MAX = 600,
+    SERVICES_MAX = 16
+};
+
+/* SHA-256 of a label and what it labels. Spec: VX6-REC-001. */
+static void labelled_hash(
+    const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data)
+{
+    uint8_t input[32 + VX6_LABEL_MAX];
+    size_t label_len = strlen(label);
+    VX6_ASSERT(label_len + data.len <= sizeof input);
+    memcpy(input, label, label_len);
+    memcpy(input + label_len, data.data, data.len);
+    crypto->sha256(crypto, hash, input, label_len + data.len);
+    wipe(input, sizeof input); /* it may be a seed */
+}
+
+void vx6_node_id(const struct vx6_crypto *crypto, uint8_t id[32], const uint8_t key[32])
+{
+    labelled_hash(crypto, id, LABEL_NODE_ID, (vx6_span){key, 32});
+}
+
+void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label)
+{
+    VX6_ASSERT(vx6_label_is_valid(label));
+    labelled_hash(crypto, key, LABEL_NAME, label);
+}
+
+/* Spec: VX6-REC-002. */
+void own_keys_init(
+    struct own_keys *keys, const struct vx6_crypto *crypto, const uint8_t identity_seed[32])
+{
+    memcpy(keys->identity_seed, identity_seed, 32);
+    crypto->sign_public(crypto, keys->identity, identity_seed);
+    vx6_node_id(crypto, keys->id, keys->identity);
+    labelled_hash(crypto, keys->link_secret, LABEL_LINK_KEY, (vx6_span){identity_seed, 32});
+    crypto->link_public(crypto, keys->link_public, keys->link_secret);
+    labelled_hash(crypto, keys->record_seed, LABEL_RECORD_KEY, (vx6_span){identity_seed, 32});
+    crypto->sign_public(crypto, keys->record_public, keys->record_seed);
+}
+
+struct signer {
+    const uint8_t *seed, *public_key;
+    const char *label;
+};
+
+/* Encodes, and fills in the signature, which is the last field of every record. Spec: VX6-REC-003.
+ */
+static size_t encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
+    const struct signer *signer, uint8_t *dst, size_t cap)
+{
+    size_t len = vx6_msg_encode(msg, dst, cap);
+    if (len == 0)
+        return 0;
+    size_t signed_len = len - VX6_SIG_SIZE;
+    crypto->sign(
+        crypto, dst + signed_len, signer->seed, signer->public_key, signer->label, dst, signed_len);
+    return len;
+}
+
+size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t out[VX6_RECORD_MAX])
+{
+    VX6_ASSERT(facts->unix_s > 0);
+    VX6_ASSERT(facts->endpoint_count <= VX6_ENDPOINT_MAX);
+    struct vx6_msg msg = {.type = VX6_MSG_node_record};
+    struct vx6_node_record *record = &msg.u.node_record;
+    uint8_t storage[VX6_ENDPOINT_MAX * 19];
+    memcpy(record->identity, keys->identity, 32);
+    memcpy(record->link_key, keys->link_public, 32);
+    memcpy(record->record_key, keys->record_public, 32);
+    record->sequence = facts->sequence;
+    record->issued_s = (uint64_t)facts->unix_s;
+    record->life_s = facts->life_s;
+    for (uint32_t i = 0; i < facts->endpoint_count; i++) {
+        VX6_ASSERT(endpoint_is_possible(&facts->endpoints[i]));
+        struct vx6_endpoint endpoint = {
+            .port = facts->endpoints[i].port, .carriers = VX6_CARRIER_TCP | VX6_CARRIER_UDP};
+        memcpy(endpoint.ip, facts->endpoints[i].ip, sizeof endpoint.ip);
+        bool pushed = vx6_push_endpoint(&record->endpoints, storage, sizeof storage, &endpoint);
+        VX6_ASSERT(pushed);
+    }
+    struct signer signer = {keys->identity_seed, keys->identity, LABEL_NODE_RECORD};
+    size_t len = encode_signed(crypto, &msg, &signer, out, VX6_RECORD_MAX);
+    VX6_ASSERT(len != 0);
+    return len;
+}
+
+static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t *out, size_t cap)
+{
+    struct vx6_msg msg = {.type = VX6_MSG_name_claim};
+    struct vx6_name_claim *claim = &msg.u.name_claim;
+    memcpy(claim->owner, keys->id, 32);
+    claim->label = facts->label;
+    claim->sequence = facts->sequence;
+    claim->issued_s = (uint64_t)facts->unix_s;
+    claim->life_s = facts->life_s;
+    struct signer signer = {keys->record_seed, keys->record_public, LABEL_NAME_CLAIM};
+    return encode_signed(crypto, &msg, &signer, out, cap);
+}
+
+/* Bytewise; of two where one begins the other, the shorter first. */
+static int label_compare(vx6_span a, vx6_span b)
+{
+    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static void sort_labels(vx6_span *labels, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        vx6_span label = labels[i];
+        uint32_t at = i;
+        for (; at > 0 && label_compare(labels[at - 1], label) > 0; at--)
+            labels[at] = labels[at - 1];
+        labels[at] = label;
+    }
+}
+
+/* 0: too long. */
+static size_t make_services(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t *out, size_t cap)
+{
+    struct vx6_msg msg = {.type = VX6_MSG_service_list};
+    struct vx6_service_list *list = &msg.u.service_list;
+    vx6_span names[SERVICES_MAX];
+    uint8_t storage[SERVICES_MAX * (2 + VX6_LABEL_MAX)];
+    VX6_ASSERT(facts->service_count <= SERVICES_MAX);
+    memcpy(names, facts->services, facts->service_count * sizeof names[0]);
+    sort_labels(names, facts->service_count);
+    memcpy(list->owner, keys->id, 32);
+    list->sequence = facts->sequence;
+    list->issued_s = (uint64_t)facts->unix_s;
+    list->life_s = facts->life_s;
+    for (uint32_t i = 0; i < facts->service_count; i++) {
+        VX6_ASSERT(i == 0 || label_compare(names[i - 1], names[i]) < 0);
+        struct vx6_service service = {.name = names[i]};
+        bool pushed = vx6_push_service(&list->services, storage, sizeof storage, &service);
+        VX6_ASSERT(pushed);
+    }
+    struct signer signer = {keys->record_seed, keys->record_public, LABEL_SERVICE_LIST};
+    return encode_signed(crypto, &msg, &signer, out, cap);
+}
+
+size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t out[VX6_BUNDLE_MAX])
+{
+    struct vx6_msg msg = {.type = VX6_MSG_bundle};
+    struct vx6_bundle *bundle = &msg.u.bundle;
+    uint8_t node[VX6_RECORD_MAX], claim[CLAIM_MAX], services[SERVICE_LIST_MAX];
+    bundle->node = (vx6_span){node, record_make_node(crypto, keys, facts, node)};
+    if (facts->label.len > 0) {
+        bundle->claim = (vx6_span){claim, make_claim(crypto, keys, facts, claim, sizeof claim)};
+        VX6_ASSERT(bundle->claim.len != 0);
+    }
+    if (facts->service_count > 0) {
+        bundle->services =
+            (vx6_span){services, make_services(crypto, keys, facts, services, sizeof services)};
+        if (bundle->services.len == 0)
+            return 0;
+    }
+    return vx6_msg_encode(&msg, out, VX6_BUNDLE_MAX);
+}
+
+/* Could anybody be dialled there? Spec: VX6-REC-009. */
+bool endpoint_is_possible(const vx6_addr *addr)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (addr->port == 0 || is_zero(addr->ip, 16) || addr->ip[0] == 0xff)
+        return false;
+    if (!bytes_equal(addr->ip, mapped, sizeof mapped))
+        return true;
+    return addr->ip[12] != 0 && addr->ip[12] < 224; /* "this network"; multicast, reserved */
+}
+
+/* VX6_OK when both of a record's times are in bounds. Spec: VX6-REC-006, VX6-REC-007. */
+static enum vx6_code check_times(
+    const struct vx6_limits *limits, int64_t unix_s, uint64_t issued_s, uint32_t life_s)
+{
+    uint64_t now_s = unix_s > 0 ? (uint64_t)unix_s : 0;
+    if (life_s > limits->record_life_max_s)
+        return VX6_BAD_RECORD;
+    if (issued_s > now_s + limits->record_skew_s)
+        return VX6_EXPIRED;
+    return now_s < issued_s + life_s ? VX6_OK : VX6_EXPIRED;
+}
+
+/* Sound in themselves and no address twice. */
+static bool endpoints_are_sound(vx6_list list)
+{
+    vx6_addr seen[VX6_ENDPOINT_MAX];
+    uint32_t count = 0;
+    struct vx6_endpoint endpoint;
+    while (vx6_next_endpoint(&list, &endpoint)) {
+        vx6_addr *addr = &seen[count++];
+        memcpy(addr->ip, endpoint.ip, sizeof addr->ip);
+        addr->port = endpoint.port;
+        if (!endpoint_is_possible(addr))
+            return false;
+        for (uint32_t i = 0; i + 1 < count; i++)
+            if (addr_equal(&seen[i], addr))
+                return false;
+    }
+    return true;
+}
+
+/* The signature of the record `data`, which a decode has checked. */
+static bool signature_is_good(
+    const struct vx6_crypto *crypto, vx6_span data, const uint8_t public_key[32], const char *label)
+{
+    size_t signed_len = data.len - VX6_SIG_SIZE;
+    return crypto->verify(crypto, data.data + signed_len, public_key, label, data.data, signed_len);
+}
+
+static enum vx6_code decode_node(vx6_span data, struct vx6_node_record *record)
+{
+    struct vx6_msg msg;
+    if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, data.data, data.len) != NULL ||
+        msg.type != VX6_MSG_node_record)
+        return VX6_BAD_MESSAGE;
+    *record = msg.u.node_record;
+    return endpoints_are_sound(record->endpoints) ? VX6_OK : VX6_BAD_RECORD;
+}
+
+/* Spec: VX6-REC-008. */
+static bool node_keys_are_good(
+    const struct vx6_crypto *crypto, vx6_span data, const struct vx6_node_record *record)
+{
+    return crypto->sign_public_is_valid(crypto, record->identity) &&
+           crypto->sign_public_is_valid(crypto, record->record_key) &&
+           signature_is_good(crypto, data, record->identity, LABEL_NODE_RECORD);
+}
+
+enum vx6_code record_check_node(
+    struct vx6_env *env, int64_t unix_s, vx6_span data, struct vx6_node_record *record)
+{
+    enum vx6_code code = decode_node(data, record);
+    if (code == VX6_OK)
+        code = check_times(env->limits, unix_s, record->issued_s, record->life_s);
+    if (code == VX6_OK && !node_keys_are_good(env->crypto, data, record))
+        code = VX6_BAD_RECORD;
+    return code;
+}
+
+/* The head that claim and service list share with the node record of their bundle. */
+struct owned {
+    const uint8_t *owner;
+    uint64_t sequence, issued_s;
+    uint32_t life_s;
+};
+
+/* Spec: VX6-REC-011. */
+static bool is_of_bundle(const struct bundle *bundle, const struct owned *owned)
+{
+    return bytes_equal(owned->owner, bundle->owner, 32) && owned->sequence == bundle->sequence &&
+           owned->issued_s == bundle->node.issued_s && owned->life_s == bundle->node.life_s;
+}
+
+static enum vx6_code decode_claim(vx6_span data, struct bundle *bundle)
+{
+    struct vx6_msg msg;
+    if (data.len == 0)
+        return VX6_OK;
+    if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, data.data, data.len) != NULL ||
+        msg.type != VX6_MSG_name_claim)
+        return VX6_BAD_MESSAGE;
+    const struct vx6_name_claim *claim = &msg.u.name_claim;
+    struct owned owned = {claim->owner, claim->sequence, claim->issued_s, claim->life_s};
+    bundle->label = claim->label;
+    return is_of_bundle(bundle, &owned) ? VX6_OK : VX6_BAD_RECORD;
+}
+
+/* Spec: VX6-REC-012. */
+static bool services_are_sorted(vx6_list list)
+{
+    vx6_span previous = {0};
+    struct vx6_service service;
+    while (vx6_next_service(&list, &service)) {
+        if (previous.len > 0 && label_compare(previous, service.name) >= 0)
+            return false;
+        previous = service.name;
+    }
+    return true;
+}
+
+static enum vx6_code decode_services(vx6_span data, struct bundle *bundle)
+{
+    struct vx6_msg msg;
+    if (data.len == 0)
+        return VX6_OK;
+    if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, data.data, data.len) != NULL ||
+        msg.type != VX6_MSG_service_list)
+        return VX6_BAD_MESSAGE;
+    const struct vx6_service_list *list = &msg.u.service_list;
+    struct owned owned = {list->owner, list->sequence, list->issued_s, list->life_s};
+    bundle->services = list->services;
+    bool good = is_of_bundle(bundle, &owned) && list->services.count > 0 &&
+                services_are_sorted(list->services);
+    return good ? VX6_OK : VX6_BAD_RECORD;
+}
+
+static bool bundle_signatures_are_good(
+    const struct vx6_crypto *crypto, const struct vx6_bundle *raw, const struct bundle *bundle)
+{
+    const uint8_t *record_key = bundle->node.record_key;
+    return node_keys_are_good(crypto, raw->node, &bundle->node) &&
+           (raw->claim.len == 0 ||
+               signature_is_good(crypto, raw->claim, record_key, LABEL_NAME_CLAIM)) &&
+           (raw->services.len == 0 ||
+               signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST));
+}
+
+enum vx6_code bundle_check(
+    struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
+{
+    struct vx6_msg msg;
+    *bundle = (struct bundle){0};
+    if (data.len > VX6_BUNDLE_MAX ||
+        vx6_msg_decode(&msg, VX6_SCOPE_RECORD, data.data, data.len) != NULL ||
+        msg.type != VX6_MSG_bundle)
+        return VX6_BAD_MESSAGE;
+    enum vx6_code code = decode_node(msg.u.bundle.node, &bundle->node);
+    if (code != VX6_OK)
+        return code;
+    vx6_node_id(env->crypto, bundle->owner, bundle->node.identity);
+    bundle->sequence = bundle->node.sequence;
+    code = decode_claim(msg.u.bundle.claim, bundle);
+    if (code == VX6_OK)
+        code = decode_services(msg.u.bundle.services, bundle);
+    if (code == VX6_OK)
+        code = check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
+    if (code == VX6_OK && !bundle_signatures_are_good(env->crypto, &msg.u.bundle, bundle))
+        code = VX6_BAD_RECORD;
+    if (code == VX6_OK)
+        bundle->expires_s = (int64_t)(bundle->node.issued_s + bundle->node.life_s);
+    return code;
+}
+
+bool bundle_fits_key(
+    const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32])
+{
+    if (bytes_equal(bundle->owner, key, 32))
+        return true;
+    if (bundle->label.len == 0)
+        return false;
+    uint8_t named[32];
+    name_key(crypto, named, bundle->label);
+    return bytes_equal(named, key, 32);
+}
+
+bool record_endpoint(const struct vx6_node_record *record, enum vx6_carrier carrier, vx6_addr *addr)
+{
+    vx6_list list = record->endpoints;
+    struct vx6_endpoint endpoint;
+    while (vx6_next_endpoint(&list, &endpoint)) {
+        if (!(endpoint.carriers & carrier))
+            continue;
+        memcpy(addr->ip, endpoint.ip, sizeof addr->ip);
+        addr->port = endpoint.port;
+        return true;
+    }
+    return false;
+}
