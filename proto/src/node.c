@@ -76,7 +76,7 @@ void vx6_node_free(vx6_node *node)
 
 static enum vx6_code endpoint_add(struct vx6_node *node, const vx6_addr *addr)
 {
-    if (addr->port == 0 || is_zero(addr->ip, sizeof addr->ip))
+    if (!endpoint_is_possible(addr))
         return VX6_INVALID;
     for (uint32_t i = 0; i < node->endpoint_count; i++) {
         if (addr_equal(&node->endpoints[i], addr))

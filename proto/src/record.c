@@ -22,7 +22,7 @@ enum {
 };
 
 /* SHA-256 of a label and what it labels. Spec: VX6-REC-001. */
-static void labelled_hash(
+void labelled_hash(
     const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data)
 {
     uint8_t input[32 + VX6_LABEL_MAX];
@@ -77,10 +77,15 @@ static size_t encode_signed(const struct vx6_crypto *crypto, const struct vx6_ms
     return len;
 }
 
+/* Always a valid time, however wrong the clock. */
+static uint64_t issue_time(const struct record_facts *facts)
+{
+    return facts->unix_s > 0 ? (uint64_t)facts->unix_s : 1;
+}
+
 size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
     const struct record_facts *facts, uint8_t out[VX6_RECORD_MAX])
 {
-    VX6_ASSERT(facts->unix_s > 0);
     VX6_ASSERT(facts->endpoint_count <= VX6_ENDPOINT_MAX);
     struct vx6_msg msg = {.type = VX6_MSG_node_record};
     struct vx6_node_record *record = &msg.u.node_record;
@@ -89,7 +94,7 @@ size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *
     memcpy(record->link_key, keys->link_public, 32);
     memcpy(record->record_key, keys->record_public, 32);
     record->sequence = facts->sequence;
-    record->issued_s = (uint64_t)facts->unix_s;
+    record->issued_s = issue_time(facts);
     record->life_s = facts->life_s;
     for (uint32_t i = 0; i < facts->endpoint_count; i++) {
         VX6_ASSERT(endpoint_is_possible(&facts->endpoints[i]));
@@ -113,7 +118,7 @@ static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys 
     memcpy(claim->owner, keys->id, 32);
     claim->label = facts->label;
     claim->sequence = facts->sequence;
-    claim->issued_s = (uint64_t)facts->unix_s;
+    claim->issued_s = issue_time(facts);
     claim->life_s = facts->life_s;
     struct signer signer = {keys->record_seed, keys->record_public, LABEL_NAME_CLAIM};
     return encode_signed(crypto, &msg, &signer, out, cap);
@@ -150,7 +155,7 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
     sort_labels(names, facts->service_count);
     memcpy(list->owner, keys->id, 32);
     list->sequence = facts->sequence;
-    list->issued_s = (uint64_t)facts->unix_s;
+    list->issued_s = issue_time(facts);
     list->life_s = facts->life_s;
     for (uint32_t i = 0; i < facts->service_count; i++) {
         VX6_ASSERT(i == 0 || label_compare(names[i - 1], names[i]) < 0);

@@ -9,6 +9,10 @@
 
 struct vx6_env;
 
+/* SHA-256 of a label and at most 63 bytes. */
+void labelled_hash(
+    const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data);
+
 /* All derived from the identity seed; the identity certifies the others in the node record. */
 struct own_keys {
     uint8_t identity_seed[32], identity[32], id[32];
