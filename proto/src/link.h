@@ -6,9 +6,11 @@
 #ifndef VX6_LINK_H
 #define VX6_LINK_H
 
+#include "idmap.h"
 #include "ready.h"
 #include "slots.h"
 #include "timer.h"
+#include "turns.h"
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
@@ -27,6 +29,19 @@ struct links {
     uint32_t count;
     uint32_t pending; /* accepted, not yet up */
 };
+
+/* What sessions keep on a link. It lies in struct link, zero at first, and is theirs alone; it is
+ * empty again once session_link_down() has returned. */
+struct link_sessions {
+    struct turns paths;           /* all, oldest first */
+    struct idmap path_ids;        /* those that have a number */
+    struct turns control_paths;   /* have frames that open or end them */
+    struct turns control_streams; /* have frames other than data */
+    struct turns data_streams;    /* have bytes that the window lets go */
+    uint32_t path_count;
+    uint32_t path_own_last, path_peer_last; /* highest numbers used so far */
+};
+struct link_sessions *link_sessions(struct link *link);
 
 /* ---- for the parts above ---- */
 /* A live link to this key (or, with key NULL, one being dialled or up to this address without any
