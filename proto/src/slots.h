@@ -15,12 +15,19 @@ enum slot_kind {
     SLOT_OP
 };
 
+struct slot {
+    void *object;       /* NULL: free */
+    uint32_t bits;      /* the ID that is valid now, or was last */
+    uint32_t next_free; /* index + 1; 0: the last free slot */
+};
+
 struct slots {
     struct slot *items;
     uint32_t capacity;
     uint32_t used;      /* slots ever used */
-    uint32_t free_head; /* index + 1 of the first free slot */
-    uint32_t count;     /* objects alive */
+    uint32_t free_head; /* index + 1 of the slot that has been free longest */
+    uint32_t free_tail;
+    uint32_t count; /* objects alive */
 };
 
 /* An ID of 0 bits: memory ran out. */

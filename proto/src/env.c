@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The one door to memory: everything allocated here is zeroed and counted by exact sizes, so the
+ * host's allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
+#include "env.h"
+
+#include "bytes.h"
+
+const struct vx6_limits vx6_limits_default = {
+#define LIMIT(name, value, min, max, why) .name = value,
+#include "limits.def"
+#undef LIMIT
+};
+
+vx6_env *vx6_env_new(vx6_alloc alloc, const struct vx6_crypto *crypto,
+    const struct vx6_limits *limits, const struct vx6_trace *trace)
+{
+    VX6_ASSERT(alloc.resize != NULL && crypto != NULL && limits != NULL);
+    vx6_env *env = alloc.resize(alloc.context, NULL, 0, sizeof *env);
+    if (env == NULL)
+        return NULL;
+    *env = (vx6_env){.alloc = alloc, .crypto = crypto, .limits = limits, .trace = trace};
+    return env;
+}
+
+void vx6_env_free(vx6_env *env)
+{
+    if (env == NULL)
+        return;
+    intern_clear(env, &env->peers);
+    intern_clear(env, &env->blobs);
+    vx6_alloc alloc = env->alloc;
+    alloc.resize(alloc.context, env, sizeof *env, 0);
+}
+
+void *env_alloc(vx6_env *env, size_t size)
+{
+    VX6_ASSERT(size > 0);
+    void *memory = env->alloc.resize(env->alloc.context, NULL, 0, size);
+    if (memory != NULL)
+        memset(memory, 0, size);
+    return memory;
+}
+
+void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to)
+{
+    VX6_ASSERT(size_to > 0 && (memory == NULL) == (size_from == 0));
+    uint8_t *moved = env->alloc.resize(env->alloc.context, memory, size_from, size_to);
+    if (moved != NULL && size_to > size_from)
+        memset(moved + size_from, 0, size_to - size_from);
+    return moved;
+}
+
+void env_free(vx6_env *env, void *memory, size_t size)
+{
+    if (memory != NULL)
+        env->alloc.resize(env->alloc.context, memory, size, 0);
+}
+
+void env_wipe_free(vx6_env *env, void *memory, size_t size)
+{
+    if (memory != NULL)
+        wipe(memory, size);
+    env_free(env, memory, size);
+}

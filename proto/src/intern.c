@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Hash tables with chains; a table doubles when it holds as many objects as chains.
+ *
+ * The hash need not withstand an attacker: how many objects one node can hold is bounded, and so is
+ * the chain that chosen keys could make. Spec: spec/records.md. */
+#include "intern.h"
+
+#include "bytes.h"
+#include "env.h"
+
+enum {
+    CHAINS_FIRST = 64,
+    NODE_ID_LABEL_LEN = 13
+};
+
+static uint64_t hash_add(uint64_t hash, const uint8_t *data, size_t len)
+{
+    while (len >= 8) {
+        hash = (hash ^ load_u64(data)) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+        data += 8;
+        len -= 8;
+    }
+    for (; len > 0; len--)
+        hash = (hash ^ *data++) * UINT64_C(0xff51afd7ed558ccd);
+    return hash ^ hash >> 29;
+}
+
+static struct interned **chain_of(struct intern *intern, uint32_t hash)
+{
+    return &intern->chains[hash & (intern->chain_count - 1)];
+}
+
+/* Makes room for one more. A table that cannot grow goes on with longer chains. */
+static bool make_room(struct vx6_env *env, struct intern *intern)
+{
+    if (intern->object_count < intern->chain_count)
+        return true;
+    uint32_t old_count = intern->chain_count;
+    if (old_count > UINT32_MAX / 2)
+        return true;
+    uint32_t count = old_count == 0 ? CHAINS_FIRST : old_count * 2;
+    struct interned **old = intern->chains;
+    struct interned **chains = env_alloc(env, count * sizeof(struct interned *));
+    if (chains == NULL)
+        return old_count > 0;
+    intern->chains = chains;
+    intern->chain_count = count;
+    for (uint32_t i = 0; i < old_count; i++) {
+        while (old[i] != NULL) {
+            struct interned *object = old[i];
+            old[i] = object->next;
+            struct interned **chain = chain_of(intern, object->hash);
+            object->next = *chain;
+            *chain = object;
+        }
+    }
+    env_free(env, old, old_count * sizeof(struct interned *));
+    return true;
+}
+
+static void insert(struct intern *intern, struct interned *object, uint32_t hash)
+{
+    struct interned **chain = chain_of(intern, hash);
+    object->hash = hash;
+    object->references = 1;
+    object->next = *chain;
+    *chain = object;
+    intern->object_count++;
+}
+
+/* One reference less; true when it was the last and the object has left its chain. */
+static bool release(struct intern *intern, struct interned *object)
+{
+    VX6_ASSERT(object->references > 0);
+    if (--object->references > 0)
+        return false;
+    struct interned **link = chain_of(intern, object->hash);
+    while (*link != object)
+        link = &(*link)->next;
+    *link = object->next;
+    intern->object_count--;
+    return true;
+}
+
+/* The node ID is SHA-256 of this label and the identity key. */
+void vx6_node_id(const struct vx6_crypto *crypto, uint8_t id[32], const uint8_t key[32])
+{
+    uint8_t message[NODE_ID_LABEL_LEN + 32];
+    memcpy(message, "vx6/node-id/1", NODE_ID_LABEL_LEN);
+    memcpy(message + NODE_ID_LABEL_LEN, key, 32);
+    crypto->sha256(crypto, id, message, sizeof message);
+}
+
+struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr)
+{
+    uint8_t port[2];
+    store_u16(port, addr->port);
+    uint64_t wide = hash_add(hash_add(hash_add(1, key, 32), addr->ip, 16), port, 2);
+    uint32_t hash = (uint32_t)(wide >> 32 ^ wide);
+    if (!make_room(env, &env->peers))
+        return NULL;
+    struct interned *object = *chain_of(&env->peers, hash);
+    for (; object != NULL; object = object->next) {
+        struct peer *peer = (struct peer *)object;
+        if (object->hash == hash && bytes_equal(peer->key, key, 32) &&
+            addr_equal(&peer->addr, addr))
+            return peer_hold(peer);
+    }
+    struct peer *peer = env_alloc(env, sizeof *peer);
+    if (peer == NULL)
+        return NULL;
+    memcpy(peer->key, key, 32);
+    peer->addr = *addr;
+    vx6_node_id(env->crypto, peer->id, key);
+    insert(&env->peers, &peer->interned, hash);
+    return peer;
+}
+
+struct blob *blob_get(struct vx6_env *env, vx6_span data)
+{
+    uint64_t wide = hash_add(data.len + 1, data.data, data.len);
+    uint32_t hash = (uint32_t)(wide >> 32 ^ wide);
+    VX6_ASSERT(data.len <= UINT32_MAX);
+    if (!make_room(env, &env->blobs))
+        return NULL;
+    struct interned *object = *chain_of(&env->blobs, hash);
+    for (; object != NULL; object = object->next) {
+        struct blob *blob = (struct blob *)object;
+        if (object->hash == hash && blob->len == data.len &&
+            bytes_equal(blob->data, data.data, data.len))
+            return blob_hold(blob);
+    }
+    struct blob *blob = env_alloc(env, sizeof *blob + data.len);
+    if (blob == NULL)
+        return NULL;
+    blob->len = (uint32_t)data.len;
+    if (data.len > 0)
+        memcpy(blob->data, data.data, data.len);
+    insert(&env->blobs, &blob->interned, hash);
+    return blob;
+}
+
+void peer_drop(struct vx6_env *env, struct peer *peer)
+{
+    if (peer != NULL && release(&env->peers, &peer->interned))
+        env_free(env, peer, sizeof *peer);
+}
+
+void blob_drop(struct vx6_env *env, struct blob *blob)
+{
+    if (blob != NULL && release(&env->blobs, &blob->interned))
+        env_free(env, blob, sizeof *blob + blob->len);
+}
+
+bool peer_key_is_valid(struct vx6_env *env, struct peer *peer)
+{
+    if (peer->key_checked == 0)
+        peer->key_checked = env->crypto->sign_public_is_valid(env->crypto, peer->key) ? 1 : 2;
+    return peer->key_checked == 1;
+}
+
+void intern_clear(struct vx6_env *env, struct intern *intern)
+{
+    VX6_ASSERT(intern->object_count == 0);
+    env_free(env, intern->chains, intern->chain_count * sizeof(struct interned *));
+    *intern = (struct intern){0};
+}

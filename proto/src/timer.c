@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* A pairing heap: setting a timer is one comparison, taking the first is a two-pass merge of its
+ * children, done by loops. Timers with equal deadlines go off in the order in which they were set.
+ * Spec: spec/README.md, "The state machine". */
+#include "timer.h"
+
+static bool is_before(const struct timer *a, const struct timer *b)
+{
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->order < b->order;
+}
+
+/* Joins two heaps; the later top becomes the first child of the earlier one. */
+static struct timer *join(struct timer *a, struct timer *b)
+{
+    if (is_before(b, a)) {
+        struct timer *swap = a;
+        a = b;
+        b = swap;
+    }
+    b->previous = a;
+    b->sibling = a->child;
+    if (b->sibling)
+        b->sibling->previous = b;
+    a->child = b;
+    a->previous = a->sibling = NULL;
+    return a;
+}
+
+/* Joins the siblings that start at `first`: in pairs from the left, then all from the right. */
+static struct timer *join_all(struct timer *first)
+{
+    struct timer *pairs = NULL; /* linked by sibling, the rightmost pair first */
+    while (first != NULL) {
+        struct timer *left = first;
+        struct timer *right = left->sibling;
+        first = right ? right->sibling : NULL;
+        left->previous = left->sibling = NULL;
+        if (right)
+            left = join(left, right);
+        left->sibling = pairs;
+        pairs = left;
+    }
+    struct timer *top = pairs;
+    if (top == NULL)
+        return NULL;
+    pairs = top->sibling;
+    top->sibling = NULL;
+    while (pairs != NULL) {
+        struct timer *next = pairs->sibling;
+        pairs->sibling = NULL;
+        top = join(top, pairs);
+        pairs = next;
+    }
+    return top;
+}
+
+static void take_out(struct timers *timers, struct timer *timer)
+{
+    struct timer *rest = join_all(timer->child);
+    if (timer == timers->first) {
+        timers->first = rest;
+    } else {
+        if (timer->previous->child == timer)
+            timer->previous->child = timer->sibling;
+        else
+            timer->previous->sibling = timer->sibling;
+        if (timer->sibling)
+            timer->sibling->previous = timer->previous;
+        if (rest)
+            timers->first = join(timers->first, rest);
+    }
+    timer->child = timer->sibling = timer->previous = NULL;
+    timer->deadline = VX6_NEVER;
+}
+
+void timer_init(struct timer *timer, enum timer_kind kind)
+{
+    *timer = (struct timer){.deadline = VX6_NEVER, .kind = kind};
+}
+
+void timer_set(struct timers *timers, struct timer *timer, vx6_ns deadline)
+{
+    timer_clear(timers, timer);
+    if (deadline == VX6_NEVER)
+        return;
+    timer->deadline = deadline;
+    timer->order = timers->order_next++;
+    timers->first = timers->first ? join(timers->first, timer) : timer;
+}
+
+void timer_clear(struct timers *timers, struct timer *timer)
+{
+    if (timer->deadline != VX6_NEVER)
+        take_out(timers, timer);
+}
+
+struct timer *timer_pop(struct timers *timers, vx6_ns now)
+{
+    struct timer *timer = timers->first;
+    if (timer == NULL || timer->deadline > now)
+        return NULL;
+    take_out(timers, timer);
+    return timer;
+}
+
+vx6_ns timer_deadline(const struct timers *timers)
+{
+    return timers->first ? timers->first->deadline : VX6_NEVER;
+}
