@@ -9,8 +9,7 @@
 #include "env.h"
 
 enum {
-    CHAINS_FIRST = 64,
-    NODE_ID_LABEL_LEN = 13
+    CHAINS_FIRST = 64
 };
 
 static uint64_t hash_add(uint64_t hash, const uint8_t *data, size_t len)
@@ -81,15 +80,6 @@ static bool release(struct intern *intern, struct interned *object)
     *link = object->next;
     intern->object_count--;
     return true;
-}
-
-/* The node ID is SHA-256 of this label and the identity key. */
-void vx6_node_id(const struct vx6_crypto *crypto, uint8_t id[32], const uint8_t key[32])
-{
-    uint8_t message[NODE_ID_LABEL_LEN + 32];
-    memcpy(message, "vx6/node-id/1", NODE_ID_LABEL_LEN);
-    memcpy(message + NODE_ID_LABEL_LEN, key, 32);
-    crypto->sha256(crypto, id, message, sizeof message);
 }
 
 struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr)
