@@ -11,7 +11,8 @@
 enum {
     VX6_BUNDLE_MAX = 1000,
     VX6_RECORD_MAX = 300,
-    VX6_FRAME_MAX = 32100
+    VX6_FRAME_MAX = 32100,
+    VX6_REASON_SIZE = 96
 };
 
 /* `count` encoded elements, one after the other in `bytes`; vx6_next_<element>() walks them. */
@@ -56,6 +57,7 @@ struct vx6_msg {
 #define MSG(name, type, scope, doc) struct vx6_##name name;
 #define EMPTY(name, type, scope, doc)
 #include "messages_names.h"
+        char reason[VX6_REASON_SIZE]; /* after a refused decode */
     } u;
 };
 
@@ -65,8 +67,8 @@ enum vx6_msg_scope {
     VX6_SCOPE_LINK
 };
 
-/* Decodes all of `data`. NULL on success, else the reason as a constant string, such as
- * "find_node.target: truncated". A message of another scope is refused. */
+/* Decodes all of `data`. NULL on success, else the reason, such as "find_node.target: truncated" or
+ * "nodes.hints[3].port: too small", which lives in `msg`. A message of another scope is refused. */
 VX6_MUST_CHECK const char *vx6_msg_decode(
     struct vx6_msg *msg, enum vx6_msg_scope scope, const uint8_t *data, size_t len);
 
