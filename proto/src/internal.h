@@ -64,14 +64,11 @@ struct vx6_node {
     struct discovery discovery;
     struct publish publish;
     struct bindings bindings;
+    struct known known;
     struct resolve *resolves;
     struct ops ops;
     struct links links;
     struct sessions sessions;
-
-    /* One NAME_BOUND output at a time is enough: binding happens when a resolve ends. */
-    struct blob *bound_label;
-    uint8_t bound_key[32];
 };
 
 static inline int64_t node_unix_s(const struct vx6_node *node)

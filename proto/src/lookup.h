@@ -45,8 +45,20 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     enum lookup_user user, void *context);
 void lookup_cancel(struct vx6_node *node, struct lookup *lookup);
 
-/* Implemented by the users' files; dispatched in lookup.c. */
-void resolve_bundle(struct vx6_node *node, void *context, struct peer *holder, vx6_span bundle);
+/* What a lookup has cost so far: sets hops, queries and lost of `result`. */
+void lookup_progress(const struct lookup *lookup, struct lookup_result *result);
+
+/* One bundle that a holder showed; not yet verified. */
+struct lookup_value {
+    struct peer *holder; /* NULL: this node itself holds it */
+    vx6_span bundle;
+    uint32_t index, count; /* which of how many; the lookup asks the holder for the others itself */
+    uint32_t hops;         /* depth of the holder; own table = 1, this node itself = 0 */
+};
+
+/* Implemented by the users' files; dispatched in lookup.c. None of them cancels its lookup before
+ * it has returned. */
+void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_value *value);
 void resolve_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 void publish_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 void discovery_lookup_done(

@@ -69,7 +69,7 @@ void vx6_node_free(vx6_node *node)
     holder_free(node);
     table_free(node);
     bindings_free(node);
-    blob_drop(env, node->bound_label);
+    known_free(node);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
 }
@@ -223,6 +223,7 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return VX6_OK;
     case VX6_IN_WALLCLOCK:
         node->unix_ms_at_zero = in->unix_ms - (int64_t)(node->now / VX6_MILLISECOND);
+        publish_clock_moved(node);
         return VX6_OK;
     case VX6_IN_ENDPOINT_ADD:
         return endpoint_add(node, &in->peer);
@@ -274,6 +275,7 @@ enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
 {
     if (now > node->now)
         node->now = now;
+    ops_reap(node);
     timers_run(node);
     return dispatch(node, in);
 }
@@ -287,11 +289,8 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
         return true;
     }
     if (node->ready.pending & NODE_READY_BOUND) {
-        ready_take(&node->ready_list, &node->ready, NODE_READY_BOUND);
-        out->kind = VX6_OUT_NAME_BOUND;
-        out->value = (vx6_span){node->bound_label->data, node->bound_label->len};
-        memcpy(out->key, node->bound_key, sizeof out->key);
-        return true;
+        if (binding_output(node, out))
+            return true;
     }
     ready_remove(&node->ready_list, &node->ready);
     return false;

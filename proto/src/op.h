@@ -30,22 +30,29 @@ struct op {
     uint8_t key[32];
     vx6_addr peer;
     uint32_t hops, queries, lost;
-    uint32_t hint_count;
-    uint8_t hints[VX6_CONTACT_COUNT_MAX * VX6_HINT_SIZE];
+    uint8_t *hints; /* of a lookup */
+    uint32_t hints_len;
     struct op *next, *previous;
 };
 
 struct ops {
     struct op *first, *last;
     uint32_t count;
+    struct op *told;                     /* its DONE was taken; its value is valid until */
+    struct op_candidate *told_candidate; /* the next call on the node */
 };
 
+/* NULL with *code: LIMIT, NOMEM. */
 struct op *op_new(struct vx6_node *node, enum op_kind kind, enum vx6_code *code);
 bool op_add_candidate(
     struct vx6_node *node, struct op *op, struct blob *bundle, const uint8_t key[32]);
+/* Its work is over, however it went; set counts, key and peer before. Only once. */
 void op_done(struct vx6_node *node, struct op *op, enum vx6_code code);
+void op_free(struct vx6_node *node, struct op *op); /* one that the driver has not heard of */
 enum vx6_code op_lookup_start(struct vx6_node *node, const uint8_t target[32], vx6_id *id);
-void op_cancel(struct vx6_node *node, struct op *op); /* the driver lost interest; stops the work */
+/* The driver lost interest: stops the work; OP_DONE follows with CANCELLED. */
+void op_cancel(struct vx6_node *node, struct op *op);
+void ops_reap(struct vx6_node *node); /* frees what the last outputs showed */
 bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
 void ops_free(struct vx6_node *node);
 

@@ -6,18 +6,27 @@
 
 #include "intern.h"
 #include "timer.h"
+#include "vx6/msg.h"
 #include "vx6/node.h"
 
-struct publication; /* one key being published: publish.c */
+enum {
+    PUBLISH_KEYS = 2 /* the node ID, and the key of the label */
+};
+
+struct publication; /* the bundle on its way to the holders of one key: publish.c */
 
 struct publish {
-    struct timer timer;
-    struct blob *bundle; /* the current one, verified by having been made here; may be NULL */
-    uint8_t record[300]; /* the node record inside it, for pongs and handshakes */
+    struct timer timer;  /* the first of the three times below */
+    vx6_ns settle_at;    /* changes have settled: make and publish */
+    vx6_ns renew_at;     /* half of its life is over */
+    vx6_ns retry_at;     /* nobody took it */
+    uint32_t retry_ms;   /* 0: the last run went well */
+    bool joined, stale;  /* stale: something changed since the bundle was made */
+    struct blob *bundle; /* the current one; NULL before the first, and when memory ran out */
+    uint8_t record[VX6_RECORD_MAX]; /* the node record inside it, for pongs and handshakes */
     uint32_t record_len;
-    uint64_t sequence; /* of the current bundle */
     int64_t issued_s;
-    struct publication *running;
+    struct publication *running[PUBLISH_KEYS];
 };
 
 void publish_init(struct vx6_node *node);
@@ -27,6 +36,7 @@ void publish_changed(struct vx6_node *node);
 /* The current node record; made anew when it is older than half its life. */
 vx6_span publish_record(struct vx6_node *node);
 void publish_joined(struct vx6_node *node); /* discovery says: the network can be reached now */
+void publish_clock_moved(struct vx6_node *node); /* the wall clock was set */
 void publish_timer(struct vx6_node *node, struct timer *timer);
 void publish_free(struct vx6_node *node);
 

@@ -12,6 +12,7 @@
 
 struct binding {
     uint8_t key[32];
+    bool untold; /* made by first use; the driver has yet to hear of it */
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
 };
@@ -20,16 +21,44 @@ struct binding {
 struct bindings {
     struct binding *items; /* sorted by label */
     uint32_t count, capacity;
+    uint32_t untold;
 };
 const struct binding *binding_find(const struct vx6_node *node, vx6_span label);
+/* By the driver: restores or pins. OK, LIMIT or NOMEM. */
 enum vx6_code binding_set(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
+/* By first use; the driver hears of it. KEY_MISMATCH when the name got another key meanwhile. */
+enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
+/* Takes one NAME_BOUND output; false: there is none. */
+bool binding_output(struct vx6_node *node, struct vx6_out *out);
 void binding_remove(struct vx6_node *node, vx6_span label);
 
 struct op; /* an operation that a driver started: op.c */
 struct resolve;
 struct session;
 
-/* For a session, which hears of it by session_resolved(); or for a driver, as an operation. */
+/* Bundles of bound names, verified, until they expire: an answer without a lookup. */
+struct known_bundle {
+    struct blob *blob;
+    uint8_t key[32];
+    uint64_t sequence;
+    int64_t expires_s;
+    vx6_ns used;
+    uint8_t scope; /* of the path that it came by: enum addr_scope */
+    bool doubted;  /* its address failed: ask the network, but never believe an older one */
+};
+
+struct known {
+    struct known_bundle *items;
+    uint32_t count, capacity;
+};
+struct known_bundle *known_find(struct vx6_node *node, const uint8_t key[32]); /* live ones only */
+void known_keep(struct vx6_node *node, const struct known_bundle *bundle);
+void known_free(struct vx6_node *node);
+/* The address of this key did not answer, or another key did: resolve it afresh next time. */
+void resolve_forget(struct vx6_node *node, const uint8_t key[32]);
+
+/* For a session, which hears of it by session_resolved(), never before this has returned; or for a
+ * driver, as an operation. NULL with *code: INVALID, SELF, LIMIT, NOMEM. */
 struct resolve *resolve_for_session(
     struct vx6_node *node, vx6_span label, struct session *session, enum vx6_code *code);
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve);
