@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/* The provider of large simulations: every size and every decision of the real one, no curves, no
+ * ciphers. A tag is a fast mix of the salt, a purpose, the public keys, the transcript and the
+ * bytes, and what would be encrypted travels in clear. Whoever has this table can forge, so the
+ * adversaries of a simulation may forge by random bytes only. Spec: spec/crypto.md, "Providers". */
+#include <string.h>
+
+#include "common.h"
+
+/* ---- the mix: four lanes of 64 bits, a word each, as fast as memory ---- */
+struct mix {
+    uint64_t lanes[4];
+};
+
+#define MIX_A 0x9e3779b97f4a7c15u
+#define MIX_B 0xc2b2ae3d27d4eb4fu
+
+/* What a mix is for; no two purposes give the same bytes. */
+enum purpose {
+    FOR_SIGNATURE = 1,
+    FOR_MAC,
+    FOR_PUBLIC_KEY,
+    FOR_HANDSHAKE,
+    FOR_STATIC_TAG,
+    FOR_PAYLOAD_TAG,
+    FOR_FIRST_CIPHER,
+    FOR_SECOND_CIPHER,
+    FOR_BINDING,
+    FOR_RECORD,
+    FOR_REKEY,
+    FOR_MAC1,
+    FOR_ASK,
+    FOR_ANSWER
+};
+
+static uint64_t rotate(uint64_t value, unsigned bits)
+{
+    return value << bits | value >> (64 - bits);
+}
+
+/* The same on every machine; compilers make one load of it. */
+static uint64_t load_word(const uint8_t *src)
+{
+    uint64_t word = 0;
+    for (unsigned i = 0; i < 8; i++)
+        word |= (uint64_t)src[i] << 8 * i;
+    return word;
+}
+
+static void store_word(uint8_t *dst, uint64_t word)
+{
+    for (unsigned i = 0; i < 8; i++)
+        dst[i] = (uint8_t)(word >> 8 * i);
+}
+
+/* For a given lane every word leads to another lane, so one changed word is always seen. */
+static uint64_t mix_lane(uint64_t lane, uint64_t word)
+{
+    return rotate(lane + word * MIX_B, 31) * MIX_A;
+}
+
+static uint64_t finish_word(uint64_t word)
+{
+    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
+    word = (word ^ word >> 27) * 0x94d049bb133111ebu;
+    return word ^ word >> 31;
+}
+
+static void mix_word(struct mix *mix, uint64_t word)
+{
+    mix->lanes[0] = mix_lane(mix->lanes[0] ^ mix->lanes[3], word);
+    mix->lanes[1] = mix_lane(mix->lanes[1] ^ mix->lanes[0], word);
+    mix->lanes[2] = mix_lane(mix->lanes[2] ^ mix->lanes[1], word);
+    mix->lanes[3] = mix_lane(mix->lanes[3] ^ mix->lanes[2], word);
+}
+
+static struct mix mix_start(const struct vx6_crypto *self, enum purpose purpose)
+{
+    struct mix mix = {{MIX_A, MIX_B, ~MIX_A, ~MIX_B}};
+    mix_word(&mix, self->salt);
+    mix_word(&mix, (uint64_t)purpose);
+    return mix;
+}
+
+/* The length goes in first, so that parts cannot run into each other. */
+static void mix_bytes(struct mix *mix, const uint8_t *data, size_t len)
+{
+    uint64_t a = mix->lanes[0] ^ (uint64_t)len * MIX_A;
+    uint64_t b = mix->lanes[1];
+    uint64_t c = mix->lanes[2];
+    uint64_t d = mix->lanes[3];
+    for (; len >= 32; len -= 32, data += 32) {
+        a = mix_lane(a, load_word(data));
+        b = mix_lane(b, load_word(data + 8));
+        c = mix_lane(c, load_word(data + 16));
+        d = mix_lane(d, load_word(data + 24));
+    }
+    *mix = (struct mix){{a, b, c, d}};
+    for (; len >= 8; len -= 8, data += 8)
+        mix_word(mix, load_word(data));
+    uint64_t last = 0;
+    for (size_t i = 0; i < len; i++)
+        last |= (uint64_t)data[i] << 8 * i;
+    mix_word(mix, last);
+}
+
+/* `len` is a multiple of 8. */
+static void mix_finish(const struct mix *mix, uint8_t *out, size_t len)
+{
+    const uint64_t *lanes = mix->lanes;
+    uint64_t a = finish_word(lanes[0] + rotate(lanes[1], 17) + rotate(lanes[2], 29) + lanes[3]);
+    uint64_t b = finish_word(lanes[3] + rotate(lanes[0], 41) + rotate(lanes[1], 11) + a);
+    for (size_t i = 0; i < len; i += 8) {
+        store_word(out + i, a);
+        a = finish_word(a + b);
+        b += MIX_A;
+    }
+}
+
+static bool mix_matches(const struct mix *mix, const uint8_t *tag, size_t len)
+{
+    uint8_t expected[VX6_SIG_SIZE];
+    mix_finish(mix, expected, len);
+    return memcmp(expected, tag, len) == 0;
+}
+
+static void copy(uint8_t *dst, const uint8_t *src, size_t len)
+{
+    if (len > 0)
+        memmove(dst, src, len);
+}
+
+/* ---- signatures and MACs ---- */
+static struct mix signature_mix(const struct vx6_crypto *self, const uint8_t public_key[32],
+    const char *label, const uint8_t *message, size_t len)
+{
+    struct mix mix = mix_start(self, FOR_SIGNATURE);
+    mix_bytes(&mix, public_key, 32);
+    mix_bytes(&mix, (const uint8_t *)label, strlen(label));
+    mix_bytes(&mix, message, len);
+    return mix;
+}
+
+static void model_sign(const struct vx6_crypto *self, uint8_t signature[64], const uint8_t seed[32],
+    const uint8_t public_key[32], const char *label, const uint8_t *message, size_t len)
+{
+    (void)seed;
+    struct mix mix = signature_mix(self, public_key, label, message, len);
+    mix_finish(&mix, signature, VX6_SIG_SIZE);
+}
+
+static bool model_verify(const struct vx6_crypto *self, const uint8_t signature[64],
+    const uint8_t public_key[32], const char *label, const uint8_t *message, size_t len)
+{
+    struct mix mix = signature_mix(self, public_key, label, message, len);
+    return mix_matches(&mix, signature, VX6_SIG_SIZE);
+}
+
+static void model_mac(const struct vx6_crypto *self, uint8_t mac[VX6_MAC_SIZE],
+    const uint8_t key[32], const uint8_t *message, size_t len)
+{
+    struct mix mix = mix_start(self, FOR_MAC);
+    mix_bytes(&mix, key, 32);
+    mix_bytes(&mix, message, len);
+    mix_finish(&mix, mac, VX6_MAC_SIZE);
+}
+
+static void model_link_public(
+    const struct vx6_crypto *self, uint8_t public_key[32], const uint8_t secret_key[32])
+{
+    struct mix mix = mix_start(self, FOR_PUBLIC_KEY);
+    mix_bytes(&mix, secret_key, 32);
+    mix_finish(&mix, public_key, VX6_KEY_SIZE);
+}
+
+/* ---- links: the layout of Noise XX, the transcript in place of keys ---- */
+struct state {
+    struct mix transcript; /* suite, prologue and all messages so far */
+    uint8_t static_public[32], ephemeral_public[32];
+    uint8_t remote_static[32];
+    enum vx6_suite suite;
+    bool initiator;
+    uint8_t step; /* messages so far */
+};
+_Static_assert(
+    sizeof(struct state) <= sizeof(struct vx6_handshake), "struct vx6_handshake holds it");
+
+enum {
+    SEALED_KEY_SIZE = VX6_KEY_SIZE + VX6_TAG_SIZE,
+    STEP_COUNT = 3
+};
+
+/* Message 1: e. Message 2: e, sealed s, sealed payload. Message 3: sealed s, sealed payload. */
+static const struct step {
+    bool has_ephemeral, has_static;
+    uint8_t overhead;
+} steps[STEP_COUNT] = {
+    {true, false, VX6_KEY_SIZE},
+    {true, true, VX6_KEY_SIZE + SEALED_KEY_SIZE + VX6_TAG_SIZE},
+    {false, true, SEALED_KEY_SIZE + VX6_TAG_SIZE},
+};
+
+static void load(struct state *state, const struct vx6_handshake *handshake)
+{
+    memcpy(state, handshake->opaque, sizeof *state);
+}
+
+static void store(struct vx6_handshake *handshake, const struct state *state)
+{
+    memcpy(handshake->opaque, state, sizeof *state);
+}
+
+static void model_handshake_init(const struct vx6_crypto *self, struct vx6_handshake *handshake,
+    enum vx6_suite suite, bool initiator, const uint8_t *prologue, size_t prologue_len,
+    const uint8_t static_secret[32], const uint8_t ephemeral_seed[32])
+{
+    struct state state = {.suite = suite, .initiator = initiator};
+    state.transcript = mix_start(self, FOR_HANDSHAKE);
+    mix_word(&state.transcript, (uint64_t)suite);
+    mix_bytes(&state.transcript, prologue, prologue_len);
+    model_link_public(self, state.static_public, static_secret);
+    model_link_public(self, state.ephemeral_public, ephemeral_seed);
+    memset(handshake, 0, sizeof *handshake);
+    store(handshake, &state);
+}
+
+/* A tag over all that came before it. */
+static struct mix tag_mix(const struct state *state, enum purpose purpose)
+{
+    struct mix mix = state->transcript;
+    mix_word(&mix, (uint64_t)purpose);
+    return mix;
+}
+
+static size_t model_handshake_write(const struct vx6_crypto *self, struct vx6_handshake *handshake,
+    const uint8_t *payload, size_t len, uint8_t *message)
+{
+    struct state state;
+    uint8_t *at = message;
+    (void)self;
+    load(&state, handshake);
+    VX6_ASSERT(state.step < STEP_COUNT && state.initiator == (state.step % 2 == 0));
+    const struct step *step = &steps[state.step];
+    if (step->has_ephemeral) {
+        memcpy(at, state.ephemeral_public, VX6_KEY_SIZE);
+        mix_bytes(&state.transcript, at, VX6_KEY_SIZE);
+        at += VX6_KEY_SIZE;
+    }
+    if (step->has_static) {
+        memcpy(at, state.static_public, VX6_KEY_SIZE);
+        mix_bytes(&state.transcript, at, VX6_KEY_SIZE);
+        struct mix tag = tag_mix(&state, FOR_STATIC_TAG);
+        mix_finish(&tag, at + VX6_KEY_SIZE, VX6_TAG_SIZE);
+        at += SEALED_KEY_SIZE;
+    }
+    copy(at, payload, len);
+    mix_bytes(&state.transcript, at, len);
+    at += len;
+    if (step->has_static) {
+        struct mix tag = tag_mix(&state, FOR_PAYLOAD_TAG);
+        mix_finish(&tag, at, VX6_TAG_SIZE);
+        at += VX6_TAG_SIZE;
+    }
+    state.step++;
+    store(handshake, &state);
+    return (size_t)(at - message);
+}
+
+/* Reads into `state`, which the caller takes over when this succeeds. */
+static bool read_message(struct state *state, const uint8_t *message, size_t len)
+{
+    const struct step *step = &steps[state->step];
+    const uint8_t *at = message;
+    if (step->has_ephemeral) {
+        mix_bytes(&state->transcript, at, VX6_KEY_SIZE);
+        if (common_is_low_order(at))
+            return false;
+        at += VX6_KEY_SIZE;
+    }
+    if (step->has_static) {
+        memcpy(state->remote_static, at, VX6_KEY_SIZE);
+        mix_bytes(&state->transcript, at, VX6_KEY_SIZE);
+        struct mix tag = tag_mix(state, FOR_STATIC_TAG);
+        if (!mix_matches(&tag, at + VX6_KEY_SIZE, VX6_TAG_SIZE) || common_is_low_order(at))
+            return false;
+        at += SEALED_KEY_SIZE;
+    }
+    size_t payload_len = len - step->overhead;
+    mix_bytes(&state->transcript, at, payload_len);
+    struct mix tag = tag_mix(state, FOR_PAYLOAD_TAG);
+    return !step->has_static || mix_matches(&tag, at + payload_len, VX6_TAG_SIZE);
+}
+
+static bool model_handshake_read(const struct vx6_crypto *self, struct vx6_handshake *handshake,
+    const uint8_t *message, size_t len, uint8_t *payload)
+{
+    struct state state;
+    (void)self;
+    load(&state, handshake);
+    VX6_ASSERT(state.step < STEP_COUNT && state.initiator != (state.step % 2 == 0));
+    size_t overhead = steps[state.step].overhead;
+    if (len < overhead)
+        return false;
+    size_t payload_len = len - overhead;
+    if (!read_message(&state, message, len)) {
+        if (payload_len > 0)
+            memset(payload, 0, payload_len);
+        return false;
+    }
+    size_t tag_size = steps[state.step].has_static ? VX6_TAG_SIZE : 0;
+    copy(payload, message + (overhead - tag_size), payload_len);
+    state.step++;
+    store(handshake, &state);
+    return true;
+}
+
+static void model_handshake_remote_static(
+    const struct vx6_crypto *self, const struct vx6_handshake *handshake, uint8_t public_key[32])
+{
+    struct state state;
+    (void)self;
+    load(&state, handshake);
+    memcpy(public_key, state.remote_static, VX6_KEY_SIZE);
+}
+
+static void model_handshake_split(const struct vx6_crypto *self, struct vx6_handshake *handshake,
+    struct vx6_cipher *send, struct vx6_cipher *receive, uint8_t binding[VX6_BINDING_SIZE])
+{
+    struct state state;
+    (void)self;
+    load(&state, handshake);
+    VX6_ASSERT(state.step == STEP_COUNT);
+    *send = (struct vx6_cipher){.suite = state.suite};
+    *receive = (struct vx6_cipher){.suite = state.suite};
+    struct mix first = tag_mix(&state, FOR_FIRST_CIPHER);
+    struct mix second = tag_mix(&state, FOR_SECOND_CIPHER);
+    struct mix hash = tag_mix(&state, FOR_BINDING);
+    mix_finish(&first, state.initiator ? send->key : receive->key, 32);
+    mix_finish(&second, state.initiator ? receive->key : send->key, 32);
+    mix_finish(&hash, binding, VX6_BINDING_SIZE);
+}
+
+static void model_handshake_clear(const struct vx6_crypto *self, struct vx6_handshake *handshake)
+{
+    (void)self;
+    memset(handshake, 0, sizeof *handshake);
+}
+
+/* ---- link records ---- */
+static struct mix record_mix(
+    const struct vx6_crypto *self, const struct vx6_cipher *cipher, vx6_span ad, vx6_span plain)
+{
+    struct mix mix = mix_start(self, FOR_RECORD);
+    mix_bytes(&mix, cipher->key, sizeof cipher->key);
+    mix_word(&mix, (uint64_t)cipher->suite);
+    mix_word(&mix, cipher->nonce);
+    mix_bytes(&mix, ad.data, ad.len);
+    mix_bytes(&mix, plain.data, plain.len);
+    return mix;
+}
+
+static void model_seal(const struct vx6_crypto *self, struct vx6_cipher *cipher, const uint8_t *ad,
+    size_t ad_len, const uint8_t *plain, size_t len, uint8_t *out)
+{
+    VX6_ASSERT(cipher->nonce != UINT64_MAX);
+    struct mix mix = record_mix(self, cipher, (vx6_span){ad, ad_len}, (vx6_span){plain, len});
+    copy(out, plain, len);
+    mix_finish(&mix, out + len, VX6_TAG_SIZE);
+    cipher->nonce++;
+}
+
+static bool model_open(const struct vx6_crypto *self, struct vx6_cipher *cipher, const uint8_t *ad,
+    size_t ad_len, const uint8_t *sealed, size_t len, uint8_t *out)
+{
+    if (len < VX6_TAG_SIZE)
+        return false;
+    VX6_ASSERT(cipher->nonce != UINT64_MAX);
+    len -= VX6_TAG_SIZE;
+    struct mix mix = record_mix(self, cipher, (vx6_span){ad, ad_len}, (vx6_span){sealed, len});
+    if (!mix_matches(&mix, sealed + len, VX6_TAG_SIZE)) {
+        if (len > 0)
+            memset(out, 0, len);
+        return false;
+    }
+    copy(out, sealed, len);
+    cipher->nonce++;
+    return true;
+}
+
+static void model_rekey(const struct vx6_crypto *self, struct vx6_cipher *cipher)
+{
+    struct mix mix = mix_start(self, FOR_REKEY);
+    mix_bytes(&mix, cipher->key, sizeof cipher->key);
+    mix_finish(&mix, cipher->key, sizeof cipher->key);
+}
+
+static void model_cipher_clear(const struct vx6_crypto *self, struct vx6_cipher *cipher)
+{
+    (void)self;
+    memset(cipher, 0, sizeof *cipher);
+}
+
+/* ---- sealed queries ---- */
+struct kept {
+    struct mix transcript;
+    uint8_t header[VX6_QUERY_HEADER_SIZE];
+};
+_Static_assert(sizeof(struct kept) <= sizeof(struct vx6_ask), "struct vx6_ask holds it");
+
+static void keep(struct vx6_ask *ask, const struct mix *transcript, const uint8_t *header)
+{
+    struct kept kept = {.transcript = *transcript};
+    memcpy(kept.header, header, sizeof kept.header);
+    memcpy(ask->opaque, &kept, sizeof kept);
+}
+
+static void write_sealed(const struct vx6_crypto *self, const uint8_t ephemeral_seed[32],
+    vx6_span payload, size_t padded_len, uint8_t *datagram)
+{
+    VX6_ASSERT(payload.len <= padded_len);
+    model_link_public(self, datagram + SEALED_EPHEMERAL_AT, ephemeral_seed);
+    copy(datagram + SEALED_PAYLOAD_AT, payload.data, payload.len);
+    memset(datagram + SEALED_PAYLOAD_AT + payload.len, 0, padded_len - payload.len);
+}
+
+/* The tag of the payload covers all before it; mac1 needs only depend on what is its own. */
+static struct mix ask_mix(
+    const struct vx6_crypto *self, const uint8_t responder[32], const uint8_t *datagram)
+{
+    struct mix mix = mix_start(self, FOR_ASK);
+    mix_bytes(&mix, responder, VX6_KEY_SIZE);
+    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT + VX6_ASK_PAYLOAD_SIZE);
+    return mix;
+}
+
+static struct mix mac1_mix(
+    const struct vx6_crypto *self, const uint8_t responder[32], const uint8_t *datagram)
+{
+    struct mix mix = mix_start(self, FOR_MAC1);
+    mix_bytes(&mix, responder, VX6_KEY_SIZE);
+    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT);
+    return mix;
+}
+
+static void model_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
+    const uint8_t ephemeral_seed[32], const uint8_t responder[32], const uint8_t *payload,
+    size_t len, uint8_t *datagram)
+{
+    write_sealed(self, ephemeral_seed, (vx6_span){payload, len}, VX6_ASK_PAYLOAD_SIZE, datagram);
+    struct mix transcript = ask_mix(self, responder, datagram);
+    mix_finish(&transcript, datagram + ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE);
+    struct mix mac1 = mac1_mix(self, responder, datagram);
+    mix_finish(&mac1, datagram + ASK_MAC1_AT, VX6_MAC_SIZE);
+    memset(datagram + ASK_MAC2_AT, 0, VX6_MAC_SIZE);
+    keep(ask, &transcript, datagram);
+}
+
+static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
+    const uint8_t identity_seed[32], const uint8_t identity[32], const uint8_t *datagram,
+    uint8_t payload[VX6_ASK_PAYLOAD_SIZE])
+{
+    (void)identity_seed;
+    struct mix mac1 = mac1_mix(self, identity, datagram);
+    if (!mix_matches(&mac1, datagram + ASK_MAC1_AT, VX6_MAC_SIZE))
+        return false;
+    struct mix transcript = ask_mix(self, identity, datagram);
+    if (!mix_matches(&transcript, datagram + ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE) ||
+        common_is_low_order(datagram + SEALED_EPHEMERAL_AT)) {
+        memset(payload, 0, VX6_ASK_PAYLOAD_SIZE);
+        return false;
+    }
+    memcpy(payload, datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE);
+    keep(ask, &transcript, datagram);
+    return true;
+}
+
+static struct mix answer_mix(const struct mix *transcript, const uint8_t *datagram)
+{
+    struct mix mix = *transcript;
+    mix_word(&mix, (uint64_t)FOR_ANSWER);
+    mix_bytes(&mix, datagram + SEALED_EPHEMERAL_AT, VX6_KEY_SIZE + VX6_ANSWER_PAYLOAD_SIZE);
+    return mix;
+}
+
+static void model_answer_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
+    const uint8_t ephemeral_seed[32], const uint8_t *payload, size_t len, uint8_t *datagram)
+{
+    struct kept kept;
+    memcpy(&kept, ask->opaque, sizeof kept);
+    VX6_ASSERT(common_answer_fits(kept.header, datagram));
+    write_sealed(self, ephemeral_seed, (vx6_span){payload, len}, VX6_ANSWER_PAYLOAD_SIZE, datagram);
+    struct mix tag = answer_mix(&kept.transcript, datagram);
+    mix_finish(&tag, datagram + VX6_DATAGRAM_SIZE - VX6_TAG_SIZE, VX6_TAG_SIZE);
+    memset(ask, 0, sizeof *ask);
+}
+
+static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_ask *ask,
+    const uint8_t *datagram, uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE])
+{
+    struct kept kept;
+    (void)self;
+    memcpy(&kept, ask->opaque, sizeof kept);
+    struct mix tag = answer_mix(&kept.transcript, datagram);
+    if (!common_answer_fits(kept.header, datagram) ||
+        common_is_low_order(datagram + SEALED_EPHEMERAL_AT) ||
+        !mix_matches(&tag, datagram + VX6_DATAGRAM_SIZE - VX6_TAG_SIZE, VX6_TAG_SIZE)) {
+        memset(payload, 0, VX6_ANSWER_PAYLOAD_SIZE);
+        return false;
+    }
+    memcpy(payload, datagram + SEALED_PAYLOAD_AT, VX6_ANSWER_PAYLOAD_SIZE);
+    return true;
+}
+
+const struct vx6_crypto vx6_crypto_model = {
+    .name = "model",
+    .salt = 1,
+    .sha256 = common_sha256,
+    .sign_public = common_sign_public,
+    .sign_public_is_valid = common_sign_public_is_valid,
+    .sign = model_sign,
+    .verify = model_verify,
+    .mac = model_mac,
+    .link_public = model_link_public,
+    .handshake_init = model_handshake_init,
+    .handshake_write = model_handshake_write,
+    .handshake_read = model_handshake_read,
+    .handshake_remote_static = model_handshake_remote_static,
+    .handshake_split = model_handshake_split,
+    .handshake_clear = model_handshake_clear,
+    .seal = model_seal,
+    .open = model_open,
+    .rekey = model_rekey,
+    .cipher_clear = model_cipher_clear,
+    .ask_seal = model_ask_seal,
+    .ask_open = model_ask_open,
+    .answer_seal = model_answer_seal,
+    .answer_open = model_answer_open,
+};
