@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeping the node in the network: joining by any live peer, asking silent contacts, refreshing
- * buckets, announcing itself to nodes that answered. Spec: spec/dht.md. */
+ * buckets, announcing itself to the nodes around it. Spec: spec/dht.md. */
 #ifndef VX6_DISCOVERY_H
 #define VX6_DISCOVERY_H
 
@@ -8,20 +8,48 @@
 #include "timer.h"
 #include "vx6/node.h"
 
+struct entry; /* an address that the driver named: entry.c */
+struct op;
+
+enum {
+    REFRESH_SLOTS =
+        32 /* one for each of the first buckets; the last is for the node's own region */
+};
+
 struct discovery {
     struct timer timer;
-    bool joined; /* the first self-lookup has ended */
+    bool joined; /* a lookup of the own ID has ended well */
     bool joining;
-    uint32_t refresh_bucket;
-    vx6_ns refreshed[32]; /* last lookup into each of the first buckets; the rest count as one */
+    struct lookup *lookup;           /* of the own ID, or into a bucket */
+    vx6_ns refreshed[REFRESH_SLOTS]; /* last lookup into it */
+    vx6_ns retry_at;                 /* not joined: no attempt before */
+    uint32_t retry_ms;
+    uint32_t considered; /* newcomers that are being asked */
+    vx6_addr announced;  /* own endpoint when it was announced last */
+    struct peer *told;   /* latest contact that the driver has yet to hear of */
+    struct entry *entries;
+    uint32_t entry_count;
 };
 
 void discovery_init(struct vx6_node *node);
 /* PEER_ADD: opens a link to an address of unknown key and makes an operation of it. */
 enum vx6_code discovery_peer_add(struct vx6_node *node, const vx6_addr *addr, vx6_id *id);
-/* Somebody else's address became known (an announcement, a link): ask it, if it would find room. */
-void discovery_consider(struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr);
+/* Somebody else's address became known (an announcement, a link): ask it, if it would find room.
+ * `source` told us. */
+enum vx6_code discovery_consider(
+    struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source);
+/* A lookup of this target begins. */
+void discovery_touch(struct vx6_node *node, const uint8_t target[32]);
+void discovery_contact(struct vx6_node *node, struct peer *peer); /* entered the table */
+void discovery_wake(struct vx6_node *node);                       /* there may be something to do */
+bool discovery_output(struct vx6_node *node, struct vx6_out *out);
 void discovery_timer(struct vx6_node *node, struct timer *timer);
 void discovery_free(struct vx6_node *node);
+
+/* ---- entry.c ---- */
+void entry_answered(struct vx6_node *node, struct entry *entry, struct peer *peer, bool answered);
+void entries_dial(struct vx6_node *node); /* all that are not being tried already */
+void entries_free(struct vx6_node *node);
+void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look around from there */
 
 #endif

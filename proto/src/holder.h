@@ -14,6 +14,7 @@ struct holder {
     struct held *items; /* sorted by key, then by age of the claim */
     uint32_t count, capacity;
     struct timer timer;          /* first expiry */
+    int64_t sweep_s;             /* wall time that the timer stands for */
     uint8_t token_secret[2][32]; /* current and previous */
     vx6_ns token_changed;
 };

@@ -292,6 +292,10 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
         if (binding_output(node, out))
             return true;
     }
+    if (node->ready.pending & NODE_READY_CONTACT) {
+        if (discovery_output(node, out))
+            return true;
+    }
     ready_remove(&node->ready_list, &node->ready);
     return false;
 }

@@ -10,32 +10,51 @@
 #include "vx6/node.h"
 
 enum query_user {
+    QUERY_NOBODY, /* cancelled, but still tells whether the peer lives */
     QUERY_LOOKUP,
     QUERY_STORE,
-    QUERY_PING,
+    QUERY_ENTRY,    /* discovery: an entry point that the driver named */
+    QUERY_CHECK,    /* discovery: does a silent contact live? */
+    QUERY_CONSIDER, /* discovery: somebody who is not in the table yet */
     QUERY_ANNOUNCE
 };
 
-struct query;    /* in flight */
-struct datagram; /* waits for the carrier */
+struct query; /* in flight */
+
+/* Waits for the carrier: the head of a query, or of an answer that is sealed already. */
+struct outgoing {
+    struct outgoing *next, *previous;
+    bool is_query;
+};
+
+/* The own address, signed; kept because a signature costs more than an answer. */
+struct own_contact {
+    vx6_addr addr;
+    uint32_t issued_s; /* 0: not signed yet */
+    uint8_t signature[VX6_SIG_SIZE];
+};
 
 struct queries {
     struct query *first, *last; /* oldest first */
     uint32_t count;
-    struct datagram *waiting_first, *waiting_last;
-    uint32_t waiting;
+    struct outgoing *waiting_first, *waiting_last;
+    uint32_t answer_count; /* of those that wait */
+    vx6_ns answered;       /* when the last own query was answered; 0: none was */
+    struct own_contact contacts[VX6_ENDPOINT_MAX];
 };
 
 /* Sends `ask` to `peer`; the query holds a reference. The outcome comes once, to query_done() of
- * the user, unless it is cancelled. Its user may keep the pointer until then. NULL: LIMIT or no
- * memory. */
+ * the user, unless it is cancelled. Its user may keep the pointer until then. NULL: LIMIT, no
+ * memory, or nobody can have the peer's key. */
 struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
     enum query_user user, void *context);
 void query_cancel(struct vx6_node *node, struct query *query);
+bool query_is_pending(const struct vx6_node *node, const struct peer *peer);
 
 /* What came of a query. `answer` is NULL when it was lost; then the peer counts as failed. */
 struct query_result {
     struct peer *peer;
+    enum query_user user;
     const struct vx6_msg *answer;
     const uint8_t *token; /* 16 bytes, with an answer */
     vx6_ns rtt;
@@ -51,9 +70,23 @@ bool query_fill(struct vx6_node *node, struct vx6_batch *batch);
 void query_timer(struct vx6_node *node, struct timer *timer);
 void queries_free(struct vx6_node *node);
 
-/* answer.c: the answer to a stranger's ask, as a message that is sealed at once; false: none. Its
- * variable parts live in `storage`. */
+/* ---- answer.c ---- */
+/* The answer to a stranger's ask, as a message that is sealed at once; false: none. Its variable
+ * parts live in `storage`, or stay as they are until the next call. */
 bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_msg *ask,
     struct vx6_msg *answer, uint8_t storage[VX6_ANSWER_PAYLOAD_SIZE]);
+
+/* What every answer starts with. */
+struct answer_head {
+    const uint8_t *token;
+    uint32_t time_s, contact_issued_s;
+    const uint8_t *contact_signature;
+};
+/* False for a message that is no answer. */
+bool answer_head(const struct vx6_msg *answer, struct answer_head *head);
+/* Is `answer` of a type that answers `ask`? */
+bool answer_fits(enum vx6_msg_type ask, enum vx6_msg_type answer);
+/* Has the owner of this key signed this address? */
+bool contact_verify(struct vx6_node *node, const struct peer *peer, const struct answer_head *head);
 
 #endif

@@ -10,7 +10,7 @@
 struct contact {
     uint64_t prefix; /* first 8 bytes of the node ID */
     struct peer *peer;
-    uint32_t seen_ms; /* node time of the last answer, in ms since the node began */
+    uint32_t seen_ms; /* time of the last answer, in ms since the node began; wraps */
     uint8_t failures; /* queries lost in a row */
     uint8_t restored; /* came from an earlier run and has not answered yet */
 };
@@ -18,23 +18,29 @@ struct contact {
 struct table {
     struct contact *contacts; /* by bucket, the far half of the ID space first */
     uint32_t count, capacity;
+    uint32_t depth; /* of the deepest bucket that holds a contact, plus one */
+    /* How fast contacts go away: their silence before they answered or were found gone, summed. */
+    uint32_t gone_count;
+    uint64_t silence_ms;
     uint8_t bucket_count[256];
 };
 
-/* The peer has answered: it enters, is refreshed, or is refused because its bucket is full. */
+/* The peer has answered and may be entered: it enters, is refreshed, or is refused because its
+ * bucket is full. A peer of another address takes the place of an earlier one of the same key. */
 bool table_seen(struct vx6_node *node, struct peer *peer);
 void table_restore(struct vx6_node *node, struct peer *peer);
 void table_failed(struct vx6_node *node, struct peer *peer); /* a query was lost */
-/* Would a contact with this ID find room? */
+/* Would a new contact with this ID find room? */
 bool table_has_room(const struct vx6_node *node, const uint8_t id[32]);
 /* The contacts closest to `target`, closest first; returns how many. No references are taken. */
 uint32_t table_closest(
     const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count);
-struct contact *table_find(struct vx6_node *node, const uint8_t key[32]);
+struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 /* The contact that has been silent longest; NULL when the table is empty. */
-struct contact *table_oldest(struct vx6_node *node);
-/* Depth of the deepest bucket that holds a contact, plus one. */
-uint32_t table_depth(const struct vx6_node *node);
+struct contact *table_oldest(const struct vx6_node *node);
+uint32_t table_silent_ms(const struct vx6_node *node, const struct contact *contact);
+/* Contacts in buckets deeper than this one: closer to the node than any contact in it. */
+uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket);
 void table_free(struct vx6_node *node);
 
 /* Compares distances to `target`: < 0 when `a` is closer. */

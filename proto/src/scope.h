@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* How far an address reaches. What a peer says may only cause traffic to addresses that reach at
+ * least as far as the peer's own, so that nobody outside can aim a node at the networks behind it.
+ * Spec: spec/dht.md, "Address scopes". */
+#ifndef VX6_SCOPE_H
+#define VX6_SCOPE_H
+
+#include "bytes.h"
+
+enum addr_scope {
+    SCOPE_NONE, /* nothing can be sent there: unspecified, multicast, port 0 */
+    SCOPE_LOOPBACK,
+    SCOPE_LINK,
+    SCOPE_PRIVATE,
+    SCOPE_GLOBAL
+};
+
+static inline bool addr_is_ipv4(const vx6_addr *addr)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return memcmp(addr->ip, mapped, sizeof mapped) == 0;
+}
+
+static inline enum addr_scope ipv4_scope(const uint8_t ip[4])
+{
+    if (ip[0] == 0 || ip[0] >= 224)
+        return SCOPE_NONE;
+    if (ip[0] == 127)
+        return SCOPE_LOOPBACK;
+    if (ip[0] == 169 && ip[1] == 254)
+        return SCOPE_LINK;
+    if (ip[0] == 10 || (ip[0] == 172 && ip[1] >> 4 == 1) || (ip[0] == 192 && ip[1] == 168) ||
+        (ip[0] == 100 && ip[1] >> 6 == 1))
+        return SCOPE_PRIVATE;
+    return SCOPE_GLOBAL;
+}
+
+/* VX6-DHT-003 */
+static inline enum addr_scope addr_scope(const vx6_addr *addr)
+{
+    const uint8_t *ip = addr->ip;
+    if (addr->port == 0 || ip[0] == 0xff)
+        return SCOPE_NONE;
+    if (addr_is_ipv4(addr))
+        return ipv4_scope(ip + 12);
+    if (is_zero(ip, 15))
+        return ip[15] == 1 ? SCOPE_LOOPBACK : SCOPE_NONE;
+    if (ip[0] == 0xfe && ip[1] >> 6 == 2)
+        return SCOPE_LINK;
+    if (ip[0] >> 1 == 0xfc >> 1)
+        return SCOPE_PRIVATE;
+    return SCOPE_GLOBAL;
+}
+
+/* May something said by `source` cause traffic to `addr`? */
+static inline bool addr_is_in_scope(const vx6_addr *addr, const vx6_addr *source)
+{
+    enum addr_scope scope = addr_scope(addr);
+    return scope != SCOPE_NONE && scope >= addr_scope(source);
+}
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* The routing table: one flat array in the order of buckets, so that the contacts closest to a
+ * target are found by walking buckets, without sorting the whole. Spec: spec/dht.md, "Table". */
+#include "internal.h"
+
+enum {
+    TABLE_STEP = 32,           /* contacts by which the array grows */
+    TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
+};
+
+int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_t b[32])
+{
+    for (size_t i = 0; i < 32; i++) {
+        int difference = (a[i] ^ target[i]) - (b[i] ^ target[i]);
+        if (difference != 0)
+            return difference;
+    }
+    return 0;
+}
+
+uint32_t common_prefix(const uint8_t a[32], const uint8_t b[32])
+{
+    for (uint32_t i = 0; i < 32; i++) {
+        unsigned difference = a[i] ^ b[i];
+        if (difference == 0)
+            continue;
+        uint32_t bits = 8 * i;
+        while ((difference & 0x80) == 0) {
+            difference <<= 1;
+            bits++;
+        }
+        return bits;
+    }
+    return 256;
+}
+
+static uint32_t clock_ms(const struct vx6_node *node)
+{
+    return (uint32_t)((node->now - node->started) / VX6_MILLISECOND);
+}
+
+uint32_t table_silent_ms(const struct vx6_node *node, const struct contact *contact)
+{
+    return clock_ms(node) - contact->seen_ms;
+}
+
+static uint32_t bucket_begin(const struct table *table, uint32_t bucket)
+{
+    uint32_t begin = 0;
+    for (uint32_t i = 0; i < bucket && i < table->depth; i++)
+        begin += table->bucket_count[i];
+    return begin;
+}
+
+uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket)
+{
+    return node->table.count - bucket_begin(&node->table, bucket + 1);
+}
+
+struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
+{
+    const struct table *table = &node->table;
+    uint32_t bucket = common_prefix(node->keys.id, id);
+    if (bucket >= table->depth)
+        return NULL;
+    uint64_t prefix = load_u64(id);
+    struct contact *contact = table->contacts + bucket_begin(table, bucket);
+    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
+        if (contact->prefix == prefix && bytes_equal(contact->peer->id, id, 32))
+            return contact;
+    }
+    return NULL;
+}
+
+struct contact *table_oldest(const struct vx6_node *node)
+{
+    const struct table *table = &node->table;
+    struct contact *oldest = NULL;
+    uint32_t silent_ms = 0;
+    for (uint32_t i = 0; i < table->count; i++) {
+        uint32_t ms = table_silent_ms(node, &table->contacts[i]);
+        if (oldest == NULL || ms > silent_ms) {
+            oldest = &table->contacts[i];
+            silent_ms = ms;
+        }
+    }
+    return oldest;
+}
+
+/* ---- the closest contacts ---- */
+
+struct near {
+    uint64_t distance; /* its first 8 bytes */
+    struct peer *peer;
+};
+
+static bool is_nearer(const uint8_t target[32], const struct near *a, const struct near *b)
+{
+    if (a->distance != b->distance)
+        return a->distance < b->distance;
+    return distance_compare(target, a->peer->id, b->peer->id) < 0;
+}
+
+/* Writes the contacts of one bucket, closest first; returns how many. */
+static uint32_t bucket_closest(const struct contact *contacts, uint32_t contact_count,
+    const uint8_t target[32], struct peer **peers, uint32_t count)
+{
+    struct near sorted[KADEMLIA_K];
+    uint64_t prefix = load_u64(target);
+    for (uint32_t i = 0; i < contact_count; i++) {
+        struct near near = {contacts[i].prefix ^ prefix, contacts[i].peer};
+        uint32_t place = i;
+        for (; place > 0 && is_nearer(target, &near, &sorted[place - 1]); place--)
+            sorted[place] = sorted[place - 1];
+        sorted[place] = near;
+    }
+    uint32_t taken = contact_count < count ? contact_count : count;
+    for (uint32_t i = 0; i < taken; i++)
+        peers[i] = sorted[i].peer;
+    return taken;
+}
+
+/* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
+ * buckets; where they agree it lies farther. So the buckets of differing bits come first, downwards
+ * from the top, and then the others, upwards from the deepest. VX6-DHT-006 */
+uint32_t table_closest(
+    const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count)
+{
+    const struct table *table = &node->table;
+    uint16_t begin[256];
+    uint32_t sum = 0, found = 0;
+    for (uint32_t i = 0; i < table->depth && found < count; i++) {
+        uint32_t held = table->bucket_count[i];
+        begin[i] = (uint16_t)sum;
+        sum += held;
+        bool differs = (target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
+        if (differs && held > 0)
+            found += bucket_closest(
+                table->contacts + begin[i], held, target, peers + found, count - found);
+    }
+    for (uint32_t i = table->depth; i-- > 0 && found < count;) {
+        bool differs = (target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
+        if (!differs && table->bucket_count[i] > 0)
+            found += bucket_closest(table->contacts + begin[i], table->bucket_count[i], target,
+                peers + found, count - found);
+    }
+    return found;
+}
+
+/* ---- entering and leaving ---- */
+
+/* Fewer than k contacts are closer to this node than `id`. */
+static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint32_t bucket)
+{
+    const struct table *table = &node->table;
+    uint32_t closer = table_count_deeper(node, bucket);
+    const struct contact *contact = table->contacts + bucket_begin(table, bucket);
+    for (uint32_t i = 0; i < table->bucket_count[bucket] && closer < KADEMLIA_K; i++) {
+        if (distance_compare(node->keys.id, contact[i].peer->id, id) < 0)
+            closer++;
+    }
+    return closer < KADEMLIA_K;
+}
+
+/* The contact of a bucket that fails; the longest silent of several. */
+static struct contact *bucket_failing(const struct vx6_node *node, uint32_t bucket)
+{
+    const struct table *table = &node->table;
+    struct contact *contact = table->contacts + bucket_begin(table, bucket), *failing = NULL;
+    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
+        if (contact->failures == 0)
+            continue;
+        if (failing == NULL || table_silent_ms(node, contact) > table_silent_ms(node, failing))
+            failing = contact;
+    }
+    return failing;
+}
+
+static struct contact *bucket_farthest(const struct vx6_node *node, uint32_t bucket)
+{
+    const struct table *table = &node->table;
+    struct contact *contact = table->contacts + bucket_begin(table, bucket), *farthest = contact;
+    for (uint32_t i = 1; i < table->bucket_count[bucket]; i++) {
+        if (distance_compare(node->keys.id, contact[i].peer->id, farthest->peer->id) > 0)
+            farthest = &contact[i];
+    }
+    return farthest;
+}
+
+static uint32_t bucket_fullest(const struct table *table)
+{
+    uint32_t fullest = 0;
+    for (uint32_t i = 1; i < table->depth; i++) {
+        if (table->bucket_count[i] > table->bucket_count[fullest])
+            fullest = i;
+    }
+    return fullest;
+}
+
+/* Room for a newcomer: a free place, or else whose place it takes. A contact that fails gives way,
+ * and so does a distant one to a neighbour: the k closest must be known. VX6-DHT-005 */
+static bool make_room(
+    const struct vx6_node *node, const uint8_t id[32], uint32_t bucket, struct contact **victim)
+{
+    const struct table *table = &node->table;
+    *victim = NULL;
+    bool bucket_is_full = table->bucket_count[bucket] == KADEMLIA_K;
+    bool table_is_full = table->count >= node->env->limits->contact_max;
+    if (!bucket_is_full && !table_is_full)
+        return true;
+    *victim = bucket_failing(node, bucket);
+    if (*victim)
+        return true;
+    if (!is_neighbour(node, id, bucket))
+        return false;
+    *victim = bucket_farthest(node, bucket_is_full ? bucket : bucket_fullest(table));
+    return true;
+}
+
+bool table_has_room(const struct vx6_node *node, const uint8_t id[32])
+{
+    uint32_t bucket = common_prefix(node->keys.id, id);
+    struct contact *victim;
+    return bucket < 256 && make_room(node, id, bucket, &victim);
+}
+
+static void table_remove(struct vx6_node *node, struct contact *contact, enum vx6_code code)
+{
+    struct table *table = &node->table;
+    struct peer *peer = contact->peer;
+    uint32_t index = (uint32_t)(contact - table->contacts);
+    table->count--;
+    table->bucket_count[common_prefix(node->keys.id, peer->id)]--;
+    memmove(contact, contact + 1, (table->count - index) * sizeof *contact);
+    while (table->depth > 0 && table->bucket_count[table->depth - 1] == 0)
+        table->depth--;
+    trace(node, VX6_EVENT_contact_removed, &peer->addr, 0, 0, code);
+    peer_drop(node->env, peer);
+}
+
+static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
+{
+    struct table *table = &node->table;
+    uint32_t bucket = common_prefix(node->keys.id, peer->id);
+    struct contact *victim;
+    if (bucket == 256 || !make_room(node, peer->id, bucket, &victim))
+        return NULL;
+    if (table->count == table->capacity && victim == NULL) {
+        uint32_t capacity = table->capacity + TABLE_STEP;
+        struct contact *grown = env_resize(
+            node->env, table->contacts, table->capacity * sizeof *grown, capacity * sizeof *grown);
+        if (grown == NULL)
+            return NULL;
+        table->contacts = grown;
+        table->capacity = capacity;
+    }
+    if (victim)
+        table_remove(node, victim, victim->failures > 0 ? VX6_TIMEOUT : VX6_LIMIT);
+
+    uint32_t place = bucket_begin(table, bucket) + table->bucket_count[bucket];
+    struct contact *contact = table->contacts + place;
+    memmove(contact + 1, contact, (table->count - place) * sizeof *contact);
+    *contact = (struct contact){
+        .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
+    table->count++;
+    table->bucket_count[bucket]++;
+    if (bucket >= table->depth)
+        table->depth = bucket + 1;
+    trace(node, VX6_EVENT_contact_added, &peer->addr, 0, 0, VX6_OK);
+    return contact;
+}
+
+static void observe(struct vx6_node *node, const struct contact *contact, uint32_t gone_count)
+{
+    struct table *table = &node->table;
+    if (contact->restored)
+        return;
+    table->silence_ms += table_silent_ms(node, contact);
+    table->gone_count += gone_count;
+    if (table->silence_ms > TURNOVER_WINDOW) {
+        table->silence_ms /= 2;
+        table->gone_count /= 2;
+    }
+}
+
+bool table_seen(struct vx6_node *node, struct peer *peer)
+{
+    struct contact *contact = table_find(node, peer->id);
+    if (contact == NULL) {
+        contact = table_enter(node, peer);
+        if (contact != NULL)
+            discovery_contact(node, peer);
+        return contact != NULL;
+    }
+    observe(node, contact, 0);
+    contact->seen_ms = clock_ms(node);
+    contact->failures = 0;
+    contact->restored = false;
+    if (contact->peer == peer)
+        return true;
+    peer_drop(node->env, contact->peer);
+    contact->peer = peer_hold(peer);
+    discovery_contact(node, peer);
+    return true;
+}
+
+void table_restore(struct vx6_node *node, struct peer *peer)
+{
+    if (table_find(node, peer->id))
+        return;
+    struct contact *contact = table_enter(node, peer);
+    if (contact != NULL)
+        contact->restored = true;
+    discovery_wake(node);
+}
+
+void table_failed(struct vx6_node *node, struct peer *peer)
+{
+    struct contact *contact = table_find(node, peer->id);
+    if (contact == NULL || contact->peer != peer)
+        return;
+    if (contact->failures < UINT8_MAX)
+        contact->failures++;
+    if (contact->failures < node->env->limits->contact_failures_max)
+        return;
+    observe(node, contact, 1);
+    table_remove(node, contact, VX6_TIMEOUT);
+}
+
+void table_free(struct vx6_node *node)
+{
+    struct table *table = &node->table;
+    for (uint32_t i = 0; i < table->count; i++)
+        peer_drop(node->env, table->contacts[i].peer);
+    env_free(node->env, table->contacts, table->capacity * sizeof *table->contacts);
+    *table = (struct table){0};
+}
