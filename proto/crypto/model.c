@@ -6,14 +6,7 @@
 #include <string.h>
 
 #include "common.h"
-
-/* ---- the mix: four lanes of 64 bits, a word each, as fast as memory ---- */
-struct mix {
-    uint64_t lanes[4];
-};
-
-#define MIX_A 0x9e3779b97f4a7c15u
-#define MIX_B 0xc2b2ae3d27d4eb4fu
+#include "mix.h"
 
 /* What a mix is for; no two purposes give the same bytes. */
 enum purpose {
@@ -33,95 +26,9 @@ enum purpose {
     FOR_ANSWER
 };
 
-static uint64_t rotate(uint64_t value, unsigned bits)
+static struct mix begin(const struct vx6_crypto *self, enum purpose purpose)
 {
-    return value << bits | value >> (64 - bits);
-}
-
-/* The same on every machine; compilers make one load of it. */
-static uint64_t load_word(const uint8_t *src)
-{
-    uint64_t word = 0;
-    for (unsigned i = 0; i < 8; i++)
-        word |= (uint64_t)src[i] << 8 * i;
-    return word;
-}
-
-static void store_word(uint8_t *dst, uint64_t word)
-{
-    for (unsigned i = 0; i < 8; i++)
-        dst[i] = (uint8_t)(word >> 8 * i);
-}
-
-/* For a given lane every word leads to another lane, so one changed word is always seen. */
-static uint64_t mix_lane(uint64_t lane, uint64_t word)
-{
-    return rotate(lane + word * MIX_B, 31) * MIX_A;
-}
-
-static uint64_t finish_word(uint64_t word)
-{
-    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
-    word = (word ^ word >> 27) * 0x94d049bb133111ebu;
-    return word ^ word >> 31;
-}
-
-static void mix_word(struct mix *mix, uint64_t word)
-{
-    mix->lanes[0] = mix_lane(mix->lanes[0] ^ mix->lanes[3], word);
-    mix->lanes[1] = mix_lane(mix->lanes[1] ^ mix->lanes[0], word);
-    mix->lanes[2] = mix_lane(mix->lanes[2] ^ mix->lanes[1], word);
-    mix->lanes[3] = mix_lane(mix->lanes[3] ^ mix->lanes[2], word);
-}
-
-static struct mix mix_start(const struct vx6_crypto *self, enum purpose purpose)
-{
-    struct mix mix = {{MIX_A, MIX_B, ~MIX_A, ~MIX_B}};
-    mix_word(&mix, self->salt);
-    mix_word(&mix, (uint64_t)purpose);
-    return mix;
-}
-
-/* The length goes in first, so that parts cannot run into each other. */
-static void mix_bytes(struct mix *mix, const uint8_t *data, size_t len)
-{
-    uint64_t a = mix->lanes[0] ^ (uint64_t)len * MIX_A;
-    uint64_t b = mix->lanes[1];
-    uint64_t c = mix->lanes[2];
-    uint64_t d = mix->lanes[3];
-    for (; len >= 32; len -= 32, data += 32) {
-        a = mix_lane(a, load_word(data));
-        b = mix_lane(b, load_word(data + 8));
-        c = mix_lane(c, load_word(data + 16));
-        d = mix_lane(d, load_word(data + 24));
-    }
-    *mix = (struct mix){{a, b, c, d}};
-    for (; len >= 8; len -= 8, data += 8)
-        mix_word(mix, load_word(data));
-    uint64_t last = 0;
-    for (size_t i = 0; i < len; i++)
-        last |= (uint64_t)data[i] << 8 * i;
-    mix_word(mix, last);
-}
-
-/* `len` is a multiple of 8. */
-static void mix_finish(const struct mix *mix, uint8_t *out, size_t len)
-{
-    const uint64_t *lanes = mix->lanes;
-    uint64_t a = finish_word(lanes[0] + rotate(lanes[1], 17) + rotate(lanes[2], 29) + lanes[3]);
-    uint64_t b = finish_word(lanes[3] + rotate(lanes[0], 41) + rotate(lanes[1], 11) + a);
-    for (size_t i = 0; i < len; i += 8) {
-        store_word(out + i, a);
-        a = finish_word(a + b);
-        b += MIX_A;
-    }
-}
-
-static bool mix_matches(const struct mix *mix, const uint8_t *tag, size_t len)
-{
-    uint8_t expected[VX6_SIG_SIZE];
-    mix_finish(mix, expected, len);
-    return memcmp(expected, tag, len) == 0;
+    return mix_start(self->salt, (uint64_t)purpose);
 }
 
 static void copy(uint8_t *dst, const uint8_t *src, size_t len)
@@ -134,7 +41,7 @@ static void copy(uint8_t *dst, const uint8_t *src, size_t len)
 static struct mix signature_mix(const struct vx6_crypto *self, const uint8_t public_key[32],
     const char *label, const uint8_t *message, size_t len)
 {
-    struct mix mix = mix_start(self, FOR_SIGNATURE);
+    struct mix mix = begin(self, FOR_SIGNATURE);
     mix_bytes(&mix, public_key, 32);
     mix_bytes(&mix, (const uint8_t *)label, strlen(label));
     mix_bytes(&mix, message, len);
@@ -159,7 +66,7 @@ static bool model_verify(const struct vx6_crypto *self, const uint8_t signature[
 static void model_mac(const struct vx6_crypto *self, uint8_t mac[VX6_MAC_SIZE],
     const uint8_t key[32], const uint8_t *message, size_t len)
 {
-    struct mix mix = mix_start(self, FOR_MAC);
+    struct mix mix = begin(self, FOR_MAC);
     mix_bytes(&mix, key, 32);
     mix_bytes(&mix, message, len);
     mix_finish(&mix, mac, VX6_MAC_SIZE);
@@ -168,7 +75,7 @@ static void model_mac(const struct vx6_crypto *self, uint8_t mac[VX6_MAC_SIZE],
 static void model_link_public(
     const struct vx6_crypto *self, uint8_t public_key[32], const uint8_t secret_key[32])
 {
-    struct mix mix = mix_start(self, FOR_PUBLIC_KEY);
+    struct mix mix = begin(self, FOR_PUBLIC_KEY);
     mix_bytes(&mix, secret_key, 32);
     mix_finish(&mix, public_key, VX6_KEY_SIZE);
 }
@@ -215,7 +122,7 @@ static void model_handshake_init(const struct vx6_crypto *self, struct vx6_hands
     const uint8_t static_secret[32], const uint8_t ephemeral_seed[32])
 {
     struct state state = {.suite = suite, .initiator = initiator};
-    state.transcript = mix_start(self, FOR_HANDSHAKE);
+    state.transcript = begin(self, FOR_HANDSHAKE);
     mix_word(&state.transcript, (uint64_t)suite);
     mix_bytes(&state.transcript, prologue, prologue_len);
     model_link_public(self, state.static_public, static_secret);
@@ -350,7 +257,7 @@ static void model_handshake_clear(const struct vx6_crypto *self, struct vx6_hand
 static struct mix record_mix(
     const struct vx6_crypto *self, const struct vx6_cipher *cipher, vx6_span ad, vx6_span plain)
 {
-    struct mix mix = mix_start(self, FOR_RECORD);
+    struct mix mix = begin(self, FOR_RECORD);
     mix_bytes(&mix, cipher->key, sizeof cipher->key);
     mix_word(&mix, (uint64_t)cipher->suite);
     mix_word(&mix, cipher->nonce);
@@ -389,7 +296,7 @@ static bool model_open(const struct vx6_crypto *self, struct vx6_cipher *cipher,
 
 static void model_rekey(const struct vx6_crypto *self, struct vx6_cipher *cipher)
 {
-    struct mix mix = mix_start(self, FOR_REKEY);
+    struct mix mix = begin(self, FOR_REKEY);
     mix_bytes(&mix, cipher->key, sizeof cipher->key);
     mix_finish(&mix, cipher->key, sizeof cipher->key);
 }
@@ -427,7 +334,7 @@ static void write_sealed(const struct vx6_crypto *self, const uint8_t ephemeral_
 static struct mix ask_mix(
     const struct vx6_crypto *self, const uint8_t responder[32], const uint8_t *datagram)
 {
-    struct mix mix = mix_start(self, FOR_ASK);
+    struct mix mix = begin(self, FOR_ASK);
     mix_bytes(&mix, responder, VX6_KEY_SIZE);
     mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT + VX6_ASK_PAYLOAD_SIZE);
     return mix;
@@ -436,7 +343,7 @@ static struct mix ask_mix(
 static struct mix mac1_mix(
     const struct vx6_crypto *self, const uint8_t responder[32], const uint8_t *datagram)
 {
-    struct mix mix = mix_start(self, FOR_MAC1);
+    struct mix mix = begin(self, FOR_MAC1);
     mix_bytes(&mix, responder, VX6_KEY_SIZE);
     mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT);
     return mix;
