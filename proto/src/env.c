@@ -28,6 +28,7 @@ void vx6_env_free(vx6_env *env)
         return;
     intern_clear(env, &env->peers);
     intern_clear(env, &env->blobs);
+    env_wipe_free(env, env->scratch, ENV_SCRATCH_SIZE);
     vx6_alloc alloc = env->alloc;
     alloc.resize(alloc.context, env, sizeof *env, 0);
 }
@@ -48,6 +49,13 @@ void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to)
     if (moved != NULL && size_to > size_from)
         memset(moved + size_from, 0, size_to - size_from);
     return moved;
+}
+
+uint8_t *env_scratch(vx6_env *env)
+{
+    if (env->scratch == NULL)
+        env->scratch = env_alloc(env, ENV_SCRATCH_SIZE);
+    return env->scratch;
 }
 
 void env_free(vx6_env *env, void *memory, size_t size)

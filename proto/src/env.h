@@ -14,6 +14,11 @@ struct vx6_env {
     const struct vx6_trace *trace;
     struct intern peers; /* struct peer */
     struct intern blobs; /* struct blob */
+    uint8_t *scratch;    /* ENV_SCRATCH_SIZE, or NULL until first used */
+};
+
+enum {
+    ENV_SCRATCH_SIZE = 32768 /* the plaintext of a link record */
 };
 
 /* Zeroed memory, or NULL. */
@@ -21,6 +26,8 @@ void *env_alloc(vx6_env *env, size_t size);
 /* Keeps what was there; new bytes are zero. NULL: nothing changed. */
 void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to);
 void env_free(vx6_env *env, void *memory, size_t size); /* memory may be NULL */
+/* The same bytes every time, for use within one call; NULL when memory ran out. */
+uint8_t *env_scratch(vx6_env *env);
 void env_wipe_free(vx6_env *env, void *memory, size_t size);
 
 #endif

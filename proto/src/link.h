@@ -19,15 +19,20 @@ enum link_state {
     LINK_HANDSHAKE,
     LINK_CONFIRMING, /* initiator: waits for the responder's first record */
     LINK_UP,
-    LINK_CLOSING /* the close frame waits for fill */
+    LINK_CLOSING, /* the close frame waits for fill */
+    LINK_CLOSED   /* waits until the driver has taken LINK_CLOSE out; then it is freed */
 };
 
-struct link; /* link.c and handshake.c know its inside: link_internal.h */
+struct link; /* link_internal.h */
+struct dial;
 
 struct links {
     struct link *first, *last; /* oldest first */
-    uint32_t count;
-    uint32_t pending; /* accepted, not yet up */
+    uint32_t count;            /* not closing or closed */
+    uint32_t closing;          /* closing or closed, not yet freed */
+    uint32_t pending;          /* accepted, not yet up */
+    struct dial *dials;        /* of the last minute, oldest first */
+    uint32_t dial_count, dial_capacity;
 };
 
 /* What sessions keep on a link. It lies in struct link, zero at first, and is theirs alone; it is
@@ -45,8 +50,9 @@ struct link_sessions *link_sessions(struct link *link);
 
 /* ---- for the parts above ---- */
 /* A live link to this key (or, with key NULL, one being dialled or up to this address without any
- * expectation), else a new one. NULL with *code on failure: LIMIT, NOMEM. `expected` NULL: any key.
- */
+ * expectation), else a new one. NULL with *code on failure: LIMIT, NOMEM, SELF, INVALID, SHUTDOWN.
+ * `expected` NULL: any key. It may be up already; else session_link_up() or session_link_down()
+ * follows, never before this returns. */
 struct link *link_get(
     struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
 bool link_is_up(const struct link *link);
@@ -54,10 +60,11 @@ const uint8_t *link_peer_key(const struct link *link);   /* of a link that is up
 const vx6_addr *link_peer_addr(const struct link *link); /* as dialled or accepted */
 const uint8_t *link_binding(const struct link *link);    /* 32 bytes */
 bool link_is_initiator(const struct link *link);
-/* The record that the peer showed in the handshake; verified. */
-const struct vx6_node_record *link_peer_record(const struct link *link);
+/* The record that the peer showed in the handshake, verified; views live as long as the link. */
+struct vx6_node_record link_peer_record(const struct link *link);
 void link_want_write(struct vx6_node *node, struct link *link); /* session_fill has frames */
 void link_in_use(struct vx6_node *node, struct link *link, int change); /* +1, -1: users */
+/* Tells the parts above at once and the peer by a close frame. */
 void link_close(struct vx6_node *node, struct link *link, enum vx6_code code);
 
 /* ---- for node.c ---- */
@@ -71,13 +78,16 @@ void link_timer(struct vx6_node *node, struct timer *timer);
 void links_shutdown(struct vx6_node *node);
 void links_free(struct vx6_node *node);
 
-/* ---- what a link tells the parts above; they implement it ---- */
+/* ---- what a link tells the parts above; they implement it ----
+ * `up` and `down` come for every link that is up or was dialled, `down` exactly once and last. An
+ * accepted link that never came up is not told. */
 /* session.c */
 void session_link_up(struct vx6_node *node, struct link *link);
 void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
 /* Anything but VX6_OK closes the link with that code. */
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame);
-/* Writes whole frames, each u16 length and message, and returns their size; 0: nothing to say. */
+/* Writes whole frames, each u16 length and message, and returns their size; 0: nothing to say.
+ * `cap` has room for the largest frame. */
 size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap);
 /* discovery.c */
 void discovery_link_up(struct vx6_node *node, struct link *link);
