@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* How far an address reaches, so that what the network says can never make a node dial further
- * inwards than where it was said. Spec: spec/links.md, "Scopes". */
+/* How far an address reaches. What a peer says may only cause traffic to addresses that reach at
+ * least as far as the peer's own, so that nobody outside can aim a node at the networks behind it.
+ * Spec: spec/dht.md, "Address scopes". */
 #ifndef VX6_SCOPE_H
 #define VX6_SCOPE_H
 
 #include "bytes.h"
 
 enum addr_scope {
-    SCOPE_LOOPBACK, /* this host; also what is no address of a host */
+    SCOPE_NONE, /* nothing can be sent there: unspecified, multicast, port 0 */
+    SCOPE_LOOPBACK,
     SCOPE_LINK,
     SCOPE_PRIVATE,
     SCOPE_GLOBAL
 };
 
+static inline bool addr_is_ipv4(const vx6_addr *addr)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return memcmp(addr->ip, mapped, sizeof mapped) == 0;
+}
+
 static inline enum addr_scope ipv4_scope(const uint8_t ip[4])
 {
-    if (ip[0] == 0 || ip[0] == 127 || ip[0] >= 224)
+    if (ip[0] == 0 || ip[0] >= 224)
+        return SCOPE_NONE;
+    if (ip[0] == 127)
         return SCOPE_LOOPBACK;
     if (ip[0] == 169 && ip[1] == 254)
         return SCOPE_LINK;
@@ -25,28 +35,33 @@ static inline enum addr_scope ipv4_scope(const uint8_t ip[4])
     return SCOPE_GLOBAL;
 }
 
-static inline bool addr_is_ipv4(const vx6_addr *addr)
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return memcmp(addr->ip, mapped, sizeof mapped) == 0;
-}
-
-/* VX6-LINK-020. Translated IPv4 addresses reach as far as the address inside them. */
+/* VX6-DHT-003. A translated IPv4 address reaches as far as the one inside it. */
 static inline enum addr_scope addr_scope(const vx6_addr *addr)
 {
     static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
     const uint8_t *ip = addr->ip;
-    if (addr_is_ipv4(addr) || memcmp(ip, nat64, sizeof nat64) == 0)
+    if (addr->port == 0 || ip[0] == 0xff)
+        return SCOPE_NONE;
+    if (addr_is_ipv4(addr))
+        return ipv4_scope(ip + 12);
+    if (memcmp(ip, nat64, sizeof nat64) == 0)
         return ipv4_scope(ip + 12);
     if (ip[0] == 0x20 && ip[1] == 0x02)
         return ipv4_scope(ip + 2);
-    if (is_zero(ip, 12) || ip[0] == 0xff)
-        return SCOPE_LOOPBACK;
+    if (is_zero(ip, 15))
+        return ip[15] == 1 ? SCOPE_LOOPBACK : SCOPE_NONE;
     if (ip[0] == 0xfe && ip[1] >> 6 == 2)
         return SCOPE_LINK;
-    if (ip[0] >> 1 == 0x7e || (ip[0] == 0xfe && ip[1] >> 6 == 3))
+    if (ip[0] >> 1 == 0xfc >> 1)
         return SCOPE_PRIVATE;
     return SCOPE_GLOBAL;
+}
+
+/* May something said by `source` cause traffic to `addr`? */
+static inline bool addr_is_in_scope(const vx6_addr *addr, const vx6_addr *source)
+{
+    enum addr_scope scope = addr_scope(addr);
+    return scope != SCOPE_NONE && scope >= addr_scope(source);
 }
 
 /* The same host or site: one IPv4 address, or one IPv6 /64. */
