@@ -124,8 +124,7 @@ static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys 
     return encode_signed(crypto, &msg, &signer, out, cap);
 }
 
-/* Bytewise; of two where one begins the other, the shorter first. */
-static int label_compare(vx6_span a, vx6_span b)
+int label_compare(vx6_span a, vx6_span b)
 {
     int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
@@ -335,8 +334,9 @@ static bool bundle_signatures_are_good(
                signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST));
 }
 
-enum vx6_code bundle_check(
-    struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
+/* Everything but times and signatures. */
+static enum vx6_code decode_bundle(
+    const struct vx6_crypto *crypto, vx6_span data, struct vx6_bundle *raw, struct bundle *bundle)
 {
     struct vx6_msg msg;
     *bundle = (struct bundle){0};
@@ -344,21 +344,41 @@ enum vx6_code bundle_check(
         vx6_msg_decode(&msg, VX6_SCOPE_RECORD, data.data, data.len) != NULL ||
         msg.type != VX6_MSG_bundle)
         return VX6_BAD_MESSAGE;
-    enum vx6_code code = decode_node(msg.u.bundle.node, &bundle->node);
+    *raw = msg.u.bundle;
+    enum vx6_code code = decode_node(raw->node, &bundle->node);
     if (code != VX6_OK)
         return code;
-    vx6_node_id(env->crypto, bundle->owner, bundle->node.identity);
+    vx6_node_id(crypto, bundle->owner, bundle->node.identity);
     bundle->sequence = bundle->node.sequence;
-    code = decode_claim(msg.u.bundle.claim, bundle);
-    if (code == VX6_OK)
-        code = decode_services(msg.u.bundle.services, bundle);
+    code = decode_claim(raw->claim, bundle);
+    return code == VX6_OK ? decode_services(raw->services, bundle) : code;
+}
+
+static void set_expiry(struct bundle *bundle)
+{
+    bundle->expires_s = (int64_t)(bundle->node.issued_s + bundle->node.life_s);
+}
+
+enum vx6_code bundle_check(
+    struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
+{
+    struct vx6_bundle raw;
+    enum vx6_code code = decode_bundle(env->crypto, data, &raw, bundle);
     if (code == VX6_OK)
         code = check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
-    if (code == VX6_OK && !bundle_signatures_are_good(env->crypto, &msg.u.bundle, bundle))
+    if (code == VX6_OK && !bundle_signatures_are_good(env->crypto, &raw, bundle))
         code = VX6_BAD_RECORD;
     if (code == VX6_OK)
-        bundle->expires_s = (int64_t)(bundle->node.issued_s + bundle->node.life_s);
+        set_expiry(bundle);
     return code;
+}
+
+void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle)
+{
+    struct vx6_bundle raw;
+    enum vx6_code code = decode_bundle(crypto, verified, &raw, bundle);
+    VX6_ASSERT(code == VX6_OK);
+    set_expiry(bundle);
 }
 
 bool bundle_fits_key(

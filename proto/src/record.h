@@ -13,6 +13,9 @@ struct vx6_env;
 void labelled_hash(
     const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data);
 
+/* Bytewise; of two where one begins the other, the shorter comes first. */
+int label_compare(vx6_span a, vx6_span b);
+
 /* All derived from the identity seed; the identity certifies the others in the node record. */
 struct own_keys {
     uint8_t identity_seed[32], identity[32], id[32];
@@ -53,6 +56,9 @@ struct bundle {
 };
 enum vx6_code bundle_check(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle);
+
+/* Reads a bundle that was verified before, or made here. */
+void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle);
 
 /* Key under which the bundles of a name are stored. */
 void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Which key a name means to this node: by first use, or because the driver said so.
+ * Spec: spec/names.md, "Bindings". */
+#include "internal.h"
+
+static vx6_span binding_label(const struct binding *binding)
+{
+    return (vx6_span){(const uint8_t *)binding->label, binding->label_len};
+}
+
+/* Index of the first binding whose label is not before `label`. */
+static uint32_t binding_index(const struct bindings *bindings, vx6_span label)
+{
+    uint32_t low = 0, high = bindings->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (label_compare(binding_label(&bindings->items[middle]), label) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct binding *binding_at(const struct vx6_node *node, vx6_span label)
+{
+    uint32_t index = binding_index(&node->bindings, label);
+    if (index == node->bindings.count)
+        return NULL;
+    struct binding *binding = &node->bindings.items[index];
+    return span_equal(binding_label(binding), label) ? binding : NULL;
+}
+
+const struct binding *binding_find(const struct vx6_node *node, vx6_span label)
+{
+    return binding_at(node, label);
+}
+
+static enum vx6_code make_room(struct vx6_node *node)
+{
+    struct bindings *bindings = &node->bindings;
+    uint32_t max = node->env->limits->binding_max;
+    if (bindings->count >= max) {
+        trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
+        return VX6_LIMIT;
+    }
+    if (bindings->count < bindings->capacity)
+        return VX6_OK;
+    uint32_t capacity = bindings->capacity == 0 ? 4 : bindings->capacity * 2;
+    capacity = capacity > max ? max : capacity;
+    struct binding *items = env_resize(
+        node->env, bindings->items, bindings->capacity * sizeof *items, capacity * sizeof *items);
+    if (items == NULL)
+        return VX6_NOMEM;
+    bindings->items = items;
+    bindings->capacity = capacity;
+    return VX6_OK;
+}
+
+static enum vx6_code binding_insert(
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], bool untold)
+{
+    VX6_ASSERT(vx6_label_is_valid(label));
+    enum vx6_code code = make_room(node);
+    if (code != VX6_OK)
+        return code;
+    struct bindings *bindings = &node->bindings;
+    uint32_t index = binding_index(bindings, label);
+    struct binding *binding = &bindings->items[index];
+    memmove(binding + 1, binding, (bindings->count - index) * sizeof *binding);
+    *binding = (struct binding){.untold = untold, .label_len = (uint8_t)label.len};
+    memcpy(binding->key, key, sizeof binding->key);
+    memcpy(binding->label, label.data, label.len);
+    bindings->count++;
+    bindings->untold += untold;
+    return VX6_OK;
+}
+
+enum vx6_code binding_set(struct vx6_node *node, vx6_span label, const uint8_t key[32])
+{
+    struct binding *binding = binding_at(node, label);
+    if (binding == NULL)
+        return binding_insert(node, label, key, false);
+    memcpy(binding->key, key, sizeof binding->key);
+    node->bindings.untold -= binding->untold;
+    binding->untold = false;
+    return VX6_OK;
+}
+
+/* VX6-NAME-005: what is bound stays bound. */
+enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uint8_t key[32])
+{
+    const struct binding *binding = binding_at(node, label);
+    if (binding != NULL)
+        return bytes_equal(binding->key, key, 32) ? VX6_OK : VX6_KEY_MISMATCH;
+    enum vx6_code code = binding_insert(node, label, key, true);
+    if (code == VX6_OK) {
+        ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
+        trace(node, VX6_EVENT_name_bound, NULL, 0, label.len, VX6_OK);
+    }
+    return code;
+}
+
+void binding_remove(struct vx6_node *node, vx6_span label)
+{
+    struct bindings *bindings = &node->bindings;
+    struct binding *binding = binding_at(node, label);
+    if (binding == NULL)
+        return;
+    bindings->untold -= binding->untold;
+    bindings->count--;
+    size_t index = (size_t)(binding - bindings->items);
+    memmove(binding, binding + 1, (bindings->count - index) * sizeof *binding);
+}
+
+bool binding_output(struct vx6_node *node, struct vx6_out *out)
+{
+    struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count && bindings->untold > 0; i++) {
+        struct binding *binding = &bindings->items[i];
+        if (!binding->untold)
+            continue;
+        binding->untold = false;
+        bindings->untold--;
+        if (bindings->untold > 0)
+            ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
+        out->kind = VX6_OUT_NAME_BOUND;
+        out->value = binding_label(binding);
+        memcpy(out->key, binding->key, sizeof out->key);
+        return true;
+    }
+    return false;
+}
+
+void bindings_free(struct vx6_node *node)
+{
+    struct bindings *bindings = &node->bindings;
+    env_free(node->env, bindings->items, bindings->capacity * sizeof *bindings->items);
+    *bindings = (struct bindings){0};
+}
