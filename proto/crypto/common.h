@@ -14,6 +14,10 @@ enum {
     ASK_MAC2_AT = ASK_MAC1_AT + VX6_MAC_SIZE
 };
 
+enum {
+    COMMON_LOW_ORDER_COUNT = 7
+};
+
 /* libsodium chooses its fast code once per process; cheap when done. */
 void common_ready(void);
 
@@ -25,6 +29,8 @@ bool common_sign_public_is_valid(const struct vx6_crypto *self, const uint8_t pu
 
 /* True for the X25519 public keys whose shared secret is zero whatever the other key is. */
 bool common_is_low_order(const uint8_t public_key[32]);
+/* One of them, for tests: index < COMMON_LOW_ORDER_COUNT. */
+void common_low_order_point(uint8_t public_key[32], unsigned index);
 
 /* An answer repeats the suite and query ID of its ask, and its key hint is zero. */
 bool common_answer_fits(const uint8_t *ask_header, const uint8_t *answer_header);
