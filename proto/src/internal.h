@@ -16,6 +16,7 @@
 #include "record.h"
 #include "resolve.h"
 #include "rng.h"
+#include "scope.h"
 #include "session.h"
 #include "slots.h"
 #include "table.h"

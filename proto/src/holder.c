@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* Bundles held for others: verified, bounded, never older than what is held already; and the tokens
+ * that make a store or an announcement come from an address that answers. Spec: spec/dht.md,
+ * "Tokens" and "Storing". */
+#include "internal.h"
+
+enum {
+    HELD_STEP = 16, /* places by which the array grows */
+    SITE_SIZE = 6   /* bytes of an address that tell sites apart: a /48 */
+};
+
+struct held {
+    uint8_t key[32];
+    struct blob *bundle;
+    uint64_t sequence;
+    int64_t expires_s;
+    uint8_t owner[32];
+    uint8_t site[SITE_SIZE]; /* of its first endpoint; zero without one */
+};
+
+void holder_init(struct vx6_node *node)
+{
+    struct holder *holder = &node->holder;
+    timer_init(&holder->timer, TIMER_HOLDER);
+    rng_bytes(&node->secret_rng, holder->token_secret, sizeof holder->token_secret);
+    holder->token_changed = node->now;
+}
+
+/* VX6-DHT-016: two secrets, each replaced at half of a token's life. */
+static void token_turn(struct vx6_node *node)
+{
+    struct holder *holder = &node->holder;
+    vx6_ns half = (vx6_ns)node->env->limits->token_life_ms * VX6_MILLISECOND / 2;
+    vx6_ns age = node->now - holder->token_changed;
+    if (age < half)
+        return;
+    memcpy(holder->token_secret[1], holder->token_secret[0], 32);
+    rng_bytes(&node->secret_rng, holder->token_secret[0], 32);
+    if (age >= 2 * half)
+        rng_bytes(&node->secret_rng, holder->token_secret[1], 32);
+    holder->token_changed = node->now - age % half;
+}
+
+/* A token speaks for the source's /64, or for one IPv4 address: a host may well ask and store from
+ * different addresses of its /64. */
+static void token_with(
+    struct vx6_node *node, uint32_t which, uint8_t token[16], const vx6_addr *from)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    size_t len = addr_is_ipv4(from) ? 16 : 8;
+    crypto->mac(crypto, token, node->holder.token_secret[which], from->ip, len);
+}
+
+void token_make(struct vx6_node *node, uint8_t token[16], const vx6_addr *from)
+{
+    token_turn(node);
+    token_with(node, 0, token, from);
+}
+
+bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_addr *from)
+{
+    uint8_t expected[16];
+    token_turn(node);
+    token_with(node, 0, expected, from);
+    if (equal_ct(token, expected, sizeof expected))
+        return true;
+    token_with(node, 1, expected, from);
+    return equal_ct(token, expected, sizeof expected);
+}
+
+/* Index of the first bundle whose key is not less. */
+static uint32_t held_begin(const struct holder *holder, const uint8_t key[32])
+{
+    uint32_t low = 0, high = holder->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (memcmp(holder->items[middle].key, key, 32) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint32_t held_count(const struct holder *holder, uint32_t begin, const uint8_t key[32])
+{
+    uint32_t end = begin;
+    while (end < holder->count && bytes_equal(holder->items[end].key, key, 32))
+        end++;
+    return end - begin;
+}
+
+uint32_t holder_find(
+    struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle)
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begin = held_begin(holder, key), live = 0;
+    int64_t now_s = node_unix_s(node);
+    *bundle = NULL;
+    for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
+        if (holder->items[i].expires_s <= now_s)
+            continue;
+        if (live++ == index)
+            *bundle = holder->items[i].bundle;
+    }
+    return live;
+}
+
+/* Earliest expiry first: the timer goes by wall time, and is set again should that change. */
+static void watch_expiry(struct vx6_node *node, int64_t expires_s)
+{
+    struct holder *holder = &node->holder;
+    if (holder->timer.deadline != VX6_NEVER && holder->sweep_s <= expires_s)
+        return;
+    int64_t left_s = expires_s - node_unix_s(node);
+    holder->sweep_s = expires_s;
+    timer_set(
+        &node->timers, &holder->timer, node->now + (left_s > 0 ? (vx6_ns)left_s : 1) * VX6_SECOND);
+}
+
+static void held_remove(struct vx6_node *node, uint32_t index)
+{
+    struct holder *holder = &node->holder;
+    blob_drop(node->env, holder->items[index].bundle);
+    holder->count--;
+    memmove(&holder->items[index], &holder->items[index + 1],
+        (holder->count - index) * sizeof holder->items[0]);
+}
+
+void holder_timer(struct vx6_node *node, struct timer *timer)
+{
+    (void)timer;
+    struct holder *holder = &node->holder;
+    int64_t now_s = node_unix_s(node), next_s = INT64_MAX;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < holder->count; i++) {
+        struct held *held = &holder->items[i];
+        if (held->expires_s > now_s) {
+            next_s = held->expires_s < next_s ? held->expires_s : next_s;
+            holder->items[kept++] = *held;
+            continue;
+        }
+        trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->bundle->len, VX6_EXPIRED);
+        blob_drop(node->env, held->bundle);
+    }
+    holder->count = kept;
+    if (kept > 0)
+        watch_expiry(node, next_s);
+}
+
+/* A full name: of two claims from one site the younger one gives way to a claim from a site that
+ * has none. Returns its index, or UINT32_MAX. VX6-DHT-019 */
+static uint32_t find_twin(
+    const struct holder *holder, uint32_t begin, uint32_t count, const uint8_t *site)
+{
+    uint32_t twin = UINT32_MAX;
+    for (uint32_t i = begin; i < begin + count; i++) {
+        if (bytes_equal(holder->items[i].site, site, SITE_SIZE))
+            return UINT32_MAX;
+        for (uint32_t j = begin; j < i; j++) {
+            if (bytes_equal(holder->items[i].site, holder->items[j].site, SITE_SIZE))
+                twin = i;
+        }
+    }
+    return twin;
+}
+
+/* The held bundle whose key is farthest from this node; UINT32_MAX when `key` is farther. */
+static uint32_t find_farthest(const struct vx6_node *node, const uint8_t key[32])
+{
+    const struct holder *holder = &node->holder;
+    uint32_t farthest = UINT32_MAX;
+    const uint8_t *farthest_key = key;
+    for (uint32_t i = 0; i < holder->count; i++) {
+        if (distance_compare(node->keys.id, holder->items[i].key, farthest_key) > 0) {
+            farthest = i;
+            farthest_key = holder->items[i].key;
+        }
+    }
+    return farthest;
+}
+
+/* Room for a claimant that has nothing here yet. */
+static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
+{
+    struct holder *holder = &node->holder;
+    uint32_t begin = held_begin(holder, held->key);
+    uint32_t claimants = held_count(holder, begin, held->key);
+    if (claimants >= node->env->limits->claimant_max) {
+        uint32_t twin = find_twin(holder, begin, claimants, held->site);
+        if (twin == UINT32_MAX)
+            return VX6_LIMIT;
+        held_remove(node, twin);
+    } else if (holder->count >= node->env->limits->value_max) {
+        uint32_t farthest = find_farthest(node, held->key);
+        if (farthest == UINT32_MAX)
+            return VX6_LIMIT;
+        held_remove(node, farthest);
+    }
+    if (holder->count < holder->capacity)
+        return VX6_OK;
+    uint32_t capacity = holder->capacity + HELD_STEP;
+    struct held *grown = env_resize(
+        node->env, holder->items, holder->capacity * sizeof *grown, capacity * sizeof *grown);
+    if (grown == NULL)
+        return VX6_NOMEM;
+    holder->items = grown;
+    holder->capacity = capacity;
+    return VX6_OK;
+}
+
+static void held_describe(const struct bundle *bundle, struct held *held)
+{
+    vx6_list endpoints = bundle->node.endpoints;
+    struct vx6_endpoint endpoint;
+    memcpy(held->owner, bundle->owner, 32);
+    held->sequence = bundle->sequence;
+    held->expires_s = bundle->expires_s;
+    if (vx6_next_endpoint(&endpoints, &endpoint))
+        memcpy(held->site, endpoint.ip, SITE_SIZE);
+}
+
+/* What is held already under this key from this owner: at `*index`, or where it would go. */
+static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
+{
+    uint32_t begin = held_begin(holder, held->key);
+    uint32_t end = begin + held_count(holder, begin, held->key);
+    for (*index = begin; *index < end; (*index)++) {
+        if (bytes_equal(holder->items[*index].owner, held->owner, 32))
+            return true;
+    }
+    return false;
+}
+
+static enum vx6_code hold(struct vx6_node *node, struct held *held)
+{
+    struct holder *holder = &node->holder;
+    uint32_t index;
+    if (find_owner(holder, held, &index)) {
+        struct held *old = &holder->items[index];
+        if (held->sequence <= old->sequence)
+            return VX6_OUTDATED;
+        blob_drop(node->env, old->bundle);
+        *old = *held;
+        return VX6_OK;
+    }
+    enum vx6_code code = make_room(node, held);
+    if (code != VX6_OK)
+        return code;
+    (void)find_owner(holder, held, &index);
+    memmove(
+        &holder->items[index + 1], &holder->items[index], (holder->count - index) * sizeof *held);
+    holder->items[index] = *held;
+    holder->count++;
+    return VX6_OK;
+}
+
+static bool is_held(const struct vx6_node *node, const uint8_t key[32], vx6_span data)
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begin = held_begin(holder, key);
+    for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
+        const struct blob *bundle = holder->items[i].bundle;
+        if (bundle->len == data.len && bytes_equal(bundle->data, data.data, data.len))
+            return holder->items[i].expires_s > node_unix_s(node);
+    }
+    return false;
+}
+
+/* VX6-DHT-017, VX6-DHT-018: everything is checked before anything changes. */
+enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_span data)
+{
+    if (is_held(node, key, data))
+        return VX6_OK;
+    struct bundle bundle;
+    struct held held = {0};
+    memcpy(held.key, key, 32);
+    enum vx6_code code = bundle_check(node->env, node_unix_s(node), data, &bundle);
+    if (code == VX6_OK && !bundle_fits_key(node->env->crypto, &bundle, key))
+        code = VX6_INVALID;
+    if (code == VX6_OK) {
+        held_describe(&bundle, &held);
+        held.bundle = blob_get(node->env, data);
+        code = held.bundle ? hold(node, &held) : VX6_NOMEM;
+    }
+    if (code != VX6_OK) {
+        blob_drop(node->env, held.bundle);
+        trace(node, VX6_EVENT_bundle_refused, NULL, 0, data.len, code);
+        return code;
+    }
+    watch_expiry(node, held.expires_s);
+    trace(node, VX6_EVENT_bundle_held, NULL, 0, data.len, VX6_OK);
+    return VX6_OK;
+}
+
+void holder_free(struct vx6_node *node)
+{
+    struct holder *holder = &node->holder;
+    for (uint32_t i = 0; i < holder->count; i++)
+        blob_drop(node->env, holder->items[i].bundle);
+    env_free(node->env, holder->items, holder->capacity * sizeof *holder->items);
+    wipe(holder->token_secret, sizeof holder->token_secret);
+    holder->items = NULL;
+    holder->count = holder->capacity = 0;
+}

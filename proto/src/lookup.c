@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* One lookup: a shortlist sorted by distance, asked from its near end until the k closest live
+ * nodes of it have answered. Spec: spec/dht.md, "Lookup". */
+#include "internal.h"
+
+enum {
+    SHORTLIST_MAX = 64
+};
+
+enum candidate_state {
+    CANDIDATE_NEW,
+    CANDIDATE_ASKED, /* counts against alpha */
+    CANDIDATE_SLOW,  /* asked, but does so no longer */
+    CANDIDATE_ANSWERED,
+    CANDIDATE_LOST
+};
+
+struct candidate {
+    uint64_t distance; /* its first 8 bytes */
+    struct peer *peer;
+    struct query *query; /* while asked */
+    vx6_ns asked;
+    uint8_t token[16];
+    uint8_t depth; /* own table = 1, else one more than the node that named it first */
+    uint8_t index; /* of the bundle asked for */
+    enum candidate_state state;
+};
+
+struct lookup {
+    struct lookup *next, *previous;
+    struct timer timer;
+    void *context;
+    enum lookup_user user;
+    bool want_values;
+    bool own_untold; /* bundles that this node holds itself are still to be shown */
+    uint8_t target[32];
+    vx6_ns deadline;
+    uint32_t active; /* queries that count against alpha */
+    uint32_t queries, lost;
+    uint32_t count;
+    struct candidate candidates[SHORTLIST_MAX]; /* closest first */
+};
+
+static void lookup_free(struct vx6_node *node, struct lookup *lookup)
+{
+    struct lookups *lookups = &node->lookups;
+    if (lookup->previous)
+        lookup->previous->next = lookup->next;
+    else
+        lookups->first = lookup->next;
+    if (lookup->next)
+        lookup->next->previous = lookup->previous;
+    else
+        lookups->last = lookup->previous;
+    lookups->count--;
+    timer_clear(&node->timers, &lookup->timer);
+    for (uint32_t i = 0; i < lookup->count; i++) {
+        if (lookup->candidates[i].query)
+            query_cancel(node, lookup->candidates[i].query);
+        peer_drop(node->env, lookup->candidates[i].peer);
+    }
+    env_free(node->env, lookup, sizeof *lookup);
+}
+
+static void candidate_settle(
+    struct lookup *lookup, struct candidate *candidate, enum candidate_state state)
+{
+    if (candidate->state == CANDIDATE_ASKED)
+        lookup->active--;
+    candidate->state = state;
+}
+
+static struct candidate *candidate_find(struct lookup *lookup, const struct peer *peer)
+{
+    for (uint32_t i = 0; i < lookup->count; i++) {
+        if (lookup->candidates[i].peer == peer)
+            return &lookup->candidates[i];
+    }
+    return NULL;
+}
+
+static bool is_closer(const struct lookup *lookup, const struct candidate *candidate,
+    uint64_t distance, const struct peer *peer)
+{
+    if (candidate->distance != distance)
+        return candidate->distance < distance;
+    return distance_compare(lookup->target, candidate->peer->id, peer->id) <= 0;
+}
+
+/* Takes over the reference. A node is on the list once, under the address heard first; a full list
+ * loses its farthest end. */
+static void candidate_add(
+    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t depth)
+{
+    uint64_t distance = load_u64(peer->id) ^ load_u64(lookup->target);
+    uint32_t place = lookup->count;
+    while (place > 0 && !is_closer(lookup, &lookup->candidates[place - 1], distance, peer))
+        place--;
+    const struct candidate *closer = place > 0 ? &lookup->candidates[place - 1] : NULL;
+    if (place == SHORTLIST_MAX || (closer && bytes_equal(closer->peer->id, peer->id, 32))) {
+        peer_drop(node->env, peer);
+        return;
+    }
+    if (lookup->count == SHORTLIST_MAX) {
+        struct candidate *last = &lookup->candidates[--lookup->count];
+        if (last->query)
+            query_cancel(node, last->query);
+        candidate_settle(lookup, last, CANDIDATE_LOST);
+        peer_drop(node->env, last->peer);
+    }
+    memmove(&lookup->candidates[place + 1], &lookup->candidates[place],
+        (lookup->count - place) * sizeof lookup->candidates[0]);
+    lookup->candidates[place] =
+        (struct candidate){.distance = distance, .peer = peer, .depth = depth};
+    lookup->count++;
+}
+
+static void candidate_ask(
+    struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, uint8_t index)
+{
+    if (!peer_key_is_valid(node->env, candidate->peer)) {
+        candidate_settle(lookup, candidate, CANDIDATE_LOST);
+        return;
+    }
+    struct vx6_msg ask = {.type = lookup->want_values ? VX6_MSG_find_value : VX6_MSG_find_node};
+    if (lookup->want_values) {
+        memcpy(ask.u.find_value.key, lookup->target, 32);
+        ask.u.find_value.index = index;
+    } else {
+        memcpy(ask.u.find_node.target, lookup->target, 32);
+    }
+    candidate->query = query_start(node, candidate->peer, &ask, QUERY_LOOKUP, lookup);
+    if (candidate->query == NULL)
+        return;
+    candidate->index = index;
+    candidate->asked = node->now;
+    candidate->state = CANDIDATE_ASKED;
+    lookup->active++;
+}
+
+/* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
+ * VX6-DHT-011, VX6-DHT-012 */
+static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
+{
+    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
+    vx6_ns wake = lookup->deadline;
+    uint32_t live = 0;
+    bool open = false, stuck = false;
+    for (uint32_t i = 0; i < lookup->count; i++) {
+        struct candidate *candidate = &lookup->candidates[i];
+        bool is_wanted = live < KADEMLIA_K;
+        if (is_wanted && candidate->state == CANDIDATE_NEW && lookup->active < KADEMLIA_ALPHA) {
+            candidate_ask(node, lookup, candidate, 0);
+            stuck = stuck || candidate->state == CANDIDATE_NEW;
+        }
+        if (candidate->state == CANDIDATE_LOST)
+            continue;
+        live++;
+        open = open || (is_wanted && candidate->state != CANDIDATE_ANSWERED);
+        if (candidate->state == CANDIDATE_ASKED && candidate->asked + slow < wake)
+            wake = candidate->asked + slow;
+    }
+    if (stuck && node->now + slow < wake)
+        wake = node->now + slow;
+    timer_set(&node->timers, &lookup->timer, wake);
+    return open;
+}
+
+static void set_counts(const struct lookup *lookup, struct lookup_result *result)
+{
+    result->hops = 0;
+    for (uint32_t i = 0; i < lookup->count && result->hops == 0; i++) {
+        if (lookup->candidates[i].state == CANDIDATE_ANSWERED)
+            result->hops = lookup->candidates[i].depth;
+    }
+    result->queries = lookup->queries;
+    result->lost = lookup->lost;
+}
+
+void lookup_progress(const struct lookup *lookup, struct lookup_result *result)
+{
+    set_counts(lookup, result);
+}
+
+static void dispatch_done(
+    struct vx6_node *node, enum lookup_user user, void *context, const struct lookup_result *result)
+{
+    switch (user) {
+    case LOOKUP_OP:
+        op_lookup_done(node, context, result);
+        break;
+    case LOOKUP_RESOLVE:
+        resolve_lookup_done(node, context, result);
+        break;
+    case LOOKUP_PUBLISH:
+        publish_lookup_done(node, context, result);
+        break;
+    case LOOKUP_DISCOVERY:
+        discovery_lookup_done(node, context, result);
+        break;
+    }
+}
+
+static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6_code code)
+{
+    struct lookup_contact closest[KADEMLIA_K];
+    uint8_t target[32];
+    memcpy(target, lookup->target, sizeof target);
+    struct lookup_result result = {.target = target, .closest = closest, .code = code};
+    set_counts(lookup, &result);
+    for (uint32_t i = 0; i < lookup->count && result.closest_count < KADEMLIA_K; i++) {
+        const struct candidate *candidate = &lookup->candidates[i];
+        if (candidate->state != CANDIDATE_ANSWERED)
+            continue;
+        struct lookup_contact *contact = &closest[result.closest_count++];
+        contact->peer = peer_hold(candidate->peer);
+        memcpy(contact->token, candidate->token, sizeof contact->token);
+    }
+    if (result.closest_count == 0)
+        result.code = VX6_NO_PEERS;
+    trace(node, VX6_EVENT_lookup_done, NULL, 0, result.queries, result.code);
+    enum lookup_user user = lookup->user;
+    void *context = lookup->context;
+    lookup_free(node, lookup);
+    dispatch_done(node, user, context, &result);
+    for (uint32_t i = 0; i < result.closest_count; i++)
+        peer_drop(node->env, closest[i].peer);
+}
+
+struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], bool want_values,
+    enum lookup_user user, void *context)
+{
+    struct lookups *lookups = &node->lookups;
+    if (lookups->count >= node->env->limits->lookup_max) {
+        trace(node, VX6_EVENT_limit_reached, NULL, 0, lookups->count, VX6_LIMIT);
+        return NULL;
+    }
+    struct lookup *lookup = env_alloc(node->env, sizeof *lookup);
+    if (lookup == NULL)
+        return NULL;
+    memcpy(lookup->target, target, 32);
+    lookup->want_values = want_values;
+    lookup->user = user;
+    lookup->context = context;
+    lookup->deadline = after_ms(node, node->env->limits->lookup_timeout_ms);
+    timer_init(&lookup->timer, TIMER_LOOKUP);
+    lookup->previous = lookups->last;
+    if (lookups->last)
+        lookups->last->next = lookup;
+    else
+        lookups->first = lookup;
+    lookups->last = lookup;
+    lookups->count++;
+
+    struct peer *peers[KADEMLIA_K];
+    uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
+    for (uint32_t i = 0; i < count; i++)
+        candidate_add(node, lookup, peer_hold(peers[i]), 1);
+    discovery_touch(node, target);
+    struct blob *held = NULL;
+    lookup->own_untold = want_values && holder_find(node, target, 0, &held) > 0;
+    if (!lookup_advance(node, lookup) || lookup->own_untold)
+        timer_set(&node->timers, &lookup->timer, node->now);
+    return lookup;
+}
+
+void lookup_cancel(struct vx6_node *node, struct lookup *lookup)
+{
+    lookup_free(node, lookup);
+}
+
+/* VX6-DHT-014 */
+static void take_value(struct vx6_node *node, struct lookup *lookup, struct candidate *candidate,
+    const struct vx6_value *answer)
+{
+    if (answer->index != candidate->index)
+        return;
+    struct lookup_value value = {.holder = candidate->peer,
+        .bundle = answer->bundle,
+        .index = answer->index,
+        .count = answer->count,
+        .hops = candidate->depth};
+    uint32_t next = answer->index + 1u;
+    if (next < answer->count && next < node->env->limits->claimant_max)
+        candidate_ask(node, lookup, candidate, (uint8_t)next);
+    resolve_bundle(node, lookup->context, &value);
+}
+
+/* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
+ * passed over. */
+static void take_hints(struct vx6_node *node, struct lookup *lookup, const vx6_addr *source,
+    uint8_t depth, vx6_list hints)
+{
+    struct vx6_hint hint;
+    while (vx6_next_hint(&hints, &hint)) {
+        vx6_addr addr = {.port = hint.port};
+        memcpy(addr.ip, hint.ip, sizeof addr.ip);
+        if (bytes_equal(hint.key, node->keys.identity, 32) || !addr_is_in_scope(&addr, source))
+            continue;
+        struct peer *peer = peer_get(node->env, hint.key, &addr);
+        if (peer)
+            candidate_add(node, lookup, peer, depth);
+    }
+}
+
+void lookup_query_done(struct vx6_node *node, void *context, const struct query_result *result)
+{
+    struct lookup *lookup = context;
+    struct candidate *candidate = candidate_find(lookup, result->peer);
+    VX6_ASSERT(candidate != NULL);
+    candidate->query = NULL;
+    lookup->queries++;
+    if (result->answer == NULL) {
+        lookup->lost++;
+        candidate_settle(
+            lookup, candidate, candidate->index > 0 ? CANDIDATE_ANSWERED : CANDIDATE_LOST);
+    } else {
+        candidate_settle(lookup, candidate, CANDIDATE_ANSWERED);
+        memcpy(candidate->token, result->token, sizeof candidate->token);
+        uint8_t depth = candidate->depth;
+        if (result->answer->type == VX6_MSG_value)
+            take_value(node, lookup, candidate, &result->answer->u.value);
+        else if (result->answer->type == VX6_MSG_nodes)
+            take_hints(node, lookup, &result->peer->addr, depth < UINT8_MAX ? depth + 1 : depth,
+                result->answer->u.nodes.hints);
+    }
+    if (!lookup_advance(node, lookup))
+        lookup_finish(node, lookup, VX6_OK);
+}
+
+static void show_own(struct vx6_node *node, struct lookup *lookup)
+{
+    lookup->own_untold = false;
+    uint32_t count = 1;
+    for (uint32_t index = 0; index < count; index++) {
+        struct blob *bundle = NULL;
+        count = holder_find(node, lookup->target, index, &bundle);
+        if (bundle == NULL)
+            return;
+        blob_hold(bundle);
+        struct lookup_value value = {
+            .bundle = {bundle->data, bundle->len}, .index = index, .count = count};
+        resolve_bundle(node, lookup->context, &value);
+        blob_drop(node->env, bundle);
+    }
+}
+
+void lookup_timer(struct vx6_node *node, struct timer *timer)
+{
+    struct lookup *lookup = CONTAINER_OF(timer, struct lookup, timer);
+    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
+    if (lookup->own_untold)
+        show_own(node, lookup);
+    for (uint32_t i = 0; i < lookup->count; i++) {
+        struct candidate *candidate = &lookup->candidates[i];
+        if (candidate->state == CANDIDATE_ASKED && node->now - candidate->asked >= slow)
+            candidate_settle(lookup, candidate, CANDIDATE_SLOW);
+    }
+    if (node->now >= lookup->deadline)
+        lookup_finish(node, lookup, VX6_TIMEOUT);
+    else if (!lookup_advance(node, lookup))
+        lookup_finish(node, lookup, VX6_OK);
+}
+
+void lookups_free(struct vx6_node *node)
+{
+    while (node->lookups.first)
+        lookup_free(node, node->lookups.first);
+}

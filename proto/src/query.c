@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* Queries: sealed only when the carrier takes them, found again by their query ID, tried anew under
+ * a new ID and ephemeral key, and over when answered or lost. Spec: spec/queries.md. */
+#include "internal.h"
+
+enum {
+    TYPE_ASK = 0x08,
+    TYPE_ANSWER = 0x09,
+    TYPE_QUIC = 0x40, /* and above */
+    QUERY_SUITE = 1,
+    LENGTH_SIZE = 2,
+    CUT_OFF = 4, /* queries lost in a row */
+    ASK_MAX = VX6_ASK_PAYLOAD_SIZE - LENGTH_SIZE,
+    ANSWER_MAX = VX6_ANSWER_PAYLOAD_SIZE - LENGTH_SIZE
+};
+
+struct query {
+    struct outgoing outgoing;
+    struct query *next, *previous;
+    struct timer timer;
+    struct peer *peer;
+    void *context;
+    vx6_ns sent;
+    uint64_t id; /* of the last try */
+    enum query_user user;
+    enum vx6_msg_type type;
+    bool waiting; /* on the list of outgoing ones */
+    bool sealed;  /* id and state are set: at least one try has left */
+    uint8_t tries;
+    uint16_t len;
+    struct vx6_ask state; /* of the last try */
+    uint8_t ask[];
+};
+
+struct datagram {
+    struct outgoing outgoing;
+    vx6_addr to;
+    enum vx6_msg_type type;
+    uint8_t bytes[VX6_DATAGRAM_SIZE];
+};
+
+static struct query *query_of(struct outgoing *outgoing)
+{
+    return CONTAINER_OF(outgoing, struct query, outgoing);
+}
+
+static struct datagram *datagram_of(struct outgoing *outgoing)
+{
+    return CONTAINER_OF(outgoing, struct datagram, outgoing);
+}
+
+static void wait_for_carrier(struct vx6_node *node, struct outgoing *outgoing)
+{
+    struct queries *queries = &node->queries;
+    outgoing->next = NULL;
+    outgoing->previous = queries->waiting_last;
+    if (queries->waiting_last)
+        queries->waiting_last->next = outgoing;
+    else
+        queries->waiting_first = outgoing;
+    queries->waiting_last = outgoing;
+    ready_post(&node->ready_list, &node->ready, NODE_READY_DATAGRAMS);
+}
+
+static void wait_no_longer(struct vx6_node *node, struct outgoing *outgoing)
+{
+    struct queries *queries = &node->queries;
+    if (outgoing->previous)
+        outgoing->previous->next = outgoing->next;
+    else
+        queries->waiting_first = outgoing->next;
+    if (outgoing->next)
+        outgoing->next->previous = outgoing->previous;
+    else
+        queries->waiting_last = outgoing->previous;
+}
+
+static void query_unlink(struct vx6_node *node, struct query *query)
+{
+    struct queries *queries = &node->queries;
+    if (query->previous)
+        query->previous->next = query->next;
+    else
+        queries->first = query->next;
+    if (query->next)
+        query->next->previous = query->previous;
+    else
+        queries->last = query->previous;
+    queries->count--;
+    timer_clear(&node->timers, &query->timer);
+    if (query->waiting)
+        wait_no_longer(node, &query->outgoing);
+}
+
+static void query_free(struct vx6_node *node, struct query *query)
+{
+    query_unlink(node, query);
+    peer_drop(node->env, query->peer);
+    env_wipe_free(node->env, query, sizeof *query + query->len);
+}
+
+/* At the bound, a query that only asks whether somebody lives gives way. */
+static bool make_room(struct vx6_node *node)
+{
+    if (node->queries.count < node->env->limits->query_max)
+        return true;
+    for (struct query *query = node->queries.first; query; query = query->next) {
+        if (query->user != QUERY_NOBODY)
+            continue;
+        query_free(node, query);
+        return true;
+    }
+    trace(node, VX6_EVENT_limit_reached, NULL, 0, node->queries.count, VX6_LIMIT);
+    return false;
+}
+
+static void query_try(struct vx6_node *node, struct query *query)
+{
+    query->tries++;
+    timer_set(&node->timers, &query->timer, after_ms(node, node->env->limits->query_timeout_ms));
+    if (query->waiting)
+        return;
+    query->waiting = true;
+    wait_for_carrier(node, &query->outgoing);
+}
+
+struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
+    enum query_user user, void *context)
+{
+    uint8_t bytes[ASK_MAX];
+    if (!peer_key_is_valid(node->env, peer) || !make_room(node))
+        return NULL;
+    size_t len = vx6_msg_encode(ask, bytes, sizeof bytes);
+    VX6_ASSERT(len > 0);
+    struct query *query = env_alloc(node->env, sizeof *query + len);
+    if (query == NULL)
+        return NULL;
+    query->outgoing.is_query = true;
+    query->peer = peer_hold(peer);
+    query->context = context;
+    query->user = user;
+    query->type = ask->type;
+    query->len = (uint16_t)len;
+    memcpy(query->ask, bytes, len);
+    timer_init(&query->timer, TIMER_QUERY);
+
+    struct queries *queries = &node->queries;
+    query->previous = queries->last;
+    if (queries->last)
+        queries->last->next = query;
+    else
+        queries->first = query;
+    queries->last = query;
+    queries->count++;
+    query_try(node, query);
+    return query;
+}
+
+/* What has been sent stays until it is answered or lost: it costs nothing more to know whether the
+ * peer lives. */
+void query_cancel(struct vx6_node *node, struct query *query)
+{
+    query->user = QUERY_NOBODY;
+    query->context = NULL;
+    if (!query->sealed)
+        query_free(node, query);
+}
+
+bool query_is_pending(const struct vx6_node *node, const struct peer *peer)
+{
+    for (const struct query *query = node->queries.first; query; query = query->next) {
+        if (query->peer == peer)
+            return true;
+    }
+    return false;
+}
+
+bool query_is_cut_off(const struct vx6_node *node)
+{
+    return node->queries.lost_in_row >= CUT_OFF;
+}
+
+static void query_done(
+    struct vx6_node *node, struct query *query, const struct vx6_msg *answer, const uint8_t *token)
+{
+    struct query_result result = {.peer = peer_hold(query->peer),
+        .user = query->user,
+        .answer = answer,
+        .token = token,
+        .rtt = node->now - query->sent};
+    void *context = query->context;
+    query_free(node, query);
+    switch (result.user) {
+    case QUERY_NOBODY:
+        break;
+    case QUERY_LOOKUP:
+        lookup_query_done(node, context, &result);
+        break;
+    case QUERY_STORE:
+        publish_query_done(node, context, &result);
+        break;
+    case QUERY_ENTRY:
+    case QUERY_CHECK:
+    case QUERY_CONSIDER:
+    case QUERY_ANNOUNCE:
+        discovery_query_done(node, context, &result);
+        break;
+    }
+    peer_drop(node->env, result.peer);
+}
+
+/* VX6-QUERY-006, VX6-DHT-009: losses in a row say more about this node's own network than about
+ * its contacts, and then count against none of them. */
+void query_timer(struct vx6_node *node, struct timer *timer)
+{
+    struct query *query = CONTAINER_OF(timer, struct query, timer);
+    if (query->tries < node->env->limits->query_tries) {
+        query_try(node, query);
+        return;
+    }
+    if (!query_is_cut_off(node))
+        table_failed(node, query->peer);
+    node->queries.lost_in_row++;
+    trace(node, VX6_EVENT_query_lost, &query->peer->addr, (uint8_t)query->type, query->len,
+        VX6_TIMEOUT);
+    query_done(node, query, NULL, NULL);
+}
+
+static void write_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id)
+{
+    datagram[0] = type;
+    datagram[1] = QUERY_SUITE;
+    memcpy(datagram + 2, hint, 2);
+    memcpy(datagram + 4, id, 8);
+}
+
+/* VX6-QUERY-005: every try has its own query ID and ephemeral key. */
+static void query_seal(struct vx6_node *node, struct query *query, uint8_t *datagram)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], seed[32], id[8];
+    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    rng_bytes(&node->public_rng, id, sizeof id);
+    query->id = load_u64(id);
+    query->sent = node->now;
+    query->sealed = true;
+    timer_set(&node->timers, &query->timer, after_ms(node, node->env->limits->query_timeout_ms));
+    store_u16(payload, query->len);
+    memcpy(payload + LENGTH_SIZE, query->ask, query->len);
+    write_header(datagram, TYPE_ASK, query->peer->id, id);
+    crypto->ask_seal(crypto, &query->state, seed, query->peer->key, payload,
+        LENGTH_SIZE + (size_t)query->len, datagram);
+    wipe(seed, sizeof seed);
+    trace(node, VX6_EVENT_datagram_sent, &query->peer->addr, (uint8_t)query->type, query->len,
+        VX6_OK);
+}
+
+static void write_outgoing(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
+{
+    wait_no_longer(node, outgoing);
+    if (outgoing->is_query) {
+        struct query *query = query_of(outgoing);
+        query->waiting = false;
+        query_seal(node, query, dst);
+        return;
+    }
+    struct datagram *datagram = datagram_of(outgoing);
+    memcpy(dst, datagram->bytes, sizeof datagram->bytes);
+    node->queries.answer_count--;
+    trace(node, VX6_EVENT_datagram_sent, &datagram->to, (uint8_t)datagram->type,
+        sizeof datagram->bytes, VX6_OK);
+    env_free(node->env, datagram, sizeof *datagram);
+}
+
+static const vx6_addr *destination(struct outgoing *outgoing)
+{
+    return outgoing->is_query ? &query_of(outgoing)->peer->addr : &datagram_of(outgoing)->to;
+}
+
+bool query_fill(struct vx6_node *node, struct vx6_batch *batch)
+{
+    struct outgoing *first = node->queries.waiting_first;
+    if (first == NULL)
+        return false;
+    batch->peer = *destination(first);
+    batch->segment_len = VX6_DATAGRAM_SIZE;
+    while (first && batch->len + VX6_DATAGRAM_SIZE <= batch->cap &&
+           addr_equal(destination(first), &batch->peer)) {
+        write_outgoing(node, first, batch->dst + batch->len);
+        batch->len += VX6_DATAGRAM_SIZE;
+        first = node->queries.waiting_first;
+    }
+    return true;
+}
+
+/* A payload is u16 length, message, zeros. VX6-QUERY-003 */
+static bool read_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size)
+{
+    size_t len = load_u16(payload);
+    if (len > size - LENGTH_SIZE || !is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len))
+        return false;
+    return vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL;
+}
+
+static void refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum vx6_code code)
+{
+    trace(node, VX6_EVENT_datagram_refused, from, 0, len, code);
+}
+
+static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
+    const struct vx6_msg *answer, struct vx6_ask *state)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    static const uint8_t no_hint[2];
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], seed[32];
+    size_t len = vx6_msg_encode(answer, payload + LENGTH_SIZE, ANSWER_MAX);
+    VX6_ASSERT(len > 0);
+    struct datagram *datagram = NULL;
+    if (node->queries.answer_count < node->env->limits->datagram_pending_max)
+        datagram = env_alloc(node->env, sizeof *datagram);
+    if (datagram == NULL) {
+        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)answer->type, len, VX6_LIMIT);
+        return;
+    }
+    datagram->to = *to;
+    datagram->type = answer->type;
+    store_u16(payload, (uint16_t)len);
+    write_header(datagram->bytes, TYPE_ANSWER, no_hint, id);
+    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    crypto->answer_seal(crypto, state, seed, payload, LENGTH_SIZE + len, datagram->bytes);
+    wipe(seed, sizeof seed);
+    node->queries.answer_count++;
+    wait_for_carrier(node, &datagram->outgoing);
+}
+
+/* VX6-QUERY-007: nothing about the asker is kept. */
+static void take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    struct vx6_ask state;
+    struct vx6_msg ask, answer;
+    if (!bytes_equal(data + 2, node->keys.id, 2) ||
+        !crypto->ask_open(
+            crypto, &state, node->keys.identity_seed, node->keys.identity, data, payload)) {
+        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
+        return;
+    }
+    if (!read_payload(&ask, payload, sizeof payload))
+        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
+    else if (!answer_ask(node, from, &ask, &answer, storage))
+        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
+    else
+        send_answer(node, from, data + 4, &answer, &state);
+    wipe(&state, sizeof state);
+}
+
+/* The node has proved its key by opening the ask, and its address by answering from it; the
+ * signature over its address lets others believe that too. VX6-DHT-004 */
+static void learn(struct vx6_node *node, struct peer *peer, const struct answer_head *head)
+{
+    const struct contact *contact = table_find(node, peer->id);
+    if (contact == NULL || contact->peer != peer) {
+        if (head->contact_issued_s == 0 || (contact == NULL && !table_has_room(node, peer->id)))
+            return;
+        if (!contact_verify(node, peer, head)) {
+            trace(node, VX6_EVENT_contact_refused, &peer->addr, 0, 0, VX6_BAD_RECORD);
+            return;
+        }
+    }
+    (void)table_seen(node, peer);
+}
+
+static struct query *query_find(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+{
+    uint64_t id = load_u64(data + 4);
+    struct query *query = node->queries.first;
+    while (query && (query->id != id || !query->sealed))
+        query = query->next;
+    return query && addr_equal(from, &query->peer->addr) ? query : NULL;
+}
+
+/* VX6-QUERY-004: by the address asked, under a query ID in flight and its state, of a type that
+ * answers the ask. Anything else changes nothing: the true answer may still come. */
+static void take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+    struct vx6_msg answer;
+    struct answer_head head;
+    struct query *query = query_find(node, from, data);
+    enum vx6_code code = VX6_OK;
+    if (query == NULL || !is_zero(data + 2, 2))
+        code = VX6_UNEXPECTED;
+    else if (!crypto->answer_open(crypto, &query->state, data, payload))
+        code = VX6_BAD_SEAL;
+    else if (!read_payload(&answer, payload, sizeof payload))
+        code = VX6_BAD_MESSAGE;
+    else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
+        code = VX6_UNEXPECTED;
+    if (code != VX6_OK) {
+        refuse(node, from, VX6_DATAGRAM_SIZE, code);
+        return;
+    }
+    node->queries.lost_in_row = 0;
+    trace(node, VX6_EVENT_query_answered, from, (uint8_t)answer.type, query->len, VX6_OK);
+    learn(node, query->peer, &head);
+    query_done(node, query, &answer, head.token);
+}
+
+/* VX6-QUERY-001, VX6-QUERY-002 */
+void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len)
+{
+    if (len == 0 || data[0] >= TYPE_QUIC)
+        return;
+    if (len != VX6_DATAGRAM_SIZE || (data[0] != TYPE_ASK && data[0] != TYPE_ANSWER))
+        refuse(node, from, len, VX6_BAD_MESSAGE);
+    else if (data[1] != QUERY_SUITE)
+        refuse(node, from, len, VX6_BAD_SUITE);
+    else if (data[0] == TYPE_ASK)
+        take_ask(node, from, data);
+    else
+        take_answer(node, from, data);
+}
+
+void queries_free(struct vx6_node *node)
+{
+    while (node->queries.first)
+        query_free(node, node->queries.first);
+    struct outgoing *outgoing;
+    while ((outgoing = node->queries.waiting_first) != NULL) {
+        wait_no_longer(node, outgoing);
+        env_free(node->env, datagram_of(outgoing), sizeof(struct datagram));
+    }
+}
