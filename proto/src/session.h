@@ -7,27 +7,31 @@
 #ifndef VX6_SESSION_H
 #define VX6_SESSION_H
 
+#include "chunk.h"
 #include "link.h"
 #include "ready.h"
 #include "slots.h"
 #include "timer.h"
+#include "turns.h"
 #include "vx6/node.h"
 
 struct session;
 struct stream;
 
 struct sessions {
-    struct session *first, *last;
+    struct turns list; /* oldest first */
+    struct turns paths;
     uint32_t count;
     uint32_t stream_count;
-    uint64_t buffered;              /* bytes that all streams hold */
+    uint64_t sending; /* bytes that all streams hold until acknowledged */
+    uint64_t granted; /* bytes that all streams hold for the driver, or have allowed to come */
+    struct chunk_pool pool;
     struct local_service *services; /* what this node offers, sorted by name */
-    uint32_t service_count;
+    uint32_t service_count, service_capacity;
 };
 
-/* Bytes for a stream, in order: a list of chunks that grows with what is held (chunk.c). */
-
-/* ---- commands ---- */
+/* ---- commands. What a driver closes or resets still comes out as SESSION_DOWN or STREAM_CLOSED.
+ */
 enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_id *id);
 void session_close(struct vx6_node *node, struct session *session, enum vx6_code code);
 enum vx6_code stream_open(struct vx6_node *node, struct session *session, vx6_id *id);
@@ -35,7 +39,7 @@ enum vx6_code stream_accept(struct vx6_node *node, struct stream *stream);
 void stream_reset(struct vx6_node *node, struct stream *stream, enum vx6_code code);
 enum vx6_code service_add(struct vx6_node *node, vx6_span name);
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
-/* Labels of the offered services, for the own record; at most `cap`. */
+/* Labels of the offered services, for the own record, sorted; at most `cap`. */
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap);
 
 /* resolve.c calls it when the name of a session that waits for it is resolved or not. */

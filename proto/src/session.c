@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a session, from a name or an address to an end that both sides know.
+ *
+ * The client resolves, gets a link, asks for the service on a path and may open streams at once.
+ * The owner admits or refuses. Whoever ends a session first closes its streams; the driver hears of
+ * those before it hears of the session. A path that dies takes its session with it today; what a
+ * session needs to go on over another path is kept all the same. Spec: spec/sessions.md. */
+#include "session_internal.h"
+
+static const char secret_label[] = "vx6/session-secret/1";
+
+static struct session *session_new(struct vx6_node *node, enum session_role role)
+{
+    struct session *session = env_alloc(node->env, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->ready.kind = READY_SESSION;
+    timer_init(&session->timer, TIMER_SESSION);
+    session->role = role;
+    session->privacy = 1;
+    turns_add(&node->sessions.list, &session->turn);
+    node->sessions.count++;
+    return session;
+}
+
+static void session_free(struct vx6_node *node, struct session *session)
+{
+    while (session->streams.first)
+        stream_free(node, CONTAINER_OF(session->streams.first, struct stream, turn));
+    if (session->path)
+        path_free(node, session->path);
+    timer_clear(&node->timers, &session->timer);
+    ready_remove(&node->ready_list, &session->ready);
+    if (session->id.bits != 0)
+        slots_remove(&node->slots, session->id);
+    turns_remove(&node->sessions.list, &session->turn);
+    node->sessions.count--;
+    env_wipe_free(node->env, session, sizeof *session);
+}
+
+/* VX6-SESS-008: both halves are random and fixed in length; the link kept them secret. */
+static void make_secret(struct vx6_node *node, struct session *session,
+    const uint8_t client_random[32], const uint8_t owner_random[32])
+{
+    enum {
+        LABEL = sizeof secret_label - 1
+    };
+    uint8_t input[LABEL + 80];
+    memcpy(input, secret_label, LABEL);
+    memcpy(input + LABEL, session->session_id, 16);
+    memcpy(input + LABEL + 16, client_random, 32);
+    memcpy(input + LABEL + 48, owner_random, 32);
+    const struct vx6_crypto *crypto = node->env->crypto;
+    crypto->sha256(crypto, session->secret, input, sizeof input);
+    wipe(input, sizeof input);
+}
+
+static enum vx6_code connect_to(
+    struct vx6_node *node, struct session *session, const uint8_t *expected, const vx6_addr *addr)
+{
+    enum vx6_code code = VX6_OK;
+    struct link *link = link_get(node, addr, expected, &code);
+    if (link == NULL)
+        return code;
+    session->state = SESSION_CONNECTING;
+    session->peer = *addr;
+    if (path_new(node, link, session) == NULL)
+        return VX6_NOMEM;
+    if (link_is_up(link))
+        session_path_up(node, session);
+    return VX6_OK;
+}
+
+static enum vx6_code begin(struct vx6_node *node, struct session *session, const struct vx6_in *in)
+{
+    if (in->peer.port != 0) {
+        const uint8_t *expected = is_zero(in->key, sizeof in->key) ? NULL : in->key;
+        return connect_to(node, session, expected, &in->peer);
+    }
+    enum vx6_code code = VX6_OK;
+    vx6_span label = {(const uint8_t *)session->label, session->label_len};
+    session->state = SESSION_RESOLVING;
+    session->resolve = resolve_for_session(node, label, session, &code);
+    return code;
+}
+
+enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_id *id)
+{
+    vx6_span name = {in->data, in->len}, label = {0}, service = name;
+    bool has_addr = in->peer.port != 0;
+    if (has_addr ? !vx6_label_is_valid(name) : !vx6_name_split(name, &label, &service))
+        return VX6_INVALID;
+    if (service.len == 0)
+        return VX6_INVALID;
+    if (has_addr && bytes_equal(in->key, node->keys.identity, sizeof in->key))
+        return VX6_SELF;
+    if (node->sessions.count >= node->env->limits->session_max) {
+        trace(node, VX6_EVENT_limit_reached, &in->peer, 0, 0, VX6_LIMIT);
+        return VX6_LIMIT;
+    }
+    struct session *session = session_new(node, SESSION_CLIENT);
+    if (session == NULL)
+        return VX6_NOMEM;
+    session->label_len = (uint8_t)label.len;
+    session->service_len = (uint8_t)service.len;
+    if (label.len > 0)
+        memcpy(session->label, label.data, label.len);
+    memcpy(session->service, service.data, service.len);
+    rng_bytes(&node->secret_rng, session->random, sizeof session->random);
+    session->id = slots_add(node->env, &node->slots, SLOT_SESSION, session);
+    enum vx6_code code = session->id.bits ? begin(node, session, in) : VX6_NOMEM;
+    if (code != VX6_OK || session->state == SESSION_CLOSED) {
+        code = code != VX6_OK ? code : session->code;
+        session_free(node, session);
+        return code;
+    }
+    *id = session->id;
+    return VX6_OK;
+}
+
+void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
+    const uint8_t key[32], const vx6_addr *addr)
+{
+    session->resolve = NULL;
+    if (code == VX6_OK) {
+        session->is_resolved = true;
+        memcpy(session->key, key, sizeof session->key);
+        code = connect_to(node, session, session->key, addr);
+    }
+    if (code != VX6_OK)
+        session_end(node, session, code, NOTICE_NONE);
+}
+
+void session_path_up(struct vx6_node *node, struct session *session)
+{
+    enum vx6_code code = path_start(node, session->path);
+    if (code != VX6_OK) {
+        session_end(node, session, code, NOTICE_NONE);
+        return;
+    }
+    session->state = SESSION_OPENING;
+    memcpy(session->key, link_peer_key(session->path->link), sizeof session->key);
+    session->peer = *link_peer_addr(session->path->link);
+    timer_set(&node->timers, &session->timer, after_ms(node, node->env->limits->session_open_ms));
+    for (struct turn *turn = session->streams.first; turn; turn = turn->next)
+        stream_list(node, CONTAINER_OF(turn, struct stream, turn));
+}
+
+enum vx6_code session_take_opened(
+    struct vx6_node *node, struct session *session, const struct vx6_session_opened *opened)
+{
+    if (session->role != SESSION_CLIENT || session->state != SESSION_OPENING)
+        return VX6_UNEXPECTED;
+    memcpy(session->session_id, opened->session, sizeof session->session_id);
+    make_secret(node, session, session->random, opened->owner_random);
+    wipe(session->random, sizeof session->random);
+    timer_clear(&node->timers, &session->timer);
+    session->state = SESSION_UP;
+    ready_post(&node->ready_list, &session->ready, SESSION_READY_UP);
+    trace(node, VX6_EVENT_session_opened, &session->peer, 0, 0, VX6_OK);
+    return VX6_OK;
+}
+
+/* Worth another resolve: the address is wrong or dead, not the will of either end. */
+static bool is_dead_address(enum vx6_code code)
+{
+    return code == VX6_UNREACHABLE || code == VX6_TIMEOUT || code == VX6_TRUNCATED ||
+           code == VX6_KEY_MISMATCH;
+}
+
+/* The one place that knows what a session does without a path. */
+void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code)
+{
+    bool is_dial_failed = session->state == SESSION_CONNECTING && session->is_resolved;
+    if (is_dial_failed && is_dead_address(code)) {
+        resolve_forget(node, session->key);
+        if (!session->is_retried) {
+            session->is_retried = true;
+            session->is_resolved = false;
+            session->state = SESSION_RESOLVING;
+            vx6_span label = {(const uint8_t *)session->label, session->label_len};
+            session->resolve = resolve_for_session(node, label, session, &code);
+            if (session->resolve)
+                return;
+        }
+    }
+    session_end(node, session, code, NOTICE_NONE);
+}
+
+static enum vx6_code admit(
+    struct vx6_node *node, struct path *path, const struct vx6_session_open *open)
+{
+    enum vx6_code code = service_admits(node, open->service, link_peer_key(path->link));
+    if (code != VX6_OK)
+        return code;
+    if (node->shutting_down)
+        return VX6_SHUTDOWN;
+    if (node->sessions.count >= node->env->limits->session_max) {
+        trace(node, VX6_EVENT_limit_reached, link_peer_addr(path->link), 0, 0, VX6_LIMIT);
+        return VX6_LIMIT;
+    }
+    struct session *session = session_new(node, SESSION_OWNER);
+    if (session == NULL)
+        return VX6_NOMEM;
+    session->state = SESSION_UP;
+    session->privacy = open->privacy;
+    session->service_len = (uint8_t)open->service.len;
+    memcpy(session->service, open->service.data, open->service.len);
+    memcpy(session->key, link_peer_key(path->link), sizeof session->key);
+    session->peer = *link_peer_addr(path->link);
+    session->path = path;
+    path->session = session;
+    path->epoch = ++session->epoch;
+    rng_bytes(&node->public_rng, session->session_id, sizeof session->session_id);
+    rng_bytes(&node->secret_rng, session->random, sizeof session->random);
+    make_secret(node, session, open->client_random, session->random);
+    trace(node, VX6_EVENT_session_opened, &session->peer, 0, 0, VX6_OK);
+    return VX6_OK;
+}
+
+void session_take_open(
+    struct vx6_node *node, struct path *path, const struct vx6_session_open *open)
+{
+    enum vx6_code code = admit(node, path, open);
+    if (code == VX6_OK)
+        path_post(node, path, PATH_OPENED);
+    else
+        path_end(node, path, code, NOTICE_SEND);
+}
+
+void session_end(
+    struct vx6_node *node, struct session *session, enum vx6_code code, enum notice notice)
+{
+    if (session->state == SESSION_CLOSED)
+        return;
+    session->state = SESSION_CLOSED;
+    session->code = code;
+    timer_clear(&node->timers, &session->timer);
+    ready_remove(&node->ready_list, &session->ready);
+    if (session->resolve)
+        resolve_cancel(node, session->resolve);
+    session->resolve = NULL;
+    if (session->path)
+        path_end(node, session->path, code, notice);
+    wipe(session->secret, sizeof session->secret);
+    wipe(session->random, sizeof session->random);
+    trace(node, VX6_EVENT_session_closed, &session->peer, 0, 0, code);
+
+    enum vx6_code stream_code = code;
+    if (code == VX6_OK)
+        stream_code = notice == NOTICE_SEND ? VX6_CANCELLED : VX6_RESET;
+    struct turn *next;
+    for (struct turn *turn = session->streams.first; turn; turn = next) {
+        struct stream *stream = CONTAINER_OF(turn, struct stream, turn);
+        next = turn->next;
+        session->stream_count++; /* keeps the session while its streams go */
+        stream_drop(node, stream, stream_code);
+        session->stream_count--;
+    }
+    session_stream_gone(node, session);
+}
+
+void session_stream_gone(struct vx6_node *node, struct session *session)
+{
+    if (session->state != SESSION_CLOSED || session->stream_count > 0)
+        return;
+    if (session->role == SESSION_CLIENT)
+        ready_post(&node->ready_list, &session->ready, SESSION_READY_DOWN);
+    else
+        session_free(node, session);
+}
+
+/* VX6-SESS-007: a refusal has a reason. */
+enum vx6_code session_take_close(struct vx6_node *node, struct session *session, enum vx6_code code)
+{
+    if (session->state == SESSION_OPENING && code == VX6_OK)
+        return VX6_UNEXPECTED;
+    session_end(node, session, code, NOTICE_NONE);
+    return VX6_OK;
+}
+
+void session_close(struct vx6_node *node, struct session *session, enum vx6_code code)
+{
+    session_end(node, session, code, NOTICE_SEND);
+}
+
+bool session_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
+{
+    struct session *session = CONTAINER_OF(ready, struct session, ready);
+    out->id = session->id;
+    memcpy(out->key, session->key, sizeof out->key);
+    out->peer = session->peer;
+    if (ready->pending & SESSION_READY_UP) {
+        ready_take(&node->ready_list, ready, SESSION_READY_UP);
+        out->kind = VX6_OUT_SESSION_UP;
+        return true;
+    }
+    out->kind = VX6_OUT_SESSION_DOWN;
+    out->code = session->code;
+    session_free(node, session);
+    return true;
+}
+
+/* The owner did not answer in time. */
+void session_timer(struct vx6_node *node, struct timer *timer)
+{
+    session_end(node, CONTAINER_OF(timer, struct session, timer), VX6_TIMEOUT, NOTICE_SEND);
+}
+
+void sessions_shutdown(struct vx6_node *node)
+{
+    struct turn *next;
+    for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
+        next = turn->next;
+        session_end(node, CONTAINER_OF(turn, struct session, turn), VX6_SHUTDOWN, NOTICE_SEND);
+    }
+}
+
+void sessions_free(struct vx6_node *node)
+{
+    struct sessions *sessions = &node->sessions;
+    while (sessions->list.first)
+        session_free(node, CONTAINER_OF(sessions->list.first, struct session, turn));
+    while (sessions->paths.first)
+        path_free(node, CONTAINER_OF(sessions->paths.first, struct path, node_turn));
+    services_free(node);
+    chunk_pool_clear(&sessions->pool);
+}

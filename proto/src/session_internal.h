@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of sessions: a session has a path and streams; a path joins it to a link. */
+#ifndef VX6_SESSION_INTERNAL_H
+#define VX6_SESSION_INTERNAL_H
+
+#include "internal.h"
+
+enum {
+    STREAM_WINDOW_MIN = 16384,   /* always granted, whatever the budgets say */
+    STREAM_WINDOW_FIRST = 65536, /* granted to a new stream while there is plenty */
+    STREAM_DATA_HEADER = 18,     /* of a stream_data frame, before its bytes */
+    STREAM_DATA_MAX = 32000
+};
+
+enum path_kind {
+    PATH_LINK = 1 /* the peer of the session is the peer of the link */
+};
+
+/* Frames that wait to be sent; bits of path.control, sent in this order. */
+enum {
+    PATH_OPEN = 1,
+    PATH_OPENED = 2,
+    PATH_CLOSE = 4
+};
+
+struct path {
+    struct turn link_turn; /* in link_sessions.paths */
+    struct turn node_turn; /* in sessions.paths */
+    struct turn control_turn;
+    struct link *link;
+    struct session *session; /* NULL: refused or ended; its close frame is all that is left */
+    enum path_kind kind;
+    uint32_t id;    /* 0: the link is not up yet */
+    uint32_t epoch; /* which of its session's paths this is; the newest is used */
+    enum vx6_code code;
+    uint8_t control;
+};
+
+enum session_role {
+    SESSION_CLIENT,
+    SESSION_OWNER
+};
+
+enum session_state {
+    SESSION_RESOLVING,  /* timed by the resolve */
+    SESSION_CONNECTING, /* timed by the link */
+    SESSION_OPENING,
+    SESSION_UP,
+    SESSION_CLOSED /* what its streams have to say to the driver goes first, then DOWN */
+};
+
+/* Outputs, taken in this order; bits of session.ready. Only a client's driver knows sessions. */
+enum {
+    SESSION_READY_UP = 1,
+    SESSION_READY_DOWN = 2
+};
+
+struct session {
+    struct turn turn; /* in sessions.list */
+    struct ready ready;
+    struct timer timer;
+    vx6_id id;
+    enum session_role role;
+    enum session_state state;
+    enum vx6_code code; /* why it closed */
+    struct path *path;  /* NULL: none */
+    uint32_t epoch;     /* of the newest path */
+    struct resolve *resolve;
+    bool is_resolved; /* by name; a dead address may be resolved once more */
+    bool is_retried;
+    uint8_t privacy;
+    uint8_t label_len, service_len;
+    char label[VX6_LABEL_MAX], service[VX6_LABEL_MAX];
+    uint8_t key[32]; /* whose it is, once the link is up */
+    vx6_addr peer;
+    uint8_t session_id[16];
+    uint8_t random[32]; /* this end's half, until the secret is made */
+    uint8_t secret[32]; /* proves on another path that it is the same session */
+    struct turns streams;
+    struct idmap live; /* streams that are not closed, by number */
+    uint32_t stream_count;
+    uint32_t stream_last; /* highest number used */
+    uint64_t sending, granted;
+};
+
+enum stream_state {
+    STREAM_OPENING, /* the owner's driver has not accepted */
+    STREAM_OPEN,
+    STREAM_CLOSED /* waits for its last frame and its last output */
+};
+
+/* Frames that wait to be sent; bits of stream.control, sent in this order. */
+enum {
+    STREAM_SEND_OPEN = 1,
+    STREAM_SEND_ACCEPT = 2,
+    STREAM_SEND_ACK = 4,
+    STREAM_SEND_RESET = 8
+};
+
+/* Outputs, taken in this order; bits of stream.ready. */
+enum {
+    STREAM_READY_INCOMING = 1,
+    STREAM_READY_WRITABLE = 2,
+    STREAM_READY_READABLE = 4,
+    STREAM_READY_CLOSED = 8
+};
+
+struct stream {
+    struct turn turn; /* in session.streams */
+    struct turn control_turn, data_turn;
+    struct session *session;
+    struct ready ready;
+    struct timer timer;
+    vx6_id id;
+    uint32_t number;
+    enum stream_state state;
+    enum vx6_code code; /* why it closed */
+    uint8_t control;
+    bool is_visible; /* the driver knows it and must hear of its end */
+
+    struct chunk_queue send; /* begins at what is acknowledged */
+    uint64_t send_next;
+    uint64_t send_window_end;
+    uint32_t deficit; /* bytes left of its turn */
+    bool send_ended, fin_sent, fin_acked;
+    bool is_blocked; /* the driver waits for WRITABLE */
+
+    struct chunk_queue receive; /* begins at what the driver released */
+    uint64_t window_end;        /* told to the peer */
+    uint64_t received_told;
+    uint64_t grown_at; /* what was released when the window grew last */
+    uint64_t granted;  /* its share of session.granted */
+    uint32_t window;
+    bool receive_ended;
+};
+
+/* Does the other end hear of an end, or did it cause it, or is it out of reach? */
+enum notice {
+    NOTICE_SEND,
+    NOTICE_NONE
+};
+
+/* ---- service.c ---- */
+/* May this peer use this service? The one place that decides. OK, NO_SERVICE or NOT_ALLOWED. */
+enum vx6_code service_admits(
+    const struct vx6_node *node, vx6_span service, const uint8_t peer_key[32]);
+void services_free(struct vx6_node *node);
+
+/* ---- path.c ---- */
+/* NULL: no memory. Without a session: a path that the peer opened. */
+struct path *path_new(struct vx6_node *node, struct link *link, struct session *session);
+/* The link is up: the path gets a number of this end and asks for the session. LIMIT, NOMEM. */
+VX6_MUST_CHECK enum vx6_code path_start(struct vx6_node *node, struct path *path);
+void path_post(struct vx6_node *node, struct path *path, unsigned bits);
+/* Leaves the session; the close frame, if the peer needs one, is the last thing sent. */
+void path_end(struct vx6_node *node, struct path *path, enum vx6_code code, enum notice notice);
+void path_free(struct vx6_node *node, struct path *path);
+
+/* ---- session.c ---- */
+void session_path_up(struct vx6_node *node, struct session *session);
+void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code);
+/* The peer asks for a session over this new path: takes it or refuses it. */
+void session_take_open(
+    struct vx6_node *node, struct path *path, const struct vx6_session_open *open);
+enum vx6_code session_take_opened(
+    struct vx6_node *node, struct session *session, const struct vx6_session_opened *opened);
+enum vx6_code session_take_close(
+    struct vx6_node *node, struct session *session, enum vx6_code code);
+void session_end(
+    struct vx6_node *node, struct session *session, enum vx6_code code, enum notice notice);
+/* A stream of the session is gone: a closed one may be done with. */
+void session_stream_gone(struct vx6_node *node, struct session *session);
+
+/* ---- stream.c ---- */
+enum vx6_code stream_take_open(
+    struct vx6_node *node, struct session *session, const struct vx6_stream_open *open);
+enum vx6_code stream_take_accept(
+    struct vx6_node *node, struct stream *stream, const struct vx6_stream_accept *accept);
+void stream_asked(struct vx6_node *node, struct stream *stream); /* its open frame was sent */
+void stream_list(struct vx6_node *node, struct stream *stream);  /* on its link, if it has one */
+void stream_post(struct vx6_node *node, struct stream *stream, unsigned bits);
+void stream_end(
+    struct vx6_node *node, struct stream *stream, enum vx6_code code, enum notice notice);
+/* Its session has ended, so that nothing of it will be sent any more. */
+void stream_drop(struct vx6_node *node, struct stream *stream, enum vx6_code code);
+void stream_finish(struct vx6_node *node, struct stream *stream); /* if nothing is left to do */
+void stream_linger(struct vx6_node *node, struct stream *stream);
+void stream_release(struct vx6_node *node, struct stream *stream); /* frees it, if it may go */
+void stream_free(struct vx6_node *node, struct stream *stream);
+
+/* ---- flow.c: bytes, windows, acknowledgements ---- */
+void flow_init(struct vx6_node *node, struct stream *stream); /* grants the first window */
+void flow_clear(struct vx6_node *node, struct stream *stream);
+enum vx6_code flow_take_data(
+    struct vx6_node *node, struct stream *stream, const struct vx6_stream_data *data);
+enum vx6_code flow_take_ack(
+    struct vx6_node *node, struct stream *stream, const struct vx6_stream_ack *ack);
+void flow_open_window(struct vx6_node *node, struct stream *stream); /* before an ack is sent */
+void flow_resume(struct vx6_node *node, struct stream *stream);      /* queues it, if it can send */
+uint64_t flow_sendable_bytes(const struct stream *stream);
+bool flow_is_sendable(const struct stream *stream); /* bytes, or the end alone */
+
+#endif
