@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "env.h"
+#include "scope.h"
 
 #define LABEL_NODE_ID      "vx6/node-id/1"
 #define LABEL_NAME         "vx6/name/1"
@@ -186,15 +187,10 @@ size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys
     return vx6_msg_encode(&msg, out, VX6_BUNDLE_MAX);
 }
 
-/* Could anybody be dialled there? Spec: VX6-REC-009. */
+/* VX6-REC-009 */
 bool endpoint_is_possible(const vx6_addr *addr)
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (addr->port == 0 || is_zero(addr->ip, 16) || addr->ip[0] == 0xff)
-        return false;
-    if (!bytes_equal(addr->ip, mapped, sizeof mapped))
-        return true;
-    return addr->ip[12] != 0 && addr->ip[12] < 224; /* "this network"; multicast, reserved */
+    return addr_scope(addr) != SCOPE_NONE;
 }
 
 /* VX6_OK when both of a record's times are in bounds. Spec: VX6-REC-006, VX6-REC-007. */
