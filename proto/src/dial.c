@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* How often one target may be dialled: what other nodes say about addresses must not turn this one
+ * into a weapon. Counted per address and port, and four times as much per site.
+ * Spec: spec/links.md, "Dialling". */
+#include "link_internal.h"
+#include "scope.h"
+
+enum {
+    DIALS_FIRST = 4,
+    DIALS_MAX = 512, /* in one minute, to whomever */
+    SITE_SHARE = 4
+};
+
+struct dial {
+    vx6_addr addr;
+    vx6_ns at;
+};
+
+static void forget_old(struct links *links, vx6_ns now)
+{
+    uint32_t old = 0;
+    while (old < links->dial_count && now - links->dials[old].at >= 60 * VX6_SECOND)
+        old++;
+    links->dial_count -= old;
+    if (old > 0)
+        memmove(links->dials, links->dials + old, links->dial_count * sizeof *links->dials);
+}
+
+/* VX6-LINK-018 */
+enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr)
+{
+    struct links *links = &node->links;
+    forget_old(links, node->now);
+    uint32_t limit = node->env->limits->dials_per_target_per_minute;
+    uint32_t to_target = 0, to_site = 0;
+    for (uint32_t i = 0; i < links->dial_count; i++) {
+        const vx6_addr *dialled = &links->dials[i].addr;
+        to_target += addr_equal(dialled, addr);
+        to_site += addr_same_site(dialled, addr);
+    }
+    if (to_target >= limit || to_site >= SITE_SHARE * limit || links->dial_count == DIALS_MAX) {
+        trace(node, VX6_EVENT_limit_reached, addr, 0, 0, VX6_LIMIT);
+        return VX6_LIMIT;
+    }
+    if (links->dial_count == links->dial_capacity) {
+        uint32_t capacity = links->dial_capacity == 0 ? DIALS_FIRST : links->dial_capacity * 2;
+        struct dial *dials = env_resize(node->env, links->dials,
+            links->dial_capacity * sizeof *dials, capacity * sizeof *dials);
+        if (dials == NULL)
+            return VX6_NOMEM;
+        links->dials = dials;
+        links->dial_capacity = capacity;
+    }
+    links->dials[links->dial_count++] = (struct dial){*addr, node->now};
+    return VX6_OK;
+}
+
+void dials_free(struct vx6_node *node)
+{
+    struct links *links = &node->links;
+    env_free(node->env, links->dials, links->dial_capacity * sizeof *links->dials);
+    links->dials = NULL;
+    links->dial_count = links->dial_capacity = 0;
+}

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of links: dialled or accepted, proved, used, probed or idle, closed. One timer per link,
+ * whose meaning follows from the state, so no state can last for ever.
+ * Spec: spec/links.md, "States". */
+#include "link_internal.h"
+#include "scope.h"
+
+enum {
+    ACCEPT_SHARE = 4 /* one site may have a quarter of the accepted links that are pending */
+};
+
+/* ---- the table ---- */
+
+static void enter_list(struct links *links, struct link *link)
+{
+    link->previous = links->last;
+    if (links->last)
+        links->last->next = link;
+    else
+        links->first = link;
+    links->last = link;
+}
+
+static void leave_list(struct links *links, struct link *link)
+{
+    if (link->previous)
+        link->previous->next = link->next;
+    else
+        links->first = link->next;
+    if (link->next)
+        link->next->previous = link->previous;
+    else
+        links->last = link->previous;
+}
+
+static bool is_live(const struct link *link)
+{
+    return link->state != LINK_CLOSING && link->state != LINK_CLOSED;
+}
+
+static bool is_pending(const struct link *link)
+{
+    return !link->initiator && link->state == LINK_HANDSHAKE;
+}
+
+static struct link *link_new(struct vx6_node *node, const vx6_addr *addr, bool initiator)
+{
+    struct link *link = env_alloc(node->env, sizeof *link);
+    if (link == NULL)
+        return NULL;
+    link->id = slots_add(node->env, &node->slots, SLOT_LINK, link);
+    if (link->id.bits == 0) {
+        env_free(node->env, link, sizeof *link);
+        return NULL;
+    }
+    link->ready.kind = READY_LINK;
+    timer_init(&link->timer, TIMER_LINK);
+    link->addr = *addr;
+    link->initiator = initiator;
+    link->state = initiator ? LINK_DIALLING : LINK_HANDSHAKE;
+    enter_list(&node->links, link);
+    node->links.count++;
+    node->links.pending += is_pending(link);
+    return link;
+}
+
+/* Gives back what only a live link needs. */
+static void release(struct vx6_node *node, struct link *link)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    timer_clear(&node->timers, &link->timer);
+    handshake_free(node, link);
+    if (link->partial)
+        env_wipe_free(node->env, link->partial, load_u16(link->head));
+    link->partial = NULL;
+    if (link->keyed) {
+        crypto->cipher_clear(crypto, &link->send);
+        crypto->cipher_clear(crypto, &link->receive);
+    }
+    link->keyed = false;
+}
+
+static void link_free(struct vx6_node *node, struct link *link)
+{
+    release(node, link);
+    ready_remove(&node->ready_list, &link->ready);
+    slots_remove(&node->slots, link->id);
+    leave_list(&node->links, link);
+    blob_drop(node->env, link->record);
+    env_wipe_free(node->env, link, sizeof *link);
+}
+
+void links_free(struct vx6_node *node)
+{
+    while (node->links.first)
+        link_free(node, node->links.first);
+    dials_free(node);
+    node->links = (struct links){0};
+}
+
+/* VX6-LINK-017: a full table makes room by closing the link that has been idle longest. */
+static bool make_room(struct vx6_node *node, uint32_t share)
+{
+    struct links *links = &node->links;
+    if (links->count < share)
+        return true;
+    struct link *oldest = NULL;
+    for (struct link *link = links->first; link; link = link->next) {
+        if (link->state != LINK_UP || link->users > 0)
+            continue;
+        if (oldest == NULL || link->since < oldest->since)
+            oldest = link;
+    }
+    if (oldest == NULL || links->closing >= node->env->limits->link_max) {
+        trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
+        return false;
+    }
+    link_close(node, oldest, VX6_IDLE);
+    return true;
+}
+
+/* ---- beginning ---- */
+
+/* A dialled link to this key or address, or any live one to the key; one that is up if possible. */
+static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected)
+{
+    struct link *found = NULL;
+    for (struct link *link = node->links.first; link; link = link->next) {
+        bool same_key = expected && link->pinned &&
+                        bytes_equal(link->peer_key, expected, sizeof link->peer_key);
+        bool same_addr = !expected && link->initiator && addr_equal(&link->addr, addr) &&
+                         (link->state == LINK_UP || !link->pinned);
+        if (!is_live(link) || !(same_key || same_addr))
+            continue;
+        if (link->state == LINK_UP)
+            return link;
+        if (link->initiator && found == NULL)
+            found = link;
+    }
+    return found;
+}
+
+/* VX6-LINK-016 */
+struct link *link_get(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    *code = VX6_OK;
+    if (node->shutting_down)
+        *code = VX6_SHUTDOWN;
+    else if (expected && bytes_equal(expected, node->keys.identity, 32))
+        *code = VX6_SELF;
+    else if (addr_scope(addr) == SCOPE_NONE)
+        *code = VX6_INVALID;
+    if (*code != VX6_OK)
+        return NULL;
+    struct link *link = find_link(node, addr, expected);
+    if (link)
+        return link;
+    if (!make_room(node, node->env->limits->link_max)) {
+        *code = VX6_LIMIT;
+        return NULL;
+    }
+    *code = dial_allowed(node, addr);
+    if (*code != VX6_OK)
+        return NULL;
+    link = link_new(node, addr, true);
+    if (link == NULL) {
+        *code = VX6_NOMEM;
+        return NULL;
+    }
+    if (expected) {
+        link->pinned = true;
+        memcpy(link->peer_key, expected, sizeof link->peer_key);
+    }
+    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->connect_timeout_ms));
+    ready_post(&node->ready_list, &link->ready, LINK_READY_DIAL);
+    trace(node, VX6_EVENT_link_dialled, addr, 0, 0, VX6_OK);
+    return link;
+}
+
+/* VX6-LINK-017: strangers get a share of what there is, and one site a share of that. */
+static bool may_accept(struct vx6_node *node, const vx6_addr *peer)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    uint32_t of_site = 0;
+    for (const struct link *link = node->links.first; link; link = link->next)
+        of_site += is_pending(link) && addr_same_site(&link->addr, peer);
+    uint32_t site_max = limits->link_pending_max / ACCEPT_SHARE;
+    if (node->links.pending >= limits->link_pending_max ||
+        of_site >= (site_max > 2 ? site_max : 2)) {
+        trace(node, VX6_EVENT_limit_reached, peer, 0, 0, VX6_LIMIT);
+        return false;
+    }
+    return make_room(node, limits->link_max - limits->link_max / 4);
+}
+
+enum vx6_code link_accepted(struct vx6_node *node, const vx6_addr *peer, vx6_id *id)
+{
+    *id = (vx6_id){0};
+    if (!may_accept(node, peer))
+        return VX6_LIMIT;
+    struct link *link = link_new(node, peer, false);
+    if (link == NULL)
+        return VX6_NOMEM;
+    if (!handshake_start(node, link)) {
+        node->links.count--;
+        node->links.pending--;
+        link_free(node, link);
+        return VX6_NOMEM;
+    }
+    *id = link->id;
+    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->handshake_timeout_ms));
+    trace(node, VX6_EVENT_link_accepted, peer, 0, 0, VX6_OK);
+    return VX6_OK;
+}
+
+void link_carrier_up(struct vx6_node *node, struct link *link)
+{
+    if (link->state != LINK_DIALLING)
+        return;
+    link->state = LINK_HANDSHAKE;
+    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->handshake_timeout_ms));
+    if (!handshake_start(node, link))
+        link_finish(node, link, VX6_NOMEM);
+}
+
+/* ---- up ---- */
+
+static vx6_ns up_deadline(const struct vx6_node *node, const struct link *link)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    uint32_t ms = link->users > 0 ? limits->link_probe_ms : limits->link_idle_ms;
+    return link->since + (vx6_ns)ms * VX6_MILLISECOND;
+}
+
+void link_established(struct vx6_node *node, struct link *link)
+{
+    node->links.pending -= is_pending(link);
+    link->state = LINK_UP;
+    link->was_up = true;
+    link->since = node->now;
+    timer_set(&node->timers, &link->timer, up_deadline(node, link));
+    trace(node, VX6_EVENT_link_up, &link->addr, 0, 0, VX6_OK);
+    link_post_write(node, link);
+    session_link_up(node, link);
+    if (link->state == LINK_UP)
+        discovery_link_up(node, link);
+}
+
+void link_in_use(struct vx6_node *node, struct link *link, int change)
+{
+    VX6_ASSERT(change == 1 || (change == -1 && link->users > 0));
+    bool was_used = link->users > 0;
+    link->users += change > 0 ? 1 : UINT32_MAX;
+    if (link->state != LINK_UP || was_used == (link->users > 0))
+        return;
+    link->since = node->now;
+    link->probed = false;
+    timer_set(&node->timers, &link->timer, up_deadline(node, link));
+}
+
+/* VX6-LINK-015. The timer is not moved by every record, so it may find that some came meanwhile. */
+static void up_timer(struct vx6_node *node, struct link *link)
+{
+    vx6_ns deadline = up_deadline(node, link);
+    if (node->now < deadline) {
+        timer_set(&node->timers, &link->timer, deadline);
+        return;
+    }
+    if (link->users == 0 || link->probed) {
+        link_close(node, link, link->users == 0 ? VX6_IDLE : VX6_TIMEOUT);
+        return;
+    }
+    link->probed = true;
+    link->since = node->now;
+    link->owed |= OWED_PROBE;
+    link_post_write(node, link);
+    timer_set(&node->timers, &link->timer, up_deadline(node, link));
+}
+
+void link_timer(struct vx6_node *node, struct timer *timer)
+{
+    struct link *link = CONTAINER_OF(timer, struct link, timer);
+    switch ((enum link_state)link->state) {
+    case LINK_DIALLING:
+    case LINK_HANDSHAKE:
+        link_finish(node, link, VX6_TIMEOUT);
+        break;
+    case LINK_CONFIRMING:
+        link_close(node, link, VX6_TIMEOUT);
+        break;
+    case LINK_UP:
+        up_timer(node, link);
+        break;
+    case LINK_CLOSING:
+        link_finish(node, link, (enum vx6_code)link->close_code);
+        break;
+    case LINK_CLOSED:
+        break;
+    }
+}
+
+void link_bytes(struct vx6_node *node, struct link *link, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        size_t used = 0;
+        if (link->state == LINK_HANDSHAKE)
+            used = handshake_take(node, link, data, len);
+        else if (link->state == LINK_CONFIRMING || link->state == LINK_UP)
+            used = link_take_records(node, link, data, len);
+        if (used == 0)
+            return;
+        data += used;
+        len -= used;
+    }
+}
+
+/* ---- ending ---- */
+
+/* The link counts no longer, and those who knew of it hear so. */
+static void leave_service(
+    struct vx6_node *node, struct link *link, enum link_state state, enum vx6_code code)
+{
+    bool known = link->initiator || link->was_up;
+    node->links.count--;
+    node->links.closing++;
+    node->links.pending -= is_pending(link);
+    link->state = (uint8_t)state;
+    link->close_code = (uint16_t)code;
+    trace(node, VX6_EVENT_link_closed, &link->addr, 0, 0, code);
+    if (known) {
+        session_link_down(node, link, code);
+        discovery_link_down(node, link, code);
+    }
+}
+
+void link_finish(struct vx6_node *node, struct link *link, enum vx6_code code)
+{
+    if (link->state == LINK_CLOSED)
+        return;
+    if (link->state == LINK_CLOSING)
+        link->state = LINK_CLOSED;
+    else
+        leave_service(node, link, LINK_CLOSED, code);
+    release(node, link);
+    link->never_out = link->ready.pending & LINK_READY_DIAL;
+    ready_remove(&node->ready_list, &link->ready);
+    ready_post(&node->ready_list, &link->ready, LINK_READY_CLOSE);
+}
+
+/* VX6-LINK-014 */
+void link_close(struct vx6_node *node, struct link *link, enum vx6_code code)
+{
+    if (!is_live(link))
+        return;
+    if (!link->keyed) {
+        link_finish(node, link, code);
+        return;
+    }
+    leave_service(node, link, LINK_CLOSING, code);
+    link->owed = OWED_CLOSE;
+    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->link_close_ms));
+    link_post_write(node, link);
+}
+
+/* VX6-LINK-014: an end that nobody announced and proved is a truncation. */
+void link_carrier_down(struct vx6_node *node, struct link *link, enum vx6_code code)
+{
+    if (link->state != LINK_DIALLING)
+        code = VX6_TRUNCATED;
+    else if (code == VX6_OK)
+        code = VX6_UNREACHABLE;
+    link_finish(node, link, code);
+}
+
+void links_shutdown(struct vx6_node *node)
+{
+    for (struct link *link = node->links.first; link; link = link->next)
+        link_close(node, link, VX6_SHUTDOWN);
+}
+
+/* ---- outputs ---- */
+
+void link_post_write(struct vx6_node *node, struct link *link)
+{
+    ready_post(&node->ready_list, &link->ready, LINK_READY_WRITE);
+}
+
+void link_want_write(struct vx6_node *node, struct link *link)
+{
+    if (link->state == LINK_UP)
+        link_post_write(node, link);
+}
+
+bool link_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
+{
+    struct link *link = CONTAINER_OF(ready, struct link, ready);
+    out->id = link->id;
+    out->peer = link->addr;
+    if (ready->pending & LINK_READY_DIAL) {
+        ready_take(&node->ready_list, ready, LINK_READY_DIAL);
+        out->kind = VX6_OUT_LINK_DIAL;
+        return true;
+    }
+    if (ready->pending & LINK_READY_WRITE) {
+        ready_take(&node->ready_list, ready, LINK_READY_WRITE);
+        out->kind = VX6_OUT_WANT_WRITE;
+        return true;
+    }
+    out->kind = VX6_OUT_LINK_CLOSE;
+    out->code = (enum vx6_code)link->close_code;
+    bool known = !link->never_out;
+    node->links.closing--;
+    link_free(node, link);
+    return known;
+}
+
+/* ---- what others may ask ---- */
+
+struct link_sessions *link_sessions(struct link *link)
+{
+    return &link->sessions;
+}
+
+bool link_is_up(const struct link *link)
+{
+    return link->state == LINK_UP;
+}
+
+const uint8_t *link_peer_key(const struct link *link)
+{
+    return link->peer_key;
+}
+
+const vx6_addr *link_peer_addr(const struct link *link)
+{
+    return &link->addr;
+}
+
+const uint8_t *link_binding(const struct link *link)
+{
+    return link->binding;
+}
+
+bool link_is_initiator(const struct link *link)
+{
+    return link->initiator;
+}
+
+struct vx6_node_record link_peer_record(const struct link *link)
+{
+    VX6_ASSERT(link->record != NULL);
+    struct vx6_msg msg;
+    const char *reason =
+        vx6_msg_decode(&msg, VX6_SCOPE_RECORD, link->record->data, link->record->len);
+    VX6_ASSERT(reason == NULL && msg.type == VX6_MSG_node_record);
+    return msg.u.node_record;
+}
