@@ -9,39 +9,38 @@
 #include "vx6/node.h"
 
 struct entry; /* an address that the driver named: entry.c */
-struct op;
 
 enum {
-    REFRESH_SLOTS =
-        32 /* one for each of the first buckets; the last is for the node's own region */
+    REFRESH_SLOTS = 32 /* one for each of the first buckets; the last is for the own region */
 };
 
 struct discovery {
     struct timer timer;
-    bool joined; /* a lookup of the own ID has ended well */
-    bool joining;
-    struct lookup *lookup;           /* of the own ID, or into a bucket */
-    vx6_ns refreshed[REFRESH_SLOTS]; /* last lookup into it */
-    vx6_ns retry_at;                 /* not joined: no attempt before */
-    uint32_t retry_ms;
-    uint32_t considered; /* newcomers that are being asked */
-    vx6_addr announced;  /* own endpoint when it was announced last */
-    struct peer *told;   /* latest contact that the driver has yet to hear of */
-    struct entry *entries;
+    bool joined;           /* a lookup of the own ID has ended well */
+    struct lookup *lookup; /* of the own ID, or into a bucket; one at a time */
+    bool lookup_is_own;
+    uint32_t retry_ms; /* grows while nobody can be reached */
+    vx6_ns retry_at;
+    vx6_ns refresh_at[REFRESH_SLOTS]; /* next lookup into it */
+    uint32_t considered;              /* newcomers that are being asked */
+    vx6_addr announced;               /* own endpoint when it was announced last */
+    struct peer *told;                /* latest contact that the driver has yet to hear of */
+    struct entry *entries;            /* oldest first */
     uint32_t entry_count;
 };
 
 void discovery_init(struct vx6_node *node);
 /* PEER_ADD: opens a link to an address of unknown key and makes an operation of it. */
 enum vx6_code discovery_peer_add(struct vx6_node *node, const vx6_addr *addr, vx6_id *id);
-/* Somebody else's address became known (an announcement, a link): ask it, if it would find room.
- * `source` told us. */
+/* An address became known from `source` (a hint, an announcement, a link): ask it, if it would find
+ * room. OK, or why it is not asked. */
 enum vx6_code discovery_consider(
     struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source);
 /* A lookup of this target begins. */
 void discovery_touch(struct vx6_node *node, const uint8_t target[32]);
 void discovery_contact(struct vx6_node *node, struct peer *peer); /* entered the table */
-void discovery_wake(struct vx6_node *node);                       /* there may be something to do */
+void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look around from there */
+void discovery_wake(struct vx6_node *node);   /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
 void discovery_timer(struct vx6_node *node, struct timer *timer);
 void discovery_free(struct vx6_node *node);
@@ -50,6 +49,5 @@ void discovery_free(struct vx6_node *node);
 void entry_answered(struct vx6_node *node, struct entry *entry, struct peer *peer, bool answered);
 void entries_dial(struct vx6_node *node); /* all that are not being tried already */
 void entries_free(struct vx6_node *node);
-void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look around from there */
 
 #endif

@@ -86,6 +86,7 @@ static enum vx6_code endpoint_add(struct vx6_node *node, const vx6_addr *addr)
         return VX6_LIMIT;
     node->endpoints[node->endpoint_count++] = *addr;
     publish_changed(node);
+    discovery_wake(node);
     return VX6_OK;
 }
 

@@ -39,7 +39,7 @@ static uint32_t clock_ms(const struct vx6_node *node)
     return (uint32_t)((node->now - node->started) / VX6_MILLISECOND);
 }
 
-uint32_t table_silent_ms(const struct vx6_node *node, const struct contact *contact)
+static uint32_t silent_ms_of(const struct vx6_node *node, const struct contact *contact)
 {
     return clock_ms(node) - contact->seen_ms;
 }
@@ -72,22 +72,46 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     return NULL;
 }
 
-struct contact *table_oldest(const struct vx6_node *node)
+static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *contact)
+{
+    uint32_t silent_ms = silent_ms_of(node, contact);
+    uint32_t asked_ms = (uint16_t)(clock_ms(node) / 1000 - contact->asked_s) * 1000u;
+    return silent_ms < asked_ms ? silent_ms : asked_ms;
+}
+
+struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms)
 {
     const struct table *table = &node->table;
     struct contact *oldest = NULL;
-    uint32_t silent_ms = 0;
+    *idle_ms = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        uint32_t ms = table_silent_ms(node, &table->contacts[i]);
-        if (oldest == NULL || ms > silent_ms) {
+        uint32_t ms = idle_ms_of(node, &table->contacts[i]);
+        if (oldest == NULL || ms > *idle_ms) {
             oldest = &table->contacts[i];
-            silent_ms = ms;
+            *idle_ms = ms;
         }
     }
     return oldest;
 }
 
-/* ---- the closest contacts ---- */
+void table_asked(const struct vx6_node *node, struct contact *contact)
+{
+    contact->asked_s = (uint16_t)(clock_ms(node) / 1000);
+}
+
+/* VX6-DHT-010: of the contacts asked, about contact_loss_percent are found gone. One loss is
+ * assumed to begin with, so that a young node asks every contact_ping_ms. */
+uint32_t table_patience_ms(const struct vx6_node *node)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    const struct table *table = &node->table;
+    uint64_t ms =
+        (uint64_t)limits->contact_ping_ms + table->silence_ms * limits->contact_loss_percent / 100;
+    ms /= 1 + (uint64_t)table->gone_count;
+    if (ms < limits->contact_ping_ms)
+        return limits->contact_ping_ms;
+    return ms < limits->contact_ping_max_ms ? (uint32_t)ms : limits->contact_ping_max_ms;
+}
 
 struct near {
     uint64_t distance; /* its first 8 bytes */
@@ -147,8 +171,6 @@ uint32_t table_closest(
     return found;
 }
 
-/* ---- entering and leaving ---- */
-
 /* Fewer than k contacts are closer to this node than `id`. */
 static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint32_t bucket)
 {
@@ -170,7 +192,7 @@ static struct contact *bucket_failing(const struct vx6_node *node, uint32_t buck
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
         if (contact->failures == 0)
             continue;
-        if (failing == NULL || table_silent_ms(node, contact) > table_silent_ms(node, failing))
+        if (failing == NULL || silent_ms_of(node, contact) > silent_ms_of(node, failing))
             failing = contact;
     }
     return failing;
@@ -262,6 +284,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     memmove(contact + 1, contact, (table->count - place) * sizeof *contact);
     *contact = (struct contact){
         .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
+    table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
     if (bucket >= table->depth)
@@ -275,7 +298,7 @@ static void observe(struct vx6_node *node, const struct contact *contact, uint32
     struct table *table = &node->table;
     if (contact->restored)
         return;
-    table->silence_ms += table_silent_ms(node, contact);
+    table->silence_ms += silent_ms_of(node, contact);
     table->gone_count += gone_count;
     if (table->silence_ms > TURNOVER_WINDOW) {
         table->silence_ms /= 2;
@@ -314,6 +337,7 @@ void table_restore(struct vx6_node *node, struct peer *peer)
     discovery_wake(node);
 }
 
+/* The last contact stays, failing as it is: without it there is no way back. VX6-DHT-009 */
 void table_failed(struct vx6_node *node, struct peer *peer)
 {
     struct contact *contact = table_find(node, peer->id);
@@ -321,7 +345,7 @@ void table_failed(struct vx6_node *node, struct peer *peer)
         return;
     if (contact->failures < UINT8_MAX)
         contact->failures++;
-    if (contact->failures < node->env->limits->contact_failures_max)
+    if (contact->failures < node->env->limits->contact_failures_max || node->table.count == 1)
         return;
     observe(node, contact, 1);
     table_remove(node, contact, VX6_TIMEOUT);

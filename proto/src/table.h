@@ -13,6 +13,7 @@ struct contact {
     uint32_t seen_ms; /* time of the last answer, in ms since the node began; wraps */
     uint8_t failures; /* queries lost in a row */
     uint8_t restored; /* came from an earlier run and has not answered yet */
+    uint16_t asked_s; /* when it was last asked whether it lives, in s; wraps */
 };
 
 struct table {
@@ -36,9 +37,12 @@ bool table_has_room(const struct vx6_node *node, const uint8_t id[32]);
 uint32_t table_closest(
     const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
-/* The contact that has been silent longest; NULL when the table is empty. */
-struct contact *table_oldest(const struct vx6_node *node);
-uint32_t table_silent_ms(const struct vx6_node *node, const struct contact *contact);
+/* The contact that has neither answered nor been asked for the longest time, *idle_ms; NULL when
+ * the table is empty. */
+struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms);
+void table_asked(const struct vx6_node *node, struct contact *contact);
+/* For how long a contact may be silent: the faster contacts go away, the shorter. */
+uint32_t table_patience_ms(const struct vx6_node *node);
 /* Contacts in buckets deeper than this one: closer to the node than any contact in it. */
 uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket);
 void table_free(struct vx6_node *node);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* Joining and staying: a lookup of the own ID, announcements to the nodes around it, a question to
+ * each contact that has been silent for too long, and a lookup into each bucket that saw none for
+ * long. One timer, one small step at a time. Spec: spec/dht.md, "Joining" and "Maintenance". */
+#include "internal.h"
+
+enum {
+    OWN_REGION = REFRESH_SLOTS - 1,
+    HINTS_CONSIDERED = 3, /* of one answer */
+    CUT_OFF_PACE = 10     /* times slower when nobody answers */
+};
+
+void discovery_init(struct vx6_node *node)
+{
+    timer_init(&node->discovery.timer, TIMER_DISCOVERY);
+    node->discovery.retry_ms = node->env->limits->rejoin_ms;
+}
+
+void discovery_wake(struct vx6_node *node)
+{
+    struct discovery *discovery = &node->discovery;
+    uint32_t pace_ms = node->env->limits->maintain_ms;
+    vx6_ns soon = after_ms(node, pace_ms);
+    if (discovery->timer.deadline <= soon)
+        return;
+    vx6_ns jitter = (vx6_ns)rng_below(&node->public_rng, pace_ms) * VX6_MILLISECOND;
+    timer_set(&node->timers, &discovery->timer, node->now + jitter);
+}
+
+void discovery_contact(struct vx6_node *node, struct peer *peer)
+{
+    struct discovery *discovery = &node->discovery;
+    peer_drop(node->env, discovery->told);
+    discovery->told = peer_hold(peer);
+    ready_post(&node->ready_list, &node->ready, NODE_READY_CONTACT);
+    if (!discovery->joined)
+        discovery_wake(node);
+}
+
+bool discovery_output(struct vx6_node *node, struct vx6_out *out)
+{
+    struct peer *peer = node->discovery.told;
+    ready_take(&node->ready_list, &node->ready, NODE_READY_CONTACT);
+    if (peer == NULL)
+        return false;
+    out->kind = VX6_OUT_CONTACT;
+    out->peer = peer->addr;
+    memcpy(out->key, peer->key, sizeof out->key);
+    peer_drop(node->env, peer);
+    node->discovery.told = NULL;
+    return true;
+}
+
+void discovery_touch(struct vx6_node *node, const uint8_t target[32])
+{
+    uint32_t slot = common_prefix(node->keys.id, target);
+    if (slot > OWN_REGION)
+        slot = OWN_REGION;
+    vx6_ns period = (vx6_ns)node->env->limits->refresh_ms * VX6_MILLISECOND;
+    node->discovery.refresh_at[slot] = node->now + rng_jitter(&node->public_rng, period);
+}
+
+/* VX6-DHT-008: nothing enters the table here; the node itself has to answer first. */
+enum vx6_code discovery_consider(
+    struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source)
+{
+    struct discovery *discovery = &node->discovery;
+    if (bytes_equal(key, node->keys.identity, 32))
+        return VX6_SELF;
+    if (!addr_is_in_scope(addr, source))
+        return VX6_INVALID;
+    struct peer *peer = peer_get(node->env, key, addr);
+    if (peer == NULL)
+        return VX6_NOMEM;
+    enum vx6_code code = VX6_OK;
+    const struct contact *contact = table_find(node, peer->id);
+    if (!peer_key_is_valid(node->env, peer)) {
+        code = VX6_INVALID;
+    } else if (contact == NULL && !table_has_room(node, peer->id)) {
+        code = VX6_LIMIT;
+    } else if (!(contact && contact->peer == peer) && !query_is_pending(node, peer)) {
+        struct vx6_msg ping = {.type = VX6_MSG_ping};
+        if (discovery->considered >= node->env->limits->newcomer_max ||
+            query_start(node, peer, &ping, QUERY_CONSIDER, NULL) == NULL)
+            code = VX6_LIMIT;
+        else
+            discovery->considered++;
+    }
+    peer_drop(node->env, peer);
+    return code;
+}
+
+/* Contacts in this bucket and beyond are the node's neighbours: a lookup of the own ID finds them,
+ * and no lookup into the bucket is needed. */
+static bool is_own_region(const struct vx6_node *node, uint32_t bucket)
+{
+    return table_count_deeper(node, bucket) < KADEMLIA_K;
+}
+
+/* A random ID in a bucket, or the own ID for the own region. */
+static void choose_target(struct vx6_node *node, uint32_t bucket, uint8_t target[32])
+{
+    memcpy(target, node->keys.id, 32);
+    if (bucket >= OWN_REGION || is_own_region(node, bucket))
+        return;
+    uint8_t random[32];
+    rng_bytes(&node->public_rng, random, sizeof random);
+    uint32_t byte = bucket / 8;
+    uint8_t bit = (uint8_t)(0x80 >> bucket % 8), below = (uint8_t)(bit - 1);
+    target[byte] = (uint8_t)(((target[byte] ^ bit) & ~below) | (random[byte] & below));
+    memcpy(target + byte + 1, random + byte + 1, 31 - byte);
+}
+
+static void start_lookup(struct vx6_node *node, uint32_t slot)
+{
+    struct discovery *discovery = &node->discovery;
+    uint8_t target[32];
+    choose_target(node, slot, target);
+    discovery->lookup_is_own = bytes_equal(target, node->keys.id, 32);
+    discovery->lookup = lookup_start(node, target, false, LOOKUP_DISCOVERY, NULL);
+}
+
+/* VX6-DHT-007: by the tokens that came with the answers. */
+static void announce(struct vx6_node *node, const struct lookup_result *result)
+{
+    if (node->endpoint_count == 0)
+        return;
+    node->discovery.announced = node->endpoints[0];
+    struct vx6_msg msg = {.type = VX6_MSG_announce};
+    memcpy(msg.u.announce.key, node->keys.identity, 32);
+    msg.u.announce.port = node->endpoints[0].port;
+    for (uint32_t i = 0; i < result->closest_count; i++) {
+        memcpy(msg.u.announce.token, result->closest[i].token, 16);
+        (void)query_start(node, result->closest[i].peer, &msg, QUERY_ANNOUNCE, NULL);
+    }
+}
+
+static void try_later(struct vx6_node *node)
+{
+    struct discovery *discovery = &node->discovery;
+    uint32_t most_ms = node->env->limits->rejoin_max_ms;
+    discovery->retry_at =
+        node->now + rng_jitter(&node->public_rng, (vx6_ns)discovery->retry_ms * VX6_MILLISECOND);
+    discovery->retry_ms = discovery->retry_ms < most_ms / 2 ? 2 * discovery->retry_ms : most_ms;
+}
+
+void discovery_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result)
+{
+    (void)context;
+    struct discovery *discovery = &node->discovery;
+    discovery->lookup = NULL;
+    discovery_wake(node);
+    if (!discovery->lookup_is_own)
+        return;
+    if (result->closest_count == 0) {
+        discovery->joined = false;
+        try_later(node);
+        return;
+    }
+    announce(node, result);
+    discovery->retry_ms = node->env->limits->rejoin_ms;
+    if (!discovery->joined) {
+        discovery->joined = true;
+        for (uint32_t i = 0; i < OWN_REGION; i++) {
+            bool is_full = node->table.bucket_count[i] == KADEMLIA_K;
+            discovery->refresh_at[i] = is_full ? after_ms(node, node->env->limits->refresh_ms) : 0;
+        }
+    }
+    publish_joined(node);
+}
+
+void discovery_rejoin(struct vx6_node *node)
+{
+    node->discovery.joined = false;
+    node->discovery.retry_at = node->now;
+    discovery_wake(node);
+}
+
+/* What a contact names is asked where the table has room: so that buckets fill without lookups. */
+static void consider_hints(struct vx6_node *node, const struct query_result *result)
+{
+    uint32_t bucket = common_prefix(node->keys.id, result->peer->id);
+    if (!is_own_region(node, bucket) && node->table.bucket_count[bucket] == KADEMLIA_K)
+        return;
+    vx6_list hints = result->answer->u.nodes.hints;
+    uint32_t pending = node->discovery.considered;
+    struct vx6_hint hint;
+    while (
+        vx6_next_hint(&hints, &hint) && node->discovery.considered < pending + HINTS_CONSIDERED) {
+        vx6_addr addr = {.port = hint.port};
+        memcpy(addr.ip, hint.ip, sizeof addr.ip);
+        (void)discovery_consider(node, hint.key, &addr, &result->peer->addr);
+    }
+}
+
+void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result)
+{
+    if (result->user == QUERY_ENTRY)
+        entry_answered(node, context, result->peer, result->answer != NULL);
+    else if (result->user == QUERY_CONSIDER)
+        node->discovery.considered--;
+    else if (result->user == QUERY_CHECK && result->answer)
+        consider_hints(node, result);
+    if (result->answer && !node->discovery.joined) {
+        node->discovery.retry_at = node->now;
+        discovery_wake(node);
+    }
+}
+
+/* VX6-DHT-010: asked by find_node, so that the answer is of use. */
+static void check_contact(struct vx6_node *node)
+{
+    uint32_t idle_ms;
+    struct contact *contact = table_oldest(node, &idle_ms);
+    if (contact == NULL || idle_ms < table_patience_ms(node))
+        return;
+    struct vx6_msg ask = {.type = VX6_MSG_find_node};
+    table_asked(node, contact);
+    choose_target(node, common_prefix(node->keys.id, contact->peer->id), ask.u.find_node.target);
+    (void)query_start(node, contact->peer, &ask, QUERY_CHECK, NULL);
+}
+
+/* The slot whose lookup is due first, and when. */
+static uint32_t refresh_next(const struct vx6_node *node, vx6_ns *at)
+{
+    const struct discovery *discovery = &node->discovery;
+    uint32_t next = OWN_REGION;
+    *at = discovery->refresh_at[OWN_REGION];
+    for (uint32_t i = 0; i < OWN_REGION && i < node->table.depth; i++) {
+        if (is_own_region(node, i))
+            break;
+        if (discovery->refresh_at[i] < *at) {
+            *at = discovery->refresh_at[i];
+            next = i;
+        }
+    }
+    return next;
+}
+
+/* Nobody is there to ask, or nobody answers. */
+static bool is_alone(const struct vx6_node *node)
+{
+    const struct table *table = &node->table;
+    return table->count == 0 || (table->count == 1 && table->contacts[0].failures > 0) ||
+           query_is_cut_off(node);
+}
+
+static vx6_ns next_step(const struct vx6_node *node)
+{
+    const struct discovery *discovery = &node->discovery;
+    vx6_ns next = VX6_NEVER, at;
+    uint32_t idle_ms, patience_ms = table_patience_ms(node);
+    bool can_retry = discovery->lookup == NULL && (node->table.count > 0 || discovery->entries);
+    if (can_retry && (!discovery->joined || is_alone(node)))
+        next = discovery->retry_at;
+    if (table_oldest(node, &idle_ms)) {
+        at = idle_ms < patience_ms ? after_ms(node, patience_ms - idle_ms) : node->now;
+        next = at < next ? at : next;
+    }
+    if (discovery->joined && discovery->lookup == NULL) {
+        (void)refresh_next(node, &at);
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
+static void set_timer(struct vx6_node *node)
+{
+    vx6_ns next = next_step(node);
+    vx6_ns pace = (vx6_ns)node->env->limits->maintain_ms * VX6_MILLISECOND;
+    if (query_is_cut_off(node))
+        pace *= CUT_OFF_PACE;
+    pace = rng_jitter(&node->public_rng, pace);
+    if (next < node->now + pace)
+        next = node->now + pace;
+    timer_set(&node->timers, &node->discovery.timer, next);
+}
+
+void discovery_timer(struct vx6_node *node, struct timer *timer)
+{
+    (void)timer;
+    struct discovery *discovery = &node->discovery;
+    if (node->shutting_down)
+        return;
+    bool may_retry = node->now >= discovery->retry_at;
+    if (is_alone(node) && may_retry) {
+        entries_dial(node);
+        try_later(node);
+    }
+    if (node->endpoint_count > 0 && !addr_equal(&discovery->announced, &node->endpoints[0]))
+        discovery->refresh_at[OWN_REGION] = 0;
+    vx6_ns at;
+    uint32_t slot = refresh_next(node, &at);
+    if (discovery->lookup == NULL && node->table.count > 0) {
+        if (!discovery->joined && may_retry)
+            start_lookup(node, OWN_REGION);
+        else if (discovery->joined && at <= node->now)
+            start_lookup(node, slot);
+    }
+    check_contact(node);
+    set_timer(node);
+}
+
+void discovery_free(struct vx6_node *node)
+{
+    peer_drop(node->env, node->discovery.told);
+    node->discovery.told = NULL;
+    entries_free(node);
+}
