@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The driver of one node: hands events to the four verbs, does what comes out. */
+#ifndef SIM_ACTOR_H
+#define SIM_ACTOR_H
+
+#include "world.h"
+
+/* An input at the shard's time; what follows from it happens at the next actor_pump(). */
+enum vx6_code actor_input(struct actor *actor, struct vx6_in *in);
+/* Takes all outputs, fills all carriers that have room, arms the next wake-up. */
+void actor_pump(struct actor *actor);
+void actor_event(struct actor *actor, struct event *event);
+/* Wakes the actor no later than this. */
+void actor_arm(struct actor *actor, vx6_ns time);
+void actor_free(struct actor *actor);
+
+/* Makes room for one more item of an array that grows by doubling. */
+void *actor_room(struct actor *actor, void *items, uint32_t count, uint32_t *capacity, size_t size);
+
+/* ---- carrier.c ---- */
+void carrier_dial(struct actor *actor, vx6_id id, const vx6_addr *addr);
+void carrier_close(struct actor *actor, vx6_id id);
+void carrier_pause(struct actor *actor, vx6_id id, bool paused);
+void carrier_want_write(struct actor *actor, vx6_id id);
+/* Fills what has room; true when anything was written. */
+bool carrier_write(struct actor *actor);
+void carrier_event(struct actor *actor, struct event *event);
+/* What the host of a node that has left does with an event. */
+void carrier_event_gone(
+    struct shard *shard, const struct member *member, const struct event *event);
+void carrier_free(struct actor *actor);
+void payload_drop(struct shard *shard, struct payload *payload);
+
+#endif

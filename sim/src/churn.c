@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Departures are a Poisson process of constant rate: --churn of the population in each minute,
+ * anybody with the same probability. Half of those who leave are killed: no word, no socket that
+ * would answer. The others shut down in order. For each, a newcomer with a new identity and a new
+ * address comes at the same moment, knowing one live node. Acts happen between windows only. */
+#include "churn.h"
+#include "actor.h"
+#include "workload.h"
+
+static const uint64_t minute_ns = 60 * VX6_SECOND;
+
+/* The exact time of the next departure is kept, so that rounding up to the window does not add. */
+static void churn_draw(struct world *world)
+{
+    const struct options *options = &world->options;
+    uint64_t mean = minute_ns / options->nodes * 1000000 / options->churn_ppm;
+    world->churn_exact += exponential(draw_next(&world->churn_draw), mean);
+    world->churn_next = (world->churn_exact / NET_LOOKAHEAD + 1) * NET_LOOKAHEAD;
+}
+
+void churn_init(struct world *world)
+{
+    const struct options *options = &world->options;
+    if (options->churn_ppm == 0 || options->nodes < 3)
+        return;
+    world->churn_draw = draw_init(options->seed, PURPOSE_CHURN, 0);
+    churn_draw(world);
+}
+
+uint64_t churn_expected(const struct world *world)
+{
+    const struct options *options = &world->options;
+    return world->now / VX6_MILLISECOND * options->nodes / 60000 * options->churn_ppm / 1000000;
+}
+
+static void leave(struct world *world)
+{
+    uint32_t index = world->live[draw_below(&world->churn_draw, world->live_count)];
+    struct member *member = &world->members[index];
+    struct actor *actor = member->actor;
+    member->silent = draw_next(&world->churn_draw) >> 63;
+    world->leaves++;
+    if (member->silent) {
+        world->leaves_silent++;
+    } else {
+        actor->leaving = true;
+        struct vx6_in in = {.kind = VX6_IN_SHUTDOWN};
+        (void)actor_input(actor, &in);
+        actor->shard->stats.commands++;
+        actor_pump(actor);
+    }
+    world_remove(world, actor);
+}
+
+void churn_act(struct world *world)
+{
+    while (world->churn_next <= world->now) {
+        leave(world);
+        struct actor *actor = world_join(world);
+        world->joins++;
+        workload_arrived(actor);
+        actor_pump(actor);
+        churn_draw(world);
+    }
+}

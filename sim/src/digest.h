@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The trace digest: one running 64-bit value per node over everything that happened to it, in its
+ * own order: (time, node, peer, event kind, message type, length, code), never bytes. The run's
+ * digest is a sum over nodes, so that it does not depend on how events of different nodes
+ * interleave. */
+#ifndef SIM_DIGEST_H
+#define SIM_DIGEST_H
+
+#include "world.h"
+
+static inline uint64_t digest_load(const uint8_t bytes[8])
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+static inline void digest_event(struct actor *actor, const struct vx6_event *event)
+{
+    uint64_t peer = digest_load(event->peer.ip) ^ (uint64_t)event->peer.port << 48 ^
+                    digest_load(event->peer.ip + 8) * 0x9fb21c651e98df25U;
+    uint64_t what = (uint64_t)event->kind << 56 | (uint64_t)event->msg << 48 |
+                    (uint64_t)event->code << 32 | event->len;
+    actor->digest = mix2(actor->digest ^ event->now, mix(peer) ^ what);
+}
+
+/* A message is handed to the node. */
+static inline void digest_delivery(struct actor *actor, const struct event *event, uint32_t len)
+{
+    uint64_t what = (uint64_t)(128 + event->kind) << 56 ^ (uint64_t)event->src << 24 ^ len;
+    actor->digest = mix2(actor->digest ^ event->time, what);
+}
+
+static inline uint64_t digest_of(const struct actor *actor)
+{
+    return mix2(actor->index, actor->digest);
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* vx6-sim: many VX6 nodes in one process and in virtual time. Spec of the model: sim/README.md. */
+#include "churn.h"
+#include "options.h"
+#include "report.h"
+#include "validate.h"
+#include "warm.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void vx6_panic(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "vx6-sim: internal error at %s:%d: %s\n", file, line, what);
+    abort();
+}
+
+/* Windows end where churn acts and where progress is shown. */
+static void run(struct world *world, vx6_ns end)
+{
+    const vx6_ns step = 500 * VX6_MILLISECOND;
+    while (world->now < end && !interrupted) {
+        vx6_ns limit = world->now + step - world->now % step;
+        if (world->churn_next < limit)
+            limit = world->churn_next;
+        if (end < limit)
+            limit = end;
+        world_run(world, limit);
+        if (world->churn_next <= world->now)
+            churn_act(world);
+        if (world->options.progress && world->now % step == 0)
+            report_progress(world, end);
+    }
+    world->partial = world->now < end;
+    if (world->options.progress)
+        report_progress_done(world);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    options_parse(&options, argc, argv);
+    struct sigaction action = {.sa_handler = on_interrupt};
+    action.sa_flags = (int)SA_RESETHAND; /* a second interrupt ends at once */
+    sigaction(SIGINT, &action, NULL);
+
+    static struct world world;
+    report_begin(&world);
+    world_init(&world, &options);
+    warm_start(&world);
+    if (options.validate)
+        validate_schedule(&world);
+    else
+        churn_init(&world);
+    run(&world, options.validate ? VALIDATE_DURATION : options.duration);
+    report_print(&world);
+    bool good = report_is_good(&world);
+    world_free(&world);
+    if (world.partial)
+        return 130;
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

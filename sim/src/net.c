@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Coordinates: six regions in a plane, fitted by random search so that the round trips between
+ * nodes have the quantiles of 2.48 billion published pings (README.md, "The network"). */
+#include "net.h"
+#include "mix.h"
+
+#include <string.h>
+
+struct region {
+    int32_t x_us, y_us;
+    uint32_t share; /* of 1,000 nodes */
+};
+static const struct region regions[] = {
+    {11000, 37000, 474},
+    {93000, 17000, 379},
+    {103000, 22000, 30},
+    {-79000, 102000, 35},
+    {153000, -162000, 36},
+    {-71000, -28000, 46},
+};
+enum {
+    SPREAD_US = 40450, /* width of a region */
+    HEIGHT_BASE_US = 8730,
+    HEIGHT_MEAN_US = 2690, /* of the exponential part, cut at six times its mean */
+    JITTER_SHARE = 32      /* mean jitter: this part of the one-way time */
+};
+
+/* Access lines: half cable-like, a third fibre, the rest slow. Rates in kbit/s. */
+struct access {
+    uint32_t up_kbit, down_kbit, share; /* of 100 nodes */
+};
+static const struct access accesses[] = {
+    {20000, 100000, 50},
+    {200000, 200000, 35},
+    {5000, 25000, 15},
+};
+
+static uint32_t ns_per_kib(uint32_t kbit)
+{
+    return (uint32_t)((uint64_t)1024 * 8 * 1000000 / kbit);
+}
+
+/* Sum of two uniform draws: a triangle of this width around 0. */
+static int32_t triangle(struct draw *draw, uint32_t width)
+{
+    return (int32_t)(draw_below(draw, width) / 2 + draw_below(draw, width) / 2) -
+           (int32_t)(width / 2);
+}
+
+struct place net_place(uint64_t seed, uint32_t index)
+{
+    struct draw draw = draw_init(seed, PURPOSE_PLACE, index);
+    struct place place = {0};
+    uint32_t pick = draw_below(&draw, 1000);
+    uint32_t region = 0;
+    while (pick >= regions[region].share)
+        pick -= regions[region++].share;
+    place.x_us = regions[region].x_us + triangle(&draw, 2 * SPREAD_US);
+    place.y_us = regions[region].y_us + triangle(&draw, 2 * SPREAD_US);
+
+    uint64_t height = exponential(draw_next(&draw), HEIGHT_MEAN_US);
+    if (height > 6 * HEIGHT_MEAN_US)
+        height = 6 * HEIGHT_MEAN_US;
+    place.height_us = HEIGHT_BASE_US + (uint32_t)height;
+
+    pick = draw_below(&draw, 100);
+    uint32_t line = 0;
+    while (pick >= accesses[line].share)
+        pick -= accesses[line++].share;
+    place.up_ns_per_kib = ns_per_kib(accesses[line].up_kbit);
+    place.down_ns_per_kib = ns_per_kib(accesses[line].down_kbit);
+    return place;
+}
+
+vx6_ns net_one_way(const struct place *a, const struct place *b)
+{
+    int64_t x = (int64_t)a->x_us - b->x_us;
+    int64_t y = (int64_t)a->y_us - b->y_us;
+    uint64_t round_trip_us = root((uint64_t)(x * x + y * y)) + a->height_us + b->height_us;
+    vx6_ns one_way = round_trip_us * 500;
+    return one_way < NET_LOOKAHEAD ? NET_LOOKAHEAD : one_way;
+}
+
+vx6_ns net_jitter(uint64_t random, vx6_ns one_way)
+{
+    /* The product of two uniform draws has mean 1/4 and a tail: cheap and integer. */
+    uint64_t a = random & 0xffff;
+    uint64_t b = random >> 16 & 0xffff;
+    return ((a * b) >> 16) * (one_way / JITTER_SHARE * 4) >> 16;
+}
+
+bool net_is_lost(uint64_t random, uint32_t loss_ppm)
+{
+    return ((random >> 32) * 1000000) >> 32 < loss_ppm;
+}
+
+vx6_ns net_serialise(uint32_t per_kib, uint64_t bytes)
+{
+    return per_kib * bytes >> 10;
+}
+
+/* 0-1 and 2-3: the /32, 4-5: the site, 6-7: the subnet, 12-15: the node's index. A node whose index
+ * ends in 7 lives at the site of its predecessor. */
+vx6_addr net_addr(uint64_t seed, uint32_t index)
+{
+    bool shares = index % 8 == 7;
+    uint32_t site = shares ? index - 1 : index;
+    uint64_t random = mix3(seed, PURPOSE_ADDRESS, site);
+    /* The product of three draws makes low numbers popular: half of the nodes share 7 % of them. */
+    uint64_t skewed = ((random & 0xffff) * (random >> 16 & 0xffff)) >> 16;
+    uint32_t provider = (uint32_t)(skewed * (random >> 32 & 0xffff) >> 20);
+    uint32_t subnet = (site >> 16) * 2 + (shares ? 1 : 0);
+    vx6_addr addr = {.port = NET_PORT};
+    addr.ip[0] = 0x2a;
+    addr.ip[1] = 0x0c;
+    addr.ip[2] = (uint8_t)(provider >> 8);
+    addr.ip[3] = (uint8_t)provider;
+    addr.ip[4] = (uint8_t)(site >> 8);
+    addr.ip[5] = (uint8_t)site;
+    addr.ip[6] = (uint8_t)(subnet >> 8);
+    addr.ip[7] = (uint8_t)subnet;
+    addr.ip[12] = (uint8_t)(index >> 24);
+    addr.ip[13] = (uint8_t)(index >> 16);
+    addr.ip[14] = (uint8_t)(index >> 8);
+    addr.ip[15] = (uint8_t)index;
+    return addr;
+}
+
+uint32_t net_addr_index(uint64_t seed, const vx6_addr *addr, uint32_t index_count)
+{
+    uint32_t index = (uint32_t)addr->ip[12] << 24 | (uint32_t)addr->ip[13] << 16 |
+                     (uint32_t)addr->ip[14] << 8 | addr->ip[15];
+    if (index >= index_count)
+        return UINT32_MAX;
+    vx6_addr expected = net_addr(seed, index);
+    return memcmp(expected.ip, addr->ip, sizeof addr->ip) == 0 ? index : UINT32_MAX;
+}

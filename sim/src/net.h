@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The network between nodes, as pure functions of the seed: where a node is, how long a packet
+ * takes, whether it is lost. No state per pair of nodes. The model and the source of its figures
+ * stand in sim/README.md. */
+#ifndef SIM_NET_H
+#define SIM_NET_H
+
+#include "vx6/node.h"
+
+enum {
+    NET_PORT = 4242,
+    NET_SEGMENT_BYTES = 1400,   /* of a stream, in one packet */
+    NET_HEADER_BYTES = 60,      /* around it */
+    NET_DATAGRAM_HEADER = 48,   /* IPv6 and UDP */
+    NET_RETRANSMIT_SYN_MS = 1000 /* a lost connect is tried again after this */
+};
+/* No event crosses from one node to another in less: what shards may run ahead by. */
+#define NET_LOOKAHEAD (5 * VX6_MILLISECOND)
+
+struct place {
+    int32_t x_us, y_us; /* distance in the plane: microseconds of round trip */
+    uint32_t height_us; /* the access network's share */
+    uint32_t up_ns_per_kib, down_ns_per_kib;
+};
+
+struct place net_place(uint64_t seed, uint32_t index);
+vx6_ns net_one_way(const struct place *a, const struct place *b); /* >= NET_LOOKAHEAD */
+/* From the 64 random bits of one packet: what it takes longer than the one-way time. */
+vx6_ns net_jitter(uint64_t random, vx6_ns one_way);
+/* Is the packet lost? Independent of its jitter. */
+bool net_is_lost(uint64_t random, uint32_t loss_ppm);
+vx6_ns net_serialise(uint32_t ns_per_kib, uint64_t bytes);
+
+/* Every node has a /64 of its own; an eighth shares a /48 with a neighbour, and popular /32s hold
+ * many nodes. All are of global scope. */
+vx6_addr net_addr(uint64_t seed, uint32_t index);
+/* The index in an address that net_addr made; UINT32_MAX for any other. */
+uint32_t net_addr_index(uint64_t seed, const vx6_addr *addr, uint32_t index_count);
+
+#endif

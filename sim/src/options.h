@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIM_OPTIONS_H
+#define SIM_OPTIONS_H
+
+#include "world.h"
+
+/* Ends the program with one line and exit code 2 when something is wrong. */
+void options_parse(struct options *options, int argc, char **argv);
+
+#endif

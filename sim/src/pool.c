@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Size classes: steps of 16 bytes up to 512, then four to each doubling. */
+#include "pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define POOL_OFF 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POOL_OFF 1
+#endif
+#endif
+#ifndef POOL_OFF
+#define POOL_OFF 0
+#endif
+
+enum {
+    SMALL_MAX = 512,
+    SMALL_STEP = 16,
+    CHUNK_SIZE = 1 << 20
+};
+
+static void *memory_take(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory == NULL) {
+        fprintf(stderr, "vx6-sim: out of memory; simulate fewer nodes (--nodes)\n");
+        exit(1);
+    }
+    return memory;
+}
+
+/* The class of a size, and the size of its blocks. */
+static uint32_t class_of(size_t size, size_t *block_size)
+{
+    if (size <= SMALL_MAX) {
+        uint32_t class = (uint32_t)((size + SMALL_STEP - 1) / SMALL_STEP);
+        *block_size = (size_t)class * SMALL_STEP;
+        return class;
+    }
+    uint32_t class = SMALL_MAX / SMALL_STEP;
+    size_t step = SMALL_MAX / 4;
+    size_t limit = SMALL_MAX;
+    uint32_t quarter = 0;
+    while (limit < size) {
+        limit += step;
+        class++;
+        if (++quarter == 4) {
+            quarter = 0;
+            step *= 2;
+        }
+    }
+    *block_size = limit;
+    return class;
+}
+
+static void *chunk_cut(struct pool *pool, size_t size)
+{
+    if (pool->chunk_left < size) {
+        uint8_t *chunk = memory_take(CHUNK_SIZE);
+        memcpy(chunk, &pool->chunks, sizeof pool->chunks);
+        pool->chunks = chunk;
+        pool->chunk = chunk + SMALL_STEP;
+        pool->chunk_left = CHUNK_SIZE - SMALL_STEP;
+    }
+    void *block = pool->chunk;
+    pool->chunk += size;
+    pool->chunk_left -= size;
+    return block;
+}
+
+void *pool_take(struct pool *pool, size_t size)
+{
+    pool->bytes_held += size;
+    if (pool->bytes_held > pool->bytes_peak)
+        pool->bytes_peak = pool->bytes_held;
+    if (POOL_OFF || size > POOL_BLOCK_MAX)
+        return memory_take(size);
+    size_t block_size;
+    uint32_t class = class_of(size, &block_size);
+    void *block = pool->free_lists[class];
+    if (block == NULL)
+        return chunk_cut(pool, block_size);
+    memcpy(&pool->free_lists[class], block, sizeof block);
+    return block;
+}
+
+void pool_give(struct pool *pool, void *block, size_t size)
+{
+    if (block == NULL)
+        return;
+    pool->bytes_held -= size;
+    if (POOL_OFF || size > POOL_BLOCK_MAX) {
+        free(block);
+        return;
+    }
+    size_t block_size;
+    uint32_t class = class_of(size, &block_size);
+    memcpy(block, &pool->free_lists[class], sizeof block);
+    pool->free_lists[class] = block;
+}
+
+void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
+{
+    struct pool *pool = context;
+    if (size_to == 0) {
+        pool_give(pool, block, size_from);
+        return NULL;
+    }
+    if (block == NULL)
+        return pool_take(pool, size_to);
+    size_t block_from, block_to;
+    if (!POOL_OFF && size_from <= POOL_BLOCK_MAX && size_to <= POOL_BLOCK_MAX &&
+        class_of(size_from, &block_from) == class_of(size_to, &block_to)) {
+        pool->bytes_held += size_to;
+        pool->bytes_held -= size_from;
+        return block;
+    }
+    void *moved = pool_take(pool, size_to);
+    memcpy(moved, block, size_from < size_to ? size_from : size_to);
+    pool_give(pool, block, size_from);
+    return moved;
+}
+
+void pool_free(struct pool *pool)
+{
+    while (pool->chunks) {
+        void *chunk = pool->chunks;
+        memcpy(&pool->chunks, chunk, sizeof chunk);
+        free(chunk);
+    }
+}

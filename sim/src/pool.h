@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of one shard: free lists by size class, cut from large chunks. Callers give exact sizes
+ * back, so blocks have no header. Under AddressSanitizer every block is its own allocation. */
+#ifndef SIM_POOL_H
+#define SIM_POOL_H
+
+#include "vx6/node.h"
+
+enum {
+    POOL_CLASS_COUNT = 64,
+    POOL_BLOCK_MAX = 65536
+};
+
+struct pool {
+    void *free_lists[POOL_CLASS_COUNT];
+    uint8_t *chunk; /* the rest of the newest chunk */
+    size_t chunk_left;
+    void *chunks; /* all of them, linked through their first word */
+    uint64_t bytes_held;
+    uint64_t bytes_peak;
+};
+
+/* Never NULL: when the machine has no memory left the program ends with a message. */
+void *pool_take(struct pool *pool, size_t size);
+void pool_give(struct pool *pool, void *block, size_t size);
+void *pool_resize(void *pool, void *block, size_t size_from, size_t size_to); /* for vx6_alloc */
+void pool_free(struct pool *pool); /* all at once */
+
+#endif

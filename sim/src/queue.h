@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The future of one shard: a hierarchical timing wheel, and a heap for the tick at hand.
+ *
+ * Events come out in the order (time, destination, source, source's sequence, kind), which no
+ * thread count, compiler or insertion order can change. */
+#ifndef SIM_QUEUE_H
+#define SIM_QUEUE_H
+
+#include "vx6/node.h"
+
+struct payload;
+
+/* From one node to another, or to itself. 48 bytes. */
+struct event {
+    vx6_ns time;
+    uint32_t dst, src; /* node indexes */
+    uint32_t sequence; /* the source's own count */
+    uint32_t conn;     /* stream events: which connection of its dialler */
+    union {
+        struct payload *payload;
+        uint64_t value;
+    } u;
+    uint8_t kind; /* enum event_kind */
+    uint8_t flags;
+    uint16_t port;
+    uint32_t next; /* the queue's own */
+};
+
+enum {
+    QUEUE_TICK_BITS = 18, /* 262 us */
+    QUEUE_SLOT_BITS = 12,
+    QUEUE_SLOT_COUNT = 1 << QUEUE_SLOT_BITS,
+    QUEUE_LEVEL_COUNT = 3 /* 1.07 s, 73 min, 208 days */
+};
+
+struct queue {
+    struct event *pool;
+    uint32_t pool_used, pool_capacity;
+    uint32_t free_head;
+    uint32_t *slots[QUEUE_LEVEL_COUNT];
+    uint64_t occupied[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT / 64];
+    uint64_t tick;  /* what the heap holds: everything up to the end of this tick */
+    uint32_t *heap; /* 4-ary */
+    uint32_t heap_count, heap_capacity;
+    uint64_t count; /* events held */
+};
+
+void queue_init(struct queue *queue);
+void queue_free(struct queue *queue);
+/* Its time must not lie before that of the last event taken. */
+void queue_push(struct queue *queue, const struct event *event);
+/* Takes the first event before `limit`; false when there is none. */
+bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* A network that has been running for a while: every node restores the contacts of an earlier run.
+ */
+#ifndef SIM_WARM_H
+#define SIM_WARM_H
+
+#include "world.h"
+
+/* Makes --nodes nodes and gives each up to k random members of every bucket, through the input that
+ * a real node restores its contacts with. */
+void warm_start(struct world *world);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Lookups: every node resolves a live name that it has not resolved before once a minute on
+ * average, and now and then one that it has, which it then asks for by key. Only what a network can
+ * answer counts: the owner was up for the whole lookup and had published 30 s before. */
+#include "workload.h"
+#include "actor.h"
+#include "check.h"
+
+#include <string.h>
+
+static const vx6_ns resolve_mean = 60 * VX6_SECOND;
+static const vx6_ns resolve_again_mean = 240 * VX6_SECOND;
+static const vx6_ns session_mean = 600 * VX6_SECOND;
+static const vx6_ns join_retry = 2 * VX6_SECOND;
+enum { TARGET_TRIES = 64 };
+
+void label_make(char label[VX6_LABEL_MAX + 1], uint32_t index)
+{
+    snprintf(label, VX6_LABEL_MAX + 1, "n%u", index);
+}
+
+uint32_t label_index(vx6_span label)
+{
+    uint32_t index = 0;
+    if (label.len < 2 || label.len > 10 || label.data[0] != 'n')
+        return UINT32_MAX;
+    for (size_t i = 1; i < label.len; i++)
+        index = index * 10 + (label.data[i] - '0');
+    return index;
+}
+
+void workload_schedule(struct actor *actor, enum command command, vx6_ns delay)
+{
+    struct event event = {.kind = EVENT_COMMAND,
+        .time = actor->shard->now + delay,
+        .dst = actor->index,
+        .src = actor->index,
+        .sequence = actor->sequence++,
+        .u.value = command};
+    queue_push(&actor->shard->queue, &event);
+}
+
+static void schedule_next(struct actor *actor, enum command command, vx6_ns mean)
+{
+    workload_schedule(actor, command, exponential(draw_next(&actor->draw), mean));
+}
+
+static void must(enum vx6_code code)
+{
+    VX6_ASSERT(code == VX6_OK);
+}
+
+/* Its own address and service. */
+static void set_up(struct actor *actor)
+{
+    struct vx6_in service = {
+        .kind = VX6_IN_SERVICE_ADD, .data = (const uint8_t *)"web", .len = 3};
+    must(actor_input(actor, &service));
+    struct vx6_in endpoint = {.kind = VX6_IN_ENDPOINT_ADD,
+        .peer = net_addr(actor->shard->world->options.seed, actor->index)};
+    must(actor_input(actor, &endpoint));
+}
+
+static void ask_from_now_on(struct actor *actor)
+{
+    actor->joined = true;
+    schedule_next(actor, COMMAND_RESOLVE, resolve_mean);
+    schedule_next(actor, COMMAND_RESOLVE_AGAIN, resolve_again_mean);
+    schedule_next(actor, COMMAND_SESSION, session_mean);
+}
+
+void workload_begin(struct actor *actor)
+{
+    set_up(actor);
+    ask_from_now_on(actor);
+}
+
+struct pending *workload_pending(struct actor *actor, enum command command, vx6_id id)
+{
+    actor->pending = actor_room(actor, actor->pending, actor->pending_count,
+        &actor->pending_capacity, sizeof *actor->pending);
+    struct pending *pending = &actor->pending[actor->pending_count++];
+    *pending =
+        (struct pending){.id = id, .command = (uint8_t)command, .started = actor->shard->now};
+    return pending;
+}
+
+static void join(struct actor *actor)
+{
+    struct world *world = actor->shard->world;
+    uint32_t entry = actor->index;
+    while (entry == actor->index)
+        entry = world->live[draw_below(&actor->draw, world->live_count)];
+    struct vx6_in in = {.kind = VX6_IN_PEER_ADD, .peer = net_addr(world->options.seed, entry)};
+    actor->shard->stats.joins_tried++;
+    if (actor_input(actor, &in) != VX6_OK) {
+        workload_schedule(actor, COMMAND_JOIN, join_retry);
+        return;
+    }
+    workload_pending(actor, COMMAND_JOIN, in.id);
+}
+
+void workload_arrived(struct actor *actor)
+{
+    set_up(actor);
+    join(actor);
+}
+
+static bool is_known(const struct actor *actor, uint32_t target)
+{
+    for (uint32_t i = 0; i < actor->known_count; i++) {
+        if (actor->known[i] == target)
+            return true;
+    }
+    return false;
+}
+
+uint32_t workload_target(struct actor *actor, bool only_unknown)
+{
+    const struct world *world = actor->shard->world;
+    vx6_ns now = actor->shard->now;
+    for (uint32_t i = 0; i < TARGET_TRIES; i++) {
+        uint32_t target = world->live[draw_below(&actor->draw, world->live_count)];
+        vx6_ns published = world->members[target].published;
+        if (target == actor->index || published == VX6_NEVER || published + PUBLISHED_FOR > now)
+            continue;
+        if (!only_unknown || !is_known(actor, target))
+            return target;
+    }
+    return UINT32_MAX;
+}
+
+static struct lookup_stats *lookup_stats(struct actor *actor, enum command command)
+{
+    struct stats *stats = &actor->shard->stats;
+    return command == COMMAND_RESOLVE ? &stats->names : &stats->records;
+}
+
+static void resolve(struct actor *actor, enum command command, uint32_t target)
+{
+    struct lookup_stats *stats = lookup_stats(actor, command);
+    if (target == UINT32_MAX) {
+        stats->skipped++;
+        return;
+    }
+    char label[VX6_LABEL_MAX + 1];
+    label_make(label, target);
+    struct vx6_in in = {
+        .kind = VX6_IN_RESOLVE, .data = (const uint8_t *)label, .len = strlen(label)};
+    stats->asked++;
+    enum vx6_code code = actor_input(actor, &in);
+    if (code == VX6_OK)
+        workload_pending(actor, command, in.id)->target = target;
+    else
+        stats->failures[code]++;
+}
+
+/* A name resolved earlier whose owner is still there. */
+static uint32_t known_target(struct actor *actor)
+{
+    if (actor->known_count == 0)
+        return UINT32_MAX;
+    uint32_t target = actor->known[draw_below(&actor->draw, actor->known_count)];
+    return actor->shard->world->members[target].left == VX6_NEVER ? target : UINT32_MAX;
+}
+
+void workload_command(struct actor *actor, enum command command)
+{
+    switch (command) {
+    case COMMAND_RESOLVE:
+        schedule_next(actor, command, resolve_mean);
+        resolve(actor, command, workload_target(actor, true));
+        break;
+    case COMMAND_RESOLVE_AGAIN:
+        schedule_next(actor, command, resolve_again_mean);
+        resolve(actor, command, known_target(actor));
+        break;
+    case COMMAND_SESSION:
+        schedule_next(actor, command, session_mean);
+        transfer_open(actor);
+        break;
+    case COMMAND_JOIN:
+        join(actor);
+        break;
+    case COMMAND_LOOKUP:
+        validate_command(actor);
+        break;
+    }
+}
+
+static void known_add(struct actor *actor, uint32_t target)
+{
+    if (is_known(actor, target))
+        return;
+    actor->known = actor_room(actor, actor->known, actor->known_count, &actor->known_capacity,
+        sizeof *actor->known);
+    actor->known[actor->known_count++] = target;
+}
+
+static void resolve_done(
+    struct actor *actor, const struct pending *pending, const struct vx6_out *out)
+{
+    const struct world *world = actor->shard->world;
+    struct lookup_stats *stats = lookup_stats(actor, pending->command);
+    if (out->code == VX6_OK) {
+        check_key(actor, pending->target, out->key, "a resolve");
+        known_add(actor, pending->target);
+    }
+    if (world->members[pending->target].left != VX6_NEVER) {
+        stats->owner_left++;
+        return;
+    }
+    if (out->code != VX6_OK) {
+        stats->failures[out->code]++;
+        return;
+    }
+    if (out->hops == 0) {
+        stats->hits++;
+        return;
+    }
+    stats->succeeded++;
+    stats->hops += out->hops;
+    stats->queries += out->queries;
+    stats->lost += out->lost;
+    samples_add(&stats->latency, actor->shard->now - pending->started);
+}
+
+static void join_done(struct actor *actor, enum vx6_code code)
+{
+    if (code == VX6_OK) {
+        ask_from_now_on(actor);
+        return;
+    }
+    actor->shard->stats.joins_failed++;
+    workload_schedule(actor, COMMAND_JOIN, join_retry);
+}
+
+static void op_done(struct actor *actor, uint32_t index, const struct vx6_out *out)
+{
+    struct pending pending = actor->pending[index];
+    actor->pending[index] = actor->pending[--actor->pending_count];
+    if (pending.command == COMMAND_LOOKUP)
+        validate_done(actor, &pending, out);
+    else if (pending.command == COMMAND_JOIN)
+        join_done(actor, out->code);
+    else
+        resolve_done(actor, &pending, out);
+}
+
+static void name_bound(struct actor *actor, const struct vx6_out *out)
+{
+    uint32_t target = label_index(out->value);
+    if (target >= actor->shard->world->member_count) {
+        violation(actor->shard->world, "node %u bound a name that nobody has", actor->index);
+        return;
+    }
+    check_key(actor, target, out->key, "a binding");
+    known_add(actor, target);
+}
+
+void workload_output(struct actor *actor, const struct vx6_out *out)
+{
+    if (out->kind == VX6_OUT_NAME_BOUND) {
+        name_bound(actor, out);
+        return;
+    }
+    for (uint32_t i = 0; i < actor->pending_count; i++) {
+        if (actor->pending[i].id.bits != out->id.bits)
+            continue;
+        if (out->kind == VX6_OUT_CANDIDATE)
+            check_candidate(actor, actor->pending[i].target, out);
+        else
+            op_done(actor, i, out);
+        return;
+    }
+}
+
+void workload_left(struct actor *actor)
+{
+    for (uint32_t i = 0; i < actor->pending_count; i++) {
+        enum command command = actor->pending[i].command;
+        if (command == COMMAND_RESOLVE || command == COMMAND_RESOLVE_AGAIN)
+            lookup_stats(actor, command)->asker_left++;
+    }
+    transfer_left(actor);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Nodes come and go; shards run. */
+#include "world.h"
+#include "actor.h"
+#include "digest.h"
+#include "workload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Wall time at virtual time 0: any moment does. */
+static const int64_t unix_ms_at_zero = 1900000000000;
+
+static void *grown(void *memory, size_t count, size_t size)
+{
+    memory = realloc(memory, count * size);
+    if (memory == NULL) {
+        fprintf(stderr, "vx6-sim: out of memory; simulate fewer nodes (--nodes)\n");
+        exit(1);
+    }
+    return memory;
+}
+
+/* The trace sink of every node. */
+static void traced(void *context, const struct vx6_event *event)
+{
+    struct shard *shard = context;
+    struct member *member = &shard->world->members[event->node_tag];
+    shard->stats.traced[event->kind]++;
+    digest_event(member->actor, event);
+    if (event->kind == VX6_EVENT_published && event->len > 0 && member->published == VX6_NEVER)
+        member->published = event->now;
+    else if (event->kind == VX6_EVENT_link_dialled)
+        transfer_dialled(member->actor, &event->peer);
+}
+
+void world_init(struct world *world, const struct options *options)
+{
+    world->options = *options;
+    world->crypto = options->real_crypto ? vx6_crypto_real : vx6_crypto_model;
+    world->crypto.salt = options->crypto_salt;
+    world->limits = vx6_limits_default;
+    world->churn_next = VX6_NEVER;
+
+    struct shard *shard = &world->shard;
+    shard->world = world;
+    queue_init(&shard->queue);
+    shard->trace = (struct vx6_trace){.event = traced, .context = shard};
+    shard->scratch = pool_take(&shard->pool, VX6_FILL_MIN);
+    vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
+    shard->env = vx6_env_new(alloc, &world->crypto, &world->limits, &shard->trace);
+    VX6_ASSERT(shard->env != NULL);
+}
+
+static void events_drop(struct shard *shard)
+{
+    struct event event;
+    while (queue_pop(&shard->queue, VX6_NEVER, &event)) {
+        if (event.kind == EVENT_DATAGRAM || event.kind == EVENT_CHUNK)
+            payload_drop(shard, event.u.payload);
+    }
+}
+
+void world_free(struct world *world)
+{
+    struct shard *shard = &world->shard;
+    events_drop(shard);
+    for (uint32_t i = 0; i < world->member_count; i++) {
+        if (world->members[i].actor)
+            actor_free(world->members[i].actor);
+    }
+    vx6_env_free(shard->env);
+    pool_give(&shard->pool, shard->scratch, VX6_FILL_MIN);
+    queue_free(&shard->queue);
+    pool_free(&shard->pool);
+    stats_free(&shard->stats);
+    free(world->members);
+    free(world->live);
+}
+
+static void seed_fill(uint8_t seed[32], const struct world *world, enum purpose purpose, uint32_t who)
+{
+    struct draw draw = draw_init(world->options.seed, purpose, who);
+    for (uint32_t i = 0; i < 32; i += 8) {
+        uint64_t random = draw_next(&draw);
+        for (uint32_t j = 0; j < 8; j++)
+            seed[i + j] = (uint8_t)(random >> (8 * j));
+    }
+}
+
+static struct member *member_add(struct world *world)
+{
+    if (world->member_count == world->member_capacity) {
+        world->member_capacity = world->member_capacity == 0 ? 1024 : world->member_capacity * 2;
+        world->members = grown(world->members, world->member_capacity, sizeof *world->members);
+        world->live = grown(world->live, world->member_capacity, sizeof *world->live);
+    }
+    uint32_t index = world->member_count++;
+    struct member *member = &world->members[index];
+    *member = (struct member){.place = net_place(world->options.seed, index),
+        .published = VX6_NEVER,
+        .left = VX6_NEVER};
+    return member;
+}
+
+struct actor *world_join(struct world *world)
+{
+    struct member *member = member_add(world);
+    uint32_t index = (uint32_t)(member - world->members);
+    struct shard *shard = &world->shard;
+    struct actor *actor = pool_take(&shard->pool, sizeof *actor);
+    memset(actor, 0, sizeof *actor);
+    actor->shard = shard;
+    actor->index = index;
+    actor->armed = VX6_NEVER;
+    actor->write_again = VX6_NEVER;
+    actor->draw = draw_init(world->options.seed, PURPOSE_WORKLOAD, index);
+    actor->live_slot = world->live_count;
+    world->live[world->live_count++] = index;
+    if (world->live_count > world->live_peak)
+        world->live_peak = world->live_count;
+    member->actor = actor;
+
+    vx6_config config = {.node_tag = index,
+        .sequence_first = 1,
+        .unix_ms = unix_ms_at_zero + (int64_t)(shard->now / VX6_MILLISECOND),
+        .suite = VX6_SUITE_AESGCM};
+    seed_fill(config.identity_seed, world, PURPOSE_IDENTITY, index);
+    seed_fill(config.rng_seed, world, PURPOSE_NODE_RNG, index);
+    if (!world->options.validate)
+        label_make(config.label, index);
+    actor->node = vx6_node_new(shard->env, &config, shard->now);
+    VX6_ASSERT(actor->node != NULL);
+    uint8_t id[32];
+    vx6_node_identity(actor->node, member->key, id);
+    return actor;
+}
+
+void world_remove(struct world *world, struct actor *actor)
+{
+    struct member *member = &world->members[actor->index];
+    uint32_t moved = world->live[--world->live_count];
+    world->live[actor->live_slot] = moved;
+    world->members[moved].actor->live_slot = actor->live_slot;
+    workload_left(actor);
+    member->left = world->now;
+    world->digest_gone += digest_of(actor);
+    actor_free(actor);
+    member->actor = NULL;
+}
+
+static void shard_run(struct shard *shard, vx6_ns limit)
+{
+    const struct world *world = shard->world;
+    struct event event;
+    while (queue_pop(&shard->queue, limit, &event)) {
+        shard->now = event.time;
+        const struct member *member = &world->members[event.dst];
+        if (member->actor)
+            actor_event(member->actor, &event);
+        else
+            carrier_event_gone(shard, member, &event);
+    }
+}
+
+void world_run(struct world *world, vx6_ns limit)
+{
+    shard_run(&world->shard, limit);
+    world->shard.now = limit;
+    world->now = limit;
+}
+
+uint64_t world_digest(const struct world *world)
+{
+    uint64_t digest = world->digest_gone;
+    for (uint32_t i = 0; i < world->member_count; i++) {
+        if (world->members[i].actor)
+            digest += digest_of(world->members[i].actor);
+    }
+    return mix2(digest, world->member_count);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The simulated world: who exists, what is under way, what was counted.
+ *
+ * A node belongs to a shard, which has its own queue, memory, counters and vx6_env. Within a window
+ * a shard touches only its own nodes; everything that crosses from node to node is an event at
+ * least NET_LOOKAHEAD later. Who is alive changes only between windows (churn.c), so a member's
+ * state may be read from anywhere. Today there is one shard. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "mix.h"
+#include "net.h"
+#include "pool.h"
+#include "queue.h"
+#include "vx6/crypto.h"
+#include "vx6/node.h"
+
+#include <stdio.h>
+
+struct options {
+    uint32_t nodes;
+    uint32_t churn_ppm; /* of the nodes leave in a minute */
+    uint32_t loss_ppm;
+    uint32_t success_min_ppm; /* exit code 1 below this share of lookups; 0: any */
+    uint64_t seed;
+    vx6_ns duration;
+    bool real_crypto;
+    uint64_t crypto_salt;
+    uint64_t perturb; /* this datagram is dropped instead of delivered, counted from 1; 0: none */
+    bool json;
+    bool progress;
+    bool validate; /* --validate kademlia instead of the flagship workload */
+};
+
+enum event_kind {
+    EVENT_WAKE, /* a node's deadline; also: room on the access line */
+    EVENT_DATAGRAM,
+    EVENT_CONNECT, /* stream carrier */
+    EVENT_CONNECTED,
+    EVENT_REFUSED,
+    EVENT_CHUNK,
+    EVENT_CREDIT,
+    EVENT_CLOSE,
+    EVENT_RESET,
+    EVENT_COMMAND /* the workload of one node; value: enum command */
+};
+
+enum event_flag {
+    EVENT_BY_DIALLER = 1, /* sent by the end that dialled */
+    EVENT_QUEUED = 2      /* has waited on the receiver's access line */
+};
+
+enum command {
+    COMMAND_RESOLVE,       /* a name that this node has not resolved before */
+    COMMAND_RESOLVE_AGAIN, /* one that it has: asked for by key */
+    COMMAND_SESSION,
+    COMMAND_JOIN,  /* a newcomer tries an entry peer */
+    COMMAND_LOOKUP /* validate.c */
+};
+
+/* Bytes on their way. */
+struct payload {
+    uint32_t references;
+    uint32_t len;
+    struct payload *next; /* chunks that wait because their receiver paused */
+    uint8_t data[];
+};
+
+/* One end of a stream carrier. */
+struct end {
+    vx6_id id; /* the node's link */
+    uint32_t peer;
+    uint32_t conn; /* with the dialler's index: which connection */
+    bool dialled, up, paused, want_write, closed_by_peer;
+    uint32_t in_flight;   /* bytes sent that the other end has not read */
+    uint32_t unreported;  /* bytes read that the other end does not know of */
+    vx6_ns arrival_last;  /* of what this end sent: keeps the order */
+    struct payload *held; /* arrived while paused, oldest first */
+    struct payload *held_last;
+};
+
+/* A command of the workload that has not ended. */
+struct pending {
+    vx6_id id;
+    uint32_t target; /* member whose name is asked for */
+    uint8_t command;
+    vx6_ns started;
+    uint8_t key[32]; /* COMMAND_LOOKUP */
+};
+
+/* One transfer of TRANSFER_BYTES over a session, as client or as owner. */
+struct transfer {
+    vx6_id session, stream; /* the owner's side has no session ID */
+    bool is_client, done_sending, verified, up;
+    uint32_t target;
+    uint64_t nonce; /* names the pattern of its bytes */
+    uint32_t sent, received;
+    uint8_t request_head[8];
+    vx6_ns started, dialled;
+};
+
+struct actor;
+struct shard;
+struct world;
+
+/* Everybody who ever was, by index; never removed. */
+struct member {
+    struct actor *actor; /* NULL once gone */
+    struct place place;
+    uint8_t key[32];
+    vx6_ns published; /* VX6_NEVER: not yet */
+    vx6_ns left;      /* VX6_NEVER: still up */
+    bool silent;      /* left without a word: its host answers nothing */
+};
+
+/* A node that is up. */
+struct actor {
+    vx6_node *node;
+    struct shard *shard;
+    uint32_t index;
+    uint32_t live_slot; /* in world.live */
+    uint32_t sequence;  /* of the next event it sends */
+    uint32_t conn_next;
+    uint64_t packets; /* sent; numbers the draws for loss and jitter */
+    uint64_t digest;
+    vx6_ns armed; /* time of the wake-up under way */
+    vx6_ns uplink_free, downlink_free;
+    vx6_ns write_again; /* the access line has room then; VX6_NEVER: it has now */
+    bool datagrams_wanted;
+    bool joined;
+    bool leaving; /* says its last words: room does not matter */
+    uint32_t end_count, end_capacity;
+    uint32_t pending_count, pending_capacity;
+    uint32_t transfer_count, transfer_capacity;
+    uint32_t known_count, known_capacity;
+    struct end *ends;
+    struct pending *pending;
+    struct transfer *transfers;
+    uint32_t *known; /* members whose names it has resolved */
+    struct draw draw;
+};
+
+/* Samples of a time, in microseconds. */
+struct samples {
+    uint32_t *items;
+    uint32_t count, capacity;
+};
+
+enum { CODE_COUNT = 64 };
+
+struct lookup_stats {
+    struct samples latency;
+    uint64_t asked, succeeded, hops, queries, lost;
+    uint64_t hits; /* answered by the node's own registry */
+    uint64_t owner_left, asker_left, skipped;
+    uint64_t failures[CODE_COUNT]; /* by enum vx6_code */
+};
+
+struct session_stats {
+    struct samples setup, direct, transfer; /* from the command; from the dial; until the last byte */
+    uint64_t opened, up, completed, owner_left, asker_left, bytes_verified;
+    uint64_t failures[CODE_COUNT];
+};
+
+struct validation {
+    uint64_t lookups, done, failed;
+    uint64_t hops, queries;
+    uint64_t closest_found, closest_all;
+};
+
+struct stats {
+    struct validation validation;
+    uint64_t messages, timers, commands; /* events */
+    uint64_t datagrams_sent, datagrams_lost, datagrams_delivered, datagrams_dead;
+    uint64_t datagram_bytes, chunk_bytes, chunks, connects;
+    uint64_t joins_tried, joins_failed;
+    struct lookup_stats names, records;
+    struct session_stats sessions;
+    uint64_t traced[VX6_EVENT_COUNT];
+};
+
+struct shard {
+    struct world *world;
+    struct queue queue;
+    struct pool pool;
+    vx6_env *env;
+    struct vx6_trace trace;
+    struct stats stats;
+    vx6_ns now;
+    uint8_t *scratch; /* VX6_FILL_MIN bytes for fill */
+};
+
+struct violations {
+    uint64_t count;
+    char first[200];
+};
+
+struct world {
+    struct options options;
+    struct vx6_crypto crypto;
+    struct vx6_limits limits;
+    struct shard shard;
+    struct member *members;
+    uint32_t member_count, member_capacity;
+    uint32_t *live; /* indexes of members that are up, in no order that means anything */
+    uint32_t live_count, live_peak;
+    uint64_t digest_gone; /* of actors that have left */
+    struct violations violations;
+    vx6_ns now;
+    /* churn.c */
+    struct draw churn_draw;
+    vx6_ns churn_exact, churn_next;
+    uint64_t leaves, leaves_silent, joins;
+    /* report.c */
+    uint64_t rss_before;
+    uint64_t wall_started_ns;
+    bool partial;
+};
+
+/* `world` is zero, but for what report_begin() left there. */
+void world_init(struct world *world, const struct options *options);
+void world_free(struct world *world);
+/* A new identity with a new address; it is up at once, and knows nobody. */
+struct actor *world_join(struct world *world);
+/* Runs all events before `limit`; then it is `limit`. */
+void world_run(struct world *world, vx6_ns limit);
+/* Gone; its node is freed. */
+void world_remove(struct world *world, struct actor *actor);
+uint64_t world_digest(const struct world *world);
+static inline uint64_t world_event_count(const struct world *world)
+{
+    const struct stats *stats = &world->shard.stats;
+    return stats->messages + stats->timers + stats->commands;
+}
+
+#endif
