@@ -36,8 +36,7 @@ static vx6_ns uplink_depart(struct actor *actor, uint64_t bytes)
 {
     vx6_ns now = actor->shard->now;
     vx6_ns start = actor->uplink_free > now ? actor->uplink_free : now;
-    actor->uplink_free =
-        start + net_serialise(place_of(actor, actor->index)->up_ns_per_kib, bytes);
+    actor->uplink_free = start + net_serialise(place_of(actor, actor->index)->up_ns_per_kib, bytes);
     return actor->uplink_free;
 }
 
@@ -70,8 +69,7 @@ static bool downlink_passed(struct actor *actor, struct event *event)
     if (event->flags & EVENT_QUEUED)
         return true;
     vx6_ns now = actor->shard->now;
-    vx6_ns takes =
-        net_serialise(place_of(actor, actor->index)->down_ns_per_kib, wire_bytes(event));
+    vx6_ns takes = net_serialise(place_of(actor, actor->index)->down_ns_per_kib, wire_bytes(event));
     vx6_ns start = actor->downlink_free + takes > now ? actor->downlink_free : now - takes;
     actor->downlink_free = start + takes;
     if (actor->downlink_free <= now)
@@ -140,8 +138,8 @@ static bool datagrams_write(struct actor *actor)
         uint32_t dst = net_addr_index(world->options.seed, &batch.peer, world->member_count);
         for (size_t at = 0; at < batch.len; at += batch.segment_len) {
             size_t left = batch.len - at;
-            datagram_send(actor, dst, batch.dst + at,
-                left < batch.segment_len ? left : batch.segment_len);
+            datagram_send(
+                actor, dst, batch.dst + at, left < batch.segment_len ? left : batch.segment_len);
         }
     }
     return wrote;
@@ -189,8 +187,8 @@ static struct end *end_of_event(struct actor *actor, const struct event *event)
 
 static struct end *end_add(struct actor *actor)
 {
-    actor->ends = actor_room(
-        actor, actor->ends, actor->end_count, &actor->end_capacity, sizeof *actor->ends);
+    actor->ends =
+        actor_room(actor, actor->ends, actor->end_count, &actor->end_capacity, sizeof *actor->ends);
     struct end *end = &actor->ends[actor->end_count++];
     memset(end, 0, sizeof *end);
     return end;
@@ -213,9 +211,8 @@ static void end_send(struct actor *actor, struct end *end, struct event *event)
 {
     uint32_t loss_ppm = actor->shard->world->options.loss_ppm;
     vx6_ns one_way = net_one_way(place_of(actor, actor->index), place_of(actor, end->peer));
-    uint64_t bytes = event->kind == EVENT_CHUNK || event->kind == EVENT_CONNECT
-                         ? wire_bytes(event)
-                         : NET_HEADER_BYTES;
+    uint64_t bytes = event->kind == EVENT_CHUNK || event->kind == EVENT_CONNECT ? wire_bytes(event)
+                                                                                : NET_HEADER_BYTES;
     vx6_ns time = uplink_depart(actor, bytes) + one_way +
                   net_serialise(place_of(actor, end->peer)->down_ns_per_kib, bytes);
     uint64_t random = packet_random(actor, end->peer);

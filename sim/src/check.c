@@ -13,8 +13,8 @@ void violation(struct world *world, const char *format, ...)
         return;
     char *text = world->violations.first;
     size_t cap = sizeof world->violations.first;
-    int len = snprintf(text, cap, "at %llu ms: ",
-        (unsigned long long)(world->shard.now / VX6_MILLISECOND));
+    int len = snprintf(
+        text, cap, "at %llu ms: ", (unsigned long long)(world->shard.now / VX6_MILLISECOND));
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text + len, cap - (size_t)len, format, arguments);
@@ -45,8 +45,8 @@ void check_candidate(struct actor *actor, uint32_t target, const struct vx6_out 
         return;
     }
     if (memcmp(record.u.node_record.identity, out->key, 32) != 0)
-        violation(world, "node %u: a candidate for %s carries another's record", actor->index,
-            label);
+        violation(
+            world, "node %u: a candidate for %s carries another's record", actor->index, label);
     if (bundle.u.bundle.claim.len == 0)
         return;
     if (vx6_msg_decode(&claim, VX6_SCOPE_RECORD, bundle.u.bundle.claim.data,
@@ -86,7 +86,8 @@ bool pattern_matches(uint64_t nonce, uint64_t offset, const uint8_t *bytes, size
 void check_churn(struct world *world)
 {
     uint64_t expected = churn_expected(world);
-    uint64_t difference = world->leaves > expected ? world->leaves - expected : expected - world->leaves;
+    uint64_t difference =
+        world->leaves > expected ? world->leaves - expected : expected - world->leaves;
     /* A Poisson count has its mean as variance. */
     if (difference * difference > 9 * (expected + 1))
         violation(world, "churn: %llu nodes left, %llu were asked for, more than three sigma apart",

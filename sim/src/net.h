@@ -9,9 +9,9 @@
 
 enum {
     NET_PORT = 4242,
-    NET_SEGMENT_BYTES = 1400,   /* of a stream, in one packet */
-    NET_HEADER_BYTES = 60,      /* around it */
-    NET_DATAGRAM_HEADER = 48,   /* IPv6 and UDP */
+    NET_SEGMENT_BYTES = 1400,    /* of a stream, in one packet */
+    NET_HEADER_BYTES = 60,       /* around it */
+    NET_DATAGRAM_HEADER = 48,    /* IPv6 and UDP */
     NET_RETRANSMIT_SYN_MS = 1000 /* a lost connect is tried again after this */
 };
 /* No event crosses from one node to another in less: what shards may run ahead by. */

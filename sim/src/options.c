@@ -51,8 +51,7 @@ static const struct argp_option option_table[] = {
     {"success-min", OPTION_SUCCESS_MIN, "SHARE", 0,
         "Exit with 1 when a smaller share of the lookups succeeds", 4},
     {"progress", OPTION_PROGRESS, NULL, 0, "Show progress even if no terminal watches", 4},
-    {"quiet", OPTION_QUIET, NULL, 0, "Show no progress", 4},
-    {0}};
+    {"quiet", OPTION_QUIET, NULL, 0, "Show no progress", 4}, {0}};
 
 __attribute__((noreturn)) static void refuse(const char *option, const char *value, const char *why)
 {
@@ -128,8 +127,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct options *options = state->input;
     switch (key) {
     case 'n':
-        options->nodes = (uint32_t)whole(
-            "nodes", argument, NODES_MAX, "must be a number between 2 and 2000000");
+        options->nodes =
+            (uint32_t)whole("nodes", argument, NODES_MAX, "must be a number between 2 and 2000000");
         if (options->nodes < 2)
             refuse("nodes", argument, "must be a number between 2 and 2000000");
         break;
@@ -157,8 +156,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             refuse("crypto", argument, "must be real or model");
         break;
     case OPTION_SALT:
-        options->crypto_salt =
-            whole("crypto-salt", argument, UINT64_MAX, "must be a whole number");
+        options->crypto_salt = whole("crypto-salt", argument, UINT64_MAX, "must be a whole number");
         break;
     case OPTION_PERTURB:
         options->perturb =

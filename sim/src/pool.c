@@ -38,7 +38,7 @@ static uint32_t class_of(size_t size, size_t *block_size)
 {
     if (size <= SMALL_MAX) {
         uint32_t class = (uint32_t)((size + SMALL_STEP - 1) / SMALL_STEP);
-        *block_size = (size_t)class * SMALL_STEP;
+        *block_size = (size_t) class * SMALL_STEP;
         return class;
     }
     uint32_t class = SMALL_MAX / SMALL_STEP;
@@ -47,7 +47,7 @@ static uint32_t class_of(size_t size, size_t *block_size)
     uint32_t quarter = 0;
     while (limit < size) {
         limit += step;
-        class++;
+        class ++;
         if (++quarter == 4) {
             quarter = 0;
             step *= 2;

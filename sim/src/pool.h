@@ -24,6 +24,6 @@ struct pool {
 void *pool_take(struct pool *pool, size_t size);
 void pool_give(struct pool *pool, void *block, size_t size);
 void *pool_resize(void *pool, void *block, size_t size_from, size_t size_to); /* for vx6_alloc */
-void pool_free(struct pool *pool); /* all at once */
+void pool_free(struct pool *pool);                                            /* all at once */
 
 #endif

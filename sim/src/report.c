@@ -122,9 +122,8 @@ static void command_print(FILE *file, const struct options *options)
     fprintf(file, " --nodes %u", options->nodes);
     if (!options->validate)
         fprintf(file, " --churn %u.%06u --loss %u.%06u --duration %llums",
-            options->churn_ppm / 1000000, options->churn_ppm % 1000000,
-            options->loss_ppm / 1000000, options->loss_ppm % 1000000,
-            (unsigned long long)(options->duration / VX6_MILLISECOND));
+            options->churn_ppm / 1000000, options->churn_ppm % 1000000, options->loss_ppm / 1000000,
+            options->loss_ppm % 1000000, (unsigned long long)(options->duration / VX6_MILLISECOND));
     fprintf(file, " --seed %llu --crypto %s --crypto-salt %llu", (unsigned long long)options->seed,
         options->real_crypto ? "real" : "model", (unsigned long long)options->crypto_salt);
     if (options->perturb)
@@ -160,8 +159,7 @@ static void quantiles_json(json_t *object, const char *prefix, const struct samp
     for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
         char name[32];
         snprintf(name, sizeof name, "%sp%u_ms", prefix, percents[i]);
-        json_object_set_new(
-            object, name, real(samples_quantile_us(samples, percents[i]) / 1000.0));
+        json_object_set_new(object, name, real(samples_quantile_us(samples, percents[i]) / 1000.0));
     }
 }
 
@@ -190,8 +188,7 @@ static json_t *sessions_json(const struct session_stats *stats)
     uint64_t failed = sum_of(stats->failures);
     json_object_set_new(object, "count", integer(stats->completed + failed));
     json_object_set_new(object, "success",
-        json_real(stats->completed == 0 ? 0.0
-                                        : mean(stats->completed, stats->completed + failed)));
+        json_real(stats->completed == 0 ? 0.0 : mean(stats->completed, stats->completed + failed)));
     quantiles_json(object, "setup_", &stats->setup);
     quantiles_json(object, "direct_", &stats->direct);
     quantiles_json(object, "transfer_", &stats->transfer);
@@ -267,8 +264,7 @@ static void json_print(const struct world *world)
     json_object_set_new(root, "sim_seconds", real(seconds(world->now)));
     json_object_set_new(root, "wall_seconds", real(wall));
     json_object_set_new(root, "events", integer(world_event_count(world)));
-    json_object_set_new(
-        root, "events_per_second", real((double)world_event_count(world) / wall));
+    json_object_set_new(root, "events_per_second", real((double)world_event_count(world) / wall));
     json_object_set_new(root, "bytes_per_node", integer(bytes_per_node(world)));
     json_object_set_new(root, "nodes_peak", integer(world->live_peak));
     if (options->validate) {
@@ -316,9 +312,8 @@ static void lookups_text(const char *what, const struct lookup_stats *stats)
     printf("%s: %llu, %.2f %% succeeded\n", what, (unsigned long long)count,
         100 * mean(stats->succeeded, count));
     quantiles_text("latency", &stats->latency);
-    printf("    hops %.2f, queries %.1f, of which lost %.1f\n",
-        mean(stats->hops, stats->succeeded), mean(stats->queries, stats->succeeded),
-        mean(stats->lost, stats->succeeded));
+    printf("    hops %.2f, queries %.1f, of which lost %.1f\n", mean(stats->hops, stats->succeeded),
+        mean(stats->queries, stats->succeeded), mean(stats->lost, stats->succeeded));
     failures_text(stats->failures);
     printf("    not counted: registry hits %llu, owner left %llu, asker left %llu\n",
         (unsigned long long)stats->hits, (unsigned long long)stats->owner_left,

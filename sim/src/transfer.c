@@ -125,8 +125,8 @@ static void stream_incoming(struct actor *actor, const struct vx6_out *out)
 {
     struct vx6_in in = {.kind = VX6_IN_STREAM_ACCEPT, .id = out->id};
     if (out->value.len != 3 || memcmp(out->value.data, "web", 3) != 0)
-        violation(actor->shard->world, "node %u got a stream for a service it has not",
-            actor->index);
+        violation(
+            actor->shard->world, "node %u got a stream for a service it has not", actor->index);
     struct transfer *transfer = transfer_add(actor);
     transfer->stream = out->id;
     (void)actor_input(actor, &in);
@@ -144,8 +144,7 @@ static void send_more(struct actor *actor, struct transfer *transfer)
         if (bytes == NULL || room == 0)
             return;
         size_t len = total - transfer->sent < room ? total - transfer->sent : room;
-        uint64_t nonce =
-            transfer->is_client ? transfer->nonce : response_nonce(transfer->nonce);
+        uint64_t nonce = transfer->is_client ? transfer->nonce : response_nonce(transfer->nonce);
         pattern_fill(nonce, transfer->sent, bytes, len);
         for (size_t i = 0; transfer->is_client && i < len && transfer->sent + i < 8; i++)
             bytes[i] = (uint8_t)(transfer->nonce >> (8 * (transfer->sent + i)));
@@ -177,8 +176,7 @@ static void take_request(struct actor *actor, struct transfer *transfer, vx6_spa
 
 static void take_response(struct actor *actor, struct transfer *transfer, vx6_span span)
 {
-    if (!pattern_matches(
-            response_nonce(transfer->nonce), transfer->received, span.data, span.len))
+    if (!pattern_matches(response_nonce(transfer->nonce), transfer->received, span.data, span.len))
         wrong_bytes(actor, transfer);
     transfer->received += (uint32_t)span.len;
     actor->shard->stats.sessions.bytes_verified += span.len;
@@ -204,7 +202,9 @@ static void received_all(struct actor *actor, struct transfer *transfer)
 
 static void stream_readable(struct actor *actor, struct transfer *transfer)
 {
-    enum { SPANS = 8 };
+    enum {
+        SPANS = 8
+    };
     for (;;) {
         vx6_span spans[SPANS];
         bool end = false;

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-enum { LOOKUP_COUNT = 4000 };
+enum {
+    LOOKUP_COUNT = 4000
+};
 static const vx6_ns first_lookup = 10 * VX6_SECOND; /* the nodes have settled */
 static const vx6_ns lookup_spread = 30 * VX6_SECOND;
 

@@ -48,8 +48,8 @@ static void contact(struct actor *actor, uint32_t index)
 }
 
 /* Up to k of [from, to), each with the same probability (Floyd's sampling). */
-static void contacts(struct actor *actor, const struct sorted *sorted, uint32_t from, uint32_t to,
-    struct draw *draw)
+static void contacts(
+    struct actor *actor, const struct sorted *sorted, uint32_t from, uint32_t to, struct draw *draw)
 {
     uint32_t count = to - from;
     if (count <= VX6_CONTACT_COUNT_MAX) {

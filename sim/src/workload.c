@@ -12,7 +12,9 @@ static const vx6_ns resolve_mean = 60 * VX6_SECOND;
 static const vx6_ns resolve_again_mean = 240 * VX6_SECOND;
 static const vx6_ns session_mean = 600 * VX6_SECOND;
 static const vx6_ns join_retry = 2 * VX6_SECOND;
-enum { TARGET_TRIES = 64 };
+enum {
+    TARGET_TRIES = 64
+};
 
 void label_make(char label[VX6_LABEL_MAX + 1], uint32_t index)
 {
@@ -53,8 +55,7 @@ static void must(enum vx6_code code)
 /* Its own address and service. */
 static void set_up(struct actor *actor)
 {
-    struct vx6_in service = {
-        .kind = VX6_IN_SERVICE_ADD, .data = (const uint8_t *)"web", .len = 3};
+    struct vx6_in service = {.kind = VX6_IN_SERVICE_ADD, .data = (const uint8_t *)"web", .len = 3};
     must(actor_input(actor, &service));
     struct vx6_in endpoint = {.kind = VX6_IN_ENDPOINT_ADD,
         .peer = net_addr(actor->shard->world->options.seed, actor->index)};
@@ -192,9 +193,21 @@ static void known_add(struct actor *actor, uint32_t target)
 {
     if (is_known(actor, target))
         return;
-    actor->known = actor_room(actor, actor->known, actor->known_count, &actor->known_capacity,
-        sizeof *actor->known);
+    actor->known = actor_room(
+        actor, actor->known, actor->known_count, &actor->known_capacity, sizeof *actor->known);
     actor->known[actor->known_count++] = target;
+}
+
+/* First use: from now on the name is asked for by its key. */
+static void bind(struct actor *actor, uint32_t target, const uint8_t key[32])
+{
+    char label[VX6_LABEL_MAX + 1];
+    label_make(label, target);
+    struct vx6_in in = {
+        .kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)label, .len = strlen(label)};
+    memcpy(in.key, key, sizeof in.key);
+    must(actor_input(actor, &in));
+    known_add(actor, target);
 }
 
 static void resolve_done(
@@ -204,7 +217,7 @@ static void resolve_done(
     struct lookup_stats *stats = lookup_stats(actor, pending->command);
     if (out->code == VX6_OK) {
         check_key(actor, pending->target, out->key, "a resolve");
-        known_add(actor, pending->target);
+        bind(actor, pending->target, out->key);
     }
     if (world->members[pending->target].left != VX6_NEVER) {
         stats->owner_left++;

@@ -78,7 +78,8 @@ void world_free(struct world *world)
     free(world->live);
 }
 
-static void seed_fill(uint8_t seed[32], const struct world *world, enum purpose purpose, uint32_t who)
+static void seed_fill(
+    uint8_t seed[32], const struct world *world, enum purpose purpose, uint32_t who)
 {
     struct draw draw = draw_init(world->options.seed, purpose, who);
     for (uint32_t i = 0; i < 32; i += 8) {
@@ -97,9 +98,8 @@ static struct member *member_add(struct world *world)
     }
     uint32_t index = world->member_count++;
     struct member *member = &world->members[index];
-    *member = (struct member){.place = net_place(world->options.seed, index),
-        .published = VX6_NEVER,
-        .left = VX6_NEVER};
+    *member = (struct member){
+        .place = net_place(world->options.seed, index), .published = VX6_NEVER, .left = VX6_NEVER};
     return member;
 }
 

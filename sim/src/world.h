@@ -146,7 +146,9 @@ struct samples {
     uint32_t count, capacity;
 };
 
-enum { CODE_COUNT = 64 };
+enum {
+    CODE_COUNT = 64
+};
 
 struct lookup_stats {
     struct samples latency;
@@ -157,7 +159,8 @@ struct lookup_stats {
 };
 
 struct session_stats {
-    struct samples setup, direct, transfer; /* from the command; from the dial; until the last byte */
+    struct samples setup, direct,
+        transfer; /* from the command; from the dial; until the last byte */
     uint64_t opened, up, completed, owner_left, asker_left, bytes_verified;
     uint64_t failures[CODE_COUNT];
 };

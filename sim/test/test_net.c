@@ -18,7 +18,10 @@ static int compare(const void *a, const void *b)
 static void test_round_trips_have_the_published_quantiles(void **state)
 {
     (void)state;
-    enum { COUNT = 40000, NODES = 5000 };
+    enum {
+        COUNT = 40000,
+        NODES = 5000
+    };
     static const struct {
         uint32_t percent, round_trip_ms;
     } rows[] = {{5, 35}, {25, 58}, {50, 95}, {75, 133}, {95, 235}};
@@ -66,7 +69,9 @@ static void test_loss_has_the_rate_asked_for(void **state)
 static void test_every_node_has_a_subnet_of_its_own_and_some_share_a_site(void **state)
 {
     (void)state;
-    enum { COUNT = 3000 };
+    enum {
+        COUNT = 3000
+    };
     uint32_t shared_sites = 0;
     for (uint32_t i = 0; i < COUNT; i++) {
         vx6_addr addr = net_addr(1, i);
@@ -84,7 +89,9 @@ static void test_every_node_has_a_subnet_of_its_own_and_some_share_a_site(void *
 static void test_exponential_draws_have_their_mean_and_their_tail(void **state)
 {
     (void)state;
-    enum { COUNT = 200000 };
+    enum {
+        COUNT = 200000
+    };
     const uint64_t mean = 60 * VX6_SECOND;
     struct draw draw = {11};
     uint64_t sum_ms = 0;

@@ -30,15 +30,17 @@ static struct event event_at(vx6_ns time, uint32_t dst, uint32_t src, uint32_t s
 /* Times from now to `spread` later, pushed in any order, popped while others come in. */
 static void check_spread(vx6_ns spread)
 {
-    enum { COUNT = 20000 };
+    enum {
+        COUNT = 20000
+    };
     struct event *all = calloc(COUNT, sizeof *all);
     struct queue queue;
     queue_init(&queue);
     struct draw draw = {spread};
     uint32_t pushed = 0;
     for (; pushed < COUNT / 2; pushed++) {
-        all[pushed] = event_at(draw_next(&draw) % spread, draw_below(&draw, 5),
-            draw_below(&draw, 5), pushed);
+        all[pushed] =
+            event_at(draw_next(&draw) % spread, draw_below(&draw, 5), draw_below(&draw, 5), pushed);
         queue_push(&queue, &all[pushed]);
     }
     struct event last = event_at(0, 0, 0, 0);
@@ -74,10 +76,11 @@ static void test_equal_times_are_ordered_by_destination_source_and_sequence(void
     (void)state;
     struct queue queue;
     queue_init(&queue);
-    enum { SIDE = 6 };
+    enum {
+        SIDE = 6
+    };
     for (uint32_t i = SIDE * SIDE * SIDE; i-- > 0;) {
-        struct event event =
-            event_at(VX6_SECOND, i / SIDE / SIDE, i / SIDE % SIDE, i % SIDE);
+        struct event event = event_at(VX6_SECOND, i / SIDE / SIDE, i / SIDE % SIDE, i % SIDE);
         queue_push(&queue, &event);
     }
     for (uint32_t i = 0; i < SIDE * SIDE * SIDE; i++) {
