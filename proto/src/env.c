@@ -5,12 +5,6 @@
 
 #include "bytes.h"
 
-const struct vx6_limits vx6_limits_default = {
-#define LIMIT(name, value, min, max, why) .name = value,
-#include "limits.def"
-#undef LIMIT
-};
-
 vx6_env *vx6_env_new(vx6_alloc alloc, const struct vx6_crypto *crypto,
     const struct vx6_limits *limits, const struct vx6_trace *trace)
 {
