@@ -4,12 +4,17 @@
  * Spec: spec/dht.md, "Joining". */
 #include "internal.h"
 
+enum {
+    ENTRY_TRIES = 4 /* queries; each has tries of its own */
+};
+
 struct entry {
     struct entry *next;
     vx6_addr addr;
     struct link *link;   /* dialled, until it shows the key or ends */
     struct query *query; /* the first question to that key */
     vx6_id op;           /* waits for the answer; or nothing does */
+    uint32_t tries;
 };
 
 static bool is_idle(const struct entry *entry)
@@ -73,24 +78,37 @@ static bool query_addr(const struct link *link, vx6_addr *addr)
     return found;
 }
 
-static void entry_ask(struct vx6_node *node, struct entry *entry, struct link *link)
+static void entry_ask(struct vx6_node *node, struct entry *entry, struct peer *peer)
+{
+    struct vx6_msg ping = {.type = VX6_MSG_ping};
+    entry->tries++;
+    entry->query = query_start(node, peer, &ping, QUERY_ENTRY, entry);
+    if (entry->query == NULL)
+        entry_done(node, entry, NULL, VX6_LIMIT);
+}
+
+static void entry_met(struct vx6_node *node, struct entry *entry, const struct link *link)
 {
     vx6_addr addr;
     struct peer *peer = NULL;
     if (query_addr(link, &addr))
         peer = peer_get(node->env, link_peer_key(link), &addr);
-    if (peer) {
-        struct vx6_msg ping = {.type = VX6_MSG_ping};
-        entry->query = query_start(node, peer, &ping, QUERY_ENTRY, entry);
-        peer_drop(node->env, peer);
+    if (peer == NULL) {
+        entry_done(node, entry, NULL, VX6_NOMEM);
+        return;
     }
-    if (entry->query == NULL)
-        entry_done(node, entry, NULL, VX6_LIMIT);
+    entry->tries = 0;
+    entry_ask(node, entry, peer);
+    peer_drop(node->env, peer);
 }
 
 void entry_answered(struct vx6_node *node, struct entry *entry, struct peer *peer, bool answered)
 {
     entry->query = NULL;
+    if (!answered && entry->tries < ENTRY_TRIES) {
+        entry_ask(node, entry, peer);
+        return;
+    }
     entry_done(node, entry, peer, answered ? VX6_OK : VX6_TIMEOUT);
     if (answered)
         discovery_rejoin(node);
@@ -103,7 +121,7 @@ static enum vx6_code entry_dial(struct vx6_node *node, struct entry *entry)
     if (link == NULL)
         return code;
     if (link_is_up(link))
-        entry_ask(node, entry, link);
+        entry_met(node, entry, link);
     else
         entry->link = link;
     return VX6_OK;
@@ -177,7 +195,7 @@ void discovery_link_up(struct vx6_node *node, struct link *link)
             continue;
         was_wanted = true;
         entry->link = NULL;
-        entry_ask(node, entry, link);
+        entry_met(node, entry, link);
     }
     vx6_addr addr;
     if (!was_wanted && query_addr(link, &addr))
