@@ -35,7 +35,7 @@ static void make_mac1(uint8_t mac[VX6_MAC_SIZE], const uint8_t responder[32], co
 
 /* VX6-CRYPTO-012: nobody holds the secret of a hash, so an ask to a key that is not valid opens
  * nowhere. */
-static void query_public(uint8_t public_key[32], const uint8_t identity[32])
+void sealed_query_public(uint8_t public_key[32], const uint8_t identity[32])
 {
     if (crypto_sign_ed25519_pk_to_curve25519(public_key, identity) != 0)
         crypto_hash_sha256(public_key, identity, VX6_KEY_SIZE);
@@ -100,7 +100,7 @@ void sealed_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     struct noise noise;
     (void)self;
     common_ready();
-    query_public(responder_public, responder);
+    sealed_query_public(responder_public, responder);
     struct noise_config config = {.pattern = NOISE_NK,
         .suite = VX6_SUITE_CHACHAPOLY,
         .initiator = true,

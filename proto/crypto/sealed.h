@@ -5,6 +5,9 @@
 
 #include "vx6/crypto.h"
 
+/* The X25519 key to which asks for an identity are sealed. */
+void sealed_query_public(uint8_t public_key[32], const uint8_t identity[32]);
+
 void sealed_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t ephemeral_seed[32], const uint8_t responder[32], const uint8_t *payload,
     size_t len, uint8_t *datagram);
