@@ -36,9 +36,9 @@ void vx6_panic(const char *file, int line, const char *what)
 
 static void count(const char *file, size_t line, int result, const char *reason)
 {
-    if (result == 0) {
+    if (result == VECTOR_PASSED) {
         passed++;
-    } else if (result < 0) {
+    } else if (result == VECTOR_UNSUPPORTED) {
         unsupported++;
     } else {
         failed++;
@@ -62,7 +62,7 @@ static void check_line(const char *file, size_t number, json_t *line)
     char reason[REASON_SIZE] = "";
     char named[REASON_SIZE + 80];
     const char *set = vector_text(line, "set");
-    int result = -1;
+    int result = VECTOR_UNSUPPORTED;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (strcmp(checks[i].set, set) == 0)
             result = checks[i].check(line, reason, sizeof reason);
@@ -125,8 +125,7 @@ static int check_noise_file(const char *file, const char *text, json_t *vectors)
     json_array_foreach(vectors, index, vector)
     {
         int result = check_noise(vector, reason, sizeof reason);
-        snprintf(
-            named, sizeof named, "%.60s: %s", vector_text(vector, "protocol_name"), reason);
+        snprintf(named, sizeof named, "%.60s: %s", vector_text(vector, "protocol_name"), reason);
         count(file, line_of(text, index), result, named);
     }
     return json_array_size(vectors) > 0 ? 0 : malformed(file, 0, "no vectors in it");
@@ -195,7 +194,8 @@ static int check_file(const char *file)
     char *text = read_file(file, &len);
     if (!text)
         return malformed(file, 0, strerror(errno));
-    int status = strlen(text) == len ? check_text(file, text) : malformed(file, 0, "not a text file");
+    int status =
+        strlen(text) == len ? check_text(file, text) : malformed(file, 0, "not a text file");
     free(text);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the checks of vx6-vectors share. A check looks at one vector: 0 when it passes, 1 when it
- * fails and the reason is written, -1 when it asks for something that VX6 does not speak. */
+/* One check for each set of vectors/, and what they share. A check gets a vector and returns 1 when
+ * it holds; 0, with the reason, when it does not; -1 when it asks for something that VX6 does not
+ * speak. Format: vectors/README.md. */
 #ifndef VX6_VECTORS_H
 #define VX6_VECTORS_H
 
@@ -8,14 +9,25 @@
 
 #include "vx6/base.h"
 
-int check_noise(json_t *line, char *reason, size_t cap);
+enum {
+    VECTOR_UNSUPPORTED = -1,
+    VECTOR_FAILED = 0,
+    VECTOR_PASSED = 1
+};
+
 int check_crypto(json_t *line, char *reason, size_t cap);
+int check_link(json_t *line, char *reason, size_t cap);
+int check_noise(json_t *line, char *reason, size_t cap);
 int check_query(json_t *line, char *reason, size_t cap);
 
+/* Writes the reason and returns false. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-int vector_failed(char *reason, size_t cap, const char *format, ...); /* returns 1 */
+bool vector_failed(char *reason, size_t cap, const char *format, ...);
+
+/* The bytes that `text` says in hex; false when it is no hex or exceeds `cap`. */
+bool vector_hex(const char *text, uint8_t *data, size_t cap, size_t *len);
 
 /* The bytes of a hex field, valid until vectors_forget(); false, with the reason, when the field is
  * missing, is not hex or has another size. Any size: SIZE_MAX. */
@@ -25,8 +37,8 @@ bool vector_bytes(
 bool vector_bytes_if_any(
     json_t *line, const char *field, size_t size, vx6_span *bytes, char *reason, size_t cap);
 const char *vector_text(json_t *line, const char *field); /* "" when there is none */
-/* 1, with both values in the reason, when they differ. */
-int vector_compare(const char *what, vx6_span got, vx6_span expected, char *reason, size_t cap);
+/* False, with both values in the reason, when they differ. */
+bool vector_compare(const char *what, vx6_span got, vx6_span expected, char *reason, size_t cap);
 void *vector_memory(size_t size); /* zeroed; valid until vectors_forget() */
 void vectors_forget(void);
 

@@ -20,7 +20,7 @@ struct operation {
         const char *name;
         size_t size;
     } fields[FIELDS_MAX];
-    int (*check)(json_t *line, const vx6_span *fields, char *reason, size_t cap);
+    bool (*check)(json_t *line, const vx6_span *fields, char *reason, size_t cap);
 };
 
 static const struct vx6_crypto *const real = &vx6_crypto_real;
@@ -31,16 +31,16 @@ static vx6_span span(const uint8_t *data, size_t len)
 }
 
 /* "valid" or "invalid" in the field "result". */
-static int check_validity(json_t *line, bool valid, char *reason, size_t cap)
+static bool check_validity(json_t *line, bool valid, char *reason, size_t cap)
 {
     const char *expected = vector_text(line, "result");
     const char *got = valid ? "valid" : "invalid";
     if (strcmp(expected, got) == 0)
-        return 0;
+        return true;
     return vector_failed(reason, cap, "%s, expected \"%s\"", got, expected);
 }
 
-static int check_sha256(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_sha256(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     uint8_t hash[32];
     (void)line;
@@ -48,7 +48,7 @@ static int check_sha256(json_t *line, const vx6_span *fields, char *reason, size
     return vector_compare("output", span(hash, 32), fields[1], reason, cap);
 }
 
-static int check_mac(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_mac(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     uint8_t mac[VX6_MAC_SIZE];
     (void)line;
@@ -56,33 +56,33 @@ static int check_mac(json_t *line, const vx6_span *fields, char *reason, size_t 
     return vector_compare("output", span(mac, sizeof mac), fields[2], reason, cap);
 }
 
-static int check_sign(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_sign(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     const char *label = vector_text(line, "label");
     uint8_t public_key[32], signature[64];
     real->sign_public(real, public_key, fields[0].data);
     real->sign(real, signature, fields[0].data, public_key, label, fields[1].data, fields[1].len);
-    if (vector_compare("public_key", span(public_key, 32), fields[2], reason, cap) ||
-        vector_compare("signature", span(signature, 64), fields[3], reason, cap))
-        return 1;
+    if (!vector_compare("public_key", span(public_key, 32), fields[2], reason, cap) ||
+        !vector_compare("signature", span(signature, 64), fields[3], reason, cap))
+        return false;
     if (!real->verify(real, signature, public_key, label, fields[1].data, fields[1].len))
         return vector_failed(reason, cap, "the signature does not verify");
-    return 0;
+    return true;
 }
 
-static int check_verify(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_verify(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     bool valid = real->verify(real, fields[2].data, fields[0].data, vector_text(line, "label"),
         fields[1].data, fields[1].len);
     return check_validity(line, valid, reason, cap);
 }
 
-static int check_identity_key(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_identity_key(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     return check_validity(line, real->sign_public_is_valid(real, fields[0].data), reason, cap);
 }
 
-static int check_x25519_key(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_x25519_key(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     static const uint8_t ephemeral[32] = {1};
     struct noise noise;
@@ -94,7 +94,7 @@ static int check_x25519_key(json_t *line, const vx6_span *fields, char *reason, 
     return check_validity(line, noise_init(&noise, &config), reason, cap);
 }
 
-static int check_link_public(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_link_public(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     uint8_t public_key[32];
     (void)line;
@@ -102,7 +102,7 @@ static int check_link_public(json_t *line, const vx6_span *fields, char *reason,
     return vector_compare("public_key", span(public_key, 32), fields[1], reason, cap);
 }
 
-static int check_query_public(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_query_public(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     uint8_t public_key[32];
     (void)line;
@@ -110,7 +110,7 @@ static int check_query_public(json_t *line, const vx6_span *fields, char *reason
     return vector_compare("public_key", span(public_key, 32), fields[1], reason, cap);
 }
 
-static int check_node_keys(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_node_keys(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     struct own_keys keys;
     (void)line;
@@ -122,12 +122,12 @@ static int check_node_keys(json_t *line, const vx6_span *fields, char *reason, s
         {"link_secret", keys.link_secret}, {"link_public", keys.link_public},
         {"record_seed", keys.record_seed}, {"record_public", keys.record_public}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (vector_compare(values[i].name, span(values[i].value, 32), fields[1 + i], reason, cap))
-            return 1;
-    return 0;
+        if (!vector_compare(values[i].name, span(values[i].value, 32), fields[1 + i], reason, cap))
+            return false;
+    return true;
 }
 
-static int check_name_key(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_name_key(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     const char *label = vector_text(line, "label");
     vx6_span text = span((const uint8_t *)label, strlen(label));
@@ -151,20 +151,19 @@ static bool make_cipher(struct vx6_cipher *cipher, json_t *line, const vx6_span 
     return cipher->suite == VX6_SUITE_AESGCM || strcmp(suite, "ChaChaPoly") == 0;
 }
 
-static int check_seal(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_seal(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     struct vx6_cipher cipher;
     uint8_t *out = vector_memory(fields[3].len + VX6_TAG_SIZE);
     if (!make_cipher(&cipher, line, fields))
         return vector_failed(reason, cap, "no such suite");
-    real->seal(
-        real, &cipher, fields[2].data, fields[2].len, fields[3].data, fields[3].len, out);
+    real->seal(real, &cipher, fields[2].data, fields[2].len, fields[3].data, fields[3].len, out);
     real->cipher_clear(real, &cipher);
     return vector_compare(
         "sealed", span(out, fields[3].len + VX6_TAG_SIZE), fields[4], reason, cap);
 }
 
-static int check_open(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_open(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     struct vx6_cipher cipher;
     uint8_t *out = vector_memory(fields[3].len + 1);
@@ -176,15 +175,15 @@ static int check_open(json_t *line, const vx6_span *fields, char *reason, size_t
     return check_validity(line, valid, reason, cap);
 }
 
-static int check_rekey(json_t *line, const vx6_span *fields, char *reason, size_t cap)
+static bool check_rekey(json_t *line, const vx6_span *fields, char *reason, size_t cap)
 {
     struct vx6_cipher cipher;
     if (!make_cipher(&cipher, line, fields))
         return vector_failed(reason, cap, "no such suite");
     real->rekey(real, &cipher);
-    int result = vector_compare("next", span(cipher.key, 32), fields[1], reason, cap);
+    bool holds = vector_compare("next", span(cipher.key, 32), fields[1], reason, cap);
     real->cipher_clear(real, &cipher);
-    return result;
+    return holds;
 }
 
 static const struct operation operations[] = {
@@ -197,8 +196,8 @@ static const struct operation operations[] = {
     {"link_public", {{"secret_key", 32}, {"public_key", 32}}, check_link_public},
     {"query_public", {{"identity", 32}, {"public_key", 32}}, check_query_public},
     {"node_keys",
-        {{"seed", 32}, {"identity", 32}, {"node_id", 32}, {"link_secret", 32},
-            {"link_public", 32}, {"record_seed", 32}, {"record_public", 32}},
+        {{"seed", 32}, {"identity", 32}, {"node_id", 32}, {"link_secret", 32}, {"link_public", 32},
+            {"record_seed", 32}, {"record_public", 32}},
         check_node_keys},
     {"name_key", {{"key", 32}}, check_name_key},
     {"seal", {{"key", 32}, {"nonce", 8}, {"ad", 0}, {"plain", 0}, {"sealed", 0}}, check_seal},
@@ -206,15 +205,15 @@ static const struct operation operations[] = {
     {"rekey", {{"key", 32}, {"next", 32}}, check_rekey},
 };
 
-static int check_operation(
+static bool check_operation(
     const struct operation *operation, json_t *line, char *reason, size_t cap)
 {
     vx6_span fields[FIELDS_MAX] = {{NULL, 0}};
     for (size_t i = 0; i < FIELDS_MAX && operation->fields[i].name; i++) {
         size_t size = operation->fields[i].size;
-        if (!vector_bytes(line, operation->fields[i].name, size == 0 ? SIZE_MAX : size,
-                &fields[i], reason, cap))
-            return 1;
+        if (!vector_bytes(line, operation->fields[i].name, size == 0 ? SIZE_MAX : size, &fields[i],
+                reason, cap))
+            return false;
     }
     return operation->check(line, fields, reason, cap);
 }

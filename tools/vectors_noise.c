@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Vectors of the Noise framework in the format of cacophony: keys of both ends, then messages, which
- * alternate (all from the initiator in one-way patterns) and go on after the handshake. */
+/* Vectors of the Noise framework in the format of cacophony: keys of both ends, then messages,
+ * which alternate (all from the initiator in one-way patterns) and go on after the handshake. */
 #include "vectors.h"
 
 #include <string.h>
@@ -97,34 +97,33 @@ static bool open_message(struct run *run, size_t to, vx6_span message, uint8_t *
     return aead_cipher_open(&run->receive[to], &input, payload);
 }
 
-static int check_message(struct run *run, size_t index, json_t *message)
+static bool check_message(struct run *run, size_t index, json_t *message)
 {
     vx6_span payload, expected;
-    char what[40];
+    char what[64];
     size_t from = run->one_way ? 0 : index % 2;
     if (!vector_bytes(message, "payload", SIZE_MAX, &payload, run->reason, run->cap) ||
         !vector_bytes(message, "ciphertext", SIZE_MAX, &expected, run->reason, run->cap))
-        return 1;
+        return false;
     if (payload.len > MESSAGE_MAX || expected.len > MESSAGE_MAX)
         return vector_failed(run->reason, run->cap, "message %zu is too long", index);
     uint8_t *got = vector_memory(payload.len + 200);
     uint8_t *plain = vector_memory(expected.len + 1);
     size_t len = seal(run, from, payload, got);
     snprintf(what, sizeof what, "ciphertext of message %zu", index);
-    if (vector_compare(what, (vx6_span){got, len}, expected, run->reason, run->cap))
-        return 1;
+    if (!vector_compare(what, (vx6_span){got, len}, expected, run->reason, run->cap))
+        return false;
     if (!open_message(run, 1 - from, expected, plain))
         return vector_failed(run->reason, run->cap, "message %zu does not open", index);
     snprintf(what, sizeof what, "payload of message %zu", index);
-    if (vector_compare(
-            what, (vx6_span){plain, payload.len}, payload, run->reason, run->cap))
-        return 1;
+    if (!vector_compare(what, (vx6_span){plain, payload.len}, payload, run->reason, run->cap))
+        return false;
     if (!run->transport && noise_is_done(&run->ends[0]))
         split(run);
-    return 0;
+    return true;
 }
 
-static int check_messages_and_hash(struct run *run, json_t *vector)
+static bool check_messages_and_hash(struct run *run, json_t *vector)
 {
     json_t *messages = json_object_get(vector, "messages");
     json_t *message;
@@ -132,18 +131,18 @@ static int check_messages_and_hash(struct run *run, json_t *vector)
     vx6_span hash;
     json_array_foreach(messages, index, message)
     {
-        if (check_message(run, index, message) != 0)
-            return 1;
+        if (!check_message(run, index, message))
+            return false;
     }
     if (!run->transport)
         return vector_failed(run->reason, run->cap, "the handshake does not complete");
     if (!vector_bytes_if_any(vector, "handshake_hash", 32, &hash, run->reason, run->cap))
-        return 1;
+        return false;
     for (size_t i = 0; i < 2 && hash.data; i++)
-        if (vector_compare("handshake_hash", (vx6_span){run->ends[i].hash, 32}, hash,
-                run->reason, run->cap))
-            return 1;
-    return 0;
+        if (!vector_compare(
+                "handshake_hash", (vx6_span){run->ends[i].hash, 32}, hash, run->reason, run->cap))
+            return false;
+    return true;
 }
 
 /* Keys that the pattern needs and the vector does not have. */
@@ -169,21 +168,21 @@ int check_noise(json_t *line, char *reason, size_t cap)
     struct run run = {.reason = reason, .cap = cap};
     struct noise_config config = {0};
     if (!find_protocol(vector_text(line, "protocol_name"), &config.pattern, &config.suite))
-        return -1;
+        return VECTOR_UNSUPPORTED;
     const char *missing = missing_key(line, config.pattern);
     if (missing)
         return vector_failed(reason, cap, "field \"%s\" is missing", missing);
     run.one_way = config.pattern == NOISE_N || config.pattern == NOISE_X;
     config.initiator = true;
     if (!start_end(&run, line, &config))
-        return 1;
+        return VECTOR_FAILED;
     config.initiator = false;
     if (!start_end(&run, line, &config))
-        return 1;
-    int result = check_messages_and_hash(&run, line);
+        return VECTOR_FAILED;
+    bool holds = check_messages_and_hash(&run, line);
     for (size_t i = 0; i < 2; i++) {
         aead_cipher_clear(&run.send[i]);
         aead_cipher_clear(&run.receive[i]);
     }
-    return result;
+    return holds ? VECTOR_PASSED : VECTOR_FAILED;
 }

@@ -11,7 +11,7 @@
 static const struct vx6_crypto *const real = &vx6_crypto_real;
 
 struct exchange {
-    vx6_span identity_seed, identity;             /* of the responder */
+    vx6_span identity_seed, identity; /* of the responder */
     vx6_span ask_ephemeral, ask_header, ask_payload, ask;
     vx6_span answer_ephemeral, answer_header, answer_payload, answer;
 };
@@ -31,16 +31,14 @@ static bool read_answer(json_t *line, struct exchange *exchange, char *reason, s
 {
     return vector_bytes_if_any(
                line, "answer_ephemeral", 32, &exchange->answer_ephemeral, reason, cap) &&
-           vector_bytes_if_any(
-               line, "answer_header", 12, &exchange->answer_header, reason, cap) &&
+           vector_bytes_if_any(line, "answer_header", 12, &exchange->answer_header, reason, cap) &&
            vector_bytes_if_any(
                line, "answer_payload", SIZE_MAX, &exchange->answer_payload, reason, cap) &&
-           vector_bytes_if_any(
-               line, "answer", VX6_DATAGRAM_SIZE, &exchange->answer, reason, cap);
+           vector_bytes_if_any(line, "answer", VX6_DATAGRAM_SIZE, &exchange->answer, reason, cap);
 }
 
 /* What the asker does. */
-static int seal_ask(const struct exchange *exchange, struct vx6_ask *asker, uint8_t *datagram,
+static bool seal_ask(const struct exchange *exchange, struct vx6_ask *asker, uint8_t *datagram,
     char *reason, size_t cap)
 {
     uint8_t identity[32];
@@ -48,15 +46,15 @@ static int seal_ask(const struct exchange *exchange, struct vx6_ask *asker, uint
         exchange->ask_payload.len > VX6_ASK_PAYLOAD_SIZE)
         return vector_failed(reason, cap, "the ask lacks a key, a header or a payload that fits");
     real->sign_public(real, identity, exchange->identity_seed.data);
-    if (vector_compare("identity", (vx6_span){identity, 32}, exchange->identity, reason, cap))
-        return 1;
+    if (!vector_compare("identity", (vx6_span){identity, 32}, exchange->identity, reason, cap))
+        return false;
     memcpy(datagram, exchange->ask_header.data, VX6_QUERY_HEADER_SIZE);
-    real->ask_seal(real, asker, exchange->ask_ephemeral.data, identity,
-        exchange->ask_payload.data, exchange->ask_payload.len, datagram);
-    return 0;
+    real->ask_seal(real, asker, exchange->ask_ephemeral.data, identity, exchange->ask_payload.data,
+        exchange->ask_payload.len, datagram);
+    return true;
 }
 
-static int compare_payload(
+static bool compare_payload(
     const char *what, vx6_span got, vx6_span expected, char *reason, size_t cap)
 {
     uint8_t padded[VX6_DATAGRAM_SIZE] = {0};
@@ -65,29 +63,28 @@ static int compare_payload(
     return vector_compare(what, got, (vx6_span){padded, got.len}, reason, cap);
 }
 
-static int check_ask(
+static bool check_ask(
     const struct exchange *exchange, struct vx6_ask *responder, char *reason, size_t cap)
 {
     uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ASK_PAYLOAD_SIZE];
     struct vx6_ask asker;
-    if (seal_ask(exchange, &asker, datagram, reason, cap) ||
-        vector_compare(
-            "ask", (vx6_span){datagram, sizeof datagram}, exchange->ask, reason, cap))
-        return 1;
+    if (!seal_ask(exchange, &asker, datagram, reason, cap) ||
+        !vector_compare("ask", (vx6_span){datagram, sizeof datagram}, exchange->ask, reason, cap))
+        return false;
     if (!real->ask_open(real, responder, exchange->identity_seed.data, exchange->identity.data,
             exchange->ask.data, payload))
         return vector_failed(reason, cap, "the ask does not open");
-    return compare_payload("ask_payload", (vx6_span){payload, sizeof payload},
-        exchange->ask_payload, reason, cap);
+    return compare_payload(
+        "ask_payload", (vx6_span){payload, sizeof payload}, exchange->ask_payload, reason, cap);
 }
 
-static int check_answer(const struct exchange *exchange, char *reason, size_t cap)
+static bool check_answer(const struct exchange *exchange, char *reason, size_t cap)
 {
     uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ANSWER_PAYLOAD_SIZE];
     struct vx6_ask asker, responder;
-    if (check_ask(exchange, &responder, reason, cap) ||
-        seal_ask(exchange, &asker, datagram, reason, cap))
-        return 1;
+    if (!check_ask(exchange, &responder, reason, cap) ||
+        !seal_ask(exchange, &asker, datagram, reason, cap))
+        return false;
     if (!exchange->answer_ephemeral.data || !exchange->answer_header.data ||
         exchange->answer_payload.len > VX6_ANSWER_PAYLOAD_SIZE)
         return vector_failed(
@@ -97,16 +94,16 @@ static int check_answer(const struct exchange *exchange, char *reason, size_t ca
         return vector_failed(reason, cap, "the answer's header does not fit its ask");
     real->answer_seal(real, &responder, exchange->answer_ephemeral.data,
         exchange->answer_payload.data, exchange->answer_payload.len, datagram);
-    if (vector_compare(
+    if (!vector_compare(
             "answer", (vx6_span){datagram, sizeof datagram}, exchange->answer, reason, cap))
-        return 1;
+        return false;
     if (!real->answer_open(real, &asker, exchange->answer.data, payload))
         return vector_failed(reason, cap, "the answer does not open");
     return compare_payload("answer_payload", (vx6_span){payload, sizeof payload},
         exchange->answer_payload, reason, cap);
 }
 
-static int check_ask_refused(const struct exchange *exchange, char *reason, size_t cap)
+static bool check_ask_refused(const struct exchange *exchange, char *reason, size_t cap)
 {
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE];
     struct vx6_ask responder;
@@ -115,20 +112,20 @@ static int check_ask_refused(const struct exchange *exchange, char *reason, size
     if (real->ask_open(real, &responder, exchange->identity_seed.data, exchange->identity.data,
             exchange->ask.data, payload))
         return vector_failed(reason, cap, "the ask opens, and must not");
-    return 0;
+    return true;
 }
 
-static int check_answer_refused(const struct exchange *exchange, char *reason, size_t cap)
+static bool check_answer_refused(const struct exchange *exchange, char *reason, size_t cap)
 {
     uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ANSWER_PAYLOAD_SIZE];
     struct vx6_ask asker;
     if (!exchange->answer.data)
         return vector_failed(reason, cap, "field \"answer\" is missing");
-    if (seal_ask(exchange, &asker, datagram, reason, cap))
-        return 1;
+    if (!seal_ask(exchange, &asker, datagram, reason, cap))
+        return false;
     if (real->answer_open(real, &asker, exchange->answer.data, payload))
         return vector_failed(reason, cap, "the answer opens, and must not");
-    return 0;
+    return true;
 }
 
 int check_query(json_t *line, char *reason, size_t cap)
@@ -137,7 +134,7 @@ int check_query(json_t *line, char *reason, size_t cap)
     struct exchange exchange;
     struct vx6_ask responder;
     if (!read_ask(line, &exchange, reason, cap) || !read_answer(line, &exchange, reason, cap))
-        return 1;
+        return VECTOR_FAILED;
     if (strcmp(name, "ask") == 0)
         return check_ask(&exchange, &responder, reason, cap);
     if (strcmp(name, "answer") == 0)

@@ -33,13 +33,13 @@ void vectors_forget(void)
     }
 }
 
-int vector_failed(char *reason, size_t cap, const char *format, ...)
+bool vector_failed(char *reason, size_t cap, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason, cap, format, arguments);
     va_end(arguments);
-    return 1;
+    return false;
 }
 
 static int digit(char c)
@@ -48,19 +48,20 @@ static int digit(char c)
         return c - '0';
     if (c >= 'a' && c <= 'f')
         return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static bool parse(const char *hex, uint8_t *bytes, size_t len)
+bool vector_hex(const char *text, uint8_t *data, size_t cap, size_t *len)
 {
-    for (size_t i = 0; i < len; i++) {
-        int high = digit(hex[2 * i]);
-        int low = digit(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
+    *len = 0;
+    if (!text)
+        return false;
+    for (; *text; text += 2) {
+        int high = digit(text[0]);
+        int low = high < 0 ? -1 : digit(text[1]);
+        if (low < 0 || *len >= cap)
             return false;
-        bytes[i] = (uint8_t)(high << 4 | low);
+        data[(*len)++] = (uint8_t)(high << 4 | low);
     }
     return true;
 }
@@ -72,19 +73,14 @@ bool vector_bytes_if_any(
     *bytes = (vx6_span){NULL, 0};
     if (!value || json_is_null(value))
         return true;
-    size_t digits = json_string_length(value);
-    uint8_t *data = vector_memory(digits / 2 + 1);
-    if (!json_is_string(value) || digits % 2 != 0 ||
-        !parse(json_string_value(value), data, digits / 2)) {
-        vector_failed(reason, cap, "field \"%s\" is not hex", field);
-        return false;
-    }
-    if (size != SIZE_MAX && digits / 2 != size) {
-        vector_failed(
-            reason, cap, "field \"%s\" has %zu bytes, not %zu", field, digits / 2, size);
-        return false;
-    }
-    *bytes = (vx6_span){data, digits / 2};
+    size_t cap_bytes = json_string_length(value) / 2;
+    uint8_t *data = vector_memory(cap_bytes + 1);
+    size_t len;
+    if (!vector_hex(json_string_value(value), data, cap_bytes, &len))
+        return vector_failed(reason, cap, "field \"%s\" is not hex", field);
+    if (size != SIZE_MAX && len != size)
+        return vector_failed(reason, cap, "field \"%s\" has %zu bytes, not %zu", field, len, size);
+    *bytes = (vx6_span){data, len};
     return true;
 }
 
@@ -93,9 +89,7 @@ bool vector_bytes(
 {
     if (!vector_bytes_if_any(line, field, size, bytes, reason, cap))
         return false;
-    if (!bytes->data)
-        vector_failed(reason, cap, "field \"%s\" is missing", field);
-    return bytes->data != NULL;
+    return bytes->data || vector_failed(reason, cap, "field \"%s\" is missing", field);
 }
 
 const char *vector_text(json_t *line, const char *field)
@@ -113,7 +107,7 @@ static void shorten(char text[40], vx6_span bytes)
     snprintf(text + 2 * shown, 4, "%s", bytes.len > shown ? "..." : "");
 }
 
-int vector_compare(const char *what, vx6_span got, vx6_span expected, char *reason, size_t cap)
+bool vector_compare(const char *what, vx6_span got, vx6_span expected, char *reason, size_t cap)
 {
     char got_text[40], expected_text[40];
     size_t at = 0;
@@ -123,7 +117,7 @@ int vector_compare(const char *what, vx6_span got, vx6_span expected, char *reas
     while (at < got.len && got.data[at] == expected.data[at])
         at++;
     if (at == got.len)
-        return 0;
+        return true;
     shorten(got_text, (vx6_span){got.data + at, got.len - at});
     shorten(expected_text, (vx6_span){expected.data + at, expected.len - at});
     return vector_failed(
