@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* A node without its neighbours, for the tests of names and records: lookups and queries go
+ * nowhere, and a test says what comes back. Included by one .c file of a test. */
+#ifndef VX6_LONE_H
+#define VX6_LONE_H
+
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum {
+    LONE_UNIX_S = 1700000000,
+    LONE_LOOKUPS_MAX = 16,
+    LONE_QUERIES_MAX = 256
+};
+
+struct lookup {
+    uint8_t target[32];
+    bool want_values, running;
+    enum lookup_user user;
+    void *context;
+};
+
+static struct lookup lone_lookups[LONE_LOOKUPS_MAX];
+static uint32_t lone_lookup_count;
+static bool lone_lookup_refused;
+static struct vx6_event lone_last[VX6_EVENT_COUNT];
+
+void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
+    size_t len, enum vx6_code code)
+{
+    (void)peer;
+    (void)msg;
+    node->counters[kind]++;
+    lone_last[kind] =
+        (struct vx6_event){.kind = kind, .len = (uint32_t)len, .code = (uint16_t)code};
+}
+
+struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], bool want_values,
+    enum lookup_user user, void *context)
+{
+    (void)node;
+    if (lone_lookup_refused)
+        return NULL;
+    assert_true(lone_lookup_count < LONE_LOOKUPS_MAX);
+    struct lookup *lookup = &lone_lookups[lone_lookup_count++];
+    *lookup = (struct lookup){
+        .want_values = want_values, .running = true, .user = user, .context = context};
+    memcpy(lookup->target, target, 32);
+    return lookup;
+}
+
+void lookup_cancel(struct vx6_node *node, struct lookup *lookup)
+{
+    (void)node;
+    assert_true(lookup->running);
+    lookup->running = false;
+}
+
+void lookup_progress(const struct lookup *lookup, struct lookup_result *result)
+{
+    assert_true(lookup->running);
+    result->queries = 5;
+    result->lost = 1;
+}
+
+struct query {
+    struct peer *peer;
+    struct vx6_msg ask;
+    void *context;
+    bool running;
+};
+
+static struct query lone_queries[LONE_QUERIES_MAX];
+static uint32_t lone_query_count, lone_in_flight;
+static uint32_t lone_stored; /* bundles that this node holds itself */
+static vx6_span lone_services[16];
+static uint32_t lone_service_count;
+
+struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
+    enum query_user user, void *context)
+{
+    (void)node;
+    assert_int_equal(user, QUERY_STORE);
+    assert_true(lone_query_count < LONE_QUERIES_MAX);
+    struct query *query = &lone_queries[lone_query_count++];
+    *query = (struct query){.peer = peer, .ask = *ask, .context = context, .running = true};
+    lone_in_flight++;
+    return query;
+}
+
+void query_cancel(struct vx6_node *node, struct query *query)
+{
+    (void)node;
+    assert_true(query->running);
+    query->running = false;
+    lone_in_flight--;
+}
+
+enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_span bytes)
+{
+    struct bundle bundle;
+    assert_int_equal(bundle_check(node->env, node_unix_s(node), bytes, &bundle), VX6_OK);
+    assert_true(bundle_fits_key(node->env->crypto, &bundle, key));
+    lone_stored++;
+    return VX6_OK;
+}
+
+uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap)
+{
+    (void)node;
+    assert_true(lone_service_count <= cap);
+    memcpy(names, lone_services, lone_service_count * sizeof *names);
+    return lone_service_count;
+}
+
+static void *lone_resize(void *context, void *memory, size_t size_from, size_t size_to)
+{
+    *(size_t *)context += size_to - size_from;
+    if (size_to == 0) {
+        free(memory);
+        return NULL;
+    }
+    void *moved = realloc(memory, size_to);
+    assert_non_null(moved);
+    return moved;
+}
+
+static size_t lone_memory;
+static struct vx6_limits lone_limits;
+
+static struct vx6_node *lone_new(uint8_t number, const char *label)
+{
+    if (lone_memory == 0)
+        lone_limits = vx6_limits_default;
+    lone_lookup_count = lone_query_count = lone_in_flight = 0;
+    lone_stored = lone_service_count = 0;
+    memset(lone_last, 0, sizeof lone_last);
+    lone_lookup_refused = false;
+    vx6_alloc alloc = {lone_resize, &lone_memory};
+    vx6_env *env = vx6_env_new(alloc, &vx6_crypto_model, &lone_limits, NULL);
+    struct vx6_node *node = calloc(1, sizeof *node);
+    assert_non_null(env);
+    assert_non_null(node);
+    const uint8_t seed[32] = {number};
+    node->env = env;
+    node->now = 1000 * VX6_SECOND;
+    node->unix_ms_at_zero = ((int64_t)LONE_UNIX_S - 1000) * 1000;
+    node->sequence_next = 100;
+    node->label_len = (uint8_t)strlen(label);
+    memcpy(node->label, label, node->label_len);
+    node->ready.kind = READY_NODE;
+    own_keys_init(&node->keys, env->crypto, seed);
+    rng_init(&node->public_rng, seed, "public");
+    publish_init(node);
+    return node;
+}
+
+static void lone_free(struct vx6_node *node)
+{
+    vx6_env *env = node->env;
+    resolves_free(node);
+    publish_free(node);
+    ops_free(node);
+    bindings_free(node);
+    known_free(node);
+    slots_clear(env, &node->slots);
+    free(node);
+    vx6_env_free(env);
+    assert_int_equal(lone_memory, 0);
+}
+
+/* Runs the timers that are due until `duration` has passed. */
+static void lone_run(struct vx6_node *node, vx6_ns duration)
+{
+    vx6_ns end = node->now + duration;
+    ops_reap(node);
+    while (timer_deadline(&node->timers) <= end) {
+        if (timer_deadline(&node->timers) > node->now)
+            node->now = timer_deadline(&node->timers);
+        struct timer *timer = timer_pop(&node->timers, node->now);
+        assert_non_null(timer);
+        if (timer->kind == TIMER_RESOLVE)
+            resolve_timer(node, timer);
+        else if (timer->kind == TIMER_PUBLISH)
+            publish_timer(node, timer);
+        else
+            fail();
+    }
+    node->now = end;
+}
+
+static inline vx6_span lone_text(const char *string)
+{
+    return (vx6_span){(const uint8_t *)string, strlen(string)};
+}
+
+#endif

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: MIT */
+/* Resolving against holders that the test plays: rivals, floods, forgeries and stale bundles. */
+#include "lone.h"
+
+struct session {
+    uint32_t calls;
+    enum vx6_code code;
+    uint8_t key[32];
+    vx6_addr addr;
+};
+
+void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
+    const uint8_t key[32], const vx6_addr *addr)
+{
+    (void)node;
+    session->calls++;
+    session->code = code;
+    memcpy(session->key, key, 32);
+    session->addr = *addr;
+}
+
+/* One claimant: a node that published. */
+struct owner {
+    struct own_keys keys;
+    uint8_t bytes[VX6_BUNDLE_MAX];
+    size_t len;
+};
+
+struct claim {
+    const char *label, *service;
+    uint64_t sequence;
+    uint8_t prefix; /* first byte of its IPv6 address */
+    int64_t age_s;
+};
+
+static void owner_make(struct owner *owner, uint8_t number, struct claim claim)
+{
+    const uint8_t seed[32] = {number};
+    own_keys_init(&owner->keys, &vx6_crypto_model, seed);
+    vx6_addr addr = {.ip = {claim.prefix ? claim.prefix : 0x20, 1, [15] = number}, .port = 4242};
+    vx6_span service = lone_text(claim.service ? claim.service : "web");
+    struct record_facts facts = {.sequence = claim.sequence ? claim.sequence : 1,
+        .unix_s = LONE_UNIX_S - claim.age_s,
+        .life_s = 1800,
+        .endpoints = &addr,
+        .endpoint_count = 1,
+        .label = lone_text(claim.label),
+        .services = &service,
+        .service_count = 1};
+    owner->len = record_make_bundle(&vx6_crypto_model, &owner->keys, &facts, owner->bytes);
+    assert_int_not_equal(owner->len, 0);
+}
+
+struct bench {
+    struct vx6_node *node;
+    struct session session;
+    struct resolve *resolve;
+    struct peer *holders[VX6_CONTACT_COUNT_MAX];
+};
+
+static void bench_init(struct bench *bench, const char *own_label)
+{
+    *bench = (struct bench){.node = lone_new(200, own_label)};
+    for (uint8_t i = 0; i < VX6_CONTACT_COUNT_MAX; i++) {
+        const uint8_t key[32] = {i};
+        vx6_addr addr = {.ip = {0x20, 1, 0x0d, 0xb8, [15] = i}, .port = 1};
+        bench->holders[i] = peer_get(bench->node->env, key, &addr);
+        assert_non_null(bench->holders[i]);
+    }
+}
+
+static void bench_free(struct bench *bench)
+{
+    for (uint8_t i = 0; i < VX6_CONTACT_COUNT_MAX; i++)
+        peer_drop(bench->node->env, bench->holders[i]);
+    lone_free(bench->node);
+}
+
+static void bench_open(struct bench *bench, const char *label)
+{
+    enum vx6_code code;
+    bench->session = (struct session){0};
+    bench->resolve = resolve_for_session(bench->node, lone_text(label), &bench->session, &code);
+    assert_non_null(bench->resolve);
+    assert_int_equal(code, VX6_OK);
+    assert_int_equal(bench->session.calls, 0);
+}
+
+static struct lookup *last_lookup(void)
+{
+    return &lone_lookups[lone_lookup_count - 1];
+}
+
+static void show(
+    struct bench *bench, uint32_t holder, const struct owner *owner, uint32_t index, uint32_t count)
+{
+    struct lookup *lookup = last_lookup();
+    assert_true(lookup->running);
+    struct lookup_value value = {.holder = bench->holders[holder],
+        .bundle = {owner->bytes, owner->len},
+        .index = index,
+        .count = count,
+        .hops = 3};
+    resolve_bundle(bench->node, lookup->context, &value);
+}
+
+static void end_lookup(struct bench *bench, enum vx6_code code)
+{
+    struct lookup *lookup = last_lookup();
+    struct lookup_result result = {
+        .target = lookup->target, .code = code, .queries = 22, .hops = 4};
+    lookup->running = false;
+    resolve_lookup_done(bench->node, lookup->context, &result);
+}
+
+static void expect(struct bench *bench, enum vx6_code code)
+{
+    assert_int_equal(bench->session.calls, 1);
+    if (bench->session.code != code)
+        fail_msg("expected %s, got %s", vx6_code_name(code), vx6_code_name(bench->session.code));
+    assert_int_equal(lone_last[VX6_EVENT_resolved].code, code);
+}
+
+/* VX6-NAME-004, VX6-NAME-005 */
+static void test_first_use_binds_a_name_and_tells_the_driver(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    bench_open(&bench, "alice");
+    uint8_t key[32];
+    name_key(&vx6_crypto_model, key, lone_text("alice"));
+    assert_memory_equal(last_lookup()->target, key, 32);
+    show(&bench, 0, &alice, 0, 1);
+    lone_run(bench.node, 499 * VX6_MILLISECOND);
+    assert_int_equal(bench.session.calls, 0);
+    lone_run(bench.node, VX6_MILLISECOND);
+    expect(&bench, VX6_OK);
+    assert_false(last_lookup()->running);
+    assert_memory_equal(bench.session.key, alice.keys.identity, 32);
+    assert_int_equal(bench.session.addr.port, 4242);
+    struct vx6_out out = {0};
+    assert_true(bench.node->ready.pending & NODE_READY_BOUND);
+    ready_take(&bench.node->ready_list, &bench.node->ready, NODE_READY_BOUND);
+    assert_true(binding_output(bench.node, &out));
+    assert_true(span_equal(out.value, lone_text("alice")));
+    assert_memory_equal(out.key, alice.keys.identity, 32);
+    assert_false(binding_output(bench.node, &out));
+    bench_free(&bench);
+}
+
+/* VX6-NAME-007: three holders need not be waited for any longer. */
+static void test_enough_holders_end_the_wait(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    bench_open(&bench, "alice");
+    show(&bench, 0, &alice, 0, 1);
+    show(&bench, 0, &alice, 0, 1);
+    show(&bench, 0, &alice, 0, 1);
+    show(&bench, 1, &alice, 0, 1);
+    lone_run(bench.node, 0);
+    assert_int_equal(bench.session.calls, 0);
+    show(&bench, 2, &alice, 0, 1);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    bench_free(&bench);
+}
+
+/* VX6-NAME-008: no rival is chosen silently, not even by who came first. */
+static void test_rival_claims_are_an_error(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice, mallory;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    owner_make(&mallory, 2, (struct claim){.label = "alice", .sequence = 99});
+    bench_open(&bench, "alice");
+    for (uint32_t i = 0; i < 3; i++)
+        show(&bench, i, &alice, 0, 2);
+    lone_run(bench.node, 0);
+    assert_int_equal(bench.session.calls, 0); /* every holder has more to show */
+    for (uint32_t i = 0; i < 3; i++)
+        show(&bench, i, &mallory, 1, 2);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_AMBIGUOUS);
+    assert_null(binding_find(bench.node, lone_text("alice")));
+    bench_free(&bench);
+}
+
+/* Takes all outputs of the operation: candidates into `keys`, then DONE into `out`. */
+static uint32_t drain_op(struct bench *bench, uint8_t keys[64][32], struct vx6_out *out)
+{
+    uint32_t count = 0;
+    struct ready *ready;
+    out->code = VX6_UNEXPECTED;
+    while ((ready = bench->node->ready_list.first) != NULL) {
+        *out = (struct vx6_out){0};
+        assert_true(op_output(bench->node, ready, out));
+        if (out->kind == VX6_OUT_OP_DONE)
+            return count;
+        assert_int_equal(out->kind, VX6_OUT_CANDIDATE);
+        struct bundle bundle;
+        enum vx6_code code =
+            bundle_check(bench->node->env, node_unix_s(bench->node), out->value, &bundle);
+        assert_int_equal(code, VX6_OK);
+        assert_memory_equal(bundle.node.identity, out->key, 32);
+        memcpy(keys[count++], out->key, 32);
+    }
+    fail();
+    return count;
+}
+
+static vx6_id start_op(struct bench *bench, const char *name)
+{
+    vx6_id id;
+    assert_int_equal(resolve_for_driver(bench->node, lone_text(name), &id), VX6_OK);
+    assert_non_null(slots_get(&bench->node->slots, SLOT_OP, id));
+    return id;
+}
+
+/* VX6-NAME-008 */
+static void test_a_driver_sees_every_claimant_and_nothing_is_bound(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner owners[5];
+    uint8_t keys[64][32];
+    struct vx6_out out;
+    bench_init(&bench, "");
+    vx6_id id = start_op(&bench, "alice");
+    for (uint8_t i = 0; i < 5; i++) {
+        owner_make(&owners[i], (uint8_t)(i + 1), (struct claim){.label = "alice"});
+        show(&bench, 0, &owners[i], i, 5);
+    }
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    assert_int_equal(drain_op(&bench, keys, &out), 5);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_memory_equal(keys[i], owners[i].keys.identity, 32);
+    assert_int_equal(out.code, VX6_AMBIGUOUS);
+    assert_int_equal(out.hops, 3);
+    assert_int_equal(out.queries, 22);
+    assert_null(slots_get(&bench.node->slots, SLOT_OP, id));
+    assert_int_equal(bench.node->bindings.count, 0);
+    bench_free(&bench);
+}
+
+static const struct {
+    const char *name;
+    enum vx6_code code;
+} service_rows[] = {
+    {"alice", VX6_OK},
+    {"alice.web", VX6_OK},
+    {"alice.ssh", VX6_NO_SERVICE},
+    {"alice.we", VX6_NO_SERVICE},
+};
+
+/* VX6-NAME-012 */
+static void test_a_driver_learns_whether_a_service_is_public(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof service_rows / sizeof service_rows[0]; i++) {
+        struct bench bench;
+        struct owner alice;
+        uint8_t keys[64][32];
+        struct vx6_out out;
+        bench_init(&bench, "");
+        owner_make(&alice, 1, (struct claim){.label = "alice"});
+        (void)start_op(&bench, service_rows[i].name);
+        show(&bench, 0, &alice, 0, 1);
+        lone_run(bench.node, VX6_SECOND);
+        assert_int_equal(drain_op(&bench, keys, &out), 1);
+        assert_int_equal(out.code, service_rows[i].code);
+        assert_memory_equal(out.key, alice.keys.identity, 32);
+        assert_int_equal(out.queries, 5);
+        bench_free(&bench);
+    }
+}
+
+/* VX6-NAME-006: who holds the name's key in mind asks for that key, and for nothing else. A rival
+ * with a higher sequence and any number of claims changes nothing. */
+static void test_a_bound_name_ignores_rivals(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice, mallory;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    owner_make(&mallory, 2, (struct claim){.label = "alice", .sequence = 1000});
+    assert_int_equal(binding_set(bench.node, lone_text("alice"), alice.keys.identity), VX6_OK);
+    bench_open(&bench, "alice");
+    assert_memory_equal(last_lookup()->target, alice.keys.id, 32);
+    for (uint32_t i = 0; i < 10; i++)
+        show(&bench, i, &mallory, 0, 1);
+    lone_run(bench.node, VX6_SECOND);
+    assert_int_equal(bench.session.calls, 0);
+    assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_INVALID);
+    show(&bench, 11, &alice, 0, 1);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    assert_memory_equal(bench.session.key, alice.keys.identity, 32);
+    bench_free(&bench);
+}
+
+/* VX6-NAME-006: 16 claimants fill every list of the label; the bound name is not even asked for. */
+static void test_a_flood_of_claims_is_no_veto(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice, flood;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    bench_open(&bench, "alice");
+    for (uint8_t i = 0; i < 40; i++) {
+        owner_make(&flood, (uint8_t)(i + 2), (struct claim){.label = "alice"});
+        show(&bench, 0, &flood, i, 64);
+    }
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_AMBIGUOUS);
+    assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_LIMIT);
+
+    assert_int_equal(binding_set(bench.node, lone_text("alice"), alice.keys.identity), VX6_OK);
+    bench_open(&bench, "alice");
+    show(&bench, 0, &alice, 0, 1);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    bench_free(&bench);
+}
+
+/* VX6-NAME-007: holders that show garbage do not count as having answered. */
+static void test_forged_bundles_count_for_nothing(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice, forged, other;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    owner_make(&other, 3, (struct claim){.label = "bob"});
+    forged = alice;
+    forged.bytes[60] ^= 1;
+    bench_open(&bench, "alice");
+    for (uint32_t i = 0; i < 5; i++) {
+        show(&bench, i, &forged, 0, 1);
+        assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_BAD_RECORD);
+        show(&bench, i, &other, 0, 1);
+        assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_INVALID);
+    }
+    forged.len = 100;
+    show(&bench, 6, &forged, 0, 1);
+    assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_BAD_MESSAGE);
+    owner_make(&other, 4, (struct claim){.label = "alice", .age_s = 1800});
+    show(&bench, 7, &other, 0, 1);
+    assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_EXPIRED);
+    lone_run(bench.node, VX6_SECOND);
+    assert_int_equal(bench.session.calls, 0);
+    show(&bench, 8, &alice, 0, 1);
+    lone_run(bench.node, VX6_SECOND);
+    expect(&bench, VX6_OK);
+    assert_memory_equal(bench.session.key, alice.keys.identity, 32);
+    bench_free(&bench);
+}
+
+/* VX6-NAME-011 */
+static void test_of_one_claimant_the_newest_bundle_wins(void **state)
+{
+    (void)state;
+    for (int newest_first = 0; newest_first < 2; newest_first++) {
+        struct bench bench;
+        struct owner old, new;
+        bench_init(&bench, "");
+        owner_make(&old, 1, (struct claim){.label = "alice", .sequence = 4, .prefix = 0x26});
+        owner_make(&new, 1, (struct claim){.label = "alice", .sequence = 5, .prefix = 0x2a});
+        bench_open(&bench, "alice");
+        show(&bench, 0, newest_first ? &new : &old, 0, 1);
+        show(&bench, 1, newest_first ? &old : &new, 0, 1);
+        lone_run(bench.node, VX6_SECOND);
+        expect(&bench, VX6_OK);
+        assert_int_equal(bench.session.addr.ip[0], 0x2a);
+        bench_free(&bench);
+    }
+}
+
+/* VX6-NAME-010 */
+static void test_a_name_in_use_needs_no_lookup(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    struct vx6_out out;
+    uint8_t keys[64][32];
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    bench_open(&bench, "alice");
+    show(&bench, 0, &alice, 0, 1);
+    lone_run(bench.node, VX6_SECOND);
+    expect(&bench, VX6_OK);
+    assert_int_equal(lone_lookup_count, 1);
+    ready_take(&bench.node->ready_list, &bench.node->ready, NODE_READY_BOUND);
+
+    bench_open(&bench, "alice");
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    (void)start_op(&bench, "alice.web");
+    lone_run(bench.node, 0);
+    assert_int_equal(drain_op(&bench, keys, &out), 1);
+    assert_int_equal(out.code, VX6_OK);
+    assert_int_equal(out.hops, 0);
+    assert_int_equal(lone_lookup_count, 1);
+
+    lone_run(bench.node, 1800 * VX6_SECOND); /* it has expired */
+    bench_open(&bench, "alice");
+    assert_int_equal(lone_lookup_count, 2);
+    assert_memory_equal(last_lookup()->target, alice.keys.id, 32);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_NOT_FOUND);
+    bench_free(&bench);
+}
+
+/* VX6-NAME-010, VX6-NAME-011: after a failed dial a holder that is behind does not win by being
+ * quick. */
+static void test_a_doubted_address_is_resolved_afresh(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner old, now, moved;
+    bench_init(&bench, "");
+    owner_make(&old, 1, (struct claim){.label = "alice", .sequence = 4, .prefix = 0x24});
+    owner_make(&now, 1, (struct claim){.label = "alice", .sequence = 5, .prefix = 0x26});
+    owner_make(&moved, 1, (struct claim){.label = "alice", .sequence = 6, .prefix = 0x2a});
+    bench_open(&bench, "alice");
+    show(&bench, 0, &now, 0, 1);
+    lone_run(bench.node, VX6_SECOND);
+    expect(&bench, VX6_OK);
+
+    resolve_forget(bench.node, now.keys.identity);
+    bench_open(&bench, "alice");
+    assert_int_equal(lone_lookup_count, 2);
+    show(&bench, 0, &old, 0, 1);
+    show(&bench, 1, &now, 0, 1);
+    lone_run(bench.node, 0);
+    assert_int_equal(bench.session.calls, 0);
+    show(&bench, 2, &moved, 0, 1);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    assert_int_equal(bench.session.addr.ip[0], 0x2a);
+
+    resolve_forget(bench.node, now.keys.identity);
+    bench_open(&bench, "alice");
+    show(&bench, 0, &old, 0, 1);
+    lone_run(bench.node, VX6_SECOND);
+    expect(&bench, VX6_OK);
+    assert_int_equal(bench.session.addr.ip[0], 0x2a); /* the newest that is known */
+    bench_free(&bench);
+}
+
+static const struct {
+    const char *name;
+    uint8_t endpoint, holder; /* first bytes of their addresses */
+    enum vx6_code code;
+} scope_rows[] = {
+    {"global from global", 0x20, 0x20, VX6_OK},
+    {"global from private", 0x20, 0xfd, VX6_OK},
+    {"private from private", 0xfd, 0xfd, VX6_OK},
+    {"private from global", 0xfd, 0x20, VX6_UNREACHABLE},
+};
+
+/* VX6-NAME-009 */
+static void test_an_address_narrower_than_its_path_is_not_dialled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof scope_rows / sizeof scope_rows[0]; i++) {
+        struct bench bench;
+        struct owner alice;
+        bench_init(&bench, "");
+        owner_make(&alice, 1, (struct claim){.label = "alice", .prefix = scope_rows[i].endpoint});
+        const uint8_t key[32] = {77};
+        vx6_addr addr = {.ip = {scope_rows[i].holder, 1, [15] = 1}, .port = 1};
+        peer_drop(bench.node->env, bench.holders[0]);
+        bench.holders[0] = peer_get(bench.node->env, key, &addr);
+        bench_open(&bench, "alice");
+        show(&bench, 0, &alice, 0, 1);
+        lone_run(bench.node, VX6_SECOND);
+        if (bench.session.code != scope_rows[i].code)
+            fail_msg("%s: %s", scope_rows[i].name, vx6_code_name(bench.session.code));
+        expect(&bench, scope_rows[i].code);
+        assert_int_equal(bench.node->bindings.count, scope_rows[i].code == VX6_OK);
+        bench_free(&bench);
+    }
+}
+
+static const struct {
+    const char *name;
+    bool ends; /* the lookup does */
+    enum vx6_code lookup, code;
+} absence_rows[] = {
+    {"the lookup found nothing", true, VX6_OK, VX6_NOT_FOUND},
+    {"the lookup took too long", true, VX6_TIMEOUT, VX6_NOT_FOUND},
+    {"nobody is known", true, VX6_NO_PEERS, VX6_NO_PEERS},
+    {"nothing happens", false, VX6_OK, VX6_TIMEOUT},
+};
+
+/* VX6-NAME-008 */
+static void test_absence_has_its_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof absence_rows / sizeof absence_rows[0]; i++) {
+        struct bench bench;
+        bench_init(&bench, "");
+        bench_open(&bench, "alice");
+        if (absence_rows[i].ends)
+            end_lookup(&bench, absence_rows[i].lookup);
+        lone_run(bench.node, 15 * VX6_SECOND);
+        expect(&bench, absence_rows[i].code);
+        bench_free(&bench);
+    }
+}
+
+static void test_the_own_label_is_the_node_itself(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct vx6_out out;
+    uint8_t keys[64][32];
+    enum vx6_code code = VX6_OK;
+    bench_init(&bench, "me");
+    assert_null(resolve_for_session(bench.node, lone_text("me"), &bench.session, &code));
+    assert_int_equal(code, VX6_SELF);
+    (void)start_op(&bench, "me.web");
+    assert_int_equal(drain_op(&bench, keys, &out), 1);
+    assert_memory_equal(keys[0], bench.node->keys.identity, 32);
+    assert_int_equal(out.code, VX6_OK);
+    assert_int_equal(lone_lookup_count, 0);
+    bench_free(&bench);
+}
+
+static void test_limits_and_bad_names_refuse_at_once(void **state)
+{
+    (void)state;
+    struct bench bench;
+    enum vx6_code code = VX6_OK;
+    vx6_id id;
+    bench_init(&bench, "");
+    assert_int_equal(resolve_for_driver(bench.node, lone_text("a..b"), &id), VX6_INVALID);
+    lone_lookup_refused = true;
+    assert_null(resolve_for_session(bench.node, lone_text("alice"), &bench.session, &code));
+    assert_int_equal(code, VX6_LIMIT);
+    assert_int_equal(resolve_for_driver(bench.node, lone_text("alice"), &id), VX6_LIMIT);
+    assert_int_equal(bench.node->ops.count, 0);
+    lone_lookup_refused = false;
+    lone_limits.op_max = 2;
+    (void)start_op(&bench, "a");
+    (void)start_op(&bench, "b");
+    assert_int_equal(resolve_for_driver(bench.node, lone_text("c"), &id), VX6_LIMIT);
+    bench_free(&bench);
+}
+
+static void test_a_cancelled_operation_ends_with_its_work(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct vx6_out out;
+    uint8_t keys[64][32];
+    bench_init(&bench, "");
+    vx6_id id = start_op(&bench, "alice");
+    struct op *op = slots_get(&bench.node->slots, SLOT_OP, id);
+    op_cancel(bench.node, op);
+    op_cancel(bench.node, op);
+    assert_false(last_lookup()->running);
+    assert_int_equal(drain_op(&bench, keys, &out), 0);
+    assert_int_equal(out.code, VX6_CANCELLED);
+    assert_null(bench.node->resolves);
+    bench_free(&bench);
+}
+
+static void test_a_lookup_shows_the_closest_nodes(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct vx6_out out;
+    uint8_t keys[64][32];
+    const uint8_t target[32] = {9};
+    bench_init(&bench, "");
+    vx6_id id;
+    assert_int_equal(op_lookup_start(bench.node, target, &id), VX6_OK);
+    assert_false(last_lookup()->want_values);
+    struct lookup_contact closest[20];
+    for (uint32_t i = 0; i < 20; i++)
+        closest[i] = (struct lookup_contact){.peer = bench.holders[i]};
+    struct lookup_result result = {
+        .target = target, .closest = closest, .closest_count = 20, .hops = 2, .queries = 23};
+    last_lookup()->running = false;
+    op_lookup_done(bench.node, last_lookup()->context, &result);
+    assert_int_equal(drain_op(&bench, keys, &out), 0);
+    assert_int_equal(out.code, VX6_OK);
+    assert_int_equal(out.hops, 2);
+    assert_int_equal(out.queries, 23);
+    assert_int_equal(out.value.len, 20 * VX6_HINT_SIZE);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_memory_equal(out.value.data + i * VX6_HINT_SIZE, bench.holders[i]->key, 32);
+    bench_free(&bench);
+}
+
+/* VX6-NAME-005 */
+static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, "");
+    lone_limits.binding_max = 20;
+    char label[3] = "a0";
+    for (uint32_t i = 0; i < 20; i++) {
+        const uint8_t key[32] = {(uint8_t)i};
+        label[1] = (char)('a' + i * 7 % 20);
+        assert_int_equal(binding_set(bench.node, lone_text(label), key), VX6_OK);
+    }
+    const uint8_t other[32] = {99};
+    assert_int_equal(binding_first_use(bench.node, lone_text("new"), other), VX6_LIMIT);
+    assert_int_equal(binding_first_use(bench.node, lone_text("aa"), other), VX6_KEY_MISMATCH);
+    for (uint32_t i = 0; i < 20; i++) {
+        label[1] = (char)('a' + i * 7 % 20);
+        const struct binding *binding = binding_find(bench.node, lone_text(label));
+        assert_non_null(binding);
+        assert_int_equal(binding->key[0], i);
+    }
+    assert_int_equal(binding_set(bench.node, lone_text("aa"), other), VX6_OK);
+    assert_int_equal(binding_find(bench.node, lone_text("aa"))->key[0], 99);
+    binding_remove(bench.node, lone_text("aa"));
+    binding_remove(bench.node, lone_text("aa"));
+    assert_null(binding_find(bench.node, lone_text("aa")));
+    assert_int_equal(bench.node->bindings.count, 19);
+    bench_free(&bench);
+}
+
+/* The registry keeps what was used last. */
+static void test_the_registry_is_bounded(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner owner;
+    bench_init(&bench, "");
+    lone_limits.known_max = 5;
+    for (uint8_t i = 0; i < 9; i++) {
+        owner_make(&owner, (uint8_t)(i + 1), (struct claim){.label = "alice"});
+        struct blob *blob = blob_get(bench.node->env, (vx6_span){owner.bytes, owner.len});
+        struct known_bundle known = {
+            .blob = blob, .sequence = 1, .expires_s = LONE_UNIX_S + 1000, .key = {i}};
+        known_keep(bench.node, &known);
+        blob_drop(bench.node->env, blob);
+        bench.node->now += VX6_SECOND;
+        const uint8_t first[32] = {0};
+        assert_non_null(known_find(bench.node, first)); /* in use all the time */
+    }
+    assert_int_equal(bench.node->known.count, 5);
+    const uint8_t second[32] = {1}, last[32] = {8};
+    assert_null(known_find(bench.node, second));
+    assert_non_null(known_find(bench.node, last));
+    bench_free(&bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_use_binds_a_name_and_tells_the_driver),
+        cmocka_unit_test(test_enough_holders_end_the_wait),
+        cmocka_unit_test(test_rival_claims_are_an_error),
+        cmocka_unit_test(test_a_driver_sees_every_claimant_and_nothing_is_bound),
+        cmocka_unit_test(test_a_driver_learns_whether_a_service_is_public),
+        cmocka_unit_test(test_a_bound_name_ignores_rivals),
+        cmocka_unit_test(test_a_flood_of_claims_is_no_veto),
+        cmocka_unit_test(test_forged_bundles_count_for_nothing),
+        cmocka_unit_test(test_of_one_claimant_the_newest_bundle_wins),
+        cmocka_unit_test(test_a_name_in_use_needs_no_lookup),
+        cmocka_unit_test(test_a_doubted_address_is_resolved_afresh),
+        cmocka_unit_test(test_an_address_narrower_than_its_path_is_not_dialled),
+        cmocka_unit_test(test_absence_has_its_reason),
+        cmocka_unit_test(test_the_own_label_is_the_node_itself),
+        cmocka_unit_test(test_limits_and_bad_names_refuse_at_once),
+        cmocka_unit_test(test_a_cancelled_operation_ends_with_its_work),
+        cmocka_unit_test(test_a_lookup_shows_the_closest_nodes),
+        cmocka_unit_test(test_bindings_are_sorted_bounded_and_never_change_by_themselves),
+        cmocka_unit_test(test_the_registry_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
