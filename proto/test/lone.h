@@ -109,6 +109,16 @@ enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_spa
     return VX6_OK;
 }
 
+int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_t b[32])
+{
+    for (size_t i = 0; i < 32; i++) {
+        int difference = (a[i] ^ target[i]) - (b[i] ^ target[i]);
+        if (difference != 0)
+            return difference;
+    }
+    return 0;
+}
+
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap)
 {
     (void)node;
