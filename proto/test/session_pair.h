@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/* The session layers of two nodes, joined by links that are only frames: no crypto, no carrier.
+ * Included once by a test, which thereby brings its own link layer. */
+#ifndef VX6_SESSION_PAIR_H
+#define VX6_SESSION_PAIR_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "session_internal.h"
+#include "test.h"
+
+enum {
+    SIDES = 2,
+    LOG_MAX = 20000
+};
+
+struct link {
+    struct vx6_node *node;
+    struct link *other; /* NULL once it is dead */
+    struct link_sessions sessions;
+    struct link *next;
+    bool is_initiator, is_up, wants_write;
+    int users;
+    vx6_addr addr;
+    uint8_t key[32];
+};
+
+/* What came out, without the value. */
+struct seen {
+    enum vx6_out_kind kind;
+    enum vx6_code code;
+    vx6_id id;
+};
+
+struct world {
+    struct vx6_node nodes[SIDES];
+    struct link *links; /* all, of both sides */
+    struct seen log[SIDES][LOG_MAX];
+    uint32_t log_count[SIDES];
+    size_t fill_cap;
+    enum vx6_code broken; /* why a link was closed */
+    size_t memory;
+    uint64_t allocations, fail_at;
+    uint64_t counters[VX6_EVENT_COUNT];
+    uint32_t published, forgotten;
+    struct session *resolving; /* waits for the test to resolve it */
+    struct vx6_limits limits;
+    struct vx6_env env;
+    void (*on_output)(int side, const struct vx6_out *out);
+    void (*on_frame)(const struct vx6_msg *frame, int from);
+};
+
+static struct world world;
+static uint64_t random_state;
+
+static inline uint32_t chance(uint32_t bound)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 20) % bound;
+}
+
+static void *count_resize(void *context, void *memory, size_t size_from, size_t size_to)
+{
+    (void)context;
+    if (size_to > size_from && ++world.allocations == world.fail_at)
+        return NULL;
+    world.memory += size_to - size_from;
+    if (size_to == 0) {
+        free(memory);
+        return NULL;
+    }
+    return realloc(memory, size_to);
+}
+
+static int side_of(const struct vx6_node *node)
+{
+    return (int)(node - world.nodes);
+}
+
+/* The neighbours of the session layer, as this test knows them. */
+
+void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
+    size_t len, enum vx6_code code)
+{
+    (void)peer, (void)msg, (void)len, (void)code;
+    node->counters[kind]++;
+    world.counters[kind]++;
+}
+
+void publish_changed(struct vx6_node *node)
+{
+    (void)node;
+    world.published++;
+}
+
+struct resolve *resolve_for_session(
+    struct vx6_node *node, vx6_span label, struct session *session, enum vx6_code *code)
+{
+    (void)node, (void)code;
+    assert_memory_equal(label.data, "bob", label.len);
+    world.resolving = session;
+    return (struct resolve *)(void *)&world;
+}
+
+void resolve_cancel(struct vx6_node *node, struct resolve *resolve)
+{
+    (void)node, (void)resolve;
+    world.resolving = NULL;
+}
+
+void resolve_forget(struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node, (void)key;
+    world.forgotten++;
+}
+
+struct link *link_get(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    (void)expected;
+    for (struct link *link = world.links; link; link = link->next) {
+        if (link->node == node && link->other && addr_equal(&link->addr, addr))
+            return link;
+    }
+    struct link *ends[SIDES];
+    for (int i = 0; i < SIDES; i++) {
+        ends[i] = test_calloc(1, sizeof *ends[i]);
+        ends[i]->next = world.links;
+        world.links = ends[i];
+        ends[i]->node = i == 0 ? node : &world.nodes[1 - side_of(node)];
+        ends[i]->is_initiator = i == 0;
+        ends[i]->addr = *addr;
+        memset(ends[i]->key, side_of(ends[i]->node) == 0 ? 'B' : 'A', 32);
+    }
+    ends[0]->other = ends[1];
+    ends[1]->other = ends[0];
+    ends[1]->addr.port = 9;
+    *code = VX6_OK;
+    return ends[0];
+}
+
+bool link_is_up(const struct link *link)
+{
+    return link->is_up;
+}
+
+const uint8_t *link_peer_key(const struct link *link)
+{
+    return link->key;
+}
+
+const vx6_addr *link_peer_addr(const struct link *link)
+{
+    return &link->addr;
+}
+
+bool link_is_initiator(const struct link *link)
+{
+    return link->is_initiator;
+}
+
+struct link_sessions *link_sessions(struct link *link)
+{
+    return &link->sessions;
+}
+
+void link_want_write(struct vx6_node *node, struct link *link)
+{
+    assert_ptr_equal(node, link->node);
+    assert_true(link->is_up);
+    link->wants_write = true;
+}
+
+void link_in_use(struct vx6_node *node, struct link *link, int change)
+{
+    assert_ptr_equal(node, link->node);
+    link->users += change;
+}
+
+/* What the test does with them. */
+
+static void links_up(void)
+{
+    for (struct link *link = world.links; link; link = link->next) {
+        if (link->other == NULL || link->is_up)
+            continue;
+        link->is_up = link->other->is_up = true;
+        session_link_up(link->node, link);
+        session_link_up(link->other->node, link->other);
+    }
+}
+
+static void link_kill(struct link *link, enum vx6_code code)
+{
+    struct link *other = link->other;
+    if (other == NULL)
+        return;
+    world.broken = code;
+    link->other = other->other = NULL;
+    session_link_down(link->node, link, code);
+    session_link_down(other->node, other, code);
+    assert_null(link->sessions.paths.first);
+    assert_null(link->sessions.control_paths.first);
+    assert_null(link->sessions.control_streams.first);
+    assert_null(link->sessions.data_streams.first);
+    assert_null(link->sessions.path_ids.items);
+    assert_int_equal(link->users, 0);
+}
+
+static struct link *link_of(int side)
+{
+    for (struct link *link = world.links; link; link = link->next) {
+        if (side_of(link->node) == side && link->other)
+            return link;
+    }
+    return NULL;
+}
+
+/* A frame from the link's other end, as if it had been sent. */
+static inline enum vx6_code feed(int side, const struct vx6_msg *frame)
+{
+    struct link *link = link_of(side);
+    assert_non_null(link);
+    return session_frame(&world.nodes[side], link, frame);
+}
+
+static void deliver(struct link *link)
+{
+    static uint8_t buffer[33000];
+    size_t len = session_fill(link->node, link, buffer, world.fill_cap);
+    assert_true(len <= world.fill_cap);
+    if (len == 0)
+        link->wants_write = false;
+    for (size_t at = 0; at < len;) {
+        size_t size = load_u16(buffer + at);
+        struct vx6_msg msg;
+        const char *why = vx6_msg_decode(&msg, VX6_SCOPE_LINK, buffer + at + 2, size);
+        assert_null(why);
+        at += 2 + size;
+        if (world.on_frame)
+            world.on_frame(&msg, side_of(link->node));
+        if (link->other == NULL)
+            return;
+        enum vx6_code code = session_frame(link->other->node, link->other, &msg);
+        if (code != VX6_OK)
+            link_kill(link, code);
+    }
+}
+
+static void drain(int side)
+{
+    struct vx6_node *node = &world.nodes[side];
+    struct ready *ready;
+    while ((ready = node->ready_list.first) != NULL) {
+        struct vx6_out out = {0};
+        if (ready->kind == READY_SESSION)
+            assert_true(session_output(node, ready, &out));
+        else
+            assert_true(stream_output(node, ready, &out));
+        if (world.log_count[side] < LOG_MAX)
+            world.log[side][world.log_count[side]++] = (struct seen){out.kind, out.code, out.id};
+        if (world.on_output)
+            world.on_output(side, &out);
+    }
+}
+
+/* Until nothing moves any more. */
+static void settle(void)
+{
+    bool moved = true;
+    while (moved) {
+        moved = false;
+        for (struct link *link = world.links; link; link = link->next) {
+            if (link->other && link->wants_write) {
+                moved = true;
+                deliver(link);
+            }
+        }
+        for (int i = 0; i < SIDES; i++)
+            drain(i);
+    }
+}
+
+static inline void pass_time(uint32_t ms)
+{
+    for (int i = 0; i < SIDES; i++) {
+        struct vx6_node *node = &world.nodes[i];
+        node->now += ms * VX6_MILLISECOND;
+        struct timer *timer;
+        while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
+            if (timer->kind == TIMER_SESSION)
+                session_timer(node, timer);
+            else
+                stream_timer(node, timer);
+        }
+    }
+    settle();
+}
+
+static const struct seen nothing = {.code = (enum vx6_code)UINT16_MAX};
+
+/* The n-th output of this kind, from 0, or `nothing`. */
+static const struct seen *seen(int side, enum vx6_out_kind kind, uint32_t n)
+{
+    for (uint32_t i = 0; i < world.log_count[side]; i++) {
+        if (world.log[side][i].kind == kind && n-- == 0)
+            return &world.log[side][i];
+    }
+    return &nothing;
+}
+
+static uint32_t seen_count(int side, enum vx6_out_kind kind)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world.log_count[side]; i++)
+        count += world.log[side][i].kind == kind;
+    return count;
+}
+
+static int world_setup(void **state)
+{
+    (void)state;
+    memset(&world, 0, sizeof world);
+    world.limits = vx6_limits_default;
+    world.fill_cap = 32768;
+    world.env = (struct vx6_env){
+        .alloc = {.resize = count_resize}, .crypto = &vx6_crypto_model, .limits = &world.limits};
+    random_state = 0x9E3779B97F4A7C15u;
+    for (int i = 0; i < SIDES; i++) {
+        struct vx6_node *node = &world.nodes[i];
+        uint8_t seed[32] = {(uint8_t)(i + 1)};
+        node->env = &world.env;
+        node->now = 1000 * VX6_SECOND;
+        memset(node->keys.identity, i == 0 ? 'A' : 'B', 32);
+        rng_init(&node->secret_rng, seed, "secret");
+        rng_init(&node->public_rng, seed, "public");
+    }
+    return 0;
+}
+
+/* Every test ends here: whatever happened, nothing is left. */
+static int world_teardown(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SIDES; i++) {
+        sessions_free(&world.nodes[i]);
+        assert_int_equal(world.nodes[i].sessions.count, 0);
+        assert_int_equal(world.nodes[i].sessions.stream_count, 0);
+        assert_int_equal(world.nodes[i].sessions.sending, 0);
+        assert_int_equal(world.nodes[i].sessions.granted, 0);
+        slots_clear(&world.env, &world.nodes[i].slots);
+        assert_int_equal(timer_deadline(&world.nodes[i].timers), VX6_NEVER);
+        assert_null(world.nodes[i].ready_list.first);
+    }
+    assert_int_equal(world.memory, 0);
+    while (world.links) {
+        struct link *link = world.links;
+        world.links = link->next;
+        assert_int_equal(link->users, 0);
+        test_free(link);
+    }
+    return 0;
+}
+
+static vx6_span text(const char *chars)
+{
+    return (vx6_span){(const uint8_t *)chars, strlen(chars)};
+}
+
+/* Node 0 asks node 1, at an address, for a service; nothing has been sent yet. */
+static enum vx6_code ask_for(const char *service, vx6_id *id)
+{
+    struct vx6_in in = {.kind = VX6_IN_SESSION_OPEN,
+        .peer = {.ip = {0x20, 1}, .port = 4242},
+        .data = (const uint8_t *)service,
+        .len = strlen(service)};
+    return session_open(&world.nodes[0], &in, id);
+}
+
+/* A session that is up on both sides. */
+static struct session *join(void)
+{
+    vx6_id id = {0};
+    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    links_up();
+    settle();
+    struct session *session = slots_get(&world.nodes[0].slots, SLOT_SESSION, id);
+    assert_non_null(session);
+    assert_int_equal(session->state, SESSION_UP);
+    return session;
+}
+
+static inline struct session *owner_session(void)
+{
+    struct turn *turn = world.nodes[1].sessions.list.first;
+    return turn ? CONTAINER_OF(turn, struct session, turn) : NULL;
+}
+
+static struct stream *stream_by_id(int side, vx6_id id)
+{
+    return slots_get(&world.nodes[side].slots, SLOT_STREAM, id);
+}
+
+/* A stream that the service has accepted; ids[0] is the client's end, ids[1] the owner's. */
+static void open_stream(struct session *session, vx6_id ids[SIDES])
+{
+    uint32_t incoming = seen_count(1, VX6_OUT_STREAM_INCOMING);
+    assert_int_equal(stream_open(&world.nodes[0], session, &ids[0]), VX6_OK);
+    settle();
+    const struct seen *in = seen(1, VX6_OUT_STREAM_INCOMING, incoming);
+    assert_ptr_not_equal(in, &nothing);
+    ids[1] = in->id;
+    assert_int_equal(stream_accept(&world.nodes[1], stream_by_id(1, ids[1])), VX6_OK);
+    settle();
+}
+
+#endif

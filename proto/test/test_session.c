@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions and paths: who may open what, how it ends, and what the driver hears in which order. */
+#include "session_pair.h"
+
+static struct vx6_msg msg_open(uint32_t path, uint8_t privacy, const char *service)
+{
+    struct vx6_msg msg = {.type = VX6_MSG_session_open};
+    msg.u.session_open =
+        (struct vx6_session_open){.path = path, .privacy = privacy, .service = text(service)};
+    return msg;
+}
+
+static struct vx6_msg msg_close(uint32_t path, enum vx6_code code)
+{
+    struct vx6_msg msg = {.type = VX6_MSG_session_close};
+    msg.u.session_close = (struct vx6_session_close){.path = path, .code = (uint16_t)code};
+    return msg;
+}
+
+static void expect_down(enum vx6_code code)
+{
+    const struct seen *down = seen(0, VX6_OUT_SESSION_DOWN, 0);
+    assert_ptr_not_equal(down, &nothing);
+    assert_int_equal(down->code, code);
+    assert_int_equal(world.nodes[0].sessions.count, 0);
+    assert_null(slots_get(&world.nodes[0].slots, SLOT_SESSION, down->id));
+}
+
+/* VX6-SESS-008 */
+static void test_both_ends_make_the_same_secret(void **state)
+{
+    (void)state;
+    struct session *client = join(), *owner = owner_session();
+    assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), 1);
+    assert_int_equal(seen_count(1, VX6_OUT_SESSION_UP), 0);
+    assert_memory_equal(client->secret, owner->secret, 32);
+    assert_memory_equal(client->session_id, owner->session_id, 16);
+    assert_false(is_zero(client->secret, 32));
+    assert_false(is_zero(client->session_id, 16));
+    assert_true(is_zero(client->random, 32));
+    assert_true(is_zero(owner->random, 32));
+    assert_int_equal(client->key[0], 'B');
+    assert_int_equal(owner->key[0], 'A');
+}
+
+static void test_two_sessions_share_a_link(void **state)
+{
+    (void)state;
+    struct session *first = join();
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    settle();
+    struct session *second = slots_get(&world.nodes[0].slots, SLOT_SESSION, id);
+    assert_int_equal(second->state, SESSION_UP);
+    assert_ptr_equal(first->path->link, second->path->link);
+    assert_int_equal(first->path->id, 1);
+    assert_int_equal(second->path->id, 3);
+    assert_memory_not_equal(first->secret, second->secret, 32);
+    session_close(&world.nodes[0], first, VX6_OK);
+    settle();
+    assert_int_equal(world.nodes[1].sessions.count, 1);
+    assert_int_equal(second->state, SESSION_UP);
+}
+
+/* VX6-SESS-003 */
+static void test_an_unknown_service_is_refused_with_its_reason(void **state)
+{
+    (void)state;
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    links_up();
+    settle();
+    expect_down(VX6_NO_SERVICE);
+    assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), 0);
+    assert_non_null(link_of(0));
+}
+
+static void test_commands_are_checked(void **state)
+{
+    (void)state;
+    struct vx6_in in = {.kind = VX6_IN_SESSION_OPEN, .data = (const uint8_t *)"bob", .len = 3};
+    vx6_id id = {0};
+    assert_int_equal(session_open(&world.nodes[0], &in, &id), VX6_INVALID);
+    in.data = (const uint8_t *)"-b.web";
+    in.len = 6;
+    assert_int_equal(session_open(&world.nodes[0], &in, &id), VX6_INVALID);
+    assert_int_equal(ask_for("a.b", &id), VX6_INVALID);
+    assert_int_equal(ask_for("", &id), VX6_INVALID);
+    in = (struct vx6_in){.peer = {.port = 1}, .data = (const uint8_t *)"web", .len = 3};
+    memset(in.key, 'A', sizeof in.key);
+    assert_int_equal(session_open(&world.nodes[0], &in, &id), VX6_SELF);
+    assert_int_equal(id.bits, 0);
+}
+
+static void test_services_are_sorted_and_bounded(void **state)
+{
+    (void)state;
+    struct vx6_node *node = &world.nodes[1];
+    static const char *const names[] = {"web", "ssh", "a", "web2"};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(service_add(node, text(names[i])), VX6_OK);
+    assert_int_equal(service_add(node, text("ssh")), VX6_OK);
+    assert_int_equal(service_add(node, text("S")), VX6_INVALID);
+    vx6_span list[8];
+    assert_int_equal(service_names(node, list, 8), 4);
+    static const char *const sorted[] = {"a", "ssh", "web", "web2"};
+    for (size_t i = 0; i < 4; i++)
+        assert_true(span_equal(list[i], text(sorted[i])));
+    assert_int_equal(world.published, 4);
+    assert_int_equal(service_remove(node, text("none")), VX6_STALE);
+    assert_int_equal(service_remove(node, text("ssh")), VX6_OK);
+    assert_int_equal(service_names(node, list, 2), 2);
+    world.limits.service_max = 3;
+    assert_int_equal(service_add(node, text("x")), VX6_LIMIT);
+}
+
+static void test_removing_a_service_ends_its_sessions(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id ids[SIDES];
+    open_stream(session, ids);
+    assert_int_equal(service_remove(&world.nodes[1], text("web")), VX6_OK);
+    settle();
+    assert_int_equal(seen(0, VX6_OUT_STREAM_CLOSED, 0)->code, VX6_NO_SERVICE);
+    assert_int_equal(seen(1, VX6_OUT_STREAM_CLOSED, 0)->code, VX6_NO_SERVICE);
+    expect_down(VX6_NO_SERVICE);
+    assert_int_equal(world.nodes[1].sessions.count, 0);
+}
+
+/* VX6-SESS-004, VX6-SESS-005, VX6-SESS-006: rows of what a peer may not say about paths. */
+static void test_paths_are_numbered_by_role_and_rise(void **state)
+{
+    (void)state;
+    join();
+    static const struct {
+        const char *what;
+        int side;
+        uint32_t path;
+        enum vx6_code expected;
+    } opens[] = {
+        {"a number of the owner's half", 1, 2, VX6_UNEXPECTED},
+        {"a number that lives", 1, 1, VX6_UNEXPECTED},
+        {"a number that was never used", 1, 7, VX6_OK},
+        {"a number that was jumped over", 1, 5, VX6_UNEXPECTED},
+        {"the other way", 0, 2, VX6_OK},
+        {"the client's half from the owner", 0, 9, VX6_UNEXPECTED},
+    };
+    for (size_t i = 0; i < sizeof opens / sizeof opens[0]; i++) {
+        struct vx6_msg msg = msg_open(opens[i].path, 1, "web");
+        if (feed(opens[i].side, &msg) != opens[i].expected)
+            fail_msg("%s", opens[i].what);
+    }
+    struct vx6_msg close = msg_close(9, VX6_OK);
+    assert_int_equal(feed(1, &close), VX6_UNEXPECTED);
+    close = msg_close(5, VX6_OK);
+    assert_int_equal(feed(1, &close), VX6_OK);
+}
+
+/* VX6-SESS-005 */
+static void test_a_direct_path_carries_no_other_privacy_class(void **state)
+{
+    (void)state;
+    join();
+    for (uint8_t privacy = 2; privacy <= 3; privacy++) {
+        struct vx6_msg msg = msg_open(11, privacy, "web");
+        assert_int_equal(feed(1, &msg), VX6_UNEXPECTED);
+    }
+    assert_int_equal(world.nodes[1].sessions.count, 1);
+}
+
+/* VX6-SESS-006 */
+static void test_frames_that_crossed_a_close_are_late_not_wrong(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id ids[SIDES];
+    open_stream(session, ids);
+    uint32_t path = session->path->id;
+    session_close(&world.nodes[0], session, VX6_OK);
+    settle();
+    struct vx6_msg late = {.type = VX6_MSG_stream_reset};
+    late.u.stream_reset = (struct vx6_stream_reset){path, 1, VX6_RESET};
+    assert_int_equal(feed(0, &late), VX6_OK);
+    assert_int_equal(feed(1, &late), VX6_OK);
+    late.u.stream_reset.path = path + 2;
+    assert_int_equal(feed(0, &late), VX6_UNEXPECTED);
+    assert_int_equal(feed(1, &late), VX6_UNEXPECTED);
+}
+
+static void test_frames_come_in_the_right_state_and_role(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    struct vx6_msg opened = {.type = VX6_MSG_session_opened};
+    opened.u.session_opened.path = session->path->id;
+    assert_int_equal(feed(0, &opened), VX6_UNEXPECTED);
+    assert_int_equal(feed(1, &opened), VX6_UNEXPECTED);
+    struct vx6_msg open = {.type = VX6_MSG_stream_open};
+    open.u.stream_open = (struct vx6_stream_open){session->path->id, 1, 100};
+    assert_int_equal(feed(0, &open), VX6_UNEXPECTED);
+    struct vx6_msg probe = {.type = VX6_MSG_link_probe};
+    assert_int_equal(feed(0, &probe), VX6_UNEXPECTED);
+}
+
+static void test_a_lost_link_ends_streams_before_their_session(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id ids[SIDES];
+    open_stream(session, ids);
+    open_stream(session, ids);
+    link_kill(link_of(0), VX6_TIMEOUT);
+    settle();
+    const struct seen *log = &world.log[0][world.log_count[0] - 3];
+    assert_int_equal(log[0].kind, VX6_OUT_STREAM_CLOSED);
+    assert_int_equal(log[1].kind, VX6_OUT_STREAM_CLOSED);
+    assert_int_equal(log[2].kind, VX6_OUT_SESSION_DOWN);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(log[i].code, VX6_TIMEOUT);
+    assert_int_equal(seen_count(1, VX6_OUT_STREAM_CLOSED), 2);
+    assert_int_equal(world.nodes[1].sessions.count, 0);
+}
+
+static void test_a_session_closed_by_its_driver_says_so(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id ids[SIDES];
+    open_stream(session, ids);
+    session_close(&world.nodes[0], session, VX6_OK);
+    settle();
+    assert_int_equal(seen(0, VX6_OUT_STREAM_CLOSED, 0)->code, VX6_CANCELLED);
+    assert_int_equal(seen(1, VX6_OUT_STREAM_CLOSED, 0)->code, VX6_RESET);
+    expect_down(VX6_OK);
+    for (const struct link *link = world.links; link; link = link->next)
+        assert_int_equal(link->users, 0);
+}
+
+static void test_an_owner_that_stays_silent_is_given_up(void **state)
+{
+    (void)state;
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    links_up();
+    world.nodes[0].now += 10001 * VX6_MILLISECOND;
+    session_timer(&world.nodes[0], timer_pop(&world.nodes[0].timers, world.nodes[0].now));
+    settle();
+    expect_down(VX6_TIMEOUT);
+}
+
+static void test_shutdown_ends_all(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id ids[SIDES];
+    open_stream(session, ids);
+    world.nodes[1].shutting_down = true;
+    sessions_shutdown(&world.nodes[1]);
+    settle();
+    expect_down(VX6_SHUTDOWN);
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    settle();
+    assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 1)->code, VX6_SHUTDOWN);
+}
+
+static void test_sessions_are_bounded_at_both_ends(void **state)
+{
+    (void)state;
+    world.limits.session_max = 3;
+    join();
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    assert_int_equal(ask_for("web", &id), VX6_LIMIT);
+    settle();
+    assert_int_equal(world.nodes[1].sessions.count, 3);
+    /* A client with larger limits is refused, one that does not wait for refusals is cut off. */
+    world.limits.session_max = 5;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    world.limits.session_max = 4;
+    struct vx6_msg msg = msg_open(21, 1, "web");
+    assert_int_equal(feed(1, &msg), VX6_OK);
+    msg.u.session_open.path = 23;
+    assert_int_equal(feed(1, &msg), VX6_LIMIT);
+}
+
+/* Names: resolve.c answers later, here by the test's hand. */
+static struct session *resolve_begin(vx6_id *id)
+{
+    struct vx6_in in = {.data = (const uint8_t *)"bob.web", .len = 7};
+    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(session_open(&world.nodes[0], &in, id), VX6_OK);
+    assert_non_null(world.resolving);
+    return world.resolving;
+}
+
+static const uint8_t key_of_bob[32] = {'B'};
+static const vx6_addr addr_of_bob = {.ip = {0x20, 1}, .port = 4242};
+
+static void test_a_name_is_resolved_first(void **state)
+{
+    (void)state;
+    vx6_id id;
+    struct session *session = resolve_begin(&id);
+    session_resolved(&world.nodes[0], session, VX6_OK, key_of_bob, &addr_of_bob);
+    links_up();
+    settle();
+    assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), 1);
+}
+
+static void test_a_name_that_is_not_found_ends_the_session(void **state)
+{
+    (void)state;
+    vx6_id id;
+    struct session *session = resolve_begin(&id);
+    session_resolved(&world.nodes[0], session, VX6_NOT_FOUND, NULL, NULL);
+    settle();
+    expect_down(VX6_NOT_FOUND);
+}
+
+static void test_closing_cancels_the_resolve(void **state)
+{
+    (void)state;
+    vx6_id id;
+    session_close(&world.nodes[0], resolve_begin(&id), VX6_OK);
+    assert_null(world.resolving);
+    settle();
+    expect_down(VX6_OK);
+}
+
+static void test_a_dead_address_is_resolved_once_more(void **state)
+{
+    (void)state;
+    vx6_id id;
+    struct session *session = resolve_begin(&id);
+    for (uint32_t i = 1; i <= 2; i++) {
+        session_resolved(&world.nodes[0], session, VX6_OK, key_of_bob, &addr_of_bob);
+        world.resolving = NULL;
+        link_kill(link_of(0), VX6_UNREACHABLE);
+        assert_int_equal(world.forgotten, i);
+        assert_int_equal(world.resolving != NULL, i == 1);
+    }
+    settle();
+    expect_down(VX6_UNREACHABLE);
+}
+
+static void test_any_failed_allocation_leaves_a_whole_node(void **state)
+{
+    uint64_t last = 1;
+    for (uint64_t n = 1; n <= last; n++) {
+        world_setup(state);
+        world.fail_at = n;
+        vx6_id id;
+        enum vx6_code code = service_add(&world.nodes[1], text("web"));
+        if (code == VX6_OK)
+            code = ask_for("web", &id);
+        if (code == VX6_OK) {
+            links_up();
+            settle();
+            bool is_up = seen_count(0, VX6_OUT_SESSION_UP) == 1;
+            assert_true(is_up || seen(0, VX6_OUT_SESSION_DOWN, 0)->code == VX6_NOMEM);
+        } else {
+            assert_int_equal(code, VX6_NOMEM);
+        }
+        last = world.allocations >= n ? n + 1 : n;
+        world_teardown(state);
+    }
+    assert_true(last > 8);
+    world_setup(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_both_ends_make_the_same_secret),
+        TEST(test_two_sessions_share_a_link),
+        TEST(test_an_unknown_service_is_refused_with_its_reason),
+        TEST(test_commands_are_checked),
+        TEST(test_services_are_sorted_and_bounded),
+        TEST(test_removing_a_service_ends_its_sessions),
+        TEST(test_paths_are_numbered_by_role_and_rise),
+        TEST(test_a_direct_path_carries_no_other_privacy_class),
+        TEST(test_frames_that_crossed_a_close_are_late_not_wrong),
+        TEST(test_frames_come_in_the_right_state_and_role),
+        TEST(test_a_lost_link_ends_streams_before_their_session),
+        TEST(test_a_session_closed_by_its_driver_says_so),
+        TEST(test_an_owner_that_stays_silent_is_given_up),
+        TEST(test_shutdown_ends_all),
+        TEST(test_sessions_are_bounded_at_both_ends),
+        TEST(test_a_name_is_resolved_first),
+        TEST(test_a_name_that_is_not_found_ends_the_session),
+        TEST(test_closing_cancels_the_resolve),
+        TEST(test_a_dead_address_is_resolved_once_more),
+        TEST(test_any_failed_allocation_leaves_a_whole_node),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
