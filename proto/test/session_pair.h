@@ -127,7 +127,8 @@ struct link *link_get(
     }
     struct link *ends[SIDES];
     for (int i = 0; i < SIDES; i++) {
-        ends[i] = test_calloc(1, sizeof *ends[i]);
+        ends[i] = calloc(1, sizeof *ends[i]);
+        assert_non_null(ends[i]);
         ends[i]->next = world.links;
         world.links = ends[i];
         ends[i]->node = i == 0 ? node : &world.nodes[1 - side_of(node)];
@@ -360,7 +361,7 @@ static int world_teardown(void **state)
         struct link *link = world.links;
         world.links = link->next;
         assert_int_equal(link->users, 0);
-        test_free(link);
+        free(link);
     }
     return 0;
 }
