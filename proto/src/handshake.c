@@ -10,7 +10,9 @@
 struct handshake {
     struct vx6_handshake noise;
     uint8_t number; /* of the next message to read: 1, 2, 3; 0: all read */
-    bool begun;     /* noise is set */
+    uint8_t first_byte;
+    bool begun; /* noise is set */
+    uint8_t ephemeral_seed[32];
     uint16_t in_len, out_len;
     uint8_t in[LINK_MESSAGE_MAX];
     uint8_t out[LINK_MESSAGE_MAX];
@@ -42,28 +44,31 @@ static uint8_t make_first_byte(struct vx6_node *node, const struct link *link)
     return (uint8_t)(rng_below(&node->public_rng, 32) << 2 | (unsigned)node->suite);
 }
 
-/* VX6-LINK-002: 0 when it is none that this node speaks. */
+static bool is_suite(unsigned suite)
+{
+    return suite == VX6_SUITE_CHACHAPOLY || suite == VX6_SUITE_AESGCM;
+}
+
+/* VX6-LINK-002: 0 when it is none that this node speaks. A mask that does not fit is that of
+ * somebody else's key; the answer then only shows the initiator whom it has reached. */
 static unsigned read_first_byte(const struct vx6_node *node, uint8_t byte)
 {
-    unsigned suite = byte & 3u;
-    if (byte & KNOWN_RESPONDER)
-        suite = (byte & 0x7fu) ^ suite_mask(node->env->crypto, node->keys.identity);
-    return suite == VX6_SUITE_CHACHAPOLY || suite == VX6_SUITE_AESGCM ? suite : 0;
+    if (!(byte & KNOWN_RESPONDER))
+        return is_suite(byte & 3u) ? byte & 3u : 0;
+    unsigned suite = (byte & 0x7fu) ^ suite_mask(node->env->crypto, node->keys.identity);
+    return is_suite(suite) ? suite : VX6_SUITE_CHACHAPOLY;
 }
 
 /* VX6-LINK-003: version and suite are part of the transcript. */
-static void begin_noise(
-    struct vx6_node *node, struct link *link, enum vx6_suite suite, uint8_t first_byte)
+static void begin_noise(struct vx6_node *node, struct link *link, enum vx6_suite suite)
 {
     struct handshake *handshake = link->handshake;
-    uint8_t prologue[LABEL_LEN + 1], seed[32];
+    uint8_t prologue[LABEL_LEN + 1];
     memcpy(prologue, PROLOGUE_LABEL, LABEL_LEN);
-    prologue[LABEL_LEN] = first_byte;
-    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    prologue[LABEL_LEN] = handshake->first_byte;
     node->env->crypto->handshake_init(node->env->crypto, &handshake->noise, suite, link->initiator,
-        prologue, sizeof prologue, node->keys.link_secret, seed);
+        prologue, sizeof prologue, node->keys.link_secret, handshake->ephemeral_seed);
     handshake->begun = true;
-    wipe(seed, sizeof seed);
 }
 
 /* VX6-LINK-004: equal size for everybody. */
@@ -82,20 +87,28 @@ static void write_message(struct vx6_node *node, struct link *link, size_t expec
     link_post_write(node, link);
 }
 
+static void write_message_1(struct vx6_node *node, struct link *link, enum vx6_suite suite)
+{
+    struct handshake *handshake = link->handshake;
+    begin_noise(node, link, suite);
+    handshake->out[0] = handshake->first_byte;
+    size_t len = node->env->crypto->handshake_write(
+        node->env->crypto, &handshake->noise, NULL, 0, handshake->out + 1);
+    VX6_ASSERT(len + 1 == LINK_MESSAGE_1_SIZE);
+}
+
 bool handshake_start(struct vx6_node *node, struct link *link)
 {
     struct handshake *handshake = env_alloc(node->env, sizeof *handshake);
     if (handshake == NULL)
         return false;
     link->handshake = handshake;
+    rng_bytes(&node->secret_rng, handshake->ephemeral_seed, sizeof handshake->ephemeral_seed);
     handshake->number = link->initiator ? 2 : 1;
     if (!link->initiator)
         return true;
-    handshake->out[0] = make_first_byte(node, link);
-    begin_noise(node, link, node->suite, handshake->out[0]);
-    size_t len = node->env->crypto->handshake_write(
-        node->env->crypto, &handshake->noise, NULL, 0, handshake->out + 1);
-    VX6_ASSERT(len + 1 == LINK_MESSAGE_1_SIZE);
+    handshake->first_byte = make_first_byte(node, link);
+    write_message_1(node, link, node->suite);
     handshake->out_len = LINK_MESSAGE_1_SIZE;
     link_post_write(node, link);
     return true;
@@ -147,10 +160,11 @@ static void split(struct vx6_node *node, struct link *link)
 static enum vx6_code take_message_1(struct vx6_node *node, struct link *link)
 {
     struct handshake *handshake = link->handshake;
-    unsigned suite = read_first_byte(node, handshake->in[0]);
+    handshake->first_byte = handshake->in[0];
+    unsigned suite = read_first_byte(node, handshake->first_byte);
     if (suite == 0)
         return VX6_BAD_SUITE;
-    begin_noise(node, link, (enum vx6_suite)suite, handshake->in[0]);
+    begin_noise(node, link, (enum vx6_suite)suite);
     uint8_t nothing;
     if (!node->env->crypto->handshake_read(node->env->crypto, &handshake->noise, handshake->in + 1,
             LINK_MESSAGE_1_SIZE - 1, &nothing))
@@ -160,6 +174,26 @@ static enum vx6_code take_message_1(struct vx6_node *node, struct link *link)
     return VX6_OK;
 }
 
+/* VX6-LINK-006: message 2 does not open. Does it under the other suite, then the responder could
+ * not read the first byte, since it is not the one that it was masked for. The link ends in any
+ * case; this finds out why. */
+static enum vx6_code identify_stranger(struct vx6_node *node, struct link *link)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    struct handshake *handshake = link->handshake;
+    uint8_t payload[LINK_PAYLOAD_SIZE];
+    if (!link->pinned)
+        return VX6_BAD_SEAL;
+    crypto->handshake_clear(crypto, &handshake->noise);
+    write_message_1(
+        node, link, node->suite == VX6_SUITE_AESGCM ? VX6_SUITE_CHACHAPOLY : VX6_SUITE_AESGCM);
+    if (!crypto->handshake_read(
+            crypto, &handshake->noise, handshake->in, LINK_MESSAGE_2_SIZE, payload))
+        return VX6_BAD_SEAL;
+    enum vx6_code code = take_payload(node, link, payload);
+    return code == VX6_OK ? VX6_BAD_SEAL : code;
+}
+
 /* VX6-LINK-006: an initiator that does not like the responder has said nothing of itself. */
 static enum vx6_code take_message_2(struct vx6_node *node, struct link *link)
 {
@@ -167,7 +201,7 @@ static enum vx6_code take_message_2(struct vx6_node *node, struct link *link)
     uint8_t payload[LINK_PAYLOAD_SIZE];
     if (!node->env->crypto->handshake_read(
             node->env->crypto, &handshake->noise, handshake->in, LINK_MESSAGE_2_SIZE, payload))
-        return VX6_BAD_SEAL;
+        return identify_stranger(node, link);
     enum vx6_code code = take_payload(node, link, payload);
     if (code != VX6_OK)
         return code;
