@@ -15,6 +15,7 @@ static const struct {
     int (*check)(json_t *line, char *reason, size_t cap);
 } checks[] = {
     {"crypto", check_crypto},
+    {"messages", check_messages},
     {"query", check_query},
 };
 
