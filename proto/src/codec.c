@@ -3,7 +3,8 @@
  *
  * Fields are read in order; the first that breaks a rule ends the walk and is named in the reason.
  * Lists are checked element by element when a message is decoded, so taking elements off later
- * cannot fail. There is one valid encoding per value. Spec: spec/wire.md. */
+ * cannot fail. Any bytes are either a message or refused (VX6-WIRE-011), and there is one valid
+ * encoding per value (VX6-WIRE-010). Spec: spec/wire.md. */
 #include "codec.h"
 
 static bool label_char_is_valid(uint8_t c)
@@ -67,6 +68,7 @@ static size_t integer_size(enum schema_kind kind)
     return (size_t)1 << (kind - SCHEMA_U8);
 }
 
+/* VX6-WIRE-004; the order of checks is VX6-WIRE-012. */
 static const char *read_opaque(
     struct reader *reader, const struct schema_field *field, vx6_span *span)
 {
@@ -84,6 +86,7 @@ static const char *read_opaque(
     return NULL;
 }
 
+/* VX6-WIRE-007 */
 static const char *read_rest(
     struct reader *reader, const struct schema_field *field, vx6_span *span)
 {
@@ -93,6 +96,7 @@ static const char *read_rest(
     return NULL;
 }
 
+/* VX6-WIRE-005 */
 static const char *read_list(struct reader *reader, const struct schema_field *field,
     vx6_list *list, struct failure *failure)
 {
@@ -199,6 +203,8 @@ static const char *explain(struct vx6_msg *msg, const struct failure *failure)
     return msg->u.reason;
 }
 
+/* VX6-WIRE-001 VX6-WIRE-008 VX6-WIRE-009: a type of this scope, its fields, and nothing behind
+ * them. */
 static void read_message(
     struct vx6_msg *msg, enum vx6_msg_scope scope, struct reader *reader, struct failure *failure)
 {

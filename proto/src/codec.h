@@ -44,7 +44,7 @@ static inline vx6_span reader_take(struct reader *reader, size_t len)
     return span;
 }
 
-/* Readers return NULL, or what is wrong with the field. `size` is 1, 2, 4 or 8. */
+/* Readers return NULL, or what is wrong with the field. `size` is 1, 2, 4 or 8. VX6-WIRE-002 */
 static inline const char *read_integer(
     struct reader *reader, size_t size, uint64_t min, uint64_t max, uint64_t *value)
 {
@@ -62,6 +62,7 @@ static inline const char *read_integer(
     return NULL;
 }
 
+/* VX6-WIRE-003 */
 static inline const char *read_bytes(struct reader *reader, size_t len, uint8_t *dst)
 {
     if (reader_left(reader) < len)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The small tables: what codes and events are called, and the limits that a node starts with. */
+/* The small tables: what codes and events are called, and the limits that a node starts with. A
+ * code from the wire may have a number that no row has: VX6-WIRE-014. */
 #include "vx6/node.h"
 
 const char *vx6_code_name(enum vx6_code code)

@@ -383,20 +383,34 @@ static void test_elements_come_off_a_list_as_they_were_pushed(void **state)
     assert_int_equal(list.bytes.len, 0);
 }
 
-static size_t size_max(const struct schema_layout *layout)
+/* Sizes of the encoding, without the elements of lists. */
+static void flat_sizes(const struct schema_layout *layout, size_t *min, size_t *max)
 {
-    size_t size = layout->type == VX6_MSG_NONE ? 0 : 1;
+    *min = *max = layout->type == VX6_MSG_NONE ? 0 : 1;
     for (size_t i = 0; i < layout->field_count; i++) {
         const struct schema_field *field = &layout->fields[i];
-        size_t prefix = field->kind <= SCHEMA_U64      ? (size_t)1 << field->kind
+        bool integer = field->kind <= SCHEMA_U64;
+        size_t prefix = integer                        ? (size_t)1 << field->kind
                         : field->kind == SCHEMA_OPAQUE ? 2
-                        : field->kind == SCHEMA_LABEL  ? 1
-                                                       : 0;
-        if (field->kind == SCHEMA_LIST)
-            continue;
-        size += prefix + (field->kind <= SCHEMA_U64 ? 0 : field->max);
+                        : field->kind == SCHEMA_LABEL || field->kind == SCHEMA_LIST ? 1
+                                                                                    : 0;
+        bool counted = !integer && field->kind != SCHEMA_LIST;
+        *min += prefix + (counted ? field->min : 0);
+        *max += prefix + (counted ? field->max : 0);
     }
-    return size;
+}
+
+static void sizes(const struct schema_layout *layout, size_t *min, size_t *max)
+{
+    flat_sizes(layout, min, max);
+    for (size_t i = 0; i < layout->field_count; i++) {
+        const struct schema_field *field = &layout->fields[i];
+        size_t element_min, element_max;
+        if (field->kind != SCHEMA_LIST)
+            continue;
+        flat_sizes(schema_element(field->element), &element_min, &element_max);
+        *max += field->max * element_max;
+    }
 }
 
 /* VX6-WIRE-013 */
@@ -405,21 +419,70 @@ static void test_the_largest_message_of_each_scope_fits_its_carrier(void **state
     (void)state;
     EACH_MESSAGE(layout)
     {
-        size_t size = size_max(layout);
-        for (size_t i = 0; i < layout->field_count; i++) {
-            const struct schema_field *field = &layout->fields[i];
-            if (field->kind == SCHEMA_LIST)
-                size += 1 + field->max * size_max(schema_element(field->element));
-        }
+        size_t min, max;
+        sizes(layout, &min, &max);
         if (layout->scope == VX6_SCOPE_LINK)
-            assert_true(size <= VX6_FRAME_MAX);
+            assert_true(max <= VX6_FRAME_MAX);
         if (layout->scope == VX6_SCOPE_QUERY && layout->type % 2 == 0)
-            assert_true(2 + size <= VX6_ASK_PAYLOAD_SIZE);
+            assert_true(2 + max <= VX6_ASK_PAYLOAD_SIZE);
         if (layout->scope == VX6_SCOPE_QUERY && layout->type % 2 == 1)
-            assert_true(2 + size <= VX6_ANSWER_PAYLOAD_SIZE);
+            assert_true(2 + max <= VX6_ANSWER_PAYLOAD_SIZE);
         if (layout->type == VX6_MSG_node_record)
-            assert_true(size <= VX6_RECORD_MAX);
+            assert_true(max <= VX6_RECORD_MAX);
     }
+}
+
+/* VX6-WIRE-001: whoever changes a row breaks every other implementation. */
+static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        enum vx6_msg_type type;
+        unsigned number;
+        enum vx6_msg_scope scope;
+        size_t min, max;
+    } rows[] = {
+        {VX6_MSG_node_record, 0x10, VX6_SCOPE_RECORD, 184, 260},
+        {VX6_MSG_name_claim, 0x11, VX6_SCOPE_RECORD, 119, 181},
+        {VX6_MSG_service_list, 0x12, VX6_SCOPE_RECORD, 118, 1158},
+        {VX6_MSG_bundle, 0x13, VX6_SCOPE_RECORD, 191, 1107},
+        {VX6_MSG_ping, 0x20, VX6_SCOPE_QUERY, 1, 1},
+        {VX6_MSG_pong, 0x21, VX6_SCOPE_QUERY, 275, 391},
+        {VX6_MSG_find_node, 0x22, VX6_SCOPE_QUERY, 33, 33},
+        {VX6_MSG_nodes, 0x23, VX6_SCOPE_QUERY, 90, 1130},
+        {VX6_MSG_find_value, 0x24, VX6_SCOPE_QUERY, 34, 34},
+        {VX6_MSG_value, 0x25, VX6_SCOPE_QUERY, 284, 1093},
+        {VX6_MSG_store, 0x26, VX6_SCOPE_QUERY, 242, 1051},
+        {VX6_MSG_stored, 0x27, VX6_SCOPE_QUERY, 91, 91},
+        {VX6_MSG_announce, 0x28, VX6_SCOPE_QUERY, 51, 51},
+        {VX6_MSG_announced, 0x29, VX6_SCOPE_QUERY, 91, 91},
+        {VX6_MSG_link_hello, 0x40, VX6_SCOPE_LINK, 23, 23},
+        {VX6_MSG_link_close, 0x41, VX6_SCOPE_LINK, 3, 3},
+        {VX6_MSG_link_rekey, 0x42, VX6_SCOPE_LINK, 1, 1},
+        {VX6_MSG_link_probe, 0x43, VX6_SCOPE_LINK, 1, 1},
+        {VX6_MSG_link_alive, 0x44, VX6_SCOPE_LINK, 1, 1},
+        {VX6_MSG_session_open, 0x50, VX6_SCOPE_LINK, 40, 102},
+        {VX6_MSG_session_opened, 0x51, VX6_SCOPE_LINK, 53, 53},
+        {VX6_MSG_session_close, 0x52, VX6_SCOPE_LINK, 7, 7},
+        {VX6_MSG_stream_open, 0x53, VX6_SCOPE_LINK, 17, 17},
+        {VX6_MSG_stream_accept, 0x54, VX6_SCOPE_LINK, 17, 17},
+        {VX6_MSG_stream_data, 0x55, VX6_SCOPE_LINK, 18, 32018},
+        {VX6_MSG_stream_ack, 0x56, VX6_SCOPE_LINK, 25, 25},
+        {VX6_MSG_stream_reset, 0x57, VX6_SCOPE_LINK, 11, 11},
+    };
+    size_t known = 0;
+    EACH_MESSAGE(layout)
+    {
+        size_t min, max;
+        sizes(layout, &min, &max);
+        assert_int_equal(layout->type, rows[known].type);
+        assert_int_equal(layout->type, rows[known].number);
+        assert_int_equal(layout->scope, rows[known].scope);
+        assert_int_equal(min, rows[known].min);
+        assert_int_equal(max, rows[known].max);
+        known++;
+    }
+    assert_int_equal(known, sizeof rows / sizeof rows[0]);
 }
 
 static void test_messages_are_known_by_name(void **state)
@@ -449,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup(test_encoding_writes_nothing_into_a_buffer_that_is_too_small, reset),
         cmocka_unit_test_setup(test_elements_come_off_a_list_as_they_were_pushed, reset),
         cmocka_unit_test_setup(test_the_largest_message_of_each_scope_fits_its_carrier, reset),
+        cmocka_unit_test_setup(test_types_scopes_and_sizes_of_messages_stay_as_they_are, reset),
         cmocka_unit_test_setup(test_messages_are_known_by_name, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
