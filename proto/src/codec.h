@@ -24,7 +24,7 @@ struct failure {
     const char *problem;
 };
 
-/* elements.c; elements without a message around them. False: `failure` says why. */
+/* elements.c: reads past one element, checking it. False: `failure` says what is wrong. */
 bool element_read(enum schema_element element, struct reader *reader, struct failure *failure);
 
 static inline size_t reader_left(const struct reader *reader)

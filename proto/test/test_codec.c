@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L /* fork */
 #include "test.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "arbitrary.h"
 #include "vx6/crypto.h"
@@ -359,6 +363,46 @@ static void test_encoding_writes_nothing_into_a_buffer_that_is_too_small(void **
     }
 }
 
+static bool encoding_asserts(const struct vx6_msg *wrong)
+{
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(STDERR_FILENO);
+        vx6_msg_encode(wrong, encoded, sizeof encoded);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+/* VX6-WIRE-010 */
+static void test_what_no_decoder_would_accept_is_not_encoded(void **state)
+{
+    (void)state;
+    static const uint8_t text[301] = "Web";
+    const vx6_span label = {text, 3}, fitting = {text + 1, 2}, long_record = {text, 301};
+    const struct {
+        struct vx6_msg msg;
+        bool wrong;
+    } rows[] = {
+        {{.type = VX6_MSG_NONE}, true},
+        {{.type = VX6_MSG_find_value, .u.find_value.index = 63}, false},
+        {{.type = VX6_MSG_find_value, .u.find_value.index = 64}, true},
+        {{.type = VX6_MSG_announce, .u.announce.port = 1}, false},
+        {{.type = VX6_MSG_announce, .u.announce.port = 0}, true},
+        {{.type = VX6_MSG_session_open, .u.session_open = {1, 1, fitting, {0}}}, false},
+        {{.type = VX6_MSG_session_open, .u.session_open = {1, 1, label, {0}}}, true},
+        {{.type = VX6_MSG_pong, .u.pong.record = {text, 184}}, false},
+        {{.type = VX6_MSG_pong, .u.pong.record = {text, 183}}, true},
+        {{.type = VX6_MSG_pong, .u.pong.record = long_record}, true},
+        {{.type = VX6_MSG_nodes, .u.nodes.hints.count = 21}, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(encoding_asserts(&rows[i].msg), rows[i].wrong);
+}
+
 static void test_elements_come_off_a_list_as_they_were_pushed(void **state)
 {
     (void)state;
@@ -510,6 +554,7 @@ int main(void)
         cmocka_unit_test_setup(test_random_bytes_are_refused_or_canonical, reset),
         cmocka_unit_test_setup(test_labels_have_one_to_sixty_three_plain_characters, reset),
         cmocka_unit_test_setup(test_encoding_writes_nothing_into_a_buffer_that_is_too_small, reset),
+        cmocka_unit_test_setup(test_what_no_decoder_would_accept_is_not_encoded, reset),
         cmocka_unit_test_setup(test_elements_come_off_a_list_as_they_were_pushed, reset),
         cmocka_unit_test_setup(test_the_largest_message_of_each_scope_fits_its_carrier, reset),
         cmocka_unit_test_setup(test_types_scopes_and_sizes_of_messages_stay_as_they_are, reset),
