@@ -121,20 +121,35 @@ static bool make_room(struct vx6_node *node, uint32_t share)
 
 /* ---- beginning ---- */
 
-/* A dialled link to this key or address, or any live one to the key; one that is up if possible. */
+/* Does the link lead where a dial to this address would? */
+static bool leads_to(const struct link *link, const vx6_addr *addr)
+{
+    if (link->initiator)
+        return addr_equal(&link->addr, addr);
+    if (link->state != LINK_UP)
+        return false;
+    struct vx6_node_record record = link_peer_record(link);
+    struct vx6_endpoint endpoint;
+    while (vx6_next_endpoint(&record.endpoints, &endpoint)) {
+        if (endpoint.port == addr->port && bytes_equal(endpoint.ip, addr->ip, sizeof addr->ip))
+            return true;
+    }
+    return false;
+}
+
+/* A live link that will do, one that is up if possible. */
 static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected)
 {
     struct link *found = NULL;
     for (struct link *link = node->links.first; link; link = link->next) {
-        bool same_key = expected && link->pinned &&
-                        bytes_equal(link->peer_key, expected, sizeof link->peer_key);
-        bool same_addr = !expected && link->initiator && addr_equal(&link->addr, addr) &&
-                         (link->state == LINK_UP || !link->pinned);
-        if (!is_live(link) || !(same_key || same_addr))
+        bool key_fits = !link->pinned || link->state == LINK_UP;
+        if (expected)
+            key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
+        if (!is_live(link) || !key_fits || !leads_to(link, addr))
             continue;
         if (link->state == LINK_UP)
             return link;
-        if (link->initiator && found == NULL)
+        if (found == NULL)
             found = link;
     }
     return found;

@@ -49,10 +49,10 @@ struct link_sessions {
 struct link_sessions *link_sessions(struct link *link);
 
 /* ---- for the parts above ---- */
-/* A live link to this key (or, with key NULL, one being dialled or up to this address without any
- * expectation), else a new one. NULL with *code on failure: LIMIT, NOMEM, SELF, INVALID, SHUTDOWN.
- * `expected` NULL: any key. It may be up already; else session_link_up() or session_link_down()
- * follows, never before this returns. */
+/* A live link to this address and key, else a new one. `expected` NULL: whatever key is there; then
+ * a link that is not up and expects one will not do. NULL with *code on failure: LIMIT, NOMEM,
+ * SELF, INVALID, SHUTDOWN. The link may be up already; else session_link_up() or
+ * session_link_down() follows, never before this returns. */
 struct link *link_get(
     struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
 bool link_is_up(const struct link *link);
