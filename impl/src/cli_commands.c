@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands that ask the node one thing and print its answer. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
+{
+    struct client client;
+    json_t *answer = NULL;
+    if (!client_open(&client, cli, 0)) {
+        json_decref(request);
+        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
+            strerror(errno));
+        return NULL;
+    }
+    if (client_send(&client, request))
+        answer = client_receive(&client);
+    client_close(&client);
+    if (answer == NULL) {
+        *exit_code = cli_fail(
+            cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
+        return NULL;
+    }
+    if (json_is_true(json_object_get(answer, "ok")))
+        return answer;
+    *exit_code = cli_refused(cli, answer);
+    json_decref(answer);
+    return NULL;
+}
+
+/* Asks, and prints what comes with `print`, or as JSON. */
+static int ask_and_print(struct cli *cli, json_t *request, void (*print)(json_t *answer))
+{
+    int exit_code = CLI_OK;
+    json_t *answer = cli_ask(cli, request, &exit_code);
+    if (answer == NULL)
+        return exit_code;
+    if (cli->json)
+        cli_print_json(answer);
+    else
+        print(answer);
+    json_decref(answer);
+    return CLI_OK;
+}
+
+int cli_run_status(struct cli *cli)
+{
+    struct client client;
+    int wait_ms = cli->wait ? cli->timeout_s * 1000 : 0;
+    /* The node may be on its way up: its socket is waited for like everything else. */
+    if (client_open(&client, cli, wait_ms))
+        client_close(&client);
+    json_t *request = json_pack("{s:s}", "command", "status");
+    if (cli->wait)
+        json_object_set_new(request, "wait_ms", json_integer(wait_ms));
+    return ask_and_print(cli, request, cli_print_status);
+}
+
+int cli_run_peers(struct cli *cli)
+{
+    return ask_and_print(cli, json_pack("{s:s}", "command", "peers"), cli_print_peers);
+}
+
+static void print_peer_added(json_t *answer)
+{
+    printf("%s answered; its key is %s\n", cli_text(answer, "addr"), cli_text(answer, "key"));
+}
+
+int cli_run_peer_add(struct cli *cli)
+{
+    return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "peer_add", "addr", cli->words[0]),
+        print_peer_added);
+}
+
+static void print_service_added(json_t *answer)
+{
+    printf("%s leads to %s, for whoever resolves this node\n", cli_text(answer, "name"),
+        cli_text(answer, "target"));
+}
+
+int cli_run_service_add(struct cli *cli)
+{
+    if (!cli->is_public)
+        return cli_fail(cli, CLI_USAGE, "INVALID",
+            "say who may use %s: with --public, whoever resolves this node may; nothing was added",
+            cli->words[0]);
+    return ask_and_print(cli,
+        json_pack("{s:s, s:s, s:s, s:s}", "command", "service_add", "name", cli->words[0], "target",
+            cli->words[1], "exposure", "public"),
+        print_service_added);
+}
+
+int cli_run_service_list(struct cli *cli)
+{
+    return ask_and_print(cli, json_pack("{s:s}", "command", "service_list"), cli_print_services);
+}
+
+static void print_service_removed(json_t *answer)
+{
+    printf("%s is no longer offered\n", cli_text(answer, "name"));
+}
+
+int cli_run_service_remove(struct cli *cli)
+{
+    return ask_and_print(cli,
+        json_pack("{s:s, s:s}", "command", "service_remove", "name", cli->words[0]),
+        print_service_removed);
+}
+
+static void print_ended(json_t *answer)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(answer, "ended"), index, item)
+    {
+        printf("%s at %s ended\n", cli_text(item, "name"), cli_text(item, "listen"));
+    }
+}
+
+int cli_run_disconnect(struct cli *cli)
+{
+    return ask_and_print(
+        cli, json_pack("{s:s, s:s}", "command", "disconnect", "what", cli->words[0]), print_ended);
+}
+
+int cli_run_resolve(struct cli *cli)
+{
+    return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "resolve", "name", cli->words[0]),
+        cli_print_resolved);
+}

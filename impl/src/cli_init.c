@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* vx6 init and identity, which work on the state alone, with or without a node on it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "store.h"
+#include "vx6/node.h"
+
+static json_t *identity_json(const uint8_t seed[32], const char *name)
+{
+    const struct vx6_crypto *crypto = &vx6_crypto_real;
+    uint8_t key[32], id[32];
+    char text[TEXT_KEY_SIZE], hex[65];
+    crypto->sign_public(crypto, key, seed);
+    vx6_node_id(crypto, id, key);
+    text_key(text, key);
+    text_hex(hex, id, sizeof id);
+    return json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "key", text, "node_id", hex, "name", name);
+}
+
+/* Prints the identity; false when there is none. */
+static bool show(const struct cli *cli, struct store *store)
+{
+    uint8_t seed[32];
+    char name[VX6_LABEL_MAX + 1];
+    if (!store_identity(store, seed))
+        return false;
+    json_t *identity = NULL;
+    if (store_setting(store, "name", name, sizeof name))
+        identity = identity_json(seed, name);
+    explicit_bzero(seed, sizeof seed);
+    if (cli->json && identity)
+        cli_print_json(identity);
+    else if (identity)
+        cli_print_identity(identity);
+    json_decref(identity);
+    return identity != NULL;
+}
+
+int cli_run_identity(struct cli *cli)
+{
+    char error[TEXT_ERROR_SIZE];
+    struct store *store = store_open(cli->paths.database, STORE_READ, error);
+    if (store == NULL)
+        return cli_fail(cli, CLI_FAILED, "NOT_FOUND", "%s", error);
+    bool shown = show(cli, store);
+    if (!shown)
+        cli_fail(cli, CLI_FAILED, "NOT_FOUND", "%s", store_error(store));
+    store_close(store);
+    return shown ? CLI_OK : CLI_FAILED;
+}
+
+static int init_locked(struct cli *cli)
+{
+    char error[TEXT_ERROR_SIZE];
+    struct store *store = store_open(cli->paths.database, STORE_CREATE, error);
+    if (store == NULL)
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
+    bool ok = store_identity_make(store) &&
+              (cli->name == NULL || store_setting_set(store, "name", cli->name)) &&
+              show(cli, store);
+    if (!ok)
+        cli_fail(cli, CLI_FAILED, "INVALID", "%s", store_error(store));
+    store_close(store);
+    return ok ? CLI_OK : CLI_FAILED;
+}
+
+int cli_run_init(struct cli *cli)
+{
+    char error[TEXT_ERROR_SIZE];
+    if (cli->name && !text_is_label(cli->name)) {
+        char shown[TEXT_ADDR_SIZE];
+        text_printable(shown, sizeof shown, cli->name, strlen(cli->name));
+        return cli_fail(cli, CLI_USAGE, "INVALID",
+            "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+    }
+    if (!paths_make(&cli->paths, error))
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
+    int lock = paths_lock(&cli->paths, error);
+    if (lock < 0 && cli->name)
+        return cli_fail(cli, CLI_FAILED, "INVALID",
+            "a node is running on %.200s: stop it before you change its name", cli->paths.dir);
+    if (lock < 0)
+        return cli_run_identity(cli);
+    int exit_code = init_locked(cli);
+    close(lock);
+    return exit_code;
+}

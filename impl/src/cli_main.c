@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* vx6: finds the command, parses what belongs to it, runs it. Options of vx6 itself may stand
+ * before the command or behind it. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+const char *argp_program_version = "vx6 " VX6_VERSION;
+
+enum {
+    KEY_JSON = 256,
+    KEY_NAME,
+    KEY_LISTEN,
+    KEY_ADDR,
+    KEY_KEY,
+    KEY_BACKGROUND,
+    KEY_PUBLIC,
+    KEY_WAIT,
+    KEY_TIMEOUT
+};
+
+enum {
+    WAIT_DEFAULT_S = 30,
+    WAIT_MAX_S = 600,
+    OPTION_ROWS_MAX = 8
+};
+
+#define COMMON                                                                                     \
+    {"state", 's', "DIR", 0, "Where the node keeps its state", 1},                                 \
+    {                                                                                              \
+        "json", KEY_JSON, NULL, 0, "Print one JSON object", 1                                      \
+    }
+
+struct command {
+    const char *name; /* one word or two */
+    const char *words;
+    const char *doc;
+    int (*run)(struct cli *cli);
+    size_t words_min, words_max;
+    struct argp_option options[OPTION_ROWS_MAX];
+};
+
+static const struct command commands[] = {
+    {"init", "", "Makes the node's identity, or shows it when there is one.", cli_run_init, 0, 0,
+        {{"name", KEY_NAME, "NAME", 0, "What the node is called: NAME.SERVICE", 0}, COMMON, {0}}},
+    {"identity", "", "Shows the node's key, which others pass to connect --key.", cli_run_identity,
+        0, 0, {COMMON, {0}}},
+    {"status", "", "Shows what the node does, and its last errors.", cli_run_status, 0, 0,
+        {{"wait", KEY_WAIT, NULL, 0, "Return once the node listens and has joined by its peers", 0},
+            {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up waiting (default: 30)", 0}, COMMON,
+            {0}}},
+    {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {COMMON, {0}}},
+    {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
+        cli_run_peer_add, 1, 1, {COMMON, {0}}},
+    {"service add", "NAME TARGET",
+        "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME.",
+        cli_run_service_add, 2, 2,
+        {{"public", KEY_PUBLIC, NULL, 0, "Whoever resolves this node may use it", 0}, COMMON, {0}}},
+    {"service list", "", "Lists the services that this node offers.", cli_run_service_list, 0, 0,
+        {COMMON, {0}}},
+    {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
+        {COMMON, {0}}},
+    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE",
+        "Opens a local port that leads to a service. Without --key, the key of the node at ADDR "
+        "is shown and kept on first use.",
+        cli_run_connect, 1, 1,
+        {{"addr", KEY_ADDR, "ADDR", 0, "The node's address; needs no discovery", 0},
+            {"key", KEY_KEY, "KEY", 0, "The node's key, from vx6 identity", 0},
+            {"listen", KEY_LISTEN, "ADDR", 0, "Local port (default: a free one on 127.0.0.1)", 0},
+            {"background", KEY_BACKGROUND, NULL, 0, "Leave it to the node, until disconnect", 0},
+            COMMON, {0}}},
+    {"disconnect", "NAME.SERVICE | NUMBER | ADDR", "Ends forwards.", cli_run_disconnect, 1, 1,
+        {COMMON, {0}}},
+    {"resolve", "NAME", "Shows who answers to a name: alice or alice.web.", cli_run_resolve, 1, 1,
+        {COMMON, {0}}}};
+
+enum {
+    COMMAND_COUNT = sizeof commands / sizeof commands[0]
+};
+
+struct parse {
+    struct cli *cli;
+    const struct command *command; /* NULL while it is looked for */
+    size_t word_count;
+    int stopped_at; /* where the command stands in argv */
+};
+
+void vx6_panic(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "vx6: %s:%d: assertion failed: %s\n", file, line, what);
+    abort();
+}
+
+static void parse_timeout(struct cli *cli, const char *text, struct argp_state *state)
+{
+    char *end;
+    long seconds = strtol(text, &end, 10);
+    if (end == text || *end != 0 || seconds < 1 || seconds > WAIT_MAX_S)
+        argp_failure(state, CLI_USAGE, 0, "--timeout takes 1 to %d seconds", WAIT_MAX_S);
+    cli->timeout_s = (int)seconds;
+}
+
+static error_t parse_word(struct parse *parse, char *text, struct argp_state *state)
+{
+    if (parse->command == NULL) {
+        parse->stopped_at = state->next - 1;
+        state->next = state->argc;
+        return 0;
+    }
+    if (parse->word_count == parse->command->words_max)
+        argp_failure(state, CLI_USAGE, 0, "unexpected argument %s: see vx6 %s --help", text,
+            parse->command->name);
+    else
+        parse->cli->words[parse->word_count++] = text;
+    return 0;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    struct cli *cli = parse->cli;
+    switch (key) {
+    case 's':
+        cli->state = text;
+        return 0;
+    case KEY_JSON:
+        cli->json = true;
+        return 0;
+    case KEY_NAME:
+        cli->name = text;
+        return 0;
+    case KEY_LISTEN:
+        cli->listen = text;
+        return 0;
+    case KEY_ADDR:
+        cli->addr = text;
+        return 0;
+    case KEY_KEY:
+        cli->key = text;
+        return 0;
+    case KEY_BACKGROUND:
+        cli->background = true;
+        return 0;
+    case KEY_PUBLIC:
+        cli->is_public = true;
+        return 0;
+    case KEY_WAIT:
+        cli->wait = true;
+        return 0;
+    case KEY_TIMEOUT:
+        parse_timeout(cli, text, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        return parse_word(parse, text, state);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct command *find(const char *first, const char *second)
+{
+    char both[64];
+    snprintf(both, sizeof both, "%s %s", first, second ? second : "");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, first) == 0 || strcmp(commands[i].name, both) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* The list of commands, behind the options of --help. */
+static char *list_commands(int key, const char *text, void *input)
+{
+    (void)input;
+    if (key != ARGP_KEY_HELP_EXTRA) {
+        union {
+            const char *from;
+            char *to;
+        } same = {.from = text}; /* argp wants its own pointer back for "unchanged" */
+        return same.to;
+    }
+    enum {
+        SIZE = 4096
+    };
+    char *list = malloc(SIZE);
+    if (list == NULL)
+        return NULL;
+    int used = snprintf(list, SIZE, "Commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT && used > 0 && used < SIZE; i++)
+        used += snprintf(list + used, (size_t)(SIZE - used), "  vx6 %s %s\n", commands[i].name,
+            commands[i].words);
+    return list;
+}
+
+/* Parses what stands behind the command, and runs it. */
+static int run_command(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+    static char name[64];
+    struct argp argp = {
+        command->options, parse_option, command->words, command->doc, NULL, NULL, NULL};
+    struct parse parse = {.cli = cli, .command = command};
+    snprintf(name, sizeof name, "vx6 %s", command->name);
+    argv[0] = name;
+    argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    if (parse.word_count < command->words_min)
+        return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %s: see vx6 %s --help", command->name,
+            command->words, command->name);
+    char error[TEXT_ERROR_SIZE];
+    if (!paths_init(&cli->paths, cli->state, error))
+        return cli_fail(cli, CLI_USAGE, "INVALID", "%s", error);
+    return command->run(cli);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp_option options[] = {COMMON, {0}};
+    static const struct argp argp = {options, parse_option, "COMMAND [ARGUMENT...]",
+        "Talks to the VX6 node of this user.\vvx6 COMMAND --help says more about one.", NULL,
+        list_commands, NULL};
+    struct cli cli = {.timeout_s = WAIT_DEFAULT_S};
+    struct parse parse = {.cli = &cli};
+    argp_err_exit_status = CLI_USAGE;
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
+    if (parse.stopped_at == 0)
+        return cli_fail(&cli, CLI_USAGE, "INVALID", "which command? vx6 --help lists them");
+
+    int at = parse.stopped_at;
+    const struct command *command = find(argv[at], at + 1 < argc ? argv[at + 1] : NULL);
+    char shown[64];
+    text_printable(shown, sizeof shown, argv[at], strlen(argv[at]));
+    if (command == NULL)
+        return cli_fail(
+            &cli, CLI_USAGE, "INVALID", "there is no command %s: vx6 --help lists them", shown);
+    int words = strchr(command->name, ' ') ? 2 : 1;
+    int first = at + words - 1; /* becomes argv[0] of the command */
+    return run_command(&cli, command, argc - first, argv + first);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command line prints. Everything that a node far away may have chosen goes through
+ * text_printable(), so that it cannot take over a terminal. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+const char *cli_text(json_t *object, const char *name)
+{
+    static char texts[4][TEXT_ERROR_SIZE];
+    static unsigned next;
+    char *text = texts[next++ % 4];
+    const char *value = json_string_value(json_object_get(object, name));
+    text_printable(text, TEXT_ERROR_SIZE, value ? value : "", value ? strlen(value) : 0);
+    return text;
+}
+
+static intmax_t number(json_t *object, const char *name)
+{
+    return (intmax_t)json_integer_value(json_object_get(object, name));
+}
+
+void cli_print_json(json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (text)
+        puts(text);
+    fflush(stdout);
+    free(text);
+}
+
+int cli_fail(const struct cli *cli, int exit_code, const char *code, const char *format, ...)
+{
+    char text[TEXT_ERROR_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "vx6: %s\n", text);
+    if (cli->json) {
+        json_t *object = json_pack("{s:b, s:s, s:s}", "ok", 0, "code", code, "error", text);
+        cli_print_json(object);
+        json_decref(object);
+    }
+    return exit_code;
+}
+
+int cli_refused(const struct cli *cli, json_t *answer)
+{
+    fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
+    if (cli->json)
+        cli_print_json(answer);
+    return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;
+}
+
+static void print_size(const char *label, intmax_t bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1000 && unit < 4) {
+        value /= 1000;
+        unit++;
+    }
+    printf("%s%.*f %s", label, unit == 0 ? 0 : 1, value, units[unit]);
+}
+
+static void print_traffic(json_t *object)
+{
+    print_size(", sent ", number(object, "sent_bytes"));
+    print_size(" (", number(object, "sent_bytes_per_s"));
+    print_size("/s), received ", number(object, "received_bytes"));
+    print_size(" (", number(object, "received_bytes_per_s"));
+    printf("/s)\n");
+}
+
+static void print_list(const char *label, json_t *list)
+{
+    size_t index;
+    json_t *item;
+    printf("%s", label);
+    json_array_foreach(list, index, item)
+    {
+        char text[TEXT_ADDR_SIZE];
+        const char *value = json_string_value(item);
+        text_printable(text, sizeof text, value ? value : "", value ? strlen(value) : 0);
+        printf("%s%s", index > 0 ? ", " : "", text);
+    }
+    printf("%s\n", json_array_size(list) == 0 ? "none" : "");
+}
+
+void cli_print_identity(json_t *answer)
+{
+    const char *name = cli_text(answer, "name");
+    printf("key      %s\n", cli_text(answer, "key"));
+    printf("node id  %s\n", cli_text(answer, "node_id"));
+    printf("name     %s\n", name[0] ? name : "none");
+}
+
+void cli_print_services(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "services");
+    json_array_foreach(list, index, item)
+    {
+        printf("service    %s -> %s, %s: %" PRIdMAX " open, %" PRIdMAX " so far, %" PRIdMAX
+               " failed",
+            cli_text(item, "name"), cli_text(item, "target"), cli_text(item, "exposure"),
+            number(item, "open"), number(item, "connections"), number(item, "failures"));
+        print_traffic(item);
+    }
+}
+
+static void print_forwards(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "forwards");
+    json_array_foreach(list, index, item)
+    {
+        const char *addr = cli_text(item, "addr");
+        printf("forward    %" PRIdMAX ": %s%s%s at %s, %s: %" PRIdMAX " open, %" PRIdMAX
+               " so far, %" PRIdMAX " failed",
+            number(item, "forward"), cli_text(item, "name"), addr[0] ? " of " : "", addr,
+            cli_text(item, "listen"), cli_text(item, "state"), number(item, "open"),
+            number(item, "connections"), number(item, "failures"));
+        print_traffic(item);
+        json_t *failure = json_object_get(item, "last_failure");
+        if (json_is_object(failure))
+            printf("           last failure: %s\n", cli_text(failure, "error"));
+    }
+}
+
+static void print_errors(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "errors");
+    json_array_foreach(list, index, item)
+    {
+        time_t seconds = (time_t)(number(item, "unix_ms") / 1000);
+        struct tm utc;
+        char stamp[32];
+        gmtime_r(&seconds, &utc);
+        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
+        printf("error      %s %s", stamp, cli_text(item, "error"));
+        if (number(item, "count") > 1)
+            printf(" (%" PRIdMAX " times)", number(item, "count"));
+        printf("\n");
+    }
+}
+
+void cli_print_status(json_t *answer)
+{
+    const char *name = cli_text(answer, "name");
+    json_t *counts = json_object_get(answer, "counts");
+    printf("state      %s, up %" PRIdMAX " s\n",
+        json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined",
+        number(answer, "uptime_ms") / 1000);
+    printf("key        %s\n", cli_text(answer, "key"));
+    printf("node id    %s\n", cli_text(answer, "node_id"));
+    printf("name       %s\n", name[0] ? name : "none");
+    print_list("listening  ", json_object_get(answer, "listen"));
+    print_list("endpoints  ", json_object_get(answer, "endpoints"));
+    printf("network    %" PRIdMAX " contacts, %" PRIdMAX " links, %" PRIdMAX " sessions, %" PRIdMAX
+           " streams, %" PRIdMAX " records held\n",
+        number(counts, "contacts"), number(counts, "links"), number(counts, "sessions"),
+        number(counts, "streams"), number(counts, "bundles"));
+    cli_print_services(answer);
+    print_forwards(answer);
+    print_errors(answer);
+}
+
+void cli_print_peers(json_t *answer)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(answer, "entry"), index, item)
+    {
+        const char *code = cli_text(item, "code"), *key = cli_text(item, "key");
+        printf("entry    %s %s%s%s%s%s\n", cli_text(item, "addr"), cli_text(item, "state"),
+            code[0] ? ", " : "", code, key[0] ? ", " : "", key);
+    }
+    json_array_foreach(json_object_get(answer, "contacts"), index, item)
+    {
+        printf("contact  %s %s\n", cli_text(item, "addr"), cli_text(item, "key"));
+    }
+}
+
+void cli_print_resolved(json_t *answer)
+{
+    size_t index;
+    json_t *item;
+    const char *key = cli_text(answer, "key");
+    if (key[0])
+        printf("%s is %s\n", cli_text(answer, "name"), key);
+    json_array_foreach(json_object_get(answer, "candidates"), index, item)
+    {
+        printf("claimant   %s\n", cli_text(item, "key"));
+        print_list("  at       ", json_object_get(item, "endpoints"));
+        print_list("  offers   ", json_object_get(item, "services"));
+    }
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* resolve: who answers to a name, with every claimant when there are several. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+#include "operations.h"
+#include "request.h"
+#include "vx6/msg.h"
+
+struct resolving {
+    struct request *request;
+    vx6_id operation;
+    json_t *candidates;
+    char name[2 * VX6_LABEL_MAX + 2];
+};
+
+static json_t *json_span(vx6_span span)
+{
+    return json_stringn((const char *)span.data, span.len);
+}
+
+static json_t *endpoints_of(vx6_span record)
+{
+    struct vx6_msg msg;
+    struct vx6_endpoint endpoint;
+    json_t *list = json_array();
+    if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len) != NULL ||
+        msg.type != VX6_MSG_node_record)
+        return list;
+    while (vx6_next_endpoint(&msg.u.node_record.endpoints, &endpoint)) {
+        vx6_addr addr = {.port = endpoint.port};
+        memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
+        json_array_append_new(list, json_addr(&addr));
+    }
+    return list;
+}
+
+static json_t *services_of(vx6_span record)
+{
+    struct vx6_msg msg;
+    struct vx6_service service;
+    json_t *list = json_array();
+    if (record.len == 0 ||
+        vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len) != NULL ||
+        msg.type != VX6_MSG_service_list)
+        return list;
+    while (vx6_next_service(&msg.u.service_list.services, &service))
+        json_array_append_new(list, json_span(service.name));
+    return list;
+}
+
+static json_t *candidate_json(const uint8_t key[32], vx6_span bundle)
+{
+    struct vx6_msg msg;
+    json_t *object = json_pack("{s:o}", "key", json_key(key));
+    if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bundle.data, bundle.len) == NULL &&
+        msg.type == VX6_MSG_bundle) {
+        json_object_set_new(object, "endpoints", endpoints_of(msg.u.bundle.node));
+        json_object_set_new(object, "services", services_of(msg.u.bundle.services));
+    }
+    return object;
+}
+
+static void resolving_free(struct resolving *resolving)
+{
+    json_decref(resolving->candidates);
+    free(resolving);
+}
+
+static void on_heard(void *context, const struct vx6_out *out)
+{
+    struct resolving *resolving = context;
+    struct request *request = resolving->request;
+    if (out->kind == VX6_OUT_CANDIDATE) {
+        json_array_append_new(resolving->candidates, candidate_json(out->key, out->value));
+        return;
+    }
+    json_t *object = json_pack("{s:s, s:O, s:I, s:I, s:I}", "name", resolving->name, "candidates",
+        resolving->candidates, "hops", (json_int_t)out->hops, "queries", (json_int_t)out->queries,
+        "lost", (json_int_t)out->lost);
+    struct explain_subject subject = {.name = resolving->name};
+    char line[TEXT_ERROR_SIZE];
+    explain(line, &subject, out->code);
+    if (out->code == VX6_OK) {
+        json_object_set_new(object, "key", json_key(out->key));
+        request_answer(request, object);
+    } else {
+        request_fail_with(request, out->code, line, object);
+    }
+    resolving_free(resolving);
+}
+
+static void abandoned(struct request *request)
+{
+    struct resolving *resolving = request->work;
+    operations_cancel(request->host->operations, resolving->operation);
+    resolving_free(resolving);
+}
+
+void command_resolve(struct request *request)
+{
+    const char *command, *name;
+    char line[TEXT_ERROR_SIZE];
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &name))
+        return;
+    if (!text_is_label(name) && !text_is_service_name(name)) {
+        request_fail(request, VX6_INVALID,
+            "that is no name: it must look like alice or alice.web (a-z, 0-9, inner hyphens)");
+        return;
+    }
+    struct resolving *resolving = calloc(1, sizeof *resolving);
+    if (resolving == NULL) {
+        request_fail(request, VX6_NOMEM, "out of memory");
+        return;
+    }
+    resolving->request = request;
+    resolving->candidates = json_array();
+    snprintf(resolving->name, sizeof resolving->name, "%s", name);
+    struct vx6_in in = {.kind = VX6_IN_RESOLVE, .data = (const uint8_t *)name, .len = strlen(name)};
+    enum vx6_code code = operations_start(request->host->operations, &in, on_heard, resolving);
+    if (code != VX6_OK) {
+        struct explain_subject subject = {.name = resolving->name};
+        explain(line, &subject, code);
+        resolving_free(resolving);
+        request_fail(request, code, line);
+        return;
+    }
+    resolving->operation = in.id;
+    request->work = resolving;
+    request->abandoned = abandoned;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of the control socket that take a few lines each. Spec: spec/control.md. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+#include "forward.h"
+#include "net.h"
+#include "peers.h"
+#include "request.h"
+#include "offer.h"
+
+json_t *json_addr(const vx6_addr *addr)
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, addr);
+    return json_string(text);
+}
+
+json_t *json_key(const uint8_t key[32])
+{
+    char text[TEXT_KEY_SIZE];
+    text_key(text, key);
+    return json_string(text);
+}
+
+json_t *json_key_or_null(const uint8_t key[32])
+{
+    static const uint8_t zero[32];
+    return memcmp(key, zero, sizeof zero) == 0 ? json_null() : json_key(key);
+}
+
+static void command_identity(struct request *request)
+{
+    const char *command;
+    if (!request_unpack(request, "{s:s !}", "command", &command))
+        return;
+    uint8_t key[32], id[32];
+    char hex[65];
+    driver_identity(request->host->driver, key, id);
+    text_hex(hex, id, sizeof id);
+    request_answer(request, json_pack("{s:o, s:s, s:s}", "key", json_key(key), "node_id", hex,
+                                "name", request->host->label));
+}
+
+static json_t *peer_json(const struct peer_facts *facts)
+{
+    static const char *const states[] = {
+        [PEER_ASKED] = "asked", [PEER_ANSWERED] = "answered", [PEER_FAILED] = "failed"};
+    json_t *code = json_null();
+    if (facts->state == PEER_FAILED)
+        code = json_string(vx6_code_name(facts->code));
+    return json_pack("{s:o, s:s, s:o, s:o}", "addr", json_addr(&facts->addr), "state",
+        states[facts->state], "key", json_key_or_null(facts->key), "code", code);
+}
+
+static void command_peers(struct request *request)
+{
+    const char *command;
+    if (!request_unpack(request, "{s:s !}", "command", &command))
+        return;
+    json_t *entry = json_array(), *contacts = json_array();
+    const struct peer_facts *facts;
+    for (size_t i = 0; (facts = peers_facts(request->host->peers, i)) != NULL; i++)
+        json_array_append_new(entry, peer_json(facts));
+    uint8_t key[32];
+    vx6_addr addr;
+    for (size_t i = 0; driver_contact(request->host->driver, i, key, &addr); i++)
+        json_array_append_new(
+            contacts, json_pack("{s:o, s:o}", "key", json_key(key), "addr", json_addr(&addr)));
+    request_answer(request, json_pack("{s:o, s:o}", "entry", entry, "contacts", contacts));
+}
+
+static void on_peer_heard(void *context, const struct peer_facts *facts)
+{
+    struct request *request = context;
+    if (facts->state == PEER_ANSWERED) {
+        request_answer(request, peer_json(facts));
+        return;
+    }
+    char line[TEXT_ERROR_SIZE];
+    peers_explain(facts, line);
+    request_fail(request, facts->code, line);
+}
+
+static void peer_add_abandoned(struct request *request)
+{
+    peers_ignore(request->host->peers, request);
+}
+
+static void command_peer_add(struct request *request)
+{
+    const char *command, *text;
+    char line[TEXT_ERROR_SIZE];
+    vx6_addr addr;
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "addr", &text))
+        return;
+    const char *reason = text_addr_parse(text, &addr);
+    if (reason) {
+        char shown[TEXT_ADDR_SIZE];
+        text_printable(shown, sizeof shown, text, strlen(text));
+        snprintf(line, sizeof line, "the address %s %s", shown, reason);
+        request_fail(request, VX6_INVALID, line);
+        return;
+    }
+    request->abandoned = peer_add_abandoned;
+    if (!peers_try(request->host->peers, &addr, on_peer_heard, request, line))
+        request_fail(request, VX6_INVALID, line);
+}
+
+static json_t *service_json(struct offer_facts *facts)
+{
+    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", facts->name,
+        "target", json_addr(&facts->target), "exposure", "public", "open",
+        (json_int_t)facts->open_count, "connections", (json_int_t)facts->connection_count,
+        "failures", (json_int_t)facts->failure_count, "sent_bytes",
+        (json_int_t)facts->traffic.to_stream.bytes, "received_bytes",
+        (json_int_t)facts->traffic.from_stream.bytes, "sent_bytes_per_s",
+        (json_int_t)traffic_per_second(&facts->traffic.to_stream), "received_bytes_per_s",
+        (json_int_t)traffic_per_second(&facts->traffic.from_stream));
+}
+
+json_t *json_services(struct offers *offers)
+{
+    json_t *list = json_array();
+    struct offer_facts *facts;
+    for (size_t i = 0; (facts = offers_facts(offers, i)) != NULL; i++)
+        json_array_append_new(list, service_json(facts));
+    return list;
+}
+
+static void command_service_list(struct request *request)
+{
+    const char *command;
+    if (request_unpack(request, "{s:s !}", "command", &command))
+        request_answer(
+            request, json_pack("{s:o}", "services", json_services(request->host->offers)));
+}
+
+static void command_service_add(struct request *request)
+{
+    const char *command, *name, *text, *exposure;
+    char line[TEXT_ERROR_SIZE];
+    vx6_addr target;
+    if (!request_unpack(request, "{s:s, s:s, s:s, s:s !}", "command", &command, "name", &name,
+            "target", &text, "exposure", &exposure))
+        return;
+    char shown[TEXT_ADDR_SIZE];
+    const char *reason = offer_target_parse(text, &target);
+    text_printable(shown, sizeof shown, reason ? text : name, strlen(reason ? text : name));
+    bool ok = false;
+    if (reason)
+        text_fail(line, "the target %s %s", shown, reason);
+    else if (!text_is_label(name))
+        text_fail(
+            line, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+    else if (strcmp(exposure, "public") != 0)
+        text_fail(line, "the exposure must be said: public lets whoever resolves this node use the "
+                        "service");
+    else
+        ok = offers_add(request->host->offers, name, &target, line);
+    if (ok)
+        request_answer(request, json_pack("{s:s, s:o, s:s}", "name", name, "target",
+                                    json_addr(&target), "exposure", "public"));
+    else
+        request_fail(request, VX6_INVALID, line);
+}
+
+static void command_service_remove(struct request *request)
+{
+    const char *command, *name;
+    char line[TEXT_ERROR_SIZE];
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &name))
+        return;
+    if (!text_is_label(name))
+        request_fail(
+            request, VX6_INVALID, "that is no service's name: vx6 service list shows them");
+    else if (offers_remove(request->host->offers, name, line))
+        request_answer(request, json_pack("{s:s}", "name", name));
+    else
+        request_fail(request, VX6_NO_SERVICE, line);
+}
+
+const struct command *command_find(const char *name)
+{
+    static const struct command commands[] = {{"status", command_status},
+        {"identity", command_identity}, {"peers", command_peers}, {"peer_add", command_peer_add},
+        {"service_add", command_service_add}, {"service_list", command_service_list},
+        {"service_remove", command_service_remove}, {"connect", command_connect},
+        {"disconnect", command_disconnect}, {"resolve", command_resolve}};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}

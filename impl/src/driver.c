@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* Drives the state machine: inputs with the time of CLOCK_MONOTONIC, outputs to the part they
+ * concern, one timer for its deadline.
+ *
+ * An input only marks that outputs may wait; they are drained once per turn of the event loop. So
+ * no part is ever called back from inside its own call, and many inputs share one drain. */
+#include "driver.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#include "forward.h"
+#include "operations.h"
+#include "pump.h"
+#include "offer.h"
+#include "tcp.h"
+#include "udp.h"
+
+enum {
+    WALLCLOCK_PERIOD_S = 600, /* drift between the two clocks is caught so often */
+    CONTACTS_FIRST_SAVE_S = 30,
+    CONTACTS_PERIOD_S = 300,
+    SHUTDOWN_POLL_MS = 20,
+    SHUTDOWN_MAX_MS = 1500
+};
+
+struct driver {
+    struct host *host;
+    vx6_env *env;
+    vx6_node *node;
+    struct vx6_crypto crypto;
+    struct vx6_trace trace;
+    struct event *drain, *tick;
+    struct event *clock_period, *clock_set;
+    struct event *save, *shutdown_poll;
+    int clock_fd;
+    vx6_ns armed; /* the deadline that `tick` waits for */
+    vx6_ns shutdown_deadline;
+    bool shutting_down;
+    bool published;
+};
+
+static vx6_ns now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (vx6_ns)now.tv_sec * VX6_SECOND + (vx6_ns)now.tv_nsec;
+}
+
+static struct timeval timeval_of_ms(uint64_t ms)
+{
+    return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+}
+
+/* ChaCha20-Poly1305 where AES is software: there AES-GCM would be slow. */
+static enum vx6_suite suite_for_this_machine(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") ? VX6_SUITE_AESGCM
+                                                                             : VX6_SUITE_CHACHAPOLY;
+#elif defined(__aarch64__)
+    return (getauxval(AT_HWCAP) & HWCAP_AES) ? VX6_SUITE_AESGCM : VX6_SUITE_CHACHAPOLY;
+#else
+    return VX6_SUITE_CHACHAPOLY;
+#endif
+}
+
+static void *resize(void *context, void *memory, size_t size_from, size_t size_to)
+{
+    (void)context;
+    (void)size_from;
+    if (size_to > 0)
+        return realloc(memory, size_to);
+    free(memory);
+    return NULL;
+}
+
+static void note_event(void *context, const struct vx6_event *event)
+{
+    struct driver *driver = context;
+    if (event->kind == VX6_EVENT_published && event->len > 0)
+        driver->published = true;
+}
+
+void driver_touched(struct driver *driver)
+{
+    event_active(driver->drain, EV_TIMEOUT, 0);
+}
+
+enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
+{
+    enum vx6_code code = vx6_node_input(driver->node, now_ns(), in);
+    driver_touched(driver);
+    return code;
+}
+
+bool driver_fill(struct driver *driver, vx6_id carrier, struct vx6_batch *batch)
+{
+    bool wrote = vx6_node_fill(driver->node, carrier, batch);
+    driver_touched(driver);
+    return wrote;
+}
+
+vx6_node *driver_node(struct driver *driver)
+{
+    return driver->node;
+}
+
+static void keep_binding(struct host *host, const struct vx6_out *out)
+{
+    struct store_binding binding = {0};
+    if (out->value.len >= sizeof binding.label)
+        return;
+    memcpy(binding.label, out->value.data, out->value.len);
+    memcpy(binding.key, out->key, sizeof binding.key);
+    char key[TEXT_KEY_SIZE];
+    text_key(key, out->key);
+    journal_note(&host->journal, "the name %s is bound to %s from now on", binding.label, key);
+    if (!store_binding_set(host->store, &binding))
+        journal_error(&host->journal, "%s", store_error(host->store));
+}
+
+static void act(struct host *host, const struct vx6_out *out)
+{
+    switch (out->kind) {
+    case VX6_OUT_LINK_DIAL:
+        tcp_dial(host->tcp, out->id, &out->peer);
+        break;
+    case VX6_OUT_LINK_CLOSE:
+        tcp_close(host->tcp, out->id, out->code);
+        break;
+    case VX6_OUT_LINK_PAUSE:
+        tcp_pause(host->tcp, out->id);
+        break;
+    case VX6_OUT_LINK_RESUME:
+        tcp_resume(host->tcp, out->id);
+        break;
+    case VX6_OUT_WANT_WRITE:
+        if (out->id.bits == VX6_DATAGRAMS.bits)
+            udp_want_write(host->udp);
+        else
+            tcp_want_write(host->tcp, out->id);
+        break;
+    case VX6_OUT_SESSION_UP:
+        forwards_session_up(host->forwards, out);
+        break;
+    case VX6_OUT_SESSION_DOWN:
+        forwards_session_down(host->forwards, out);
+        break;
+    case VX6_OUT_STREAM_INCOMING:
+        offers_incoming(host->offers, out);
+        break;
+    case VX6_OUT_STREAM_READABLE:
+        pumps_readable(host->pumps, out->id);
+        break;
+    case VX6_OUT_STREAM_WRITABLE:
+        pumps_writable(host->pumps, out->id);
+        break;
+    case VX6_OUT_STREAM_CLOSED:
+        offers_stream_closed(host->offers, out->id);
+        pumps_closed(host->pumps, out->id, out->code);
+        break;
+    case VX6_OUT_CANDIDATE:
+    case VX6_OUT_OP_DONE:
+        operations_output(host->operations, out);
+        break;
+    case VX6_OUT_NAME_BOUND:
+        keep_binding(host, out);
+        break;
+    case VX6_OUT_CONTACT:
+        break; /* the routing table is saved as a whole, now and then */
+    }
+}
+
+static void arm(struct driver *driver)
+{
+    vx6_ns deadline = vx6_node_deadline(driver->node);
+    if (deadline == driver->armed && evtimer_pending(driver->tick, NULL))
+        return;
+    driver->armed = deadline;
+    if (deadline == VX6_NEVER) {
+        evtimer_del(driver->tick);
+        return;
+    }
+    vx6_ns now = now_ns();
+    vx6_ns wait = deadline > now ? deadline - now : 0;
+    struct timeval timeout = timeval_of_ms((wait + VX6_MILLISECOND - 1) / VX6_MILLISECOND);
+    evtimer_add(driver->tick, &timeout);
+}
+
+static void on_drain(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct driver *driver = context;
+    struct vx6_out out;
+    while (vx6_node_output(driver->node, &out))
+        act(driver->host, &out);
+    arm(driver);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct vx6_in in = {.kind = VX6_IN_TICK};
+    (void)driver_input(context, &in);
+}
+
+static void tell_wallclock(struct driver *driver)
+{
+    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = unix_ms_now()};
+    (void)driver_input(driver, &in);
+}
+
+/* A timer in the far future that the kernel cancels as soon as somebody sets the clock. */
+static void watch_clock(struct driver *driver)
+{
+    struct itimerspec never = {.it_value = {.tv_sec = (time_t)1 << 40}};
+    (void)timerfd_settime(
+        driver->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+}
+
+static void on_clock_set(evutil_socket_t fd, short what, void *context)
+{
+    (void)what;
+    struct driver *driver = context;
+    uint64_t expirations;
+    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
+        journal_note(&driver->host->journal, "the system's clock was set");
+        tell_wallclock(driver);
+    }
+    watch_clock(driver);
+}
+
+static void on_clock_period(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    tell_wallclock(context);
+}
+
+static void save_contacts(struct driver *driver)
+{
+    static const size_t max = 1024;
+    struct store_contact *contacts = calloc(max, sizeof *contacts);
+    if (contacts == NULL)
+        return;
+    size_t count = 0;
+    while (count < max &&
+           vx6_node_contact(driver->node, count, contacts[count].key, &contacts[count].addr))
+        count++;
+    /* An empty table is no news: the old contacts may be back tomorrow. */
+    if (count > 0 && !store_contacts_set(driver->host->store, contacts, count))
+        journal_error(&driver->host->journal, "%s", store_error(driver->host->store));
+    free(contacts);
+}
+
+static void on_save(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct driver *driver = context;
+    save_contacts(driver);
+    struct timeval period = {CONTACTS_PERIOD_S, 0};
+    evtimer_add(driver->save, &period);
+}
+
+static void on_shutdown_poll(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct driver *driver = context;
+    if (tcp_is_idle(driver->host->tcp) || now_ns() >= driver->shutdown_deadline) {
+        event_base_loopbreak(driver->host->base);
+        return;
+    }
+    struct timeval again = timeval_of_ms(SHUTDOWN_POLL_MS);
+    evtimer_add(driver->shutdown_poll, &again);
+}
+
+void driver_shut_down(struct driver *driver)
+{
+    if (driver->shutting_down)
+        return;
+    save_contacts(driver);
+    driver->shutting_down = true;
+    driver->shutdown_deadline = now_ns() + SHUTDOWN_MAX_MS * VX6_MILLISECOND;
+    tcp_stop_listening(driver->host->tcp);
+    struct vx6_in in = {.kind = VX6_IN_SHUTDOWN};
+    (void)driver_input(driver, &in);
+    struct timeval soon = timeval_of_ms(SHUTDOWN_POLL_MS);
+    evtimer_add(driver->shutdown_poll, &soon);
+}
+
+bool driver_is_shutting_down(const struct driver *driver)
+{
+    return driver->shutting_down;
+}
+
+static bool make_node(struct driver *driver, const struct driver_config *from)
+{
+    vx6_config config = {.sequence_first = from->sequence_first,
+        .unix_ms = unix_ms_now(),
+        .suite = suite_for_this_machine()};
+    memcpy(config.identity_seed, from->identity_seed, sizeof config.identity_seed);
+    memcpy(config.label, from->label, sizeof config.label);
+    driver->crypto = vx6_crypto_real;
+    driver->trace = (struct vx6_trace){note_event, driver};
+    vx6_alloc alloc = {resize, NULL};
+    driver->env = vx6_env_new(alloc, &driver->crypto, &vx6_limits_default, &driver->trace);
+    if (driver->env &&
+        getrandom(config.rng_seed, sizeof config.rng_seed, 0) == (ssize_t)sizeof config.rng_seed)
+        driver->node = vx6_node_new(driver->env, &config, now_ns());
+    explicit_bzero(&config, sizeof config);
+    return driver->node != NULL;
+}
+
+static bool make_events(struct driver *driver)
+{
+    struct event_base *base = driver->host->base;
+    driver->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    driver->drain = event_new(base, -1, 0, on_drain, driver);
+    driver->tick = evtimer_new(base, on_tick, driver);
+    driver->save = evtimer_new(base, on_save, driver);
+    driver->shutdown_poll = evtimer_new(base, on_shutdown_poll, driver);
+    driver->clock_period = event_new(base, -1, EV_PERSIST, on_clock_period, driver);
+    if (driver->clock_fd >= 0)
+        driver->clock_set =
+            event_new(base, driver->clock_fd, EV_READ | EV_PERSIST, on_clock_set, driver);
+    if (!driver->drain || !driver->tick || !driver->save || !driver->shutdown_poll ||
+        !driver->clock_period || !driver->clock_set)
+        return false;
+    struct timeval period = {WALLCLOCK_PERIOD_S, 0}, first_save = {CONTACTS_FIRST_SAVE_S, 0};
+    event_add(driver->clock_period, &period);
+    event_add(driver->save, &first_save);
+    event_add(driver->clock_set, NULL);
+    watch_clock(driver);
+    return true;
+}
+
+struct driver *driver_new(struct host *host, const struct driver_config *config)
+{
+    struct driver *driver = calloc(1, sizeof *driver);
+    if (driver == NULL)
+        return NULL;
+    driver->host = host;
+    driver->clock_fd = -1;
+    if (make_node(driver, config) && make_events(driver))
+        return driver;
+    driver_free(driver);
+    return NULL;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+void driver_free(struct driver *driver)
+{
+    if (driver == NULL)
+        return;
+    free_event(driver->drain);
+    free_event(driver->tick);
+    free_event(driver->save);
+    free_event(driver->shutdown_poll);
+    free_event(driver->clock_period);
+    free_event(driver->clock_set);
+    if (driver->clock_fd >= 0)
+        close(driver->clock_fd);
+    vx6_node_free(driver->node);
+    if (driver->env)
+        vx6_env_free(driver->env);
+    free(driver);
+}
+
+void driver_counts(const struct driver *driver, struct vx6_counts *counts)
+{
+    vx6_node_counts(driver->node, counts);
+}
+
+uint64_t driver_counter(const struct driver *driver, enum vx6_event_kind kind)
+{
+    return vx6_node_counter(driver->node, kind);
+}
+
+bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr)
+{
+    return vx6_node_contact(driver->node, index, key, addr);
+}
+
+void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32])
+{
+    vx6_node_identity(driver->node, key, id);
+}
+
+bool driver_has_joined(const struct driver *driver)
+{
+    struct vx6_counts counts;
+    vx6_node_counts(driver->node, &counts);
+    return counts.contacts > 0 && driver->published;
+}

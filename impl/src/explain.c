@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Outcomes in the words of somebody at the command line. Each line names what was wanted, says what
+ * happened, and behind the colon what to do. */
+#include "explain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *key_mismatch(const struct explain_subject *subject)
+{
+    switch (subject->key_source) {
+    case EXPLAIN_KEY_GIVEN:
+        return "refused, because the node there has another key than the one given with --key; "
+               "nothing was sent to the service: ask its owner for the output of vx6 identity";
+    case EXPLAIN_KEY_KEPT:
+        return "refused, because the node there has another key than the one kept since the first "
+               "use of this address: if its owner confirms a new key, give it with --key";
+    case EXPLAIN_KEY_NONE:
+        return "refused, because the node that answered has another key than the one that the "
+               "name is bound to: ask its owner, and connect with --addr and --key";
+    }
+    return "";
+}
+
+static const char *by_name(enum vx6_code code)
+{
+    if (code == VX6_NOT_FOUND)
+        return "no live record under this name: check the spelling, and that its node is running "
+               "and has a peer";
+    if (code == VX6_NO_PEERS)
+        return "this node knows no peer to ask: add one with vx6 peer add ADDR, or connect with "
+               "--addr";
+    if (code == VX6_AMBIGUOUS)
+        return "several nodes claim this name: vx6 resolve shows them; connect with --addr and "
+               "--key";
+    if (code == VX6_UNREACHABLE || code == VX6_TIMEOUT || code == VX6_TRUNCATED)
+        return "the name is known, but its node does not answer: see that it is running and that "
+               "its port is open";
+    return NULL;
+}
+
+static const char *by_addr(enum vx6_code code)
+{
+    if (code == VX6_UNREACHABLE)
+        return "nothing answers there: check address and port, and that the node is running";
+    if (code == VX6_TIMEOUT)
+        return "no answer in time: check address and port, and that no firewall is in the way";
+    if (code == VX6_TRUNCATED)
+        return "the connection ended at once: check that a VX6 node listens there";
+    return NULL;
+}
+
+static const char *anywhere(const struct explain_subject *subject, enum vx6_code code)
+{
+    if (code == VX6_KEY_MISMATCH)
+        return key_mismatch(subject);
+    if (code == VX6_NO_SERVICE)
+        return "the node offers no such service: check the service's name with its owner";
+    if (code == VX6_SERVICE_DOWN)
+        return "the service behind it does not accept connections: its owner must start it";
+    if (code == VX6_SELF)
+        return "that is this node itself: use the service's own address";
+    if (code == VX6_LIMIT)
+        return "too many attempts or too much open at once: try again in a minute";
+    if (code == VX6_SHUTDOWN)
+        return "a node on the way is shutting down: try again later";
+    return NULL;
+}
+
+void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, enum vx6_code code)
+{
+    char addr[TEXT_ADDR_SIZE] = "";
+    const char *text = anywhere(subject, code);
+    if (text == NULL)
+        text = subject->addr ? by_addr(code) : by_name(code);
+    if (text == NULL)
+        text = vx6_code_text(code);
+    if (subject->addr)
+        text_addr(addr, subject->addr);
+    snprintf(line, TEXT_ERROR_SIZE, "%s%s%s: %s: %s", subject->name ? subject->name : "",
+        subject->name && subject->addr ? " at " : "", addr, vx6_code_name(code), text);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Outcomes in the words of somebody at the command line: what happened, and what to do. */
+#ifndef VX6_EXPLAIN_H
+#define VX6_EXPLAIN_H
+
+#include "text.h"
+
+enum explain_key {
+    EXPLAIN_KEY_NONE,  /* any key was welcome */
+    EXPLAIN_KEY_GIVEN, /* by --key */
+    EXPLAIN_KEY_KEPT   /* since first use of the address */
+};
+
+/* What somebody wanted: a service by name, or by address and service. */
+struct explain_subject {
+    const char *name;     /* "alice.web", "alice", or a service at `addr` */
+    const vx6_addr *addr; /* NULL: by name */
+    enum explain_key key_source;
+};
+
+void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, enum vx6_code code);
+
+#endif

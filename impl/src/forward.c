@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's side. A forward listens once and serves any number of connections, each a stream of
+ * its one session. A session that went down is opened again by the next connection; connections
+ * that come in meanwhile wait, and are reset when it cannot be opened. */
+#include "forward.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver.h"
+#include "idtable.h"
+#include "net.h"
+#include "pump.h"
+
+enum {
+    WAITING_MAX = 256,
+    ACCEPTS_PER_TURN = 32,
+    BACKLOG = 256,
+    ACCEPT_PAUSE_MS = 500
+};
+
+struct connection {
+    struct forward *forward;
+    struct connection *next, *previous;
+    struct pump *pump;
+};
+
+struct forward {
+    struct forwards *forwards;
+    struct forward *next;
+    struct forward_facts facts;
+    forward_heard *heard;
+    void *context;
+    bool was_up;
+    int fd;
+    struct event *acceptable, *resume;
+    vx6_id session; /* 0 when it is down */
+    struct connection *connections;
+    int waiting[WAITING_MAX]; /* accepted, no session yet */
+    size_t waiting_count;
+};
+
+struct forwards {
+    struct host *host;
+    struct forward *first;
+    size_t count;
+    uint32_t last_number;
+    struct idtable sessions;
+};
+
+static void tell(struct forward *forward, enum forward_news news)
+{
+    if (forward->heard)
+        forward->heard(forward->context, &forward->facts, news);
+}
+
+static void describe(const struct forward_config *config, enum vx6_code code, char *line)
+{
+    struct explain_subject subject = {.name = config->name,
+        .addr = config->by_addr ? &config->addr : NULL,
+        .key_source = config->key_source};
+    explain(line, &subject, code);
+}
+
+static void note_failure(struct forward *forward, enum vx6_code code)
+{
+    forward->facts.code = code;
+    forward->facts.failure_count++;
+    describe(&forward->facts.config, code, forward->facts.error);
+    journal_error(&forward->forwards->host->journal, "%s", forward->facts.error);
+    tell(forward, FORWARD_FAILED);
+}
+
+static void drop_waiting(struct forward *forward)
+{
+    while (forward->waiting_count > 0)
+        net_abort(forward->waiting[--forward->waiting_count]);
+}
+
+static void forward_free(struct forward *forward)
+{
+    struct forwards *forwards = forward->forwards;
+    struct forward **place = &forwards->first;
+    while (*place != forward)
+        place = &(*place)->next;
+    *place = forward->next;
+    forwards->count--;
+    idtable_remove(&forwards->sessions, forward->session);
+    drop_waiting(forward);
+    while (forward->connections) {
+        struct connection *next = forward->connections->next;
+        free(forward->connections);
+        forward->connections = next;
+    }
+    if (forward->acceptable)
+        event_free(forward->acceptable);
+    if (forward->resume)
+        event_free(forward->resume);
+    if (forward->fd >= 0)
+        close(forward->fd);
+    free(forward);
+}
+
+/* Ends the forward and what it carries. */
+static void forward_end(struct forward *forward)
+{
+    struct host *host = forward->forwards->host;
+    for (struct connection *c = forward->connections; c; c = c->next)
+        pump_abort(c->pump, VX6_CANCELLED);
+    if (forward->session.bits != 0) {
+        struct vx6_in in = {.kind = VX6_IN_SESSION_CLOSE, .id = forward->session};
+        (void)driver_input(host->driver, &in);
+    }
+    journal_note(&host->journal, "forward %u to %s ended", forward->facts.number,
+        forward->facts.config.name);
+    tell(forward, FORWARD_ENDED);
+    forward_free(forward);
+}
+
+static enum vx6_code open_session(struct forward *forward)
+{
+    struct forwards *forwards = forward->forwards;
+    const struct forward_config *config = &forward->facts.config;
+    struct vx6_in in = {.kind = VX6_IN_SESSION_OPEN,
+        .data = (const uint8_t *)config->name,
+        .len = strlen(config->name)};
+    if (config->by_addr)
+        in.peer = config->addr;
+    if (config->key_source != EXPLAIN_KEY_NONE)
+        memcpy(in.key, config->key, sizeof in.key);
+    enum vx6_code code = driver_input(forwards->host->driver, &in);
+    if (code == VX6_OK && !idtable_set(&forwards->sessions, in.id, forward)) {
+        struct vx6_in close_it = {.kind = VX6_IN_SESSION_CLOSE, .id = in.id};
+        (void)driver_input(forwards->host->driver, &close_it);
+        code = VX6_NOMEM;
+    }
+    if (code != VX6_OK)
+        return code;
+    forward->session = in.id;
+    forward->facts.state = FORWARD_OPENING;
+    return VX6_OK;
+}
+
+static void forget_session(struct forward *forward)
+{
+    idtable_remove(&forward->forwards->sessions, forward->session);
+    forward->session = (vx6_id){0};
+    forward->facts.state = FORWARD_DOWN;
+}
+
+static void on_pump_ended(void *owner, enum vx6_code code)
+{
+    struct connection *connection = owner;
+    struct forward *forward = connection->forward;
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        forward->connections = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    free(connection);
+    forward->facts.open_count--;
+    if (code != VX6_OK && code != VX6_RESET)
+        note_failure(forward, code);
+}
+
+static bool start_pump(struct forward *forward, int fd, vx6_id stream)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        net_abort(fd);
+        struct vx6_in in = {.kind = VX6_IN_STREAM_RESET, .id = stream, .code = VX6_NOMEM};
+        (void)driver_input(forward->forwards->host->driver, &in);
+        return false;
+    }
+    struct pump_config config = {.fd = fd,
+        .stream = stream,
+        .traffic = &forward->facts.traffic,
+        .ended = on_pump_ended,
+        .owner = connection};
+    connection->pump = pump_new(forward->forwards->host->pumps, &config);
+    if (connection->pump == NULL) {
+        free(connection);
+        return false;
+    }
+    connection->forward = forward;
+    connection->next = forward->connections;
+    if (connection->next)
+        connection->next->previous = connection;
+    forward->connections = connection;
+    forward->facts.open_count++;
+    forward->facts.connection_count++;
+    return true;
+}
+
+static void wait_for_session(struct forward *forward, int fd)
+{
+    if (forward->waiting_count == WAITING_MAX) {
+        net_abort(fd);
+        return;
+    }
+    forward->waiting[forward->waiting_count++] = fd;
+    if (forward->session.bits != 0)
+        return;
+    enum vx6_code code = open_session(forward);
+    if (code != VX6_OK) {
+        drop_waiting(forward);
+        note_failure(forward, code);
+    }
+}
+
+static void serve(struct forward *forward, int fd)
+{
+    if (forward->facts.state != FORWARD_UP) {
+        wait_for_session(forward, fd);
+        return;
+    }
+    struct vx6_in in = {.kind = VX6_IN_STREAM_OPEN, .id = forward->session};
+    enum vx6_code code = driver_input(forward->forwards->host->driver, &in);
+    if (code == VX6_OK) {
+        if (!start_pump(forward, fd, in.id))
+            note_failure(forward, VX6_NOMEM);
+    } else if (code == VX6_STALE) {
+        forget_session(forward); /* its SESSION_DOWN is on the way */
+        wait_for_session(forward, fd);
+    } else {
+        net_abort(fd);
+        note_failure(forward, code);
+    }
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *context)
+{
+    (void)what;
+    struct forward *forward = context;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int accepted = accept4((int)fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted >= 0) {
+            net_set_nodelay(accepted);
+            serve(forward, accepted);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
+            event_del(forward->acceptable);
+            evtimer_add(forward->resume, &pause);
+        }
+        return;
+    }
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct forward *forward = context;
+    event_add(forward->acceptable, NULL);
+}
+
+/* Without --key the key is kept on first use; a given one replaces what was kept, once it has
+ * proved right. */
+static void keep_key(struct forward *forward, const uint8_t key[32])
+{
+    struct forward_facts *facts = &forward->facts;
+    struct host *host = forward->forwards->host;
+    memcpy(facts->key, key, sizeof facts->key);
+    if (!facts->config.by_addr || facts->config.key_source == EXPLAIN_KEY_KEPT)
+        return;
+    if (!store_known_key_set(host->store, &facts->config.addr, key))
+        journal_error(&host->journal, "%s", store_error(host->store));
+    facts->key_is_new = facts->config.key_source == EXPLAIN_KEY_NONE;
+    if (facts->key_is_new)
+        facts->config.key_source = EXPLAIN_KEY_KEPT;
+    memcpy(facts->config.key, key, sizeof facts->config.key);
+}
+
+void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
+{
+    struct forward *forward = idtable_get(&forwards->sessions, out->id);
+    if (forward == NULL)
+        return;
+    char listen[TEXT_ADDR_SIZE], peer[TEXT_ADDR_SIZE], key[TEXT_KEY_SIZE];
+    keep_key(forward, out->key);
+    forward->facts.peer = out->peer;
+    forward->facts.state = FORWARD_UP;
+    forward->was_up = true;
+    text_addr(listen, &forward->facts.config.listen);
+    text_addr(peer, &out->peer);
+    text_key(key, out->key);
+    journal_note(&forwards->host->journal, "%s is at %s: session with %s at %s",
+        forward->facts.config.name, listen, key, peer);
+    tell(forward, FORWARD_IS_UP);
+
+    size_t count = forward->waiting_count;
+    int waiting[WAITING_MAX];
+    memcpy(waiting, forward->waiting, count * sizeof waiting[0]);
+    forward->waiting_count = 0;
+    for (size_t i = 0; i < count; i++)
+        serve(forward, waiting[i]);
+}
+
+void forwards_session_down(struct forwards *forwards, const struct vx6_out *out)
+{
+    struct forward *forward = idtable_get(&forwards->sessions, out->id);
+    if (forward == NULL)
+        return;
+    bool was_opening = forward->facts.state == FORWARD_OPENING;
+    forget_session(forward);
+    drop_waiting(forward);
+    /* An idle end is nobody's failure: the next connection opens the session again. */
+    if (was_opening || (out->code != VX6_OK && out->code != VX6_IDLE))
+        note_failure(forward, out->code);
+    if (!forward->was_up)
+        forward_end(forward);
+}
+
+static bool listen_locally(struct forward *forward, char error[TEXT_ERROR_SIZE])
+{
+    vx6_addr *addr = &forward->facts.config.listen;
+    struct event_base *base = forward->forwards->host->base;
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, addr);
+    int family;
+    forward->fd = net_bind(addr, SOCK_STREAM, &family);
+    if (forward->fd < 0 && errno == EADDRINUSE)
+        return text_fail(error,
+            "%s is taken by another program: choose another with --listen 127.0.0.1:PORT", text);
+    if (forward->fd < 0 || listen(forward->fd, BACKLOG) != 0)
+        return text_fail(error, "cannot listen on %s: %s", text, strerror(errno));
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof bound;
+    if (getsockname(forward->fd, (struct sockaddr *)&bound, &len) == 0)
+        (void)net_from_sockaddr(addr, (struct sockaddr *)&bound);
+    forward->acceptable =
+        event_new(base, forward->fd, EV_READ | EV_PERSIST, on_acceptable, forward);
+    forward->resume = evtimer_new(base, on_resume, forward);
+    if (forward->acceptable == NULL || forward->resume == NULL)
+        return text_fail(error, "out of memory");
+    event_add(forward->acceptable, NULL);
+    return true;
+}
+
+const struct forward_facts *forwards_open(struct forwards *forwards,
+    const struct forward_config *config, forward_heard *heard, void *context, enum vx6_code *code,
+    char error[TEXT_ERROR_SIZE])
+{
+    *code = VX6_LIMIT;
+    struct forward *forward = NULL;
+    if (forwards->count < FORWARDS_MAX)
+        forward = calloc(1, sizeof *forward);
+    if (forward == NULL) {
+        text_fail(error, "%d forwards are open already: end one with vx6 disconnect", FORWARDS_MAX);
+        return NULL;
+    }
+    forward->forwards = forwards;
+    forward->heard = heard;
+    forward->context = context;
+    forward->facts.config = *config;
+    forward->facts.number = ++forwards->last_number;
+    forward->fd = -1;
+    forward->next = forwards->first;
+    forwards->first = forward;
+    forwards->count++;
+
+    *code = VX6_INVALID;
+    if (listen_locally(forward, error)) {
+        *code = open_session(forward);
+        if (*code == VX6_OK)
+            return &forward->facts;
+        describe(&forward->facts.config, *code, error);
+    }
+    forward_free(forward);
+    return NULL;
+}
+
+static struct forward *get(const struct forwards *forwards, uint32_t number)
+{
+    struct forward *forward = forwards->first;
+    while (forward && forward->facts.number != number)
+        forward = forward->next;
+    return forward;
+}
+
+void forwards_ignore(struct forwards *forwards, uint32_t number)
+{
+    struct forward *forward = get(forwards, number);
+    if (forward)
+        forward->heard = NULL;
+}
+
+bool forwards_end(struct forwards *forwards, uint32_t number)
+{
+    struct forward *forward = get(forwards, number);
+    if (forward == NULL)
+        return false;
+    forward_end(forward);
+    return true;
+}
+
+struct forward_facts *forwards_facts(struct forwards *forwards, size_t index)
+{
+    struct forward *forward = forwards->first;
+    while (forward && index-- > 0)
+        forward = forward->next;
+    return forward ? &forward->facts : NULL;
+}
+
+struct forwards *forwards_new(struct host *host)
+{
+    struct forwards *forwards = calloc(1, sizeof *forwards);
+    if (forwards)
+        forwards->host = host;
+    return forwards;
+}
+
+void forwards_free(struct forwards *forwards)
+{
+    if (forwards == NULL)
+        return;
+    while (forwards->first)
+        forward_free(forwards->first);
+    idtable_clear(&forwards->sessions);
+    free(forwards);
+}

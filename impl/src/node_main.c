@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* vx6-node: options, start in an order in which each failure leaves nothing behind, signals, end.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "driver.h"
+#include "endpoints.h"
+#include "forward.h"
+#include "net.h"
+#include "operations.h"
+#include "paths.h"
+#include "peers.h"
+#include "pump.h"
+#include "offer.h"
+#include "tcp.h"
+#include "udp.h"
+
+const char *argp_program_version = "vx6-node " VX6_VERSION;
+
+enum {
+    EXIT_USAGE = 2,
+    STORED_CONTACTS_MAX = 1024,
+    STORED_BINDINGS_MAX = 4096
+};
+
+struct options {
+    const char *state, *name;
+    const char *listen[TCP_LISTENERS_MAX];
+    size_t listen_count;
+    const char *peers[PEERS_MAX];
+    size_t peer_count;
+};
+
+static const struct argp_option option_rows[] = {
+    {"state", 's', "DIR", 0, "Keep the state in DIR (default: the XDG state directory)", 0},
+    {"listen", 'l', "ADDR", 0, "Listen on ADDR, TCP and UDP (default: [::]:4242); repeatable", 0},
+    {"peer", 'p', "ADDR", 0, "Join the network by the node at ADDR; repeatable", 0},
+    {"name", 'n', "NAME", 0, "Be called NAME from now on", 0}, {0}};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case 's':
+        options->state = argument;
+        return 0;
+    case 'n':
+        options->name = argument;
+        return 0;
+    case 'l':
+        if (options->listen_count == TCP_LISTENERS_MAX)
+            argp_failure(state, EXIT_USAGE, 0, "at most %d --listen", TCP_LISTENERS_MAX);
+        else
+            options->listen[options->listen_count++] = argument;
+        return 0;
+    case 'p':
+        if (options->peer_count == PEERS_MAX)
+            argp_failure(state, EXIT_USAGE, 0, "at most %d --peer", PEERS_MAX);
+        else
+            options->peers[options->peer_count++] = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_failure(state, EXIT_USAGE, 0,
+            "unexpected argument %s: options only, see vx6-node --help", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void vx6_panic(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "vx6-node: %s:%d: assertion failed: %s\n", file, line, what);
+    abort();
+}
+
+static bool parse_addr(
+    const char *text, const char *option, vx6_addr *addr, char error[TEXT_ERROR_SIZE])
+{
+    const char *reason = text_addr_parse(text, addr);
+    return reason == NULL || text_fail(error, "the address %.80s of %s %s", text, option, reason);
+}
+
+static bool start_listening(
+    struct host *host, const struct options *options, char error[TEXT_ERROR_SIZE])
+{
+    static const char *const usual[] = {"[::]:4242"};
+    const char *const *texts = options->listen_count > 0 ? options->listen : usual;
+    size_t count = options->listen_count > 0 ? options->listen_count : 1;
+    for (size_t i = 0; i < count; i++) {
+        vx6_addr addr;
+        char shown[TEXT_ADDR_SIZE];
+        if (!parse_addr(texts[i], "--listen", &addr, error) ||
+            !tcp_listen(host->tcp, &addr, error) || !udp_listen(host->udp, &addr, error) ||
+            !endpoints_listen(host->endpoints, &addr, error))
+            return false;
+        text_addr(shown, &addr);
+        journal_note(&host->journal, "listening on %s, TCP and UDP", shown);
+    }
+    return true;
+}
+
+static bool restore_peers(
+    struct host *host, const struct options *options, char error[TEXT_ERROR_SIZE])
+{
+    vx6_addr stored[PEERS_MAX];
+    for (size_t i = 0; i < options->peer_count; i++) {
+        vx6_addr addr;
+        if (!parse_addr(options->peers[i], "--peer", &addr, error) ||
+            !peers_add(host->peers, &addr, error))
+            return false;
+    }
+    int count = store_peers(host->store, stored, PEERS_MAX);
+    for (int i = 0; i < count; i++)
+        (void)peers_add(host->peers, &stored[i], error);
+    return count >= 0 || text_fail(error, "%s", store_error(host->store));
+}
+
+static bool restore_contacts(struct host *host, char error[TEXT_ERROR_SIZE])
+{
+    struct store_contact *contacts = calloc(STORED_CONTACTS_MAX, sizeof *contacts);
+    if (contacts == NULL)
+        return text_fail(error, "out of memory");
+    int count = store_contacts(host->store, contacts, STORED_CONTACTS_MAX);
+    for (int i = 0; i < count; i++) {
+        struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = contacts[i].addr};
+        memcpy(in.key, contacts[i].key, sizeof in.key);
+        (void)driver_input(host->driver, &in); /* one that is full or refused is no loss */
+    }
+    free(contacts);
+    return count >= 0 || text_fail(error, "%s", store_error(host->store));
+}
+
+static bool restore_bindings(struct host *host, char error[TEXT_ERROR_SIZE])
+{
+    struct store_binding *bindings = calloc(STORED_BINDINGS_MAX, sizeof *bindings);
+    if (bindings == NULL)
+        return text_fail(error, "out of memory");
+    int count = store_bindings(host->store, bindings, STORED_BINDINGS_MAX);
+    for (int i = 0; i < count; i++) {
+        struct vx6_in in = {.kind = VX6_IN_NAME_BIND,
+            .data = (const uint8_t *)bindings[i].label,
+            .len = strlen(bindings[i].label)};
+        memcpy(in.key, bindings[i].key, sizeof in.key);
+        if (driver_input(host->driver, &in) != VX6_OK)
+            journal_error(
+                &host->journal, "the binding of the name %s was not restored", bindings[i].label);
+    }
+    free(bindings);
+    return count >= 0 || text_fail(error, "%s", store_error(host->store));
+}
+
+/* The identity is made on the first run; a name that is given is kept. */
+static bool load_identity(struct host *host, const struct options *options,
+    struct driver_config *config, char error[TEXT_ERROR_SIZE])
+{
+    struct store *store = host->store;
+    if (options->name && !text_is_label(options->name))
+        return text_fail(error,
+            "the name %.80s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", options->name);
+    if (!store_identity_make(store) || !store_identity(store, config->identity_seed) ||
+        !store_sequence_take(store, &config->sequence_first) ||
+        (options->name && !store_setting_set(store, "name", options->name)) ||
+        !store_setting(store, "name", config->label, sizeof config->label))
+        return text_fail(error, "%s", store_error(store));
+    memcpy(host->label, config->label, sizeof host->label);
+    return true;
+}
+
+static bool make_parts(struct host *host)
+{
+    return (host->tcp = tcp_new(host)) && (host->udp = udp_new(host)) &&
+           (host->endpoints = endpoints_new(host)) && (host->operations = operations_new(host)) &&
+           (host->peers = peers_new(host)) && (host->pumps = pumps_new(host)) &&
+           (host->offers = offers_new(host)) && (host->forwards = forwards_new(host)) &&
+           (host->control = control_new(host));
+}
+
+static bool start(struct host *host, const struct options *options, const struct paths *paths,
+    char error[TEXT_ERROR_SIZE])
+{
+    struct driver_config config = {0};
+    if (!make_parts(host))
+        return text_fail(error, "out of memory");
+    host->store = store_open(paths->database, STORE_CREATE, error);
+    if (host->store == NULL || !load_identity(host, options, &config, error))
+        return false;
+    host->driver = driver_new(host, &config);
+    explicit_bzero(&config, sizeof config);
+    if (host->driver == NULL)
+        return text_fail(error, "out of memory");
+    if (!start_listening(host, options, error) || !restore_peers(host, options, error) ||
+        !restore_contacts(host, error) || !restore_bindings(host, error) ||
+        !offers_restore(host->offers, error) ||
+        !control_listen(host->control, paths->socket, error))
+        return false;
+    endpoints_publish(host->endpoints);
+    peers_start(host->peers);
+    return true;
+}
+
+static void say_who(struct host *host)
+{
+    uint8_t key[32], id[32];
+    char text[TEXT_KEY_SIZE];
+    driver_identity(host->driver, key, id);
+    text_key(text, key);
+    journal_note(&host->journal, "this node is %s%s%s", text, host->label[0] ? ", called " : "",
+        host->label);
+}
+
+static void stop(struct host *host)
+{
+    control_free(host->control);
+    pumps_free(host->pumps);
+    forwards_free(host->forwards);
+    offers_free(host->offers);
+    peers_free(host->peers);
+    operations_free(host->operations);
+    endpoints_free(host->endpoints);
+    udp_free(host->udp);
+    tcp_free(host->tcp);
+    driver_free(host->driver);
+    store_close(host->store);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+    (void)what;
+    struct host *host = context;
+    journal_note(&host->journal, "%s: closing", number == SIGINT ? "SIGINT" : "SIGTERM");
+    driver_shut_down(host->driver);
+}
+
+static bool run(struct host *host)
+{
+    struct event *terminate = evsignal_new(host->base, SIGTERM, on_signal, host);
+    struct event *interrupt = evsignal_new(host->base, SIGINT, on_signal, host);
+    bool ready = terminate && interrupt && event_add(terminate, NULL) == 0 &&
+                 event_add(interrupt, NULL) == 0;
+    if (ready) {
+        say_who(host);
+        ready = event_base_dispatch(host->base) == 0 || driver_is_shutting_down(host->driver);
+        journal_note(&host->journal, "closed");
+    }
+    if (terminate)
+        event_free(terminate);
+    if (interrupt)
+        event_free(interrupt);
+    return ready;
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {option_rows, parse_option, NULL,
+        "Runs a VX6 node in the foreground, until SIGTERM or SIGINT. Without options it just runs. "
+        "One line per event goes to standard error; vx6 talks to it.",
+        NULL, NULL, NULL};
+    struct options options = {0};
+    struct paths paths;
+    char error[TEXT_ERROR_SIZE] = "";
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+
+    struct host host = {.started_unix_ms = unix_ms_now()};
+    int lock = -1;
+    bool ok = paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
+              (lock = paths_lock(&paths, error)) >= 0;
+    if (ok) {
+        host.base = event_base_new();
+        ok = host.base != NULL && start(&host, &options, &paths, error) && run(&host);
+        stop(&host);
+        if (host.base)
+            event_base_free(host.base);
+    }
+    if (lock >= 0)
+        close(lock);
+    if (!ok)
+        fprintf(stderr, "vx6-node: %s\n", error[0] ? error : "the event loop failed");
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* The owner's side. A stream that comes in for a service leads to the target that the owner has
+ * declared for it and nowhere else: nothing that a peer sends takes part in choosing the address.
+ * The stream is accepted once the target has answered; else it is reset, with the reason. */
+#include "offer.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver.h"
+#include "idtable.h"
+#include "net.h"
+#include "pump.h"
+
+enum {
+    CONNECT_TIMEOUT_S = 10
+};
+
+struct offer {
+    struct offers *offers;
+    struct offer_facts facts;
+    struct offer *next; /* in `retired` */
+    bool is_retired;    /* removed; kept while connections count on it */
+};
+
+/* A connection on its way to its target. */
+struct incoming {
+    struct offer *offer;
+    vx6_id stream;
+    int fd;
+    struct event *connected;
+};
+
+struct offers {
+    struct host *host;
+    struct offer *items[OFFERS_MAX]; /* sorted by name */
+    size_t count;
+    struct offer *retired;
+    struct idtable incoming;
+};
+
+const char *offer_target_parse(const char *text, vx6_addr *target)
+{
+    static const char localhost[] = "localhost:";
+    char numeric[TEXT_ADDR_SIZE];
+    if (strncmp(text, localhost, sizeof localhost - 1) == 0) {
+        snprintf(numeric, sizeof numeric, "127.0.0.1:%s", text + sizeof localhost - 1);
+        text = numeric;
+    }
+    const char *reason = text_addr_parse(text, target);
+    if (reason == NULL && (net_scope(target) == NET_ANY || net_scope(target) == NET_LINK))
+        reason = "is no address to connect to; give one such as 127.0.0.1:8080";
+    return reason;
+}
+
+static size_t find(const struct offers *offers, const char *name)
+{
+    size_t index = 0;
+    while (index < offers->count && strcmp(offers->items[index]->facts.name, name) < 0)
+        index++;
+    return index;
+}
+
+static struct offer *get(const struct offers *offers, const char *name)
+{
+    size_t index = find(offers, name);
+    if (index == offers->count || strcmp(offers->items[index]->facts.name, name) != 0)
+        return NULL;
+    return offers->items[index];
+}
+
+static void offer_free_if_unused(struct offer *offer)
+{
+    if (!offer->is_retired || offer->facts.open_count > 0)
+        return;
+    struct offer **place = &offer->offers->retired;
+    while (*place != offer)
+        place = &(*place)->next;
+    *place = offer->next;
+    free(offer);
+}
+
+static enum vx6_code tell_node(struct offers *offers, enum vx6_in_kind kind, const char *name)
+{
+    struct vx6_in in = {.kind = kind, .data = (const uint8_t *)name, .len = strlen(name)};
+    return driver_input(offers->host->driver, &in);
+}
+
+static bool make_offer(
+    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
+{
+    struct offer *offer = get(offers, name);
+    if (offer) {
+        offer->facts.target = *target;
+        return true;
+    }
+    if (offers->count == OFFERS_MAX)
+        return text_fail(
+            error, "this node offers %d services already: remove one first", OFFERS_MAX);
+    offer = calloc(1, sizeof *offer);
+    if (offer == NULL)
+        return text_fail(error, "out of memory");
+    enum vx6_code code = tell_node(offers, VX6_IN_SERVICE_ADD, name);
+    if (code != VX6_OK) {
+        free(offer);
+        return text_fail(error, "the service %s was not added: %s", name, vx6_code_text(code));
+    }
+    offer->offers = offers;
+    offer->facts.target = *target;
+    snprintf(offer->facts.name, sizeof offer->facts.name, "%s", name);
+    size_t index = find(offers, name);
+    memmove(&offers->items[index + 1], &offers->items[index],
+        (offers->count - index) * sizeof offers->items[0]);
+    offers->items[index] = offer;
+    offers->count++;
+    return true;
+}
+
+bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE])
+{
+    struct store_service stored[OFFERS_MAX];
+    int count = store_services(offers->host->store, stored, OFFERS_MAX);
+    if (count < 0)
+        return text_fail(error, "%s", store_error(offers->host->store));
+    for (int i = 0; i < count; i++) {
+        vx6_addr target;
+        const char *reason = offer_target_parse(stored[i].target, &target);
+        if (reason)
+            return text_fail(error, "the target %s of the service %s %s", stored[i].target,
+                stored[i].name, reason);
+        if (!make_offer(offers, stored[i].name, &target, error))
+            return false;
+    }
+    return true;
+}
+
+bool offers_add(
+    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
+{
+    struct store_service stored;
+    snprintf(stored.name, sizeof stored.name, "%s", name);
+    text_addr(stored.target, target);
+    if (!make_offer(offers, name, target, error))
+        return false;
+    if (!store_service_set(offers->host->store, &stored))
+        return text_fail(error, "%s", store_error(offers->host->store));
+    journal_note(&offers->host->journal, "service %s leads to %s, for whoever resolves it",
+        stored.name, stored.target);
+    return true;
+}
+
+bool offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
+{
+    struct offer *offer = get(offers, name);
+    if (offer == NULL)
+        return text_fail(
+            error, "this node offers no service %s: vx6 service list shows those it offers", name);
+    if (!store_service_remove(offers->host->store, name))
+        return text_fail(error, "%s", store_error(offers->host->store));
+    (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, name);
+    size_t index = find(offers, name);
+    offers->count--;
+    memmove(&offers->items[index], &offers->items[index + 1],
+        (offers->count - index) * sizeof offers->items[0]);
+    offer->is_retired = true;
+    offer->next = offers->retired;
+    offers->retired = offer;
+    offer_free_if_unused(offer);
+    journal_note(&offers->host->journal, "service %s removed", name);
+    return true;
+}
+
+struct offer_facts *offers_facts(struct offers *offers, size_t index)
+{
+    return index < offers->count ? &offers->items[index]->facts : NULL;
+}
+
+static void incoming_free(struct incoming *incoming)
+{
+    idtable_remove(&incoming->offer->offers->incoming, incoming->stream);
+    if (incoming->connected)
+        event_free(incoming->connected);
+    free(incoming);
+}
+
+static void connection_gone(struct offer *offer)
+{
+    offer->facts.open_count--;
+    offer_free_if_unused(offer);
+}
+
+static void on_pump_ended(void *owner, enum vx6_code code)
+{
+    (void)code;
+    connection_gone(owner);
+}
+
+static void refuse(struct host *host, vx6_id stream, enum vx6_code code)
+{
+    struct vx6_in in = {.kind = VX6_IN_STREAM_RESET, .id = stream, .code = code};
+    (void)driver_input(host->driver, &in);
+}
+
+/* The target does not answer: the client hears SERVICE_DOWN, the owner why. */
+static void target_down(struct offer *offer, vx6_id stream, const char *why)
+{
+    struct host *host = offer->offers->host;
+    char target[TEXT_ADDR_SIZE];
+    text_addr(target, &offer->facts.target);
+    offer->facts.failure_count++;
+    journal_error(&host->journal,
+        "SERVICE_DOWN: service %s: its target %s does not accept connections (%s): start it, or "
+        "correct the target with vx6 service add",
+        offer->facts.name, target, why);
+    refuse(host, stream, VX6_SERVICE_DOWN);
+    connection_gone(offer);
+}
+
+static void on_connected(evutil_socket_t fd, short what, void *context)
+{
+    struct incoming *incoming = context;
+    struct offer *offer = incoming->offer;
+    struct host *host = offer->offers->host;
+    vx6_id stream = incoming->stream;
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (what & EV_TIMEOUT)
+        error = ETIMEDOUT;
+    else if (getsockopt((int)fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    incoming_free(incoming);
+    if (error != 0) {
+        close((int)fd);
+        target_down(offer, stream, strerror(error));
+        return;
+    }
+    struct vx6_in in = {.kind = VX6_IN_STREAM_ACCEPT, .id = stream};
+    if (driver_input(host->driver, &in) != VX6_OK) {
+        close((int)fd);
+        connection_gone(offer);
+        return;
+    }
+    struct pump_config config = {.fd = (int)fd,
+        .stream = stream,
+        .traffic = &offer->facts.traffic,
+        .ended = on_pump_ended,
+        .owner = offer};
+    struct pump *pump = pump_new(host->pumps, &config);
+    if (pump == NULL) {
+        connection_gone(offer);
+        return;
+    }
+    offer->facts.connection_count++;
+    pump_start(pump);
+}
+
+static bool start_connecting(struct offer *offer, vx6_id stream, int fd)
+{
+    struct offers *offers = offer->offers;
+    struct incoming *incoming = calloc(1, sizeof *incoming);
+    if (incoming == NULL)
+        return false;
+    *incoming = (struct incoming){.offer = offer, .stream = stream, .fd = fd};
+    incoming->connected = event_new(offers->host->base, fd, EV_WRITE, on_connected, incoming);
+    if (incoming->connected && idtable_set(&offers->incoming, stream, incoming)) {
+        struct timeval timeout = {CONNECT_TIMEOUT_S, 0};
+        event_add(incoming->connected, &timeout);
+        return true;
+    }
+    incoming_free(incoming);
+    return false;
+}
+
+void offers_incoming(struct offers *offers, const struct vx6_out *out)
+{
+    char name[VX6_LABEL_MAX + 1] = "";
+    if (out->value.len < sizeof name)
+        memcpy(name, out->value.data, out->value.len);
+    struct offer *offer = get(offers, name);
+    if (offer == NULL) {
+        refuse(offers->host, out->id, VX6_NO_SERVICE);
+        return;
+    }
+    offer->facts.open_count++;
+    int fd = net_connect(&offer->facts.target);
+    if (fd < 0) {
+        target_down(offer, out->id, strerror(errno));
+    } else if (!start_connecting(offer, out->id, fd)) {
+        close(fd);
+        target_down(offer, out->id, "out of memory");
+    }
+}
+
+void offers_stream_closed(struct offers *offers, vx6_id stream)
+{
+    struct incoming *incoming = idtable_get(&offers->incoming, stream);
+    if (incoming == NULL)
+        return;
+    struct offer *offer = incoming->offer;
+    close(incoming->fd);
+    incoming_free(incoming);
+    connection_gone(offer);
+}
+
+struct offers *offers_new(struct host *host)
+{
+    struct offers *offers = calloc(1, sizeof *offers);
+    if (offers)
+        offers->host = host;
+    return offers;
+}
+
+/* The pumps are gone by now, and with them what counted on the services. */
+void offers_free(struct offers *offers)
+{
+    if (offers == NULL)
+        return;
+    struct incoming *incoming;
+    while ((incoming = idtable_any(&offers->incoming)) != NULL) {
+        close(incoming->fd);
+        incoming_free(incoming);
+    }
+    idtable_clear(&offers->incoming);
+    while (offers->count > 0)
+        free(offers->items[--offers->count]);
+    while (offers->retired) {
+        struct offer *next = offers->retired->next;
+        free(offers->retired);
+        offers->retired = next;
+    }
+    free(offers);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The owner's side: services that this node offers, each with the one local address behind it. */
+#ifndef VX6_OFFER_H
+#define VX6_OFFER_H
+
+#include "host.h"
+#include "traffic.h"
+#include "vx6/node.h"
+
+enum {
+    OFFERS_MAX = 16
+};
+
+struct offer_facts {
+    char name[VX6_LABEL_MAX + 1];
+    vx6_addr target;
+    uint64_t connection_count, failure_count; /* ever */
+    uint32_t open_count;
+    struct traffic traffic;
+};
+
+struct offers;
+
+struct offers *offers_new(struct host *host);
+void offers_free(struct offers *offers);
+/* From the store, at start. */
+bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE]);
+
+/* Adds, or gives a new target; kept on disk. */
+bool offers_add(
+    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE]);
+bool offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
+/* NULL behind the last. */
+struct offer_facts *offers_facts(struct offers *offers, size_t index);
+
+/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080", or another numeric address. */
+const char *offer_target_parse(const char *text, vx6_addr *target);
+
+/* Outputs of the state machine. */
+void offers_incoming(struct offers *offers, const struct vx6_out *out);
+void offers_stream_closed(struct offers *offers, vx6_id stream);
+
+#endif

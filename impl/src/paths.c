@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a node keeps its state. The lock is flock(2), which ends with the process that holds it: a
+ * crash leaves nothing to clean up. */
+#include "paths.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool choose_dir(struct paths *paths, const char *dir)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int len;
+    if (dir)
+        len = snprintf(paths->dir, sizeof paths->dir, "%s", dir);
+    else if (state && state[0] == '/')
+        len = snprintf(paths->dir, sizeof paths->dir, "%s/vx6", state);
+    else if (home && home[0] == '/')
+        len = snprintf(paths->dir, sizeof paths->dir, "%s/.local/state/vx6", home);
+    else
+        return false;
+    return len > 0 && (size_t)len < sizeof paths->dir;
+}
+
+bool paths_init(struct paths *paths, const char *dir, char error[TEXT_ERROR_SIZE])
+{
+    if (!choose_dir(paths, dir))
+        return text_fail(error, "no state directory: set HOME, or give one with --state DIR");
+    snprintf(paths->database, sizeof paths->database, "%s/state.db", paths->dir);
+    snprintf(paths->lock, sizeof paths->lock, "%s/lock", paths->dir);
+    int len = snprintf(paths->socket, sizeof paths->socket, "%s/control.sock", paths->dir);
+    if (len < 0 || (size_t)len >= sizeof paths->socket)
+        return text_fail(error,
+            "the path %.80s... is too long for a socket: choose a shorter one with --state DIR",
+            paths->dir);
+    return true;
+}
+
+/* Like mkdir -p, with 0700 for whatever it makes. */
+static bool make_path(const char *dir)
+{
+    char path[PATHS_MAX];
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+/* Empty, or in use for this already: closing it to others then surprises nobody. */
+static bool is_ours_alone(const struct paths *paths)
+{
+    if (access(paths->database, F_OK) == 0)
+        return true;
+    DIR *dir = opendir(paths->dir);
+    if (dir == NULL)
+        return false;
+    size_t count = 0;
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count <= 2; /* . and .. */
+}
+
+bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
+{
+    struct stat info;
+    if (!make_path(paths->dir) || stat(paths->dir, &info) != 0)
+        return text_fail(
+            error, "cannot make the state directory %.200s: %s", paths->dir, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return text_fail(
+            error, "%.200s is not a directory: give another with --state DIR", paths->dir);
+    if (info.st_uid != geteuid())
+        return text_fail(error, "the state directory %.200s belongs to another user", paths->dir);
+    if ((info.st_mode & 077) == 0)
+        return true;
+    if (!is_ours_alone(paths))
+        return text_fail(error,
+            "others may enter %.200s, and it holds other files: give another --state DIR",
+            paths->dir);
+    if (chmod(paths->dir, 0700) != 0)
+        return text_fail(error, "cannot close the state directory %.200s to others: %s", paths->dir,
+            strerror(errno));
+    return true;
+}
+
+int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE])
+{
+    int fd = open(paths->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        text_fail(error, "cannot open %.200s: %s", paths->lock, strerror(errno));
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (errno == EWOULDBLOCK)
+        text_fail(error,
+            "another node is running on %.200s: stop it first, or give this one its own --state "
+            "DIR and --listen ADDR",
+            paths->dir);
+    else
+        text_fail(error, "cannot lock %.200s: %s", paths->lock, strerror(errno));
+    close(fd);
+    return -1;
+}

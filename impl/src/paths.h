@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a node keeps its state, and the lock that keeps a second node out. */
+#ifndef VX6_PATHS_H
+#define VX6_PATHS_H
+
+#include "text.h"
+
+enum {
+    PATHS_MAX = 1024,
+    PATHS_SOCKET_MAX = 104 /* room in struct sockaddr_un, on every system */
+};
+
+struct paths {
+    char dir[PATHS_MAX - 32];
+    char database[PATHS_MAX];
+    char lock[PATHS_MAX];
+    char socket[PATHS_SOCKET_MAX];
+};
+
+/* `dir` NULL: the XDG state directory. Touches nothing. */
+bool paths_init(struct paths *paths, const char *dir, char error[TEXT_ERROR_SIZE]);
+/* Makes the directory, for its owner only; closes one that is empty or in use already, refuses any
+ * other that others may enter. */
+bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE]);
+/* A descriptor that holds the lock until it is closed; -1: an error, or another node has it. */
+int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE]);
+
+#endif

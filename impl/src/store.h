@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What a node keeps between runs: DIR/state.db, a SQLite database for its owner's eyes only. */
+#ifndef VX6_STORE_H
+#define VX6_STORE_H
+
+#include "text.h"
+
+struct store;
+
+enum store_mode {
+    STORE_CREATE, /* make it when it is not there */
+    STORE_READ    /* for looking only; another process may be writing */
+};
+
+enum {
+    STORE_TARGET_SIZE = TEXT_ADDR_SIZE,
+    STORE_SEQUENCE_STEP = 1 << 20 /* record versions that one run may use */
+};
+
+struct store_service {
+    char name[VX6_LABEL_MAX + 1];
+    char target[STORE_TARGET_SIZE];
+};
+
+struct store_binding {
+    char label[VX6_LABEL_MAX + 1];
+    uint8_t key[32];
+};
+
+struct store_contact {
+    uint8_t key[32];
+    vx6_addr addr;
+};
+
+struct store *store_open(const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE]);
+void store_close(struct store *store); /* NULL is fine */
+/* Why the last call failed. */
+const char *store_error(const struct store *store);
+
+/* All below: false or a negative count on failure; true means that it is on the disk. */
+
+/* The identity; made on first use from the system's generator. */
+bool store_identity_make(struct store *store);
+bool store_identity(struct store *store, uint8_t seed[32]); /* false: none yet */
+/* The first version number that this run may give to its records. Numbers up to
+ * STORE_SEQUENCE_STEP above it are this run's alone, whatever happens. */
+bool store_sequence_take(struct store *store, uint64_t *first);
+
+/* Settings: "" when it was never set. */
+bool store_setting(struct store *store, const char *name, char *value, size_t size);
+bool store_setting_set(struct store *store, const char *name, const char *value);
+
+int store_services(struct store *store, struct store_service *services, size_t max);
+bool store_service_set(struct store *store, const struct store_service *service);
+bool store_service_remove(struct store *store, const char *name);
+
+int store_bindings(struct store *store, struct store_binding *bindings, size_t max);
+bool store_binding_set(struct store *store, const struct store_binding *binding);
+
+/* Entry points, kept for the next start. */
+int store_peers(struct store *store, vx6_addr *peers, size_t max);
+bool store_peer_set(struct store *store, const vx6_addr *peer);
+
+int store_contacts(struct store *store, struct store_contact *contacts, size_t max);
+/* Replaces all. */
+bool store_contacts_set(struct store *store, const struct store_contact *contacts, size_t count);
+
+/* The key first seen at an address; false: none. */
+bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32]);
+bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_t key[32]);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What people type and read. Parsers are total and say what is wrong in words that fit behind the
+ * offending text; IPv4 is kept as a mapped address everywhere else. */
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vx6/crypto.h"
+#include "vx6/msg.h"
+#include "vx6/node.h"
+
+bool text_fail(char error[TEXT_ERROR_SIZE], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, TEXT_ERROR_SIZE, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static const char *parse_port(const char *text, uint16_t *port)
+{
+    uint32_t value = 0;
+    size_t len = strlen(text);
+    if (len == 0 || len > 5)
+        return "has no valid port (1 to 65535)";
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return "has no valid port (1 to 65535)";
+        value = value * 10 + (uint32_t)(text[i] - '0');
+    }
+    if (value == 0 || value > UINT16_MAX)
+        return "has no valid port (1 to 65535)";
+    *port = (uint16_t)value;
+    return NULL;
+}
+
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+const char *text_addr_parse(const char *text, vx6_addr *addr)
+{
+    char host[INET6_ADDRSTRLEN];
+    bool bracket = text[0] == '[';
+    const char *colon = strrchr(text, ':');
+    const char *begin = text + (bracket ? 1 : 0);
+    const char *end = bracket ? strchr(text, ']') : colon;
+
+    if (bracket && (end == NULL || end[1] != ':'))
+        return "must look like [2001:db8::7]:4242";
+    if (!bracket && colon == NULL)
+        return "has no port; write it like 192.0.2.7:4242 or [2001:db8::7]:4242";
+    if (!bracket && memchr(text, ':', (size_t)(colon - text)))
+        return "is IPv6 without brackets; write it like [2001:db8::7]:4242";
+    size_t len = (size_t)(end - begin);
+    if (memchr(begin, '%', len))
+        return "names an interface; use an address that all interfaces share";
+    if (len == 0 || len >= sizeof host)
+        return "is no IP address";
+    memcpy(host, begin, len);
+    host[len] = 0;
+
+    vx6_addr parsed = {0};
+    if (bracket) {
+        if (inet_pton(AF_INET6, host, parsed.ip) != 1)
+            return "is no IPv6 address";
+    } else {
+        memcpy(parsed.ip, mapped_prefix, sizeof mapped_prefix);
+        if (inet_pton(AF_INET, host, parsed.ip + 12) != 1)
+            return "is no IP address; host names are not looked up";
+    }
+    const char *reason = parse_port(end + (bracket ? 2 : 1), &parsed.port);
+    if (reason == NULL)
+        *addr = parsed;
+    return reason;
+}
+
+void text_addr(char text[TEXT_ADDR_SIZE], const vx6_addr *addr)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (memcmp(addr->ip, mapped_prefix, sizeof mapped_prefix) == 0) {
+        inet_ntop(AF_INET, addr->ip + 12, host, sizeof host);
+        snprintf(text, TEXT_ADDR_SIZE, "%s:%u", host, addr->port);
+    } else {
+        inet_ntop(AF_INET6, addr->ip, host, sizeof host);
+        snprintf(text, TEXT_ADDR_SIZE, "[%s]:%u", host, addr->port);
+    }
+}
+
+void text_key(char text[TEXT_KEY_SIZE], const uint8_t key[32])
+{
+    _Static_assert((int)TEXT_KEY_SIZE == (int)VX6_KEY_TEXT_SIZE, "the text form of a key");
+    vx6_key_text(&vx6_crypto_real, text, key);
+}
+
+bool text_key_parse(const char *text, uint8_t key[32])
+{
+    return vx6_key_parse(&vx6_crypto_real, key, text, strlen(text));
+}
+
+void text_hex(char *text, const uint8_t *data, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        text[2 * i] = digits[data[i] >> 4];
+        text[2 * i + 1] = digits[data[i] & 15];
+    }
+    text[2 * len] = 0;
+}
+
+static vx6_span span_of(const char *text)
+{
+    return (vx6_span){(const uint8_t *)text, strlen(text)};
+}
+
+bool text_is_label(const char *text)
+{
+    return vx6_label_is_valid(span_of(text));
+}
+
+bool text_is_service_name(const char *text)
+{
+    vx6_span label, service;
+    return vx6_name_split(span_of(text), &label, &service) && service.len > 0;
+}
+
+void text_printable(char *dst, size_t size, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+    size_t used = 0;
+    for (size_t i = 0; i < len; i++) {
+        bool plain = bytes[i] >= ' ' && bytes[i] <= '~';
+        size_t need = plain ? 1 : 4;
+        if (used + need >= size)
+            break;
+        if (plain)
+            dst[used] = (char)bytes[i];
+        else
+            snprintf(dst + used, 5, "\\x%02x", bytes[i]);
+        used += need;
+    }
+    dst[used] = 0;
+}

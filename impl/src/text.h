@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What people type and read: addresses, keys, names, and one-line errors. */
+#ifndef VX6_TEXT_H
+#define VX6_TEXT_H
+
+#include "vx6/base.h"
+
+enum {
+    TEXT_ADDR_SIZE = 64,  /* "[2001:db8::7]:4242", NUL included */
+    TEXT_KEY_SIZE = 57,   /* a node's key */
+    TEXT_ERROR_SIZE = 512 /* one line */
+};
+
+/* Writes one line into `error` and returns false, so that a caller can say `return text_fail(...)`.
+ */
+bool text_fail(char error[TEXT_ERROR_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "[2001:db8::7]:4242" or "192.0.2.7:4242"; NULL when it is one, else what is wrong with it. */
+const char *text_addr_parse(const char *text, vx6_addr *addr);
+void text_addr(char text[TEXT_ADDR_SIZE], const vx6_addr *addr);
+
+void text_key(char text[TEXT_KEY_SIZE], const uint8_t key[32]);
+bool text_key_parse(const char *text, uint8_t key[32]);
+void text_hex(char *text, const uint8_t *data, size_t len); /* 2 * len + 1 bytes */
+
+bool text_is_label(const char *text);
+/* "alice.web": both parts are labels. */
+bool text_is_service_name(const char *text);
+
+/* Copies with everything but printable ASCII as \xNN, cut to `size`: what came from the network
+ * must not move a terminal's cursor. */
+void text_printable(char *dst, size_t size, const void *data, size_t len);
+
+#endif
