@@ -9,7 +9,8 @@ enum {
     TYPE_QUIC = 0x40, /* and above */
     QUERY_SUITE = 1,
     LENGTH_SIZE = 2,
-    CUT_OFF = 4, /* queries lost in a row */
+    CUT_OFF = 4,    /* queries lost in a row */
+    MAC2_SIZE = 16, /* end of an ask; zero, since this node hands out no cookies */
     ASK_MAX = VX6_ASK_PAYLOAD_SIZE - LENGTH_SIZE,
     ANSWER_MAX = VX6_ANSWER_PAYLOAD_SIZE - LENGTH_SIZE
 };
@@ -341,6 +342,7 @@ static void take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t 
     struct vx6_ask state;
     struct vx6_msg ask, answer;
     if (!bytes_equal(data + 2, node->keys.id, 2) ||
+        !is_zero(data + VX6_DATAGRAM_SIZE - MAC2_SIZE, MAC2_SIZE) ||
         !crypto->ask_open(
             crypto, &state, node->keys.identity_seed, node->keys.identity, data, payload)) {
         refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);

@@ -329,7 +329,10 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
 
 void table_restore(struct vx6_node *node, struct peer *peer)
 {
-    if (table_find(node, peer->id))
+    uint32_t bucket = common_prefix(node->keys.id, peer->id);
+    struct contact *victim;
+    if (bucket == 256 || table_find(node, peer->id) ||
+        !make_room(node, peer->id, bucket, &victim) || victim != NULL)
         return;
     struct contact *contact = table_enter(node, peer);
     if (contact != NULL)

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/* Two nodes that ask each other, with the test in between: it loses, repeats, delays, changes and
+ * forges datagrams. */
+#include "solo.h"
+
+struct two {
+    struct solo asker, responder;
+    struct peer *peer; /* the responder, as the asker knows it */
+};
+
+enum {
+    OFFSET_ID = 4,
+    OFFSET_EPHEMERAL = 12,
+    OFFSET_SEALED = 44
+};
+
+static void two_start(struct two *two, const struct vx6_crypto *crypto)
+{
+    solo_init(&two->asker);
+    solo_init(&two->responder);
+    two->asker.crypto = two->responder.crypto = *crypto;
+    solo_start(&two->asker, 1);
+    solo_start(&two->responder, 2);
+    two->peer = peer_get(two->asker.env, two->responder.node->keys.identity, &two->responder.addr);
+    assert_non_null(two->peer);
+}
+
+static void two_stop(struct two *two)
+{
+    peer_drop(two->asker.env, two->peer);
+    solo_stop(&two->asker);
+    solo_stop(&two->responder);
+}
+
+static struct query *ask(struct two *two, enum vx6_msg_type type)
+{
+    struct vx6_msg msg = {.type = type};
+    return query_start(two->asker.node, two->peer, &msg, QUERY_ANNOUNCE, NULL);
+}
+
+static void take_ask(struct two *two, uint8_t datagram[VX6_DATAGRAM_SIZE])
+{
+    vx6_addr to;
+    assert_true(solo_take(&two->asker, datagram, &to));
+    assert_memory_equal(&to.ip, &two->responder.addr.ip, 16);
+}
+
+/* Gives the responder an ask and takes its answer. */
+static bool take_answer(struct two *two, const uint8_t *question, uint8_t answer[VX6_DATAGRAM_SIZE])
+{
+    vx6_addr to;
+    solo_give(&two->responder, &two->asker.addr, question, VX6_DATAGRAM_SIZE);
+    return solo_take(&two->responder, answer, &to);
+}
+
+static void give_answer(struct two *two, const uint8_t *answer)
+{
+    solo_give(&two->asker, &two->responder.addr, answer, VX6_DATAGRAM_SIZE);
+}
+
+static const struct vx6_crypto *providers(size_t i)
+{
+    return i == 0 ? &vx6_crypto_model : &vx6_crypto_real;
+}
+
+/* VX6-QUERY-001, VX6-QUERY-007, VX6-DHT-004 */
+static void test_an_answer_comes_back_and_its_sender_enters_the_table(void **state)
+{
+    (void)state;
+    static const enum vx6_msg_type asks[] = {VX6_MSG_ping, VX6_MSG_find_node, VX6_MSG_find_value};
+    for (size_t i = 0; i < 2 * sizeof asks / sizeof asks[0]; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+        two_start(&two, providers(i % 2));
+        assert_non_null(ask(&two, asks[i / 2]));
+        take_ask(&two, question);
+        assert_int_equal(question[0], 0x08);
+        assert_int_equal(question[1], 1);
+        assert_memory_equal(question + 2, two.responder.node->keys.id, 2);
+        assert_true(take_answer(&two, question, answer));
+        assert_int_equal(answer[0], 0x09);
+        assert_int_equal(load_u16(answer + 2), 0);
+        assert_memory_equal(question + OFFSET_ID, answer + OFFSET_ID, 8);
+        assert_int_equal(two.responder.node->table.count, 0);
+        give_answer(&two, answer);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+        assert_int_equal(two.asker.node->queries.count, 0);
+        assert_ptr_equal(two.asker.node->table.contacts[0].peer, two.peer);
+        two_stop(&two);
+    }
+}
+
+/* VX6-QUERY-005, VX6-QUERY-006 */
+static void test_each_try_is_sealed_afresh_and_the_last_loss_is_told(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t first[VX6_DATAGRAM_SIZE], second[VX6_DATAGRAM_SIZE];
+    vx6_addr to;
+    two_start(&two, &vx6_crypto_model);
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, first);
+    solo_wait(&two.asker, two.asker.limits.query_timeout_ms - 1);
+    assert_false(solo_take(&two.asker, second, &to));
+    solo_wait(&two.asker, 2);
+    take_ask(&two, second);
+    assert_memory_not_equal(first + OFFSET_ID, second + OFFSET_ID, 8);
+    assert_memory_not_equal(first + OFFSET_EPHEMERAL, second + OFFSET_EPHEMERAL, 32);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 0);
+    solo_wait(&two.asker, two.asker.limits.query_timeout_ms + 1);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 1);
+    assert_int_equal(two.asker.codes[VX6_EVENT_query_lost], VX6_TIMEOUT);
+    assert_int_equal(two.asker.node->queries.count, 0);
+    assert_false(solo_take(&two.asker, first, &to));
+    two_stop(&two);
+}
+
+static void test_a_query_that_the_carrier_never_takes_ends_as_well(void **state)
+{
+    (void)state;
+    struct two two;
+    two_start(&two, &vx6_crypto_model);
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    solo_wait(&two.asker, 2 * two.asker.limits.query_timeout_ms + 1);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 1);
+    assert_null(two.asker.node->queries.waiting_first);
+    two_stop(&two);
+}
+
+/* VX6-QUERY-004: duplicates, late answers and answers from elsewhere change nothing. */
+static void test_only_the_first_answer_of_the_last_try_counts(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE], late[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+    two_start(&two, &vx6_crypto_model);
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, question);
+    assert_true(take_answer(&two, question, late));
+    solo_wait(&two.asker, two.asker.limits.query_timeout_ms + 1);
+    take_ask(&two, question);
+    give_answer(&two, late);
+    assert_int_equal(two.asker.codes[VX6_EVENT_datagram_refused], VX6_UNEXPECTED);
+    assert_true(take_answer(&two, question, answer));
+    vx6_addr elsewhere = two.responder.addr;
+    elsewhere.port++;
+    solo_give(&two.asker, &elsewhere, answer, sizeof answer);
+    assert_int_equal(two.asker.counts[VX6_EVENT_datagram_refused], 2);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 0);
+    give_answer(&two, answer);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+    give_answer(&two, answer);
+    assert_int_equal(two.asker.counts[VX6_EVENT_datagram_refused], 3);
+    assert_int_equal(two.asker.codes[VX6_EVENT_datagram_refused], VX6_UNEXPECTED);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+    two_stop(&two);
+}
+
+static const struct tamper_row {
+    size_t at;
+    size_t len; /* of the datagram; 0: all */
+    enum vx6_code ask_code, answer_code;
+} tamper_rows[] = {
+    {0, 0, VX6_BAD_MESSAGE, VX6_BAD_MESSAGE}, /* type: 0x08 becomes 0x0a, 0x09 0x0b */
+    {1, 0, VX6_BAD_SUITE, VX6_BAD_SUITE},
+    {2, 0, VX6_BAD_SEAL, VX6_UNEXPECTED}, /* key hint */
+    {3, 0, VX6_BAD_SEAL, VX6_UNEXPECTED},
+    {OFFSET_ID, 0, VX6_BAD_SEAL, VX6_UNEXPECTED},
+    {OFFSET_ID + 7, 0, VX6_BAD_SEAL, VX6_UNEXPECTED},
+    {OFFSET_EPHEMERAL, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {OFFSET_EPHEMERAL + 30, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {OFFSET_SEALED, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {600, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {1167, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {1168, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {1183, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {1199, 0, VX6_BAD_SEAL, VX6_BAD_SEAL},
+    {2000, 1199, VX6_BAD_MESSAGE, VX6_BAD_MESSAGE},
+    {2000, 12, VX6_BAD_MESSAGE, VX6_BAD_MESSAGE},
+    {2000, 1, VX6_BAD_MESSAGE, VX6_BAD_MESSAGE},
+};
+
+/* VX6-QUERY-002 */
+static void test_changed_datagrams_are_refused_with_their_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof tamper_rows / sizeof tamper_rows[0]; i++) {
+        const struct tamper_row *row = &tamper_rows[i / 2];
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE], changed[4096];
+        size_t len = row->len ? row->len : VX6_DATAGRAM_SIZE;
+        vx6_addr to;
+        two_start(&two, providers(i % 2));
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        memcpy(changed, question, sizeof question);
+        changed[row->at] ^= 2;
+        solo_give(&two.responder, &two.asker.addr, changed, len);
+        assert_int_equal(two.responder.counts[VX6_EVENT_datagram_refused], 1);
+        assert_int_equal(two.responder.codes[VX6_EVENT_datagram_refused], row->ask_code);
+        assert_false(solo_take(&two.responder, answer, &to));
+
+        assert_true(take_answer(&two, question, answer));
+        memcpy(changed, answer, sizeof answer);
+        changed[row->at] ^= 2;
+        solo_give(&two.asker, &two.responder.addr, changed, len);
+        assert_int_equal(two.asker.counts[VX6_EVENT_datagram_refused], 1);
+        assert_int_equal(two.asker.codes[VX6_EVENT_datagram_refused], row->answer_code);
+        give_answer(&two, answer);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+        two_stop(&two);
+    }
+}
+
+/* VX6-QUERY-001 */
+static void test_bytes_of_quic_are_not_looked_at(void **state)
+{
+    (void)state;
+    struct solo solo;
+    uint8_t bytes[VX6_DATAGRAM_SIZE] = {0};
+    vx6_addr from = solo_addr(9);
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (unsigned first = 0x40; first <= 0xff; first++) {
+        bytes[0] = (uint8_t)first;
+        solo_give(&solo, &from, bytes, sizeof bytes);
+        solo_give(&solo, &from, bytes, 1);
+    }
+    solo_give(&solo, &from, bytes, 0);
+    assert_int_equal(solo.counts[VX6_EVENT_datagram_refused], 0);
+    solo_stop(&solo);
+}
+
+/* What a responder that does not keep to the rules could say: sealed properly, by the right key. */
+static const struct forged_row {
+    const char *what;
+    enum vx6_msg_type type;
+    int length_change; /* of the payload's length field */
+    bool padding, bad_signature, no_contact, strange_address;
+    enum vx6_code refused, contact_refused; /* VX6_OK: not */
+    bool enters;
+} forged_rows[] = {
+    {.what = "true", .type = VX6_MSG_nodes, .enters = true},
+    {.what = "other type", .type = VX6_MSG_stored, .refused = VX6_UNEXPECTED},
+    {.what = "an ask", .type = VX6_MSG_find_node, .refused = VX6_UNEXPECTED},
+    {.what = "value unasked", .type = VX6_MSG_announced, .refused = VX6_UNEXPECTED},
+    {.what = "too short", .type = VX6_MSG_nodes, .length_change = -1, .refused = VX6_BAD_MESSAGE},
+    {.what = "too long", .type = VX6_MSG_nodes, .length_change = 1, .refused = VX6_BAD_MESSAGE},
+    {.what = "beyond the datagram",
+        .type = VX6_MSG_nodes,
+        .length_change = 1500,
+        .refused = VX6_BAD_MESSAGE},
+    {.what = "padding", .type = VX6_MSG_nodes, .padding = true, .refused = VX6_BAD_MESSAGE},
+    {.what = "signature",
+        .type = VX6_MSG_nodes,
+        .bad_signature = true,
+        .contact_refused = VX6_BAD_RECORD},
+    {.what = "another address",
+        .type = VX6_MSG_nodes,
+        .strange_address = true,
+        .contact_refused = VX6_BAD_RECORD},
+    {.what = "no contact", .type = VX6_MSG_nodes, .no_contact = true},
+};
+
+static void set_contact(
+    const struct two *two, const struct forged_row *row, uint32_t *issued_s, uint8_t *signature)
+{
+    const struct vx6_crypto *crypto = &two->responder.crypto;
+    const struct own_keys *keys = &two->responder.node->keys;
+    uint8_t bytes[54];
+    *issued_s = row->no_contact ? 0 : 1800000000;
+    memcpy(bytes, keys->identity, 32);
+    memcpy(bytes + 32, two->responder.addr.ip, 16);
+    store_u16(bytes + 48, (uint16_t)(two->responder.addr.port + (row->strange_address ? 1 : 0)));
+    store_u32(bytes + 50, *issued_s);
+    crypto->sign(crypto, signature, keys->identity_seed, keys->identity, "vx6/contact/1", bytes,
+        sizeof bytes);
+    if (row->bad_signature)
+        signature[3] ^= 1;
+}
+
+static void forge(const struct two *two, const struct forged_row *row, const uint8_t *question,
+    uint8_t answer[VX6_DATAGRAM_SIZE])
+{
+    const struct vx6_crypto *crypto = &two->responder.crypto;
+    const struct own_keys *keys = &two->responder.node->keys;
+    struct vx6_ask opened;
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE] = {0}, seed[32] = {7};
+    assert_true(
+        crypto->ask_open(crypto, &opened, keys->identity_seed, keys->identity, question, payload));
+    memset(payload, 0, sizeof payload);
+    struct vx6_msg msg = {.type = row->type};
+    if (row->type == VX6_MSG_nodes)
+        set_contact(two, row, &msg.u.nodes.contact_issued_s, msg.u.nodes.contact_signature);
+    size_t len = vx6_msg_encode(&msg, payload + 2, sizeof payload - 2);
+    store_u16(payload, (uint16_t)((int)len + row->length_change));
+    if (row->padding)
+        payload[sizeof payload - 1] = 1;
+    memcpy(answer, question, OFFSET_EPHEMERAL);
+    answer[0] = 0x09;
+    answer[2] = answer[3] = 0;
+    crypto->answer_seal(crypto, &opened, seed, payload, sizeof payload, answer);
+}
+
+/* VX6-QUERY-003, VX6-QUERY-004, VX6-DHT-004 */
+static void test_answers_that_break_a_rule_are_refused_with_their_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof forged_rows / sizeof forged_rows[0]; i++) {
+        const struct forged_row *row = &forged_rows[i];
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+        print_message("answer: %s\n", row->what);
+        two_start(&two, providers(i % 2));
+        assert_non_null(ask(&two, VX6_MSG_find_node));
+        take_ask(&two, question);
+        forge(&two, row, question, answer);
+        give_answer(&two, answer);
+        assert_int_equal(
+            two.asker.counts[VX6_EVENT_datagram_refused], row->refused == VX6_OK ? 0 : 1);
+        assert_int_equal(two.asker.codes[VX6_EVENT_datagram_refused], row->refused);
+        assert_int_equal(
+            two.asker.counts[VX6_EVENT_query_answered], row->refused == VX6_OK ? 1 : 0);
+        assert_int_equal(two.asker.codes[VX6_EVENT_contact_refused], row->contact_refused);
+        assert_int_equal(two.asker.node->table.count, row->enters ? 1 : 0);
+        two_stop(&two);
+    }
+}
+
+/* A sealed ask for one node means nothing to another, whose hint and key differ. */
+static void test_an_ask_for_another_node_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct two two;
+        struct solo other;
+        uint8_t question[VX6_DATAGRAM_SIZE];
+        two_start(&two, providers(i));
+        solo_init(&other);
+        other.crypto = *providers(i);
+        solo_start(&other, 3);
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        solo_give(&other, &two.asker.addr, question, sizeof question);
+        assert_int_equal(other.codes[VX6_EVENT_datagram_refused], VX6_BAD_SEAL);
+        memcpy(question + 2, other.node->keys.id, 2);
+        solo_give(&other, &two.asker.addr, question, sizeof question);
+        assert_int_equal(other.counts[VX6_EVENT_datagram_refused], 2);
+        assert_int_equal(other.counts[VX6_EVENT_ask_answered], 0);
+        solo_stop(&other);
+        two_stop(&two);
+    }
+}
+
+/* VX6-QUERY-008 */
+static void test_answers_beyond_the_bound_are_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE];
+    two_start(&two, &vx6_crypto_model);
+    two.responder.limits.datagram_pending_max = 3;
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, question);
+    for (uint32_t i = 0; i < 5; i++)
+        solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+    assert_int_equal(two.responder.counts[VX6_EVENT_datagram_dropped], 2);
+    assert_int_equal(two.responder.node->queries.answer_count, 3);
+    two_stop(&two);
+}
+
+static void test_queries_are_bounded_and_cancelled_ones_give_way(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+    two_start(&two, &vx6_crypto_model);
+    two.asker.limits.query_max = 4;
+    struct query *queries[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        queries[i] = ask(&two, VX6_MSG_ping);
+        assert_non_null(queries[i]);
+        if (i < 2)
+            take_ask(&two, question);
+    }
+    assert_null(ask(&two, VX6_MSG_ping));
+    assert_int_equal(two.asker.codes[VX6_EVENT_limit_reached], VX6_LIMIT);
+    query_cancel(two.asker.node, queries[3]); /* not sent: gone at once */
+    assert_int_equal(two.asker.node->queries.count, 3);
+    query_cancel(two.asker.node, queries[1]); /* sent: still tells whether the peer lives */
+    assert_int_equal(two.asker.node->queries.count, 3);
+    assert_true(take_answer(&two, question, answer));
+    give_answer(&two, answer);
+    assert_int_equal(two.asker.node->table.count, 1);
+    query_cancel(two.asker.node, queries[0]);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_non_null(ask(&two, VX6_MSG_ping));
+    assert_null(ask(&two, VX6_MSG_ping));
+    two_stop(&two);
+}
+
+static void test_a_key_that_nobody_can_have_is_not_asked(void **state)
+{
+    (void)state;
+    struct two two;
+    two_start(&two, &vx6_crypto_model);
+    uint8_t zero[32] = {0};
+    struct peer *nobody = peer_get(two.asker.env, zero, &two.responder.addr);
+    struct vx6_msg ping = {.type = VX6_MSG_ping};
+    assert_null(query_start(two.asker.node, nobody, &ping, QUERY_ANNOUNCE, NULL));
+    peer_drop(two.asker.env, nobody);
+    two_stop(&two);
+}
+
+static void test_datagrams_to_one_peer_go_out_as_one_batch(void **state)
+{
+    (void)state;
+    static uint8_t buffer[VX6_FILL_MIN];
+    struct two two;
+    two_start(&two, &vx6_crypto_model);
+    vx6_addr addr = solo_addr(9);
+    struct peer *other = peer_get(two.asker.env, two.peer->key, &addr);
+    struct vx6_msg ping = {.type = VX6_MSG_ping};
+    for (uint32_t i = 0; i < 3; i++)
+        assert_non_null(ask(&two, VX6_MSG_ping));
+    assert_non_null(query_start(two.asker.node, other, &ping, QUERY_ANNOUNCE, NULL));
+    struct vx6_batch batch = {.dst = buffer, .cap = sizeof buffer};
+    assert_true(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
+    assert_int_equal(batch.len, 3 * VX6_DATAGRAM_SIZE);
+    assert_int_equal(batch.segment_len, VX6_DATAGRAM_SIZE);
+    assert_true(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
+    assert_int_equal(batch.len, VX6_DATAGRAM_SIZE);
+    assert_true(addr_equal(&batch.peer, &addr));
+    assert_false(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
+    peer_drop(two.asker.env, other);
+    two_stop(&two);
+}
+
+/* VX6-DHT-009 */
+static void test_losses_in_a_row_are_not_held_against_contacts(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t datagram[VX6_DATAGRAM_SIZE];
+    vx6_addr to;
+    two_start(&two, &vx6_crypto_model);
+    two.asker.limits.contact_ping_ms = 3600000;
+    for (uint32_t i = 0; i < 12; i++) {
+        struct own_keys keys;
+        uint8_t seed[32] = {(uint8_t)(i + 50)};
+        vx6_addr addr = solo_addr(100 + i);
+        own_keys_init(&keys, two.asker.env->crypto, seed);
+        struct peer *peer = peer_get(two.asker.env, keys.identity, &addr);
+        assert_true(table_seen(two.asker.node, peer));
+        struct vx6_msg ping = {.type = VX6_MSG_ping};
+        assert_non_null(query_start(two.asker.node, peer, &ping, QUERY_ANNOUNCE, NULL));
+        peer_drop(two.asker.env, peer);
+    }
+    solo_wait(&two.asker, 2 * two.asker.limits.query_timeout_ms + 1);
+    while (solo_take(&two.asker, datagram, &to))
+        ;
+    assert_int_equal(two.asker.node->table.count, 8);
+    assert_true(query_is_cut_off(two.asker.node));
+    two_stop(&two);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_answer_comes_back_and_its_sender_enters_the_table),
+        cmocka_unit_test(test_each_try_is_sealed_afresh_and_the_last_loss_is_told),
+        cmocka_unit_test(test_a_query_that_the_carrier_never_takes_ends_as_well),
+        cmocka_unit_test(test_only_the_first_answer_of_the_last_try_counts),
+        cmocka_unit_test(test_changed_datagrams_are_refused_with_their_reason),
+        cmocka_unit_test(test_bytes_of_quic_are_not_looked_at),
+        cmocka_unit_test(test_answers_that_break_a_rule_are_refused_with_their_reason),
+        cmocka_unit_test(test_an_ask_for_another_node_is_refused),
+        cmocka_unit_test(test_answers_beyond_the_bound_are_dropped_and_counted),
+        cmocka_unit_test(test_queries_are_bounded_and_cancelled_ones_give_way),
+        cmocka_unit_test(test_a_key_that_nobody_can_have_is_not_asked),
+        cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),
+        cmocka_unit_test(test_losses_in_a_row_are_not_held_against_contacts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* The routing table against a reference that sorts everything. */
+#include "solo.h"
+
+static uint64_t random_state = 1;
+
+static uint32_t draw(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33);
+}
+
+static void draw_bytes(uint8_t *dst, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        dst[i] = (uint8_t)draw();
+}
+
+/* A peer that nobody could ask, at a place in the ID space that the test chooses. */
+static struct peer *make_peer(struct solo *solo, const uint8_t id[32])
+{
+    uint8_t key[32];
+    vx6_addr addr = solo_addr(draw());
+    draw_bytes(key, sizeof key);
+    struct peer *peer = peer_get(solo->env, key, &addr);
+    assert_non_null(peer);
+    memcpy(peer->id, id, 32);
+    return peer;
+}
+
+/* An ID whose first difference from the node's is bit `bucket`. */
+static void id_in_bucket(const struct solo *solo, uint32_t bucket, uint8_t id[32])
+{
+    const uint8_t *own = solo->node->keys.id;
+    draw_bytes(id, 32);
+    for (uint32_t i = 0; i < bucket; i++)
+        id[i / 8] = (uint8_t)((id[i / 8] & ~(0x80 >> i % 8)) | (own[i / 8] & (0x80 >> i % 8)));
+    uint8_t bit = (uint8_t)(0x80 >> bucket % 8);
+    id[bucket / 8] = (uint8_t)((id[bucket / 8] & ~bit) | (~own[bucket / 8] & bit));
+    assert_int_equal(common_prefix(own, id), bucket);
+}
+
+static struct peer *peer_in_bucket(struct solo *solo, uint32_t bucket)
+{
+    uint8_t id[32];
+    id_in_bucket(solo, bucket, id);
+    return make_peer(solo, id);
+}
+
+/* Enters a new peer and drops the test's own reference. */
+static bool enter(struct solo *solo, uint32_t bucket)
+{
+    struct peer *peer = peer_in_bucket(solo, bucket);
+    bool entered = table_seen(solo->node, peer);
+    peer_drop(solo->env, peer);
+    return entered;
+}
+
+static void start(struct solo *solo)
+{
+    solo_init(solo);
+    solo_start(solo, 1);
+    random_state = 1;
+}
+
+static void pass(struct solo *solo, uint64_t ms)
+{
+    solo->now += ms * VX6_MILLISECOND;
+    solo->node->now = solo->now;
+}
+
+static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t count)
+{
+    const struct table *table = &solo->node->table;
+    struct peer *peers[64], *sorted[1024];
+    for (uint32_t i = 0; i < table->count; i++) {
+        uint32_t place = i;
+        struct peer *peer = table->contacts[i].peer;
+        for (; place > 0 && distance_compare(target, peer->id, sorted[place - 1]->id) < 0; place--)
+            sorted[place] = sorted[place - 1];
+        sorted[place] = peer;
+    }
+    uint32_t found = table_closest(solo->node, target, peers, count);
+    assert_int_equal(found, table->count < count ? table->count : count);
+    for (uint32_t i = 0; i < found; i++)
+        assert_ptr_equal(peers[i], sorted[i]);
+}
+
+/* VX6-DHT-006 */
+static void test_closest_contacts_are_those_that_sorting_finds(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    uint8_t target[32];
+    for (uint32_t round = 0; round < 300; round++) {
+        (void)enter(&solo, draw() % 2 == 0 ? draw() % 12 : draw() % 3);
+        for (uint32_t i = 0; i < 6; i++) {
+            draw_bytes(target, sizeof target);
+            check_closest(&solo, target, 1 + draw() % 40);
+            id_in_bucket(&solo, draw() % 20, target);
+            check_closest(&solo, target, KADEMLIA_K);
+        }
+        check_closest(&solo, solo.node->keys.id, KADEMLIA_K);
+        check_closest(&solo, solo.node->table.contacts[0].peer->id, KADEMLIA_K);
+    }
+    assert_true(solo.node->table.count > 100);
+    solo_stop(&solo);
+}
+
+static void test_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    uint8_t id[32];
+    id_in_bucket(&solo, 1, id);
+    for (uint32_t i = 0; i < 10; i++) {
+        id[20 + draw() % 12] ^= (uint8_t)(1 + draw() % 255);
+        struct peer *peer = make_peer(&solo, id);
+        (void)table_seen(solo.node, peer);
+        peer_drop(solo.env, peer);
+        check_closest(&solo, id, KADEMLIA_K);
+        assert_ptr_equal(table_find(solo.node, id)->peer, peer);
+    }
+    solo_stop(&solo);
+}
+
+static void test_common_prefix_counts_equal_bits(void **state)
+{
+    (void)state;
+    uint8_t a[32] = {0}, b[32] = {0};
+    assert_int_equal(common_prefix(a, b), 256);
+    for (uint32_t bit = 0; bit < 256; bit++) {
+        memset(b, 0, sizeof b);
+        b[bit / 8] = (uint8_t)(0x80 >> bit % 8);
+        assert_int_equal(common_prefix(a, b), bit);
+        assert_true(distance_compare(a, a, b) < 0);
+        assert_true(distance_compare(b, a, b) > 0);
+        assert_int_equal(distance_compare(a, b, b), 0);
+    }
+}
+
+/* VX6-DHT-005 */
+static void test_a_full_bucket_refuses_newcomers(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    for (uint32_t i = 0; i < 40; i++)
+        (void)enter(&solo, 4);
+    for (uint32_t i = 0; i < KADEMLIA_K; i++)
+        assert_true(enter(&solo, 0));
+    assert_false(enter(&solo, 0));
+    assert_int_equal(solo.node->table.bucket_count[0], KADEMLIA_K);
+    uint8_t id[32];
+    id_in_bucket(&solo, 0, id);
+    assert_false(table_has_room(solo.node, id));
+    id_in_bucket(&solo, 1, id);
+    assert_true(table_has_room(solo.node, id));
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-005 */
+static void test_a_failing_contact_gives_way_to_a_newcomer(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.contact_failures_max = 3;
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < KADEMLIA_K; i++)
+        (void)enter(&solo, 4);
+    for (uint32_t i = 0; i < KADEMLIA_K; i++)
+        (void)enter(&solo, 0);
+    struct peer *failing = peer_hold(solo.node->table.contacts[7].peer);
+    table_failed(solo.node, failing);
+    assert_non_null(table_find(solo.node, failing->id));
+    assert_true(enter(&solo, 0));
+    assert_null(table_find(solo.node, failing->id));
+    assert_int_equal(solo.codes[VX6_EVENT_contact_removed], VX6_TIMEOUT);
+    assert_false(enter(&solo, 0));
+    peer_drop(solo.env, failing);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-005: the k closest are known even where a bucket is full of farther ones. */
+static void test_a_neighbour_takes_the_place_of_the_farthest(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    const uint8_t *own = solo.node->keys.id;
+    uint8_t far[32], id[32];
+    id_in_bucket(&solo, 0, id);
+    for (uint32_t i = 0; i < KADEMLIA_K; i++) {
+        id[2] = (uint8_t)(own[2] ^ (0x80 + i));
+        struct peer *peer = make_peer(&solo, id);
+        assert_true(table_seen(solo.node, peer));
+        peer_drop(solo.env, peer);
+    }
+    memcpy(far, id, sizeof far);
+    id[2] = (uint8_t)(own[2] ^ 0xf0);
+    struct peer *farther = make_peer(&solo, id);
+    assert_false(table_seen(solo.node, farther));
+    id[2] = own[2];
+    struct peer *closer = make_peer(&solo, id);
+    assert_true(table_seen(solo.node, closer));
+    assert_null(table_find(solo.node, far));
+    assert_int_equal(solo.codes[VX6_EVENT_contact_removed], VX6_LIMIT);
+    peer_drop(solo.env, farther);
+    peer_drop(solo.env, closer);
+    solo_stop(&solo);
+}
+
+static void test_a_full_table_still_takes_neighbours(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.contact_max = 32;
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < KADEMLIA_K; i++)
+        assert_true(enter(&solo, 0));
+    for (uint32_t i = 0; i < 12; i++)
+        assert_true(enter(&solo, 1));
+    assert_true(enter(&solo, 5));
+    assert_int_equal(solo.node->table.count, 32);
+    assert_int_equal(solo.node->table.bucket_count[0], KADEMLIA_K - 1);
+    solo_stop(&solo);
+}
+
+static void test_a_peer_is_in_the_table_once(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    struct peer *peer = peer_in_bucket(&solo, 3);
+    vx6_addr moved = solo_addr(77);
+    struct peer *elsewhere = peer_get(solo.env, peer->key, &moved);
+    memcpy(elsewhere->id, peer->id, 32);
+    assert_true(table_seen(solo.node, peer));
+    assert_true(table_seen(solo.node, peer));
+    assert_int_equal(solo.node->table.count, 1);
+    assert_true(table_seen(solo.node, elsewhere));
+    assert_int_equal(solo.node->table.count, 1);
+    assert_ptr_equal(solo.node->table.contacts[0].peer, elsewhere);
+    (void)enter(&solo, 3);
+    table_failed(solo.node, peer); /* the old address counts no longer */
+    assert_int_equal(solo.node->table.count, 2);
+    peer_drop(solo.env, peer);
+    peer_drop(solo.env, elsewhere);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-009 */
+static void test_a_contact_leaves_after_its_last_failure_unless_it_is_the_only_one(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.contact_failures_max = 2;
+    solo_start(&solo, 1);
+    struct peer *first = peer_in_bucket(&solo, 3), *second = peer_in_bucket(&solo, 5);
+    (void)table_seen(solo.node, first);
+    (void)table_seen(solo.node, second);
+    table_failed(solo.node, first);
+    (void)table_seen(solo.node, first); /* an answer forgives */
+    table_failed(solo.node, first);
+    assert_int_equal(solo.node->table.count, 2);
+    table_failed(solo.node, first);
+    assert_int_equal(solo.node->table.count, 1);
+    assert_int_equal(solo.node->table.depth, 6);
+    for (uint32_t i = 0; i < 5; i++)
+        table_failed(solo.node, second);
+    assert_int_equal(solo.node->table.count, 1);
+    peer_drop(solo.env, first);
+    peer_drop(solo.env, second);
+    solo_stop(&solo);
+}
+
+static void test_restored_contacts_enter_once_and_never_push_others_out(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    for (uint32_t i = 0; i < 60; i++) {
+        struct peer *peer = peer_in_bucket(&solo, i % 3 == 0 ? 0 : 5);
+        table_restore(solo.node, peer);
+        table_restore(solo.node, peer);
+        peer_drop(solo.env, peer);
+    }
+    assert_int_equal(solo.node->table.count, 2 * KADEMLIA_K);
+    assert_int_equal(solo.counts[VX6_EVENT_contact_removed], 0);
+    assert_true(solo.node->table.contacts[0].restored);
+    assert_int_equal(solo.node->table.gone_count, 0);
+    assert_true(table_seen(solo.node, solo.node->table.contacts[0].peer));
+    assert_false(solo.node->table.contacts[0].restored);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-010 */
+static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    uint32_t idle_ms;
+    assert_null(table_oldest(solo.node, &idle_ms));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(enter(&solo, 2 - i));
+        pass(&solo, 1000);
+    }
+    struct contact *oldest = table_oldest(solo.node, &idle_ms);
+    assert_ptr_equal(oldest, &solo.node->table.contacts[2]);
+    assert_int_equal(idle_ms, 3000);
+    table_asked(solo.node, oldest);
+    oldest = table_oldest(solo.node, &idle_ms);
+    assert_ptr_equal(oldest, &solo.node->table.contacts[1]);
+    assert_int_equal(idle_ms, 2000);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-010 */
+static void test_patience_follows_how_fast_contacts_go_away(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    const struct vx6_limits *limits = &solo.limits;
+    assert_int_equal(table_patience_ms(solo.node), limits->contact_ping_ms);
+    for (uint32_t i = 0; i < 100; i++)
+        (void)enter(&solo, i % 5);
+    for (uint32_t round = 0; round < 3; round++) {
+        pass(&solo, 60000);
+        for (uint32_t i = 0; i < solo.node->table.count; i++)
+            (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+    }
+    assert_int_equal(table_patience_ms(solo.node), limits->contact_ping_max_ms);
+    /* One in five goes away each minute: patience comes down to about a minute. */
+    for (uint32_t round = 0; round < 40; round++) {
+        pass(&solo, 60000);
+        for (uint32_t i = 0; i < solo.node->table.count; i++) {
+            if (draw() % 5 > 0)
+                (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+            else
+                table_failed(solo.node, solo.node->table.contacts[i].peer);
+        }
+        while (solo.node->table.count < 100)
+            (void)enter(&solo, draw() % 5);
+    }
+    assert_in_range(table_patience_ms(solo.node), limits->contact_ping_ms, 90000);
+    solo_stop(&solo);
+}
+
+static void test_a_table_that_cannot_grow_refuses_and_stays_whole(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    struct peer *peer = peer_in_bucket(&solo, 1);
+    solo.memory.fail_at = solo.memory.requests + 1;
+    assert_false(table_seen(solo.node, peer));
+    assert_int_equal(solo.node->table.count, 0);
+    assert_true(table_seen(solo.node, peer));
+    peer_drop(solo.env, peer);
+    solo_stop(&solo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_closest_contacts_are_those_that_sorting_finds),
+        cmocka_unit_test(test_equal_prefixes_are_told_apart_by_the_whole_id),
+        cmocka_unit_test(test_common_prefix_counts_equal_bits),
+        cmocka_unit_test(test_a_full_bucket_refuses_newcomers),
+        cmocka_unit_test(test_a_failing_contact_gives_way_to_a_newcomer),
+        cmocka_unit_test(test_a_neighbour_takes_the_place_of_the_farthest),
+        cmocka_unit_test(test_a_full_table_still_takes_neighbours),
+        cmocka_unit_test(test_a_peer_is_in_the_table_once),
+        cmocka_unit_test(test_a_contact_leaves_after_its_last_failure_unless_it_is_the_only_one),
+        cmocka_unit_test(test_restored_contacts_enter_once_and_never_push_others_out),
+        cmocka_unit_test(test_the_longest_idle_contact_is_asked_first_and_not_again),
+        cmocka_unit_test(test_patience_follows_how_fast_contacts_go_away),
+        cmocka_unit_test(test_a_table_that_cannot_grow_refuses_and_stays_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
