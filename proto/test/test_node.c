@@ -255,7 +255,7 @@ static void test_a_wrong_key_is_refused_before_anything_opens(void **state)
         .data = (const uint8_t *)"web",
         .len = 3};
     uint8_t id[32];
-    vx6_node_identity(world.entry->node, in.key, id);
+    vx6_node_identity(pair_add(world.net, "")->node, in.key, id);
     assert_int_equal(pair_input(world.bob, &in), VX6_OK);
     assert_true(pair_until(world.net, session_settled, &world, 60 * VX6_SECOND));
     const struct vx6_out *down = pair_find(world.bob, VX6_OUT_SESSION_DOWN, 0);
