@@ -34,11 +34,25 @@ static void traced(void *context, const struct vx6_event *event)
         transfer_dialled(member->actor, &event->peer);
 }
 
+static bool key_is_valid(const struct vx6_crypto *self, const uint8_t key[32])
+{
+    /* `self` is the world's own table. */
+    struct world *world = (struct world *)((uintptr_t)self - offsetof(struct world, crypto));
+    enum memo_verdict verdict = memo_find(&world->memo, key);
+    if (verdict == MEMO_UNKNOWN) {
+        bool valid = vx6_crypto_real.sign_public_is_valid(&vx6_crypto_real, key);
+        verdict = valid ? MEMO_VALID : MEMO_INVALID;
+        memo_add(&world->memo, key, verdict);
+    }
+    return verdict == MEMO_VALID;
+}
+
 void world_init(struct world *world, const struct options *options)
 {
     world->options = *options;
     world->crypto = options->real_crypto ? vx6_crypto_real : vx6_crypto_model;
     world->crypto.salt = options->crypto_salt;
+    world->crypto.sign_public_is_valid = key_is_valid;
     world->limits = vx6_limits_default;
     world->churn_next = VX6_NEVER;
 
@@ -74,6 +88,7 @@ void world_free(struct world *world)
     queue_free(&shard->queue);
     pool_free(&shard->pool);
     stats_free(&shard->stats);
+    memo_free(&world->memo);
     free(world->members);
     free(world->live);
 }

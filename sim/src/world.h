@@ -8,6 +8,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "memo.h"
 #include "mix.h"
 #include "net.h"
 #include "pool.h"
@@ -201,6 +202,7 @@ struct violations {
 struct world {
     struct options options;
     struct vx6_crypto crypto;
+    struct memo memo;
     struct vx6_limits limits;
     struct shard shard;
     struct member *members;
