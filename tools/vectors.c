@@ -16,7 +16,9 @@ static const struct {
 } checks[] = {
     {"crypto", check_crypto},
     {"messages", check_messages},
+    {"names", check_names},
     {"query", check_query},
+    {"records", check_records},
 };
 
 enum {

@@ -18,8 +18,10 @@ enum {
 int check_crypto(json_t *line, char *reason, size_t cap);
 int check_link(json_t *line, char *reason, size_t cap);
 int check_messages(json_t *line, char *reason, size_t cap);
+int check_names(json_t *line, char *reason, size_t cap);
 int check_noise(json_t *line, char *reason, size_t cap);
 int check_query(json_t *line, char *reason, size_t cap);
+int check_records(json_t *line, char *reason, size_t cap);
 
 /* Writes the reason and returns false. */
 #if defined(__GNUC__)
