@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The handshake of a link over a byte stream: Noise XX with the node records as payload. Whatever
- * comes in is checked in full before any of it is kept; what it leaves behind is the peer's record,
- * two ciphers and a binding, which another kind of carrier could supply as well.
+/* The handshake of a link over a byte stream (VX6-LINK-001): Noise XX with the node records as
+ * payload. Whatever comes in is checked in full before any of it is kept; what it leaves behind is
+ * the peer's record, two ciphers and a binding, which another kind of carrier could supply as well.
  *
  * The next message is made as soon as the one before it has been read, so that what a link does
  * never depends on when the driver asks for bytes. Spec: spec/links.md, "Handshake". */
@@ -114,7 +114,7 @@ bool handshake_start(struct vx6_node *node, struct link *link)
     return true;
 }
 
-/* VX6-LINK-005, -006: is the payload a record that certifies the key which the peer has just
+/* VX6-LINK-005: is the payload a record that certifies the key which the peer has just
  * proved to hold, of an identity that we may talk to? Keeps it if so. */
 static enum vx6_code take_payload(
     struct vx6_node *node, struct link *link, const uint8_t payload[LINK_PAYLOAD_SIZE])

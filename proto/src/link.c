@@ -293,6 +293,7 @@ static void up_timer(struct vx6_node *node, struct link *link)
     timer_set(&node->timers, &link->timer, up_deadline(node, link));
 }
 
+/* VX6-LINK-019 */
 void link_timer(struct vx6_node *node, struct timer *timer)
 {
     struct link *link = CONTAINER_OF(timer, struct link, timer);

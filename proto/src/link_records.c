@@ -139,7 +139,7 @@ static enum vx6_code take_hello(struct link *link, const struct vx6_link_hello *
     return VX6_OK;
 }
 
-/* VX6-LINK-009, -011, -012, -014 */
+/* VX6-LINK-010, VX6-LINK-012, VX6-LINK-013, VX6-LINK-014 */
 static enum vx6_code take_frame(
     struct vx6_node *node, struct link *link, const struct vx6_msg *msg, bool last_of_record)
 {
@@ -176,7 +176,7 @@ static bool takes_records(const struct link *link)
     return link->state == LINK_CONFIRMING || link->state == LINK_UP;
 }
 
-/* Takes the first frame off a record; what is wrong with it ends the link. */
+/* VX6-LINK-011: takes the first frame off a record; what is wrong with it ends the link. */
 static size_t take_first_frame(
     struct vx6_node *node, struct link *link, const uint8_t *plain, size_t len)
 {

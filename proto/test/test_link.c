@@ -141,7 +141,7 @@ struct bad_frames {
     uint8_t bytes[24];
 };
 
-/* VX6-LINK-009 to -013: what an authenticated peer must not say either. */
+/* VX6-LINK-010, VX6-LINK-011, VX6-LINK-013: what an authenticated peer must not say either. */
 static void test_frames_that_break_a_rule_end_the_link(void **state)
 {
     (void)state;
@@ -377,7 +377,7 @@ static void test_a_silent_peer_is_probed_and_then_given_up(void **state)
     ends_free(ends);
 }
 
-/* VX6-LINK-017: many probes are answered by one frame. */
+/* VX6-LINK-012 */
 static void test_a_flood_of_probes_is_answered_once(void **state)
 {
     (void)state;
@@ -521,7 +521,7 @@ static void test_addresses_of_nobody_are_not_dialled(void **state)
     ends_free(ends);
 }
 
-/* VX6-LINK-020 */
+/* VX6-DHT-003 */
 static void test_scopes_of_addresses(void **state)
 {
     (void)state;
