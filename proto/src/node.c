@@ -44,6 +44,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     node->label_len = (uint8_t)label_len;
     memcpy(node->label, config->label, label_len);
     own_keys_init(&node->keys, env->crypto, config->identity_seed);
+    /* VX6-NODE-004 */
     rng_init(&node->secret_rng, config->rng_seed, "secret");
     rng_init(&node->public_rng, config->rng_seed, "public");
     node->ready.kind = READY_NODE;
@@ -331,11 +332,13 @@ bool vx6_node_output(vx6_node *node, struct vx6_out *out)
     return false;
 }
 
+/* VX6-NODE-005 */
 vx6_ns vx6_node_deadline(const vx6_node *node)
 {
     return timer_deadline(&node->timers);
 }
 
+/* VX6-NODE-008 */
 bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch)
 {
     VX6_ASSERT(batch->cap >= VX6_FILL_MIN);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An ID is kind (3 bits), generation (12) and slot (17). The slot that has been free longest is
  * used first and its generation rises, so an ID comes back only after 4,096 uses of its slot.
- * Spec: spec/README.md, "The state machine". */
+ * VX6-NODE-006 in spec/README.md, "The state machine". */
 #include "slots.h"
 
 #include "env.h"

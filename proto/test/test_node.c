@@ -188,6 +188,7 @@ static void test_bytes_cross_with_real_cryptography(void **state)
     world_free(&world);
 }
 
+/* VX6-NODE-009 */
 static void test_model_and_real_give_the_same_events(void **state)
 {
     (void)state;

@@ -7,8 +7,9 @@
  *     deadline  call input(VX6_IN_TICK) no later than this
  *
  * Any number of inputs may precede the outputs. A peer's misbehaviour is never an error of these
- * calls: it comes out as VX6_OUT_LINK_CLOSE. Equal config and equal calls give equal results, byte
- * for byte, on every compiler and machine. Spec: spec/README.md, "The state machine". */
+ * calls: it comes out as VX6_OUT_LINK_CLOSE (VX6-NODE-007). Equal config and equal calls give equal
+ * results, byte for byte, on every compiler and machine (VX6-NODE-001). Spec: spec/README.md, "The
+ * state machine". */
 #ifndef VX6_NODE_H
 #define VX6_NODE_H
 
