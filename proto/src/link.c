@@ -71,7 +71,7 @@ static void release(struct vx6_node *node, struct link *link)
     timer_clear(&node->timers, &link->timer);
     handshake_free(node, link);
     if (link->partial)
-        env_wipe_free(node->env, link->partial, load_u16(link->head));
+        env_free(node->env, link->partial, load_u16(link->head));
     link->partial = NULL;
     if (link->keyed) {
         crypto->cipher_clear(crypto, &link->send);

@@ -242,7 +242,7 @@ static size_t take_piece(struct vx6_node *node, struct link *link, const uint8_t
     uint8_t *record = link->partial;
     link->partial = NULL;
     open_record(node, link, record, sealed_len, record);
-    env_wipe_free(node->env, record, sealed_len);
+    env_free(node->env, record, sealed_len);
     return used;
 }
 
