@@ -148,7 +148,8 @@ static bool make_cipher(struct vx6_cipher *cipher, json_t *line, const vx6_span 
     memcpy(cipher->key, fields[0].data, 32);
     for (size_t i = 0; i < 8 && fields[1].len == 8; i++)
         cipher->nonce = cipher->nonce << 8 | fields[1].data[i];
-    return cipher->suite == VX6_SUITE_AESGCM || strcmp(suite, "ChaChaPoly") == 0;
+    return cipher->nonce != UINT64_MAX &&
+           (cipher->suite == VX6_SUITE_AESGCM || strcmp(suite, "ChaChaPoly") == 0);
 }
 
 static bool check_seal(json_t *line, const vx6_span *fields, char *reason, size_t cap)
@@ -156,7 +157,7 @@ static bool check_seal(json_t *line, const vx6_span *fields, char *reason, size_
     struct vx6_cipher cipher;
     uint8_t *out = vector_memory(fields[3].len + VX6_TAG_SIZE);
     if (!make_cipher(&cipher, line, fields))
-        return vector_failed(reason, cap, "no such suite");
+        return vector_failed(reason, cap, "no such suite, or a nonce that no message may have");
     real->seal(real, &cipher, fields[2].data, fields[2].len, fields[3].data, fields[3].len, out);
     real->cipher_clear(real, &cipher);
     return vector_compare(
@@ -168,7 +169,7 @@ static bool check_open(json_t *line, const vx6_span *fields, char *reason, size_
     struct vx6_cipher cipher;
     uint8_t *out = vector_memory(fields[3].len + 1);
     if (!make_cipher(&cipher, line, fields))
-        return vector_failed(reason, cap, "no such suite");
+        return vector_failed(reason, cap, "no such suite, or a nonce that no message may have");
     bool valid = real->open(
         real, &cipher, fields[2].data, fields[2].len, fields[3].data, fields[3].len, out);
     real->cipher_clear(real, &cipher);
@@ -179,7 +180,7 @@ static bool check_rekey(json_t *line, const vx6_span *fields, char *reason, size
 {
     struct vx6_cipher cipher;
     if (!make_cipher(&cipher, line, fields))
-        return vector_failed(reason, cap, "no such suite");
+        return vector_failed(reason, cap, "no such suite, or a nonce that no message may have");
     real->rekey(real, &cipher);
     bool holds = vector_compare("next", span(cipher.key, 32), fields[1], reason, cap);
     real->cipher_clear(real, &cipher);
