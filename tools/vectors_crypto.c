@@ -30,14 +30,14 @@ static vx6_span span(const uint8_t *data, size_t len)
     return (vx6_span){data, len};
 }
 
-/* "valid" or "invalid" in the field "result". */
+/* A vector that says why something is refused must not be accepted. */
 static bool check_validity(json_t *line, bool valid, char *reason, size_t cap)
 {
-    const char *expected = vector_text(line, "result");
-    const char *got = valid ? "valid" : "invalid";
-    if (strcmp(expected, got) == 0)
+    const char *why = vector_text(line, "refused");
+    if (valid == (*why == '\0'))
         return true;
-    return vector_failed(reason, cap, "%s, expected \"%s\"", got, expected);
+    return vector_failed(
+        reason, cap, valid ? "accepted, must be refused: %s" : "refused, must be accepted%s", why);
 }
 
 static bool check_sha256(json_t *line, const vx6_span *fields, char *reason, size_t cap)

@@ -135,13 +135,12 @@ int check_query(json_t *line, char *reason, size_t cap)
     struct vx6_ask responder;
     if (!read_ask(line, &exchange, reason, cap) || !read_answer(line, &exchange, reason, cap))
         return VECTOR_FAILED;
+    bool refused = *vector_text(line, "refused") != '\0';
     if (strcmp(name, "ask") == 0)
-        return check_ask(&exchange, &responder, reason, cap);
+        return refused ? check_ask_refused(&exchange, reason, cap)
+                       : check_ask(&exchange, &responder, reason, cap);
     if (strcmp(name, "answer") == 0)
-        return check_answer(&exchange, reason, cap);
-    if (strcmp(name, "ask_refused") == 0)
-        return check_ask_refused(&exchange, reason, cap);
-    if (strcmp(name, "answer_refused") == 0)
-        return check_answer_refused(&exchange, reason, cap);
+        return refused ? check_answer_refused(&exchange, reason, cap)
+                       : check_answer(&exchange, reason, cap);
     return vector_failed(reason, cap, "no operation \"%s\"", name);
 }

@@ -79,14 +79,17 @@ def signatures():
     ]
     good = {"as signed", "another nonce"}
     for name, changes in cases:
-        yield dict(dict(name=name, op="verify", public_key=key, label=label, message=message,
-                        signature=signature, result="valid" if name in good else "invalid"),
-                   **changes)
+        vector = dict(name=name, op="verify", public_key=key, label=label, message=message,
+                      signature=signature)
+        vector.update(changes)
+        if name not in good:
+            vector["refused"] = "bad signature"
+        yield vector
     # s = nonce, R = nonce * B: the equation holds for a key that is the neutral point.
     r = c.point_encode(c.point_multiply(nonce, c.BASE))
     yield dict(name="the key is the neutral point", op="verify",
                public_key=c.point_encode(c.NEUTRAL), label=label, message=message,
-               signature=r + nonce.to_bytes(32, "little"), result="invalid")
+               signature=r + nonce.to_bytes(32, "little"), refused="bad signature")
 
 
 def keys():
@@ -104,8 +107,10 @@ def keys():
               ("y = 2^255 - 1", (2**255 - 1).to_bytes(32, "little")),
               ("x is minus zero", negative_zero), ("not on the curve", not_on_curve)]
     for name, key in cases:
-        yield dict(name=name, op="identity_key", key=key,
-                   result="valid" if c.identity_key_is_valid(key) else "invalid")
+        vector = dict(name=name, op="identity_key", key=key)
+        if not c.identity_key_is_valid(key):
+            vector["refused"] = "not canonical, or not of the prime-order group"
+        yield vector
     for i in range(3):
         seed = given(f"node {i}")
         record_seed = c.sha256(b"vx6/record-key/1", seed)
@@ -141,10 +146,9 @@ def exchange_keys():
             except ValueError:
                 pass
             yield dict(name=name + (", top bit set" if top else ""), op="x25519_key", key=key,
-                       result="invalid")
-    yield dict(name="a key", op="x25519_key", key=c.link_public(given("any")), result="valid")
-    yield dict(name="u = 2, on the twist", op="x25519_key", key=(2).to_bytes(32, "little"),
-               result="valid")
+                       refused="low order")
+    yield dict(name="a key", op="x25519_key", key=c.link_public(given("any")))
+    yield dict(name="u = 2, on the twist", op="x25519_key", key=(2).to_bytes(32, "little"))
 
 
 def sealing():
@@ -158,14 +162,14 @@ def sealing():
             name = f"{suite}, nonce {nonce}, {size} bytes"
             yield dict(name=name, op="seal", **fields, plain=plain, sealed=sealed)
             yield dict(name=name + ", first bit flipped", op="open", **fields,
-                       sealed=flip(sealed, 0), result="invalid")
+                       sealed=flip(sealed, 0), refused="does not authenticate")
             yield dict(name=name + ", last bit flipped", op="open", **fields,
-                       sealed=flip(sealed, 8 * len(sealed) - 1), result="invalid")
+                       sealed=flip(sealed, 8 * len(sealed) - 1), refused="does not authenticate")
             yield dict(name=name + ", a byte short", op="open", **fields, sealed=sealed[:-1],
-                       result="invalid")
+                       refused="does not authenticate")
             fields["nonce"] = ((nonce + 1) % (2**64 - 1)).to_bytes(8, "big")
             yield dict(name=name + ", opened one place off", op="open", **fields, sealed=sealed,
-                       result="invalid")
+                       refused="does not authenticate")
         yield dict(name=suite, op="rekey", suite=suite, key=key, next=c.rekey(suite, key))
 
 
@@ -250,25 +254,30 @@ def query_vectors():
         ("first byte of the ciphertext flipped, mac1 fits", mine, again(flip(ask, 8 * 44))),
         ("last byte of the tag flipped, mac1 fits", mine, again(flip(ask, 8 * 1168 - 1))),
     ]
+    _, foreign = seal_ask(dict(fields, **other))
+    cases.append(("sealed to another responder, mac1 fits", mine, again(foreign)))
     for name, who, data in cases:
-        yield dict(name=name, op="ask_refused", **who, ask=data)
-    sealed_for_other = dict(fields, **other)
-    _, foreign = seal_ask(sealed_for_other)
-    yield dict(name="sealed to another responder, mac1 fits", op="ask_refused", **mine,
-               ask=again(foreign))
+        reason = "mac1" if name.startswith("mac1") else "does not authenticate"
+        if "low order" in name:
+            reason = "low order"
+        yield dict(name=name, op="ask", **who, ask=data, refused=reason)
     base = {k: fields[k] for k in ("identity_seed", "identity", "ask_ephemeral", "ask_header",
                                    "ask_payload")}
     cases = [
-        ("suite flipped", flip(answer, 8)), ("key hint set", flip(answer, 16)),
-        ("query ID flipped", flip(answer, 8 * 11)), ("ephemeral key flipped", flip(answer, 8 * 12)),
-        ("ephemeral key of low order", answer[:12] + low_order + answer[44:]),
-        ("ciphertext flipped", flip(answer, 8 * 600)), ("tag flipped", flip(answer, 8 * 1200 - 1)),
+        ("suite flipped", "header", flip(answer, 8)),
+        ("key hint set", "header", flip(answer, 16)),
+        ("query ID flipped", "header", flip(answer, 8 * 11)),
+        ("ephemeral key flipped", "does not authenticate", flip(answer, 8 * 12)),
+        ("ephemeral key of low order", "low order", answer[:12] + low_order + answer[44:]),
+        ("ciphertext flipped", "does not authenticate", flip(answer, 8 * 600)),
+        ("tag flipped", "does not authenticate", flip(answer, 8 * 1200 - 1)),
     ]
     elsewhere = dict(fields, ask_ephemeral=given("another asker"))
     noise, _ = seal_ask(elsewhere)
-    cases.append(("the answer to another ask", seal_answer(noise, elsewhere)))
-    for name, data in cases:
-        yield dict(name=name, op="answer_refused", **base, answer=data)
+    cases.append(
+        ("the answer to another ask", "does not authenticate", seal_answer(noise, elsewhere)))
+    for name, reason, data in cases:
+        yield dict(name=name, op="answer", **base, answer=data, refused=reason)
 
 
 # ---- link.jsonl ----
@@ -358,14 +367,27 @@ def link_vectors():
                 continue
             for number, bit, what in changes:
                 changed = flip(fields[f"message_{number}"], bit)
-                yield dict(name=f"{suite}, {what} changed", op="link_refused", **fields,
-                           changed_message=number, changed=changed)
+                yield dict(name=f"{suite}, {what} changed", op="link", **fields,
+                           changed_message=number, changed=changed, refused="does not authenticate")
             changed = fields["message_1"][:1] + bytes(32)
-            yield dict(name=f"{suite}, ephemeral key of low order", op="link_refused", **fields,
-                       changed_message=1, changed=changed)
+            yield dict(name=f"{suite}, ephemeral key of low order", op="link", **fields,
+                       changed_message=1, changed=changed, refused="low order")
 
 
 # ---- files ----
+# Which requirement an operation tests; a negative vector may test another.
+SPEC = {"sha256": "VX6-CRYPTO-001", "mac": "VX6-CRYPTO-001", "link_public": "VX6-CRYPTO-001",
+        "identity_key": "VX6-CRYPTO-002", "x25519_key": "VX6-CRYPTO-003", "sign": "VX6-CRYPTO-004",
+        "verify": "VX6-CRYPTO-005", "seal": "VX6-CRYPTO-008", "open": "VX6-CRYPTO-009",
+        "rekey": "VX6-CRYPTO-010", "ask": "VX6-CRYPTO-011", "query_public": "VX6-CRYPTO-012",
+        "answer": "VX6-CRYPTO-014", "link": "VX6-LINK-003", "node_keys": "VX6-REC-002",
+        "name_key": "VX6-REC-001"}
+SPEC_REFUSED = {("ask", "mac1"): "VX6-CRYPTO-013", ("answer", "header"): "VX6-CRYPTO-015",
+                ("ask", "low order"): "VX6-CRYPTO-003", ("answer", "low order"): "VX6-CRYPTO-003",
+                ("link", "low order"): "VX6-CRYPTO-003",
+                ("link", "does not authenticate"): "VX6-CRYPTO-006"}
+
+
 def plain(value):
     if isinstance(value, bytes):
         return value.hex()
@@ -376,13 +398,24 @@ def plain(value):
     return value
 
 
+def lines(name, vectors):
+    seen = set()
+    for vector in vectors():
+        op, refused = vector["op"], vector.get("refused")
+        full = f"{op}: {vector['name']}"
+        assert full not in seen, full
+        seen.add(full)
+        spec = SPEC_REFUSED.get((op, refused), SPEC[op])
+        yield json.dumps(plain(dict(dict(set=name, name=full, spec=spec), **dict(vector, name=full))))
+
+
 def main():
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(__doc__)
     different = 0
     for name, vectors in (("crypto", crypto_vectors), ("link", link_vectors), ("query", query_vectors)):
         path = VECTORS / f"{name}.jsonl"
-        text = "".join(json.dumps(plain(dict(set=name, **vector))) + "\n" for vector in vectors())
+        text = "".join(line + "\n" for line in lines(name, vectors))
         if not sys.argv[1:]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
