@@ -140,6 +140,7 @@ static void put_data(struct sheet *sheet, struct stream *stream, size_t len)
     stream->fin_sent = fin;
 }
 
+/* VX6-SESS-018 */
 static void fill_data(struct vx6_node *node, struct link_sessions *on_link, struct sheet *sheet)
 {
     struct turns *turns = &on_link->data_streams;

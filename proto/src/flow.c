@@ -22,6 +22,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* VX6-SESS-017 */
 static uint64_t grant_left(const struct vx6_node *node, const struct session *session)
 {
     const struct vx6_limits *limits = node->env->limits;
@@ -91,7 +92,8 @@ void flow_resume(struct vx6_node *node, struct stream *stream)
     link_want_write(node, path->link);
 }
 
-/* A stream may keep as much as is left for all: many slow readers share, one cannot take it all. */
+/* VX6-SESS-012, VX6-SESS-017. A stream may keep as much as is left for all: many slow readers
+ * share, one cannot take it all. */
 static uint64_t send_cap(const struct vx6_node *node, const struct stream *stream)
 {
     const struct vx6_limits *limits = node->env->limits;
@@ -252,7 +254,8 @@ size_t vx6_stream_peek(
     uint64_t shown = 0;
     for (size_t i = 0; i < count; i++)
         shown += spans[i].len;
-    *end = stream->receive_ended && shown == chunk_held(&stream->receive);
+    bool is_whole = stream->state != STREAM_CLOSED || stream->code == VX6_OK;
+    *end = is_whole && stream->receive_ended && shown == chunk_held(&stream->receive);
     return count;
 }
 

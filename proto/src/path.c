@@ -7,6 +7,7 @@
  * Spec: spec/sessions.md, "Paths". */
 #include "session_internal.h"
 
+/* VX6-SESS-002 */
 struct path *path_new(struct vx6_node *node, struct link *link, struct session *session)
 {
     struct path *path = env_alloc(node->env, sizeof *path);
@@ -118,7 +119,7 @@ void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code c
     }
 }
 
-/* Was this number ever a path of the link? */
+/* VX6-SESS-006: was this number ever a path of the link? */
 static bool was_used(struct link *link, uint32_t id)
 {
     const struct link_sessions *on_link = link_sessions(link);
@@ -126,7 +127,7 @@ static bool was_used(struct link *link, uint32_t id)
     return id <= (is_own ? on_link->path_own_last : on_link->path_peer_last);
 }
 
-/* VX6-SESS-004, VX6-SESS-007 */
+/* VX6-SESS-004, VX6-SESS-005, VX6-SESS-020 */
 static enum vx6_code take_session_open(
     struct vx6_node *node, struct link *link, const struct vx6_session_open *open)
 {
@@ -150,7 +151,7 @@ static enum vx6_code take_session_open(
     return VX6_OK;
 }
 
-/* Frames of a stream that is gone are late, those of one that never was are wrong. */
+/* VX6-SESS-006: frames of a stream that is gone are late, those of one that never was wrong. */
 static enum vx6_code take_stream_frame(
     struct vx6_node *node, struct session *session, const struct vx6_msg *frame)
 {
@@ -171,6 +172,7 @@ static enum vx6_code take_stream_frame(
     return VX6_OK;
 }
 
+/* VX6-SESS-001, VX6-SESS-006 */
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame)
 {
     if (frame->type < VX6_MSG_session_open || frame->type > VX6_MSG_stream_reset)

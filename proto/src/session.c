@@ -168,7 +168,7 @@ static bool is_dead_address(enum vx6_code code)
            code == VX6_KEY_MISMATCH;
 }
 
-/* The one place that knows what a session does without a path. */
+/* VX6-SESS-019: the one place that knows what a session does without a path. */
 void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code)
 {
     bool is_dial_failed = session->state == SESSION_CONNECTING && session->is_resolved;
@@ -195,7 +195,9 @@ static enum vx6_code admit(
         return code;
     if (node->shutting_down)
         return VX6_SHUTDOWN;
-    if (node->sessions.count >= node->env->limits->session_max) {
+    const struct vx6_limits *limits = node->env->limits;
+    if (node->sessions.count >= limits->session_max ||
+        link_sessions(path->link)->path_count > limits->session_per_link_max) {
         trace(node, VX6_EVENT_limit_reached, link_peer_addr(path->link), 0, 0, VX6_LIMIT);
         return VX6_LIMIT;
     }
@@ -246,7 +248,7 @@ void session_end(
     wipe(session->random, sizeof session->random);
     trace(node, VX6_EVENT_session_closed, &session->peer, 0, 0, code);
 
-    enum vx6_code stream_code = code;
+    enum vx6_code stream_code = code; /* VX6-SESS-019 */
     if (code == VX6_OK)
         stream_code = notice == NOTICE_SEND ? VX6_CANCELLED : VX6_RESET;
     struct turn *next;
@@ -301,7 +303,7 @@ bool session_output(struct vx6_node *node, struct ready *ready, struct vx6_out *
     return true;
 }
 
-/* The owner did not answer in time. */
+/* VX6-SESS-007: the owner did not answer in time. */
 void session_timer(struct vx6_node *node, struct timer *timer)
 {
     session_end(node, CONTAINER_OF(timer, struct session, timer), VX6_TIMEOUT, NOTICE_SEND);

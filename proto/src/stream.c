@@ -71,7 +71,8 @@ void stream_post(struct vx6_node *node, struct stream *stream, unsigned bits)
     stream_list(node, stream);
 }
 
-/* May another stream of this session live? Refused ones are bounded by their session. */
+/* VX6-SESS-020: may another stream of this session live? Refused ones are bounded by their session.
+ */
 static bool has_room(struct vx6_node *node, const struct session *session)
 {
     const struct vx6_limits *limits = node->env->limits;
@@ -131,7 +132,7 @@ void stream_asked(struct vx6_node *node, struct stream *stream)
             after_ms(node, limits->session_open_ms + limits->stream_open_ms));
 }
 
-/* VX6-SESS-010, VX6-SESS-018: numbers rise by one; what cannot be served is reset, not ignored. */
+/* VX6-SESS-010, VX6-SESS-020: numbers rise by one; what cannot be served is reset, not ignored. */
 enum vx6_code stream_take_open(
     struct vx6_node *node, struct session *session, const struct vx6_stream_open *open)
 {
@@ -180,6 +181,7 @@ enum vx6_code stream_accept(struct vx6_node *node, struct stream *stream)
     return VX6_OK;
 }
 
+/* VX6-SESS-009 */
 enum vx6_code stream_take_accept(
     struct vx6_node *node, struct stream *stream, const struct vx6_stream_accept *accept)
 {
@@ -262,8 +264,8 @@ void stream_reset(struct vx6_node *node, struct stream *stream, enum vx6_code co
     stream_end(node, stream, code == VX6_OK ? VX6_RESET : code, NOTICE_SEND);
 }
 
-/* One timer for three purposes that exclude each other: acceptance, the last acknowledgement of an
- * ended stream, and before that the acknowledgements that this end owes. */
+/* VX6-SESS-020. One timer for three purposes that exclude each other: acceptance, the last
+ * acknowledgement of an ended stream, and before that the acknowledgements that this end owes. */
 void stream_timer(struct vx6_node *node, struct timer *timer)
 {
     struct stream *stream = CONTAINER_OF(timer, struct stream, timer);

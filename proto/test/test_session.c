@@ -17,13 +17,18 @@ static struct vx6_msg msg_close(uint32_t path, enum vx6_code code)
     return msg;
 }
 
-static void expect_down(enum vx6_code code)
+static void expect_first_down(enum vx6_code code)
 {
     const struct seen *down = seen(0, VX6_OUT_SESSION_DOWN, 0);
     assert_ptr_not_equal(down, &nothing);
     assert_int_equal(down->code, code);
-    assert_int_equal(world.nodes[0].sessions.count, 0);
     assert_null(slots_get(&world.nodes[0].slots, SLOT_SESSION, down->id));
+}
+
+static void expect_down(enum vx6_code code)
+{
+    expect_first_down(code);
+    assert_int_equal(world.nodes[0].sessions.count, 0);
 }
 
 /* VX6-SESS-008 */
@@ -43,6 +48,7 @@ static void test_both_ends_make_the_same_secret(void **state)
     assert_int_equal(owner->key[0], 'A');
 }
 
+/* VX6-SESS-002 */
 static void test_two_sessions_share_a_link(void **state)
 {
     (void)state;
@@ -188,10 +194,12 @@ static void test_frames_that_crossed_a_close_are_late_not_wrong(void **state)
     assert_int_equal(feed(1, &late), VX6_UNEXPECTED);
 }
 
+/* VX6-SESS-001, VX6-SESS-007 */
 static void test_frames_come_in_the_right_state_and_role(void **state)
 {
     (void)state;
     struct session *session = join();
+    vx6_id id;
     struct vx6_msg opened = {.type = VX6_MSG_session_opened};
     opened.u.session_opened.path = session->path->id;
     assert_int_equal(feed(0, &opened), VX6_UNEXPECTED);
@@ -199,10 +207,14 @@ static void test_frames_come_in_the_right_state_and_role(void **state)
     struct vx6_msg open = {.type = VX6_MSG_stream_open};
     open.u.stream_open = (struct vx6_stream_open){session->path->id, 1, 100};
     assert_int_equal(feed(0, &open), VX6_UNEXPECTED);
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    struct vx6_msg close = msg_close(session->path->id + 2, VX6_OK);
+    assert_int_equal(feed(0, &close), VX6_UNEXPECTED);
     struct vx6_msg probe = {.type = VX6_MSG_link_probe};
     assert_int_equal(feed(0, &probe), VX6_UNEXPECTED);
 }
 
+/* VX6-SESS-019 */
 static void test_a_lost_link_ends_streams_before_their_session(void **state)
 {
     (void)state;
@@ -237,6 +249,7 @@ static void test_a_session_closed_by_its_driver_says_so(void **state)
         assert_int_equal(link->users, 0);
 }
 
+/* VX6-SESS-007 */
 static void test_an_owner_that_stays_silent_is_given_up(void **state)
 {
     (void)state;
@@ -265,6 +278,7 @@ static void test_shutdown_ends_all(void **state)
     assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 1)->code, VX6_SHUTDOWN);
 }
 
+/* VX6-SESS-020 */
 static void test_sessions_are_bounded_at_both_ends(void **state)
 {
     (void)state;
@@ -284,6 +298,19 @@ static void test_sessions_are_bounded_at_both_ends(void **state)
     assert_int_equal(feed(1, &msg), VX6_OK);
     msg.u.session_open.path = 23;
     assert_int_equal(feed(1, &msg), VX6_LIMIT);
+}
+
+static void test_one_peer_cannot_take_all_sessions(void **state)
+{
+    (void)state;
+    world.limits.session_per_link_max = 2;
+    join();
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    settle();
+    expect_first_down(VX6_LIMIT);
+    assert_int_equal(world.nodes[1].sessions.count, 2);
 }
 
 /* Names: resolve.c answers later, here by the test's hand. */
@@ -330,6 +357,7 @@ static void test_closing_cancels_the_resolve(void **state)
     expect_down(VX6_OK);
 }
 
+/* VX6-SESS-019 */
 static void test_a_dead_address_is_resolved_once_more(void **state)
 {
     (void)state;
@@ -391,6 +419,7 @@ int main(void)
         TEST(test_an_owner_that_stays_silent_is_given_up),
         TEST(test_shutdown_ends_all),
         TEST(test_sessions_are_bounded_at_both_ends),
+        TEST(test_one_peer_cannot_take_all_sessions),
         TEST(test_a_name_is_resolved_first),
         TEST(test_a_name_that_is_not_found_ends_the_session),
         TEST(test_closing_cancels_the_resolve),

@@ -192,6 +192,7 @@ static void work(uint32_t most)
     pass_time(20);
 }
 
+/* VX6-SESS-012 */
 static void test_bytes_arrive_once_and_in_order_both_ways(void **state)
 {
     (void)state;
@@ -303,6 +304,25 @@ static void test_resets_at_any_time_end_both_sides(void **state)
     assert_int_equal(world.nodes[1].sessions.granted, 0);
 }
 
+/* VX6-SESS-016: what was cut short does not look like an end in order. */
+static void test_a_reset_after_the_end_is_no_end(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    struct end *end = begin_stream(session, 500);
+    settle();
+    write_some(0, end, 500);
+    settle();
+    stream_reset(&world.nodes[0], stream_by_id(0, end->id), VX6_CANCELLED);
+    deliver(link_of(0));
+    vx6_span span;
+    bool is_end;
+    assert_int_equal(vx6_stream_peek(&world.nodes[1], ends[1][0].id, &span, 1, &is_end), 0);
+    assert_false(is_end);
+    settle();
+    assert_int_equal(ends[1][0].code, VX6_CANCELLED);
+}
+
 static void test_a_refused_stream_carries_the_reason(void **state)
 {
     (void)state;
@@ -318,6 +338,7 @@ static void test_a_refused_stream_carries_the_reason(void **state)
     assert_int_equal(world.nodes[1].sessions.stream_count, 0);
 }
 
+/* VX6-SESS-009 */
 static void test_a_stream_opened_before_the_session_is_up_waits_for_it(void **state)
 {
     (void)state;
@@ -359,6 +380,7 @@ static void test_a_slow_reader_holds_up_nobody_else(void **state)
     assert_true(world.nodes[1].sessions.granted <= world.limits.session_buffer_bytes);
 }
 
+/* VX6-SESS-017 */
 static void test_budgets_bound_what_is_held(void **state)
 {
     (void)state;
@@ -427,7 +449,7 @@ static void test_few_bytes_are_acknowledged_when_quiet(void **state)
     assert_int_equal(chunk_held(&stream->send), 0);
 }
 
-/* VX6-SESS-018 */
+/* VX6-SESS-020 */
 static void test_what_nobody_answers_is_given_up(void **state)
 {
     (void)state;
@@ -451,6 +473,7 @@ static void test_what_nobody_answers_is_given_up(void **state)
     assert_int_equal(seen(0, VX6_OUT_STREAM_CLOSED, 1)->code, VX6_TIMEOUT);
 }
 
+/* VX6-SESS-020 */
 static void test_streams_are_bounded_and_say_so(void **state)
 {
     (void)state;
@@ -505,6 +528,7 @@ static void test_data_frames_equal_the_encoding(void **state)
     }
 }
 
+/* VX6-SESS-018 */
 static void test_a_lone_stream_fills_records_and_many_share_them(void **state)
 {
     (void)state;
@@ -638,6 +662,7 @@ static void test_an_end_is_final(void **state)
     }
 }
 
+/* VX6-SESS-009 */
 static void test_before_it_is_accepted_a_stream_carries_nothing(void **state)
 {
     (void)state;
@@ -705,6 +730,7 @@ int main(void)
         TEST(test_tiny_steps_and_tiny_records_move_the_same_bytes),
         TEST(test_a_half_closed_stream_goes_on_the_other_way),
         TEST(test_resets_at_any_time_end_both_sides),
+        TEST(test_a_reset_after_the_end_is_no_end),
         TEST(test_a_refused_stream_carries_the_reason),
         TEST(test_a_stream_opened_before_the_session_is_up_waits_for_it),
         TEST(test_a_slow_reader_holds_up_nobody_else),
