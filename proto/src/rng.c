@@ -4,7 +4,7 @@
  * drawn cannot be computed again from a later state.
  *
  * The first key is the first half of the block under the seed whose counter and nonce (16 bytes)
- * are the purpose, filled up with zeros. Spec: spec/README.md, "Randomness". */
+ * are the purpose, filled up with zeros. Spec: spec/README.md, VX6-NODE-004. */
 #include "rng.h"
 
 #include "bytes.h"

@@ -169,6 +169,36 @@ static void test_frames_that_break_a_rule_end_the_link(void **state)
     }
 }
 
+/* VX6-LINK-011: an authenticated peer that says anything at all. */
+static void test_random_frames_end_the_link_or_nothing(void **state)
+{
+    (void)state;
+    struct rng rng;
+    uint8_t seed[32] = {42};
+    rng_init(&rng, seed, "frames");
+    for (int row = 0; row < 3000; row++) {
+        struct ends *ends = ends_up(&vx6_crypto_model);
+        struct end *listener = &ends->end[LISTENER];
+        uint8_t frames[64];
+        for (int record = 0; record < 4 && end_state(listener) == LINK_UP; record++) {
+            size_t len = 3 + rng_below(&rng, 60);
+            rng_bytes(&rng, frames, len);
+            for (size_t at = 0; at + 3 <= len && rng_below(&rng, 8) != 0;) {
+                uint32_t type = rng_below(&rng, 6);
+                uint16_t size = (uint16_t)(type == 0 ? 23 : type == 1 ? 3 : 1);
+                store_u16(frames + at, size);
+                frames[at + 2] = (uint8_t)(0x40 + type);
+                at += 2 + (size_t)size;
+            }
+            send_by_hand(ends, DIALLER, frames, len);
+            ends_run(ends);
+        }
+        assert_true(end_state(listener) == LINK_UP || listener->downs == 1);
+        assert_int_equal(listener->received, 0);
+        ends_free(ends);
+    }
+}
+
 /* VX6-LINK-010: from either end; and only a responder may tell the time. */
 static void test_hello_comes_first(void **state)
 {
@@ -559,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_a_replayed_or_skipped_record_ends_the_link),
         cmocka_unit_test(test_lengths_that_no_record_has_are_refused_at_once),
         cmocka_unit_test(test_frames_that_break_a_rule_end_the_link),
+        cmocka_unit_test(test_random_frames_end_the_link_or_nothing),
         cmocka_unit_test(test_hello_comes_first),
         cmocka_unit_test(test_keys_change_after_so_many_records),
         cmocka_unit_test(test_keys_change_after_so_much_time),

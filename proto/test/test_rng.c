@@ -22,8 +22,8 @@ static void test_the_block_function_is_that_of_the_rfc(void **state)
     assert_memory_equal(block, expected, sizeof expected);
 }
 
-/* The construction as the specification has it, step by step. */
-static void test_output_follows_from_seed_and_purpose_as_specified(void **state)
+/* VX6-NODE-004: the construction that rng.c describes, step by step. */
+static void test_output_follows_from_seed_and_purpose_as_described(void **state)
 {
     (void)state;
     uint8_t seed[32] = {1, 2, 3}, key[32], block[64], expected[3 * 96], drawn[3 * 96];
@@ -47,6 +47,7 @@ static void test_output_follows_from_seed_and_purpose_as_specified(void **state)
     assert_memory_equal(drawn, expected, sizeof drawn);
 }
 
+/* VX6-NODE-004 */
 static void test_purposes_and_seeds_separate_streams(void **state)
 {
     (void)state;
@@ -123,7 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_block_function_is_that_of_the_rfc),
-        cmocka_unit_test(test_output_follows_from_seed_and_purpose_as_specified),
+        cmocka_unit_test(test_output_follows_from_seed_and_purpose_as_described),
         cmocka_unit_test(test_purposes_and_seeds_separate_streams),
         cmocka_unit_test(test_what_was_drawn_is_erased),
         cmocka_unit_test(test_below_is_in_range_and_even),

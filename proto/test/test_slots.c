@@ -25,6 +25,7 @@ static int tear_down(void **state)
     return memory.held != 0;
 }
 
+/* VX6-NODE-006 */
 static void test_an_id_finds_its_object_until_it_is_removed(void **state)
 {
     (void)state;
