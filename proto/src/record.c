@@ -22,7 +22,7 @@ enum {
     SERVICES_MAX = 16
 };
 
-/* SHA-256 of a label and what it labels. Spec: VX6-REC-001. */
+/* SHA-256 of a label and what it labels. VX6-REC-001. */
 void labelled_hash(
     const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data)
 {
@@ -46,7 +46,7 @@ void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label)
     labelled_hash(crypto, key, LABEL_NAME, label);
 }
 
-/* Spec: VX6-REC-002. */
+/* VX6-REC-002. */
 void own_keys_init(
     struct own_keys *keys, const struct vx6_crypto *crypto, const uint8_t identity_seed[32])
 {
@@ -64,7 +64,7 @@ struct signer {
     const char *label;
 };
 
-/* Encodes, and fills in the signature, which is the last field of every record. Spec: VX6-REC-003.
+/* Encodes, and fills in the signature, which is the last field of every record. VX6-REC-003.
  */
 static size_t encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
     const struct signer *signer, uint8_t *dst, size_t cap)
@@ -193,7 +193,7 @@ bool endpoint_is_possible(const vx6_addr *addr)
     return addr_scope(addr) != SCOPE_NONE;
 }
 
-/* VX6_OK when both of a record's times are in bounds. Spec: VX6-REC-006, VX6-REC-007. */
+/* VX6_OK when both of a record's times are in bounds. VX6-REC-006, VX6-REC-007. */
 static enum vx6_code check_times(
     const struct vx6_limits *limits, int64_t unix_s, uint64_t issued_s, uint32_t life_s)
 {
@@ -242,7 +242,7 @@ static enum vx6_code decode_node(vx6_span data, struct vx6_node_record *record)
     return endpoints_are_sound(record->endpoints) ? VX6_OK : VX6_BAD_RECORD;
 }
 
-/* Spec: VX6-REC-008. */
+/* VX6-REC-008. */
 static bool node_keys_are_good(
     const struct vx6_crypto *crypto, vx6_span data, const struct vx6_node_record *record)
 {
@@ -269,7 +269,7 @@ struct owned {
     uint32_t life_s;
 };
 
-/* Spec: VX6-REC-011. */
+/* VX6-REC-011. */
 static bool is_of_bundle(const struct bundle *bundle, const struct owned *owned)
 {
     return bytes_equal(owned->owner, bundle->owner, 32) && owned->sequence == bundle->sequence &&
@@ -290,7 +290,7 @@ static enum vx6_code decode_claim(vx6_span data, struct bundle *bundle)
     return is_of_bundle(bundle, &owned) ? VX6_OK : VX6_BAD_RECORD;
 }
 
-/* Spec: VX6-REC-012. */
+/* VX6-REC-012. */
 static bool services_are_sorted(vx6_list list)
 {
     vx6_span previous = {0};
@@ -330,7 +330,7 @@ static bool bundle_signatures_are_good(
                signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST));
 }
 
-/* Everything but times and signatures. */
+/* Everything but times and signatures. VX6-REC-004, VX6-REC-010 */
 static enum vx6_code decode_bundle(
     const struct vx6_crypto *crypto, vx6_span data, struct vx6_bundle *raw, struct bundle *bundle)
 {
@@ -355,6 +355,7 @@ static void set_expiry(struct bundle *bundle)
     bundle->expires_s = (int64_t)(bundle->node.issued_s + bundle->node.life_s);
 }
 
+/* VX6-REC-005: the order of the checks, here and in what it calls. */
 enum vx6_code bundle_check(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
 {
@@ -377,6 +378,7 @@ void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bund
     set_expiry(bundle);
 }
 
+/* VX6-REC-017 */
 bool bundle_fits_key(
     const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32])
 {

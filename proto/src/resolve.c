@@ -116,7 +116,7 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
         settle(node, resolve);
 }
 
-/* The key is bound, or it is the name's. */
+/* VX6-NAME-004, VX6-NAME-006 */
 static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve)
 {
     uint8_t target[32];
@@ -327,6 +327,13 @@ static bool is_enough(const struct vx6_node *node, const struct resolve *resolve
     return resolve->op != NULL || claimant_address(node, &resolve->claimants[0], &addr);
 }
 
+/* Of its holder: nothing more will be asked from there. */
+static bool is_last(const struct vx6_node *node, const struct lookup_value *value)
+{
+    uint32_t next = value->index + 1;
+    return next >= value->count || next >= node->env->limits->claimant_max;
+}
+
 /* An older bundle, or one claimant too many, is no fault of the holder that shows it. */
 static bool is_honest(enum vx6_code code)
 {
@@ -354,7 +361,7 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     resolve->waiting = true;
     if (is_enough(node, resolve))
         settle(node, resolve);
-    if (value->holder != NULL && value->index + 1 >= value->count)
+    if (value->holder != NULL && is_last(node, value))
         holder_count(node, resolve, value->holder);
 }
 
@@ -433,7 +440,7 @@ static bool offers_service(
     return false;
 }
 
-/* For a driver: everything is shown, nothing is chosen or bound. */
+/* For a driver: everything is shown, nothing is chosen or bound. VX6-NAME-012 */
 static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
     struct op *op = resolve->op;
