@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* Names in a small network of whole nodes: rivals, moves, restarts and departures. */
+#include "test.h"
+
+#include <string.h>
+
+#include "pair.h"
+
+enum {
+    BYSTANDERS = 6
+};
+
+struct world {
+    struct pair_net *net;
+    struct pair_node *entry, *alice, *bob;
+};
+
+static struct pair_node *add(struct world *world, const char *label)
+{
+    struct pair_node *node = pair_add(world->net, label);
+    assert_int_equal(pair_command(node, VX6_IN_SERVICE_ADD, "web", NULL), VX6_OK);
+    if (world->entry != NULL)
+        assert_int_equal(pair_peer_add(node, world->entry), VX6_OK);
+    return node;
+}
+
+static void world_make(struct world *world, uint64_t seed)
+{
+    *world = (struct world){.net = pair_net_new(seed, false)};
+    world->entry = add(world, "entry");
+    for (int i = 0; i < BYSTANDERS; i++)
+        (void)add(world, "");
+    world->alice = add(world, "alice");
+    world->bob = add(world, "");
+    pair_run(world->net, 20 * VX6_SECOND);
+}
+
+static void key_of(const struct pair_node *node, uint8_t key[32])
+{
+    uint8_t id[32];
+    vx6_node_identity(node->node, key, id);
+}
+
+struct wait {
+    struct pair_node *node;
+    uint32_t from;
+    enum vx6_out_kind good, bad;
+};
+
+static bool is_settled(struct pair_net *net, void *context)
+{
+    (void)net;
+    struct wait *wait = context;
+    return pair_find(wait->node, wait->good, wait->from) ||
+           pair_find(wait->node, wait->bad, wait->from);
+}
+
+/* Opens a session by name; the code it ended with, or OK when it is up, to `key`. */
+static enum vx6_code open_session(
+    struct world *world, struct pair_node *from, const char *name, uint8_t key[32])
+{
+    struct wait wait = {from, from->out_count, VX6_OUT_SESSION_UP, VX6_OUT_SESSION_DOWN};
+    vx6_id id;
+    assert_int_equal(pair_command(from, VX6_IN_SESSION_OPEN, name, &id), VX6_OK);
+    assert_true(pair_until(world->net, is_settled, &wait, 60 * VX6_SECOND));
+    const struct vx6_out *up = pair_find(from, VX6_OUT_SESSION_UP, wait.from);
+    if (up == NULL)
+        return pair_find(from, VX6_OUT_SESSION_DOWN, wait.from)->code;
+    memcpy(key, up->key, 32);
+    assert_int_equal(pair_command(from, VX6_IN_SESSION_CLOSE, NULL, &id), VX6_OK);
+    return VX6_OK;
+}
+
+/* Resolves; the operation's code, and how many candidates it showed. */
+static enum vx6_code resolve(
+    struct world *world, struct pair_node *from, const char *name, uint32_t *candidates)
+{
+    struct wait wait = {from, from->out_count, VX6_OUT_OP_DONE, VX6_OUT_OP_DONE};
+    vx6_id id;
+    assert_int_equal(pair_command(from, VX6_IN_RESOLVE, name, &id), VX6_OK);
+    assert_true(pair_until(world->net, is_settled, &wait, 60 * VX6_SECOND));
+    *candidates = 0;
+    for (uint32_t i = wait.from; i < from->out_count; i++)
+        *candidates += from->outs[i].out.kind == VX6_OUT_CANDIDATE;
+    return pair_find(from, VX6_OUT_OP_DONE, wait.from)->code;
+}
+
+/* VX6-NAME-005, VX6-NAME-006, VX6-NAME-008: shown before the name is bound, without effect after.
+ */
+static void test_a_rival_is_shown_until_the_name_is_bound(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t alice_key[32], key[32] = {0};
+    uint32_t candidates;
+    world_make(&world, 1);
+    key_of(world.alice, alice_key);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    const struct vx6_out *bound = pair_find(world.bob, VX6_OUT_NAME_BOUND, 0);
+    assert_non_null(bound);
+    assert_memory_equal(bound->key, alice_key, 32);
+    assert_int_equal(bound->value.len, 5);
+
+    struct pair_node *mallory = add(&world, "alice");
+    struct pair_node *carol = add(&world, "");
+    pair_run(world.net, 20 * VX6_SECOND);
+    assert_int_equal(resolve(&world, carol, "alice", &candidates), VX6_AMBIGUOUS);
+    assert_int_equal(candidates, 2);
+    assert_int_equal(open_session(&world, carol, "alice.web", key), VX6_AMBIGUOUS);
+    assert_null(pair_find(carol, VX6_OUT_NAME_BOUND, 0));
+
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+
+    struct vx6_in pin = {.kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)"alice", .len = 5};
+    memcpy(pin.key, alice_key, 32);
+    assert_int_equal(pair_input(carol, &pin), VX6_OK);
+    assert_int_equal(open_session(&world, carol, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+
+    uint8_t mallory_key[32];
+    key_of(mallory, mallory_key);
+    memcpy(pin.key, mallory_key, 32);
+    assert_int_equal(pair_input(carol, &pin), VX6_OK);
+    assert_int_equal(open_session(&world, carol, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, mallory_key, 32);
+    pair_net_free(world.net);
+}
+
+static void move(struct pair_node *node, uint8_t to)
+{
+    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = node->addr};
+    assert_int_equal(pair_input(node, &in), VX6_OK);
+    node->addr.ip[15] = to;
+    in = (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = node->addr};
+    assert_int_equal(pair_input(node, &in), VX6_OK);
+}
+
+/* VX6-REC-013, VX6-NAME-010: the known address fails, so the new one is found at once. */
+static void test_a_node_that_moved_is_found_at_its_new_address(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t key[32] = {0}, alice_key[32];
+    world_make(&world, 2);
+    key_of(world.alice, alice_key);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    move(world.alice, 99);
+    pair_cut_carriers(world.net);
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    uint8_t last = 0;
+    for (uint32_t i = 0; i < world.bob->out_count; i++)
+        if (world.bob->outs[i].out.kind == VX6_OUT_SESSION_UP)
+            last = world.bob->outs[i].out.peer.ip[15];
+    assert_int_equal(last, 99);
+    pair_net_free(world.net);
+}
+
+/* VX6-REC-007, VX6-REC-013: a node that is gone is forgotten, one that stays is not. */
+static void test_a_name_lives_as_long_as_its_owner_republishes(void **state)
+{
+    (void)state;
+    struct world world;
+    uint32_t candidates;
+    world_make(&world, 3);
+    pair_run(world.net, 3600 * VX6_SECOND);
+    assert_int_equal(resolve(&world, world.bob, "alice.web", &candidates), VX6_OK);
+    assert_int_equal(candidates, 1);
+    assert_int_equal(resolve(&world, world.bob, "alice.db", &candidates), VX6_NO_SERVICE);
+    pair_remove(world.alice);
+    pair_run(world.net, 1801 * VX6_SECOND);
+    assert_int_equal(resolve(&world, world.bob, "alice.web", &candidates), VX6_NOT_FOUND);
+    assert_int_equal(candidates, 0);
+    pair_net_free(world.net);
+}
+
+static void test_a_lost_datagram_hides_no_name(void **state)
+{
+    (void)state;
+    struct world world;
+    uint32_t candidates;
+    world_make(&world, 4);
+    world.net->faults = (struct pair_faults){.drop_permille = 200};
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(resolve(&world, world.bob, "alice.web", &candidates), VX6_OK);
+    pair_net_free(world.net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_rival_is_shown_until_the_name_is_bound),
+        cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
+        cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),
+        cmocka_unit_test(test_a_lost_datagram_hides_no_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
