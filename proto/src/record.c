@@ -27,7 +27,9 @@ void labelled_hash(
     const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data)
 {
     uint8_t input[32 + VX6_LABEL_MAX];
-    size_t label_len = strlen(label);
+    size_t label_len = 0;
+    for (; label[label_len] != 0; label_len++)
+        VX6_ASSERT(label_len < 32);
     VX6_ASSERT(label_len + data.len <= sizeof input);
     memcpy(input, label, label_len);
     memcpy(input + label_len, data.data, data.len);
