@@ -682,6 +682,97 @@ static void test_before_it_is_accepted_a_stream_carries_nothing(void **state)
     }
 }
 
+/* Well-formed frames with numbers that often mean something. */
+static struct vx6_msg random_frame(void)
+{
+    static const uint8_t bytes[32000];
+    static const uint64_t offsets[] = {0, 1, 10, 100, 65535, 65536, 65537, UINT64_MAX};
+    uint32_t path = 1 + chance(4), number = 1 + chance(5);
+    uint64_t offset = offsets[chance(8)], window = offsets[chance(8)];
+    struct vx6_msg msg = {.type = (enum vx6_msg_type)(VX6_MSG_session_open + chance(8))};
+    if (msg.type == VX6_MSG_session_open)
+        msg.u.session_open = (struct vx6_session_open){
+            .path = path, .privacy = 1, .service = text(chance(4) ? "web" : "none")};
+    else if (msg.type == VX6_MSG_session_opened)
+        msg.u.session_opened = (struct vx6_session_opened){.path = path};
+    else if (msg.type == VX6_MSG_session_close)
+        msg.u.session_close = (struct vx6_session_close){path, (uint16_t)chance(3)};
+    else if (msg.type == VX6_MSG_stream_open)
+        msg.u.stream_open = (struct vx6_stream_open){path, number, window};
+    else if (msg.type == VX6_MSG_stream_accept)
+        msg.u.stream_accept = (struct vx6_stream_accept){path, number, window};
+    else if (msg.type == VX6_MSG_stream_data)
+        msg.u.stream_data = (struct vx6_stream_data){
+            path, number, offset, chance(4) == 0, {bytes, chance(3) * chance(200)}};
+    else if (msg.type == VX6_MSG_stream_ack)
+        msg.u.stream_ack = (struct vx6_stream_ack){path, number, offset, window};
+    else
+        msg.u.stream_reset = (struct vx6_stream_reset){path, number, VX6_RESET};
+    return msg;
+}
+
+/* A driver that does what comes to mind with whatever it was told of. */
+static void random_command(int side)
+{
+    struct vx6_node *node = &world.nodes[side];
+    uint32_t count = world.log_count[side];
+    if (count == 0)
+        return;
+    vx6_id id = world.log[side][chance(count)].id;
+    struct stream *stream = stream_by_id(side, id);
+    size_t room;
+    if (stream == NULL)
+        return;
+    uint32_t what = chance(6);
+    if (what == 0) {
+        enum vx6_code code = stream_accept(node, stream);
+        assert_true(code == VX6_OK || code == VX6_INVALID || code == VX6_STALE);
+    } else if (what == 1 && chance(8) == 0) {
+        stream_reset(node, stream, VX6_CANCELLED);
+    } else if (what == 2 && chunk_held(&stream->receive) > 0) {
+        vx6_stream_release(node, id, 1 + chance((uint32_t)chunk_held(&stream->receive)));
+    } else if (vx6_stream_reserve(node, id, &room)) {
+        vx6_stream_commit(node, id, chance((uint32_t)room), chance(20) == 0);
+    }
+}
+
+/* A peer may say anything at any time: at worst the link ends, with a code. */
+static void test_any_frames_in_any_order_leave_a_whole_node(void **state)
+{
+    uint32_t refused = 0, taken = 0;
+    for (uint64_t seed = 1; seed <= 1500; seed++) {
+        stream_setup(state);
+        random_state = seed * 0x9E3779B97F4A7C15u;
+        world.on_frame = NULL;
+        world.on_output = NULL;
+        struct session *session = join();
+        for (uint32_t i = chance(4); i > 0; i--) {
+            vx6_id id;
+            assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_OK);
+            world.log[0][world.log_count[0]++].id = id;
+        }
+        for (int step = 0; step < 200 && link_of(0); step++) {
+            int side = (int)chance(2);
+            struct vx6_msg msg = random_frame();
+            enum vx6_code code = chance(3) == 0 ? feed(side, &msg) : VX6_OK;
+            taken += code == VX6_OK;
+            refused += code != VX6_OK;
+            if (code != VX6_OK && chance(4) == 0)
+                link_kill(link_of(side), code);
+            random_command(side);
+            if (chance(3) == 0)
+                drain(side);
+            if (link_of(side) && chance(3) == 0)
+                deliver(link_of(side));
+            if (chance(40) == 0)
+                pass_time(chance(20000));
+        }
+        if (seed < 1500)
+            world_teardown(state);
+    }
+    assert_true(refused > 1000 && taken > 10000);
+}
+
 static void test_any_failed_allocation_closes_what_it_concerned(void **state)
 {
     uint64_t last = 1;
@@ -745,6 +836,7 @@ int main(void)
         TEST(test_each_wrong_frame_has_its_code),
         TEST(test_an_end_is_final),
         TEST(test_before_it_is_accepted_a_stream_carries_nothing),
+        TEST(test_any_frames_in_any_order_leave_a_whole_node),
         TEST(test_any_failed_allocation_closes_what_it_concerned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
