@@ -10,7 +10,7 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-/* Noise revision 34, section 12: four zero bytes, then the counter. */
+/* VX6-CRYPTO-008; Noise revision 34, section 12. */
 static void make_nonce(uint8_t bytes[12], enum vx6_suite suite, uint64_t nonce)
 {
     memset(bytes, 0, 4);
@@ -66,6 +66,7 @@ void aead_cipher_seal(struct vx6_cipher *cipher, const struct aead_input *input,
     cipher->nonce++;
 }
 
+/* VX6-CRYPTO-009 */
 bool aead_cipher_open(struct vx6_cipher *cipher, const struct aead_input *input, uint8_t *out)
 {
     if (input->len < VX6_TAG_SIZE)

@@ -46,8 +46,8 @@ bool common_sign_public_is_valid(const struct vx6_crypto *self, const uint8_t pu
     return crypto_core_ed25519_is_valid_point(public_key) == 1;
 }
 
-/* VX6-CRYPTO-003: all encodings of the points of order 1, 2, 4 and 8, on the curve and its twist.
- * The top bit of an X25519 key does not count. */
+/* VX6-CRYPTO-003: all encodings of the points of order 1, 2, 4 and 8, on the curve and its twist:
+ * u = 0, 1, two of order 8, p - 1, p, p + 1. The top bit of an X25519 key does not count. */
 static const uint8_t low_order_points[COMMON_LOW_ORDER_COUNT][32] = {
     {0},
     {1},

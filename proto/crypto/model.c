@@ -2,7 +2,8 @@
 /* The provider of large simulations: every size and every decision of the real one, no curves, no
  * ciphers. A tag is a fast mix of the salt, a purpose, the public keys, the transcript and the
  * bytes, and what would be encrypted travels in clear. Whoever has this table can forge, so the
- * adversaries of a simulation may forge by random bytes only. Spec: spec/crypto.md, "Providers". */
+ * adversaries of a simulation may forge by random bytes only. Spec: spec/crypto.md, "Providers",
+ * VX6-CRYPTO-016. */
 #include <string.h>
 
 #include "common.h"

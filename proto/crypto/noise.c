@@ -204,6 +204,7 @@ size_t noise_write(struct noise *noise, const uint8_t *payload, size_t len, uint
     return (size_t)(at - message);
 }
 
+/* VX6-CRYPTO-006 */
 bool noise_read(struct noise *noise, const uint8_t *message, size_t len, uint8_t *payload)
 {
     const uint8_t *tokens = next_tokens(noise);

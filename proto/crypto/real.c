@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The provider that protects real traffic: libsodium for keys, hashes and MACs, OpenSSL for link
- * records. Spec: spec/crypto.md. */
+ * records. Spec: spec/crypto.md, VX6-CRYPTO-001. */
 #include <string.h>
 
 #include <sodium.h>

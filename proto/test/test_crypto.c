@@ -300,6 +300,7 @@ struct handshake_run {
     size_t index;
     bool cut;       /* it ends at `index`; else a bit of that byte is flipped */
     bool low_order; /* or its first 32 bytes become zero */
+    uint8_t ephemeral_change;
 };
 
 struct handshake_result {
@@ -341,6 +342,7 @@ static struct handshake_result run_handshake(
     struct vx6_handshake ends[2];
     struct handshake_result result = {0};
     uint8_t key[32];
+    people[0].ephemeral[0] ^= (uint8_t)(run->ephemeral_change << 3);
     for (size_t i = 0; i < 2; i++)
         crypto->handshake_init(crypto, &ends[i], run->suites[i], i == 0,
             (const uint8_t *)run->prologues[i], strlen(run->prologues[i]), people[i].link_secret,
@@ -535,7 +537,7 @@ static void test_answer_opens_for_its_ask_only_and_as_it_was_sealed(void **state
     }
 }
 
-/* VX6-CRYPTO-006, VX6-CRYPTO-007 */
+/* VX6-CRYPTO-006 */
 static void test_changed_handshake_never_completes(void **state)
 {
     static struct decisions decisions;
@@ -603,6 +605,33 @@ static void test_salt_changes_every_opaque_byte_string(void **state)
         clear_link(&crypto[i], &links[i]);
 }
 
+/* VX6-CRYPTO-007: what a fresh key is for. */
+static void test_fresh_ephemeral_key_changes_datagram_and_binding(void **state)
+{
+    uint8_t ask[2][VX6_DATAGRAM_SIZE], bindings[2][32];
+    struct vx6_ask kept;
+    (void)state;
+    for (uint32_t p = 0; p < PROVIDERS; p++) {
+        struct vx6_crypto crypto = provider(p);
+        struct handshake_run run = {
+            .suites = {VX6_SUITE_AESGCM, VX6_SUITE_AESGCM}, .prologues = {"p", "p"}};
+        for (uint8_t i = 0; i < 2; i++) {
+            struct person alice = person(&crypto, i);
+            struct person bob = person(&crypto, 2);
+            ask_header(ask[i], 1);
+            crypto.ask_seal(&crypto, &kept, alice.ephemeral, bob.identity, NULL, 0, ask[i]);
+            run.ephemeral_change = i;
+            struct handshake_result link = run_handshake(&crypto, &run);
+            memcpy(bindings[i], link.bindings[0], 32);
+            clear_link(&crypto, &link);
+        }
+        differ(ask[0] + 12, ask[1] + 12, 32);
+        differ(ask[0] + 1152, ask[1] + 1152, 16);
+        differ(ask[0] + 1168, ask[1] + 1168, 16);
+        differ(bindings[0], bindings[1], 32);
+    }
+}
+
 /* Sizes are part of the wire format, so no provider may differ. */
 static void test_handshake_messages_have_the_sizes_of_noise_xx(void **state)
 {
@@ -629,6 +658,7 @@ int main(void)
         cmocka_unit_test(test_changed_handshake_never_completes),
         cmocka_unit_test(test_record_opens_once_in_its_place),
         cmocka_unit_test(test_handshake_messages_have_the_sizes_of_noise_xx),
+        cmocka_unit_test(test_fresh_ephemeral_key_changes_datagram_and_binding),
         cmocka_unit_test(test_model_accepts_and_refuses_what_real_does),
         cmocka_unit_test(test_salt_changes_every_opaque_byte_string),
     };

@@ -132,8 +132,7 @@ def exchange_keys():
         secret = given(f"secret {i}")
         yield dict(name=f"secret {i}", op="link_public", secret_key=secret,
                    public_key=c.link_public(secret))
-    low = {"order 4": 0, "order 1": 1, "order 2": c.P - 1, "order 4, p": c.P,
-           "order 1, p + 1": c.P + 1}
+    low = {"u = 0": 0, "u = 1": 1, "u = p - 1": c.P - 1, "u = p": c.P, "u = p + 1": c.P + 1}
     # u of a point of order 8 of the curve, both of them.
     for i, point in enumerate((c.TORSION, c.point_multiply(3, c.TORSION))):
         low[f"order 8, {i}"] = (1 + point[1]) * pow(1 - point[1], c.P - 2, c.P) % c.P

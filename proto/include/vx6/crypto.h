@@ -9,9 +9,10 @@
  * placed.
  *
  * What a provider makes (signatures, ephemerals, ciphertexts, MACs, bindings) is opaque to the rest
- * of proto/: copied, sent, compared for equality, nothing else. Key seeds are drawn by proto/,
- * always with a fixed size. Functions that return bool return false for bytes that do not
- * authenticate, and then leave no plaintext behind. Spec: spec/crypto.md. */
+ * of proto/: copied, sent, compared for equality, nothing else (VX6-CRYPTO-017). Key seeds are
+ * drawn by proto/, always with a fixed size, no ephemeral one twice (VX6-CRYPTO-007). Functions
+ * that return bool return false for bytes that do not authenticate, and then leave no plaintext
+ * behind. Spec: spec/crypto.md. */
 #ifndef VX6_CRYPTO_H
 #define VX6_CRYPTO_H
 
