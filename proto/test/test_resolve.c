@@ -368,6 +368,50 @@ static void test_forged_bundles_count_for_nothing(void **state)
     bench_free(&bench);
 }
 
+/* VX6-NAME-007: garbage does not shorten the wait for rivals, an older bundle does. */
+static void test_only_honest_holders_shorten_the_wait(void **state)
+{
+    (void)state;
+    for (int honest = 0; honest < 2; honest++) {
+        struct bench bench;
+        struct owner alice, other;
+        bench_init(&bench, "");
+        owner_make(&alice, 1, (struct claim){.label = "alice", .sequence = 5});
+        owner_make(&other, 1, (struct claim){.label = "alice", .sequence = 4});
+        if (!honest)
+            other.bytes[60] ^= 1;
+        bench_open(&bench, "alice");
+        show(&bench, 0, &alice, 0, 1);
+        show(&bench, 1, &other, 0, 1);
+        show(&bench, 2, &other, 0, 1);
+        lone_run(bench.node, 0);
+        assert_int_equal(bench.session.calls, honest);
+        lone_run(bench.node, VX6_SECOND);
+        expect(&bench, VX6_OK);
+        bench_free(&bench);
+    }
+}
+
+/* VX6-NAME-007: a holder of more claims than anybody keeps has shown all when it is asked no more.
+ */
+static void test_a_full_holder_counts_as_having_answered(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner owner;
+    bench_init(&bench, "");
+    bench_open(&bench, "alice");
+    for (uint32_t holder = 0; holder < 3; holder++) {
+        for (uint8_t i = 0; i < 16; i++) {
+            owner_make(&owner, (uint8_t)(holder * 16 + i + 1), (struct claim){.label = "alice"});
+            show(&bench, holder, &owner, i, 64);
+        }
+    }
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_AMBIGUOUS);
+    bench_free(&bench);
+}
+
 /* VX6-NAME-011 */
 static void test_of_one_claimant_the_newest_bundle_wins(void **state)
 {
@@ -640,6 +684,27 @@ static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void
     bench_free(&bench);
 }
 
+/* VX6-NAME-011: whichever of two resolves ends last. */
+static void test_the_registry_never_goes_back(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner owner;
+    bench_init(&bench, "");
+    const uint64_t order[] = {5, 4, 6, 5}, kept[] = {5, 5, 6, 6};
+    for (uint32_t i = 0; i < 4; i++) {
+        owner_make(&owner, 1, (struct claim){.label = "alice", .sequence = order[i]});
+        struct blob *blob = blob_get(bench.node->env, (vx6_span){owner.bytes, owner.len});
+        struct known_bundle known = {
+            .blob = blob, .sequence = order[i], .expires_s = LONE_UNIX_S + 1000};
+        known_keep(bench.node, &known);
+        blob_drop(bench.node->env, blob);
+        assert_int_equal(known_find(bench.node, known.key)->sequence, kept[i]);
+        assert_int_equal(bench.node->known.count, 1);
+    }
+    bench_free(&bench);
+}
+
 /* The registry keeps what was used last. */
 static void test_the_registry_is_bounded(void **state)
 {
@@ -677,6 +742,8 @@ int main(void)
         cmocka_unit_test(test_a_bound_name_ignores_rivals),
         cmocka_unit_test(test_a_flood_of_claims_is_no_veto),
         cmocka_unit_test(test_forged_bundles_count_for_nothing),
+        cmocka_unit_test(test_only_honest_holders_shorten_the_wait),
+        cmocka_unit_test(test_a_full_holder_counts_as_having_answered),
         cmocka_unit_test(test_of_one_claimant_the_newest_bundle_wins),
         cmocka_unit_test(test_a_name_in_use_needs_no_lookup),
         cmocka_unit_test(test_a_doubted_address_is_resolved_afresh),
@@ -687,6 +754,7 @@ int main(void)
         cmocka_unit_test(test_a_cancelled_operation_ends_with_its_work),
         cmocka_unit_test(test_a_lookup_shows_the_closest_nodes),
         cmocka_unit_test(test_bindings_are_sorted_bounded_and_never_change_by_themselves),
+        cmocka_unit_test(test_the_registry_never_goes_back),
         cmocka_unit_test(test_the_registry_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

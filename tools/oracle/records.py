@@ -242,6 +242,21 @@ def torsion_bundle():
     raise AssertionError("no even hash")
 
 
+def torsion_record_bundle():
+    """The same for the record key: claim and list would verify under two keys."""
+    key = with_torsion(ALICE.record)
+    seed = sha256(b"vx6/record-key/1" + ALICE.seed)
+    for sequence in range(1, 1000):
+        f = SOUND | {"record_key": key, "sequence": sequence}
+        claim, services = claim_body(f), list_body(f)
+        claim_signature, h = sign_under(seed, key, b"vx6/name-claim/1\0" + claim)
+        list_signature, g = sign_under(seed, key, b"vx6/service-list/1\0" + services)
+        if h % 2 == 0 and g % 2 == 0:
+            node, _, _ = parts(record_key=key, sequence=sequence)
+            return join(node, claim + claim_signature, services + list_signature)
+    raise AssertionError("no even hashes")
+
+
 def keyed(identity):
     """Changes that give the bundle to another identity, which cannot sign."""
     owner = node_id(identity)
@@ -305,6 +320,8 @@ def bundles():
               endpoints=[endpoint(IPV6, 4242), endpoint(OTHER_IPV6, 4242), endpoint(IPV6, 4242, 1)])
     yield bad("identity of mixed order, with a signature that holds", "VX6-REC-008", "BAD_RECORD",
               torsion_bundle())
+    yield bad("record key of mixed order, with signatures that hold", "VX6-REC-008", "BAD_RECORD",
+              torsion_record_bundle())
     for name, key in (("neutral element", number(1, 1) + bytes(31)),
                       ("neutral element, not canonical", b"\xee" + b"\xff" * 30 + b"\x7f"),
                       ("order two", b"\xec" + b"\xff" * 30 + b"\x7f"), ("order four", bytes(32)),
