@@ -8,31 +8,37 @@
 #define MULTIPLIER_A 0x9e3779b97f4a7c15u
 #define MULTIPLIER_B 0xc2b2ae3d27d4eb4fu
 
-static uint64_t rotate(uint64_t value, unsigned bits)
+static inline uint64_t rotate(uint64_t value, unsigned bits)
 {
     return value << bits | value >> (64 - bits);
 }
 
 /* Little-endian everywhere; written so that compilers make one load of it. */
-static uint64_t load_word(const uint8_t *src)
+static inline uint64_t load_word(const uint8_t *src)
 {
     return (uint64_t)src[0] | (uint64_t)src[1] << 8 | (uint64_t)src[2] << 16 |
            (uint64_t)src[3] << 24 | (uint64_t)src[4] << 32 | (uint64_t)src[5] << 40 |
            (uint64_t)src[6] << 48 | (uint64_t)src[7] << 56;
 }
 
-static void store_word(uint8_t *dst, uint64_t word)
+static inline void store_word(uint8_t *dst, uint64_t word)
 {
-    for (unsigned i = 0; i < 8; i++)
-        dst[i] = (uint8_t)(word >> 8 * i);
+    dst[0] = (uint8_t)word;
+    dst[1] = (uint8_t)(word >> 8);
+    dst[2] = (uint8_t)(word >> 16);
+    dst[3] = (uint8_t)(word >> 24);
+    dst[4] = (uint8_t)(word >> 32);
+    dst[5] = (uint8_t)(word >> 40);
+    dst[6] = (uint8_t)(word >> 48);
+    dst[7] = (uint8_t)(word >> 56);
 }
 
-static uint64_t mix_lane(uint64_t lane, uint64_t word)
+static inline uint64_t mix_lane(uint64_t lane, uint64_t word)
 {
     return rotate(lane + word * MULTIPLIER_B, 31) * MULTIPLIER_A;
 }
 
-static uint64_t finish_word(uint64_t word)
+static inline uint64_t finish_word(uint64_t word)
 {
     word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
     word = (word ^ word >> 27) * 0x94d049bb133111ebu;

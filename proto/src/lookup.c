@@ -84,6 +84,8 @@ static bool is_closer(const struct lookup *lookup, const struct candidate *candi
 {
     if (candidate->distance != distance)
         return candidate->distance < distance;
+    if (candidate->peer == peer)
+        return true;
     return distance_compare(lookup->target, candidate->peer->id, peer->id) <= 0;
 }
 
@@ -93,9 +95,14 @@ static void candidate_add(
     struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t depth)
 {
     uint64_t distance = load_u64(peer->id) ^ load_u64(lookup->target);
-    uint32_t place = lookup->count;
-    while (place > 0 && !is_closer(lookup, &lookup->candidates[place - 1], distance, peer))
-        place--;
+    uint32_t place = 0, end = lookup->count;
+    while (place < end) {
+        uint32_t middle = (place + end) / 2;
+        if (is_closer(lookup, &lookup->candidates[middle], distance, peer))
+            place = middle + 1;
+        else
+            end = middle;
+    }
     const struct candidate *closer = place > 0 ? &lookup->candidates[place - 1] : NULL;
     if (place == SHORTLIST_MAX || (closer && bytes_equal(closer->peer->id, peer->id, 32))) {
         peer_drop(node->env, peer);

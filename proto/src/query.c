@@ -97,7 +97,8 @@ static void query_free(struct vx6_node *node, struct query *query)
 {
     query_unlink(node, query);
     peer_drop(node->env, query->peer);
-    env_wipe_free(node->env, query, sizeof *query + query->len);
+    wipe(&query->state, sizeof query->state);
+    env_free(node->env, query, sizeof *query + query->len);
 }
 
 /* At the bound, a query that only asks whether somebody lives gives way. */

@@ -15,12 +15,12 @@ static uint32_t load_le(const uint8_t *src)
            (uint32_t)src[3] << 24;
 }
 
-static uint32_t rotate(uint32_t x, unsigned bits)
+static inline uint32_t rotate(uint32_t x, unsigned bits)
 {
     return x << bits | x >> (32 - bits);
 }
 
-static void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+static inline void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
     *a += *b;
     *d = rotate(*d ^ *a, 16);

@@ -10,10 +10,12 @@ enum {
 
 int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_t b[32])
 {
-    for (size_t i = 0; i < 32; i++) {
-        int difference = (a[i] ^ target[i]) - (b[i] ^ target[i]);
-        if (difference != 0)
-            return difference;
+    for (size_t i = 0; i < 32; i += 8) {
+        uint64_t to_target = load_u64(target + i);
+        uint64_t to_a = load_u64(a + i) ^ to_target;
+        uint64_t to_b = load_u64(b + i) ^ to_target;
+        if (to_a != to_b)
+            return to_a < to_b ? -1 : 1;
     }
     return 0;
 }

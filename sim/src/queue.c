@@ -185,6 +185,11 @@ static bool advance(struct queue *queue, vx6_ns limit)
     return false;
 }
 
+const struct event *queue_peek(const struct queue *queue, uint32_t index)
+{
+    return index < queue->heap_count ? &queue->pool[queue->heap[index]] : NULL;
+}
+
 bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event)
 {
     while (queue->heap_count == 0) {

@@ -51,5 +51,8 @@ void queue_free(struct queue *queue);
 void queue_push(struct queue *queue, const struct event *event);
 /* Takes the first event before `limit`; false when there is none. */
 bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event);
+/* One of the next few events of the tick at hand, for prefetching; `index` 0 is the very next. NULL
+ * when the tick has no more. */
+const struct event *queue_peek(const struct queue *queue, uint32_t index);
 
 #endif

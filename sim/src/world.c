@@ -164,11 +164,40 @@ void world_remove(struct world *world, struct actor *actor)
     member->actor = NULL;
 }
 
+static void prefetch(const void *memory, uint32_t lines)
+{
+    for (uint32_t i = 0; i < lines; i++)
+        __builtin_prefetch((const char *)memory + (size_t)i * 64);
+}
+
+/* Nodes are many and caches small: what the next events will touch is fetched while this one runs.
+ * The very next one's actor was fetched when it was further away. */
+static void look_ahead(const struct shard *shard)
+{
+    enum {
+        NODE_LINES = 12,
+        PAYLOAD_LINES = 4
+    };
+    const struct member *members = shard->world->members;
+    const struct event *next = queue_peek(&shard->queue, 0);
+    if (next && members[next->dst].actor) {
+        prefetch(members[next->dst].actor->node, NODE_LINES);
+        if (next->kind == EVENT_DATAGRAM || next->kind == EVENT_CHUNK)
+            prefetch(next->u.payload, PAYLOAD_LINES);
+    }
+    for (uint32_t i = 1; i <= 4; i++) {
+        const struct event *later = queue_peek(&shard->queue, i);
+        if (later && members[later->dst].actor)
+            prefetch(members[later->dst].actor, 3);
+    }
+}
+
 static void shard_run(struct shard *shard, vx6_ns limit)
 {
     const struct world *world = shard->world;
     struct event event;
     while (queue_pop(&shard->queue, limit, &event)) {
+        look_ahead(shard);
         shard->now = event.time;
         const struct member *member = &world->members[event.dst];
         if (member->actor)
