@@ -107,21 +107,41 @@ struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr
     return peer;
 }
 
-struct blob *blob_get(struct vx6_env *env, vx6_span data)
+static uint32_t blob_hash(vx6_span data)
 {
     uint64_t wide = hash_add(data.len + 1, data.data, data.len);
-    uint32_t hash = (uint32_t)(wide >> 32 ^ wide);
-    VX6_ASSERT(data.len <= UINT32_MAX);
-    if (!make_room(env, &env->blobs))
+    return (uint32_t)(wide >> 32 ^ wide);
+}
+
+static struct blob *find_blob(struct intern *intern, vx6_span data, uint32_t hash)
+{
+    if (intern->chain_count == 0)
         return NULL;
-    struct interned *object = *chain_of(&env->blobs, hash);
+    struct interned *object = *chain_of(intern, hash);
     for (; object != NULL; object = object->next) {
         struct blob *blob = (struct blob *)object;
         if (object->hash == hash && blob->len == data.len &&
             bytes_equal(blob->data, data.data, data.len))
-            return blob_hold(blob);
+            return blob;
     }
-    struct blob *blob = env_alloc(env, sizeof *blob + data.len);
+    return NULL;
+}
+
+struct blob *blob_find(struct vx6_env *env, vx6_span data)
+{
+    return find_blob(&env->blobs, data, blob_hash(data));
+}
+
+struct blob *blob_get(struct vx6_env *env, vx6_span data)
+{
+    VX6_ASSERT(data.len <= UINT32_MAX);
+    uint32_t hash = blob_hash(data);
+    struct blob *blob = find_blob(&env->blobs, data, hash);
+    if (blob != NULL)
+        return blob_hold(blob);
+    if (!make_room(env, &env->blobs))
+        return NULL;
+    blob = env_alloc(env, sizeof *blob + data.len);
     if (blob == NULL)
         return NULL;
     blob->len = (uint32_t)data.len;

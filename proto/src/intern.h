@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Immutable objects that many nodes of an env hold, kept once, by reference count.
  *
- * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a verified
- * record or bundle. Pointers are equal exactly if the contents are. No decision depends on a
- * pointer, nor on the order of objects in these tables, which are never walked. */
+ * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a record or
+ * bundle that has been verified, so that whoever meets the same bytes again need not. Pointers are
+ * equal exactly if the contents are. No decision depends on a pointer, nor on the order of objects
+ * in these tables, which are never walked. */
 #ifndef VX6_INTERN_H
 #define VX6_INTERN_H
 
@@ -40,6 +41,8 @@ struct blob {
 /* One more reference to the peer or blob with this content; NULL when memory ran out. */
 struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr);
 struct blob *blob_get(struct vx6_env *env, vx6_span data);
+/* The blob with this content if anybody in the env holds it, without a reference; else NULL. */
+struct blob *blob_find(struct vx6_env *env, vx6_span data);
 
 static inline struct peer *peer_hold(struct peer *peer)
 {
