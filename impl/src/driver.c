@@ -88,8 +88,12 @@ static void *resize(void *context, void *memory, size_t size_from, size_t size_t
 static void note_event(void *context, const struct vx6_event *event)
 {
     struct driver *driver = context;
-    if (event->kind == VX6_EVENT_published && event->len > 0)
-        driver->published = true;
+    if (event->kind != VX6_EVENT_published || event->len == 0)
+        return;
+    if (!driver->published)
+        journal_note(
+            &driver->host->journal, "joined: %u nodes hold the records of this one", event->len);
+    driver->published = true;
 }
 
 void driver_touched(struct driver *driver)

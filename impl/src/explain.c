@@ -63,7 +63,7 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
     if (code == VX6_LIMIT)
         return "too many attempts or too much open at once: try again in a minute";
     if (code == VX6_SHUTDOWN)
-        return "a node on the way is shutting down: try again later";
+        return "the node there is shutting down: try again later";
     return NULL;
 }
 

@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Entry points. While the node knows nobody they are all asked, again and again with growing
- * pauses; once it has contacts, it stays in the network by those. */
+/* Entry points. Each is named to the state machine once, which remembers it and comes back to it by
+ * itself for as long as it reaches nobody; here is kept what the first attempt brought. */
 #include "peers.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "driver.h"
 #include "explain.h"
 #include "net.h"
 #include "operations.h"
 
-enum {
-    PAUSE_FIRST_S = 1,
-    PAUSE_MAX_S = 60,
-    WATCH_S = 10 /* how soon it shows that all contacts are gone */
-};
-
 struct peer {
     struct peers *peers;
     struct peer_facts facts;
     bool is_kept;    /* an entry point; else only an attempt */
     bool is_waiting; /* its operation is under way */
-    vx6_id operation;
     peer_heard *heard;
     void *context;
 };
@@ -31,8 +24,6 @@ struct peers {
     struct host *host;
     struct peer *items[PEERS_MAX];
     size_t count;
-    struct event *again;
-    int pause_s;
 };
 
 void peers_explain(const struct peer_facts *facts, char line[TEXT_ERROR_SIZE])
@@ -56,7 +47,9 @@ static void forget(struct peer *peer)
     size_t index = 0;
     while (peers->items[index] != peer)
         index++;
-    peers->items[index] = peers->items[--peers->count];
+    peers->count--;
+    memmove(&peers->items[index], &peers->items[index + 1],
+        (peers->count - index) * sizeof peers->items[0]);
     free(peer);
 }
 
@@ -65,8 +58,7 @@ static void answered(struct peer *peer, const struct vx6_out *out)
     struct host *host = peer->peers->host;
     char addr[TEXT_ADDR_SIZE], key[TEXT_KEY_SIZE];
     peer->facts.state = PEER_ANSWERED;
-    for (size_t i = 0; i < sizeof peer->facts.key; i++)
-        peer->facts.key[i] = out->key[i];
+    memcpy(peer->facts.key, out->key, sizeof peer->facts.key);
     text_addr(addr, &peer->facts.addr);
     text_key(key, out->key);
     journal_note(&host->journal, "peer %s answered: it is %s", addr, key);
@@ -107,38 +99,26 @@ static enum vx6_code ask(struct peer *peer)
     peer->facts.state = PEER_ASKED;
     enum vx6_code code = operations_start(peer->peers->host->operations, &in, on_done, peer);
     peer->is_waiting = code == VX6_OK;
-    peer->operation = in.id;
     if (code != VX6_OK)
         failed(peer, code);
     return code;
 }
 
-static void on_again(evutil_socket_t fd, short what, void *context)
+/* The oldest that nobody waits for gives way; the state machine does the same. */
+static void make_room(struct peers *peers)
 {
-    (void)fd;
-    (void)what;
-    struct peers *peers = context;
-    struct vx6_counts counts;
-    struct timeval pause = {WATCH_S, 0};
-    driver_counts(peers->host->driver, &counts);
-    if (counts.contacts > 0) {
-        peers->pause_s = PAUSE_FIRST_S;
-    } else {
-        for (size_t i = 0; i < peers->count; i++) {
-            if (!peers->items[i]->is_waiting)
-                (void)ask(peers->items[i]);
-        }
-        pause.tv_sec = peers->pause_s;
-        peers->pause_s = peers->pause_s * 2 < PAUSE_MAX_S ? peers->pause_s * 2 : PAUSE_MAX_S;
+    for (size_t i = 0; peers->count == PEERS_MAX && i < peers->count; i++) {
+        if (!peers->items[i]->is_waiting)
+            forget(peers->items[i]);
     }
-    evtimer_add(peers->again, &pause);
 }
 
 static struct peer *peer_new(struct peers *peers, const vx6_addr *addr, char error[TEXT_ERROR_SIZE])
 {
+    make_room(peers);
     struct peer *peer = peers->count < PEERS_MAX ? calloc(1, sizeof *peer) : NULL;
     if (peer == NULL) {
-        text_fail(error, "there are %d entry peers already: that is plenty", PEERS_MAX);
+        text_fail(error, "%d peers are being asked already: try again in a minute", PEERS_MAX);
         return NULL;
     }
     peer->peers = peers;
@@ -161,8 +141,6 @@ void peers_start(struct peers *peers)
 {
     for (size_t i = 0; i < peers->count; i++)
         (void)ask(peers->items[i]);
-    struct timeval pause = {PAUSE_FIRST_S, 0};
-    evtimer_add(peers->again, &pause);
 }
 
 bool peers_try(struct peers *peers, const vx6_addr *addr, peer_heard *heard, void *context,
@@ -194,9 +172,28 @@ void peers_ignore(struct peers *peers, void *context)
     }
 }
 
+/* One that failed at first may have been reached since: then it is a contact. */
+static void look_again(struct peer *peer)
+{
+    uint8_t key[32];
+    vx6_addr addr;
+    for (size_t i = 0; driver_contact(peer->peers->host->driver, i, key, &addr); i++) {
+        if (!net_addr_equal(&addr, &peer->facts.addr))
+            continue;
+        peer->facts.state = PEER_ANSWERED;
+        memcpy(peer->facts.key, key, sizeof peer->facts.key);
+        return;
+    }
+}
+
 const struct peer_facts *peers_facts(const struct peers *peers, size_t index)
 {
-    return index < peers->count ? &peers->items[index]->facts : NULL;
+    if (index >= peers->count)
+        return NULL;
+    struct peer *peer = peers->items[index];
+    if (peer->facts.state == PEER_FAILED)
+        look_again(peer);
+    return &peer->facts;
 }
 
 struct peers *peers_new(struct host *host)
@@ -205,19 +202,13 @@ struct peers *peers_new(struct host *host)
     if (peers == NULL)
         return NULL;
     peers->host = host;
-    peers->pause_s = PAUSE_FIRST_S * 2;
-    peers->again = evtimer_new(host->base, on_again, peers);
-    if (peers->again)
-        return peers;
-    free(peers);
-    return NULL;
+    return peers;
 }
 
 void peers_free(struct peers *peers)
 {
     if (peers == NULL)
         return;
-    event_free(peers->again);
     for (size_t i = 0; i < peers->count; i++)
         free(peers->items[i]);
     free(peers);

@@ -7,7 +7,7 @@
 #include "vx6/node.h"
 
 enum {
-    PEERS_MAX = 64
+    PEERS_MAX = 8 /* as many as the state machine remembers */
 };
 
 enum peer_state {
@@ -30,7 +30,7 @@ struct peers;
 
 struct peers *peers_new(struct host *host);
 void peers_free(struct peers *peers);
-/* At start: asked again and again for as long as the node has no contact at all. */
+/* At start: for this run, whether it answers now or later. */
 bool peers_add(struct peers *peers, const vx6_addr *addr, char error[TEXT_ERROR_SIZE]);
 void peers_start(struct peers *peers);
 /* On command: kept, also for later runs, when it answers. */

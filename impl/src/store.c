@@ -25,7 +25,7 @@ static const char schema[] =
     "CREATE TABLE service (name TEXT PRIMARY KEY, target TEXT NOT NULL,"
     "  exposure TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE binding (label TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE peer (addr TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE peer (addr TEXT PRIMARY KEY);"
     "CREATE TABLE contact (key BLOB PRIMARY KEY, addr TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE known_key (addr TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version = 1;"
@@ -304,7 +304,7 @@ bool store_binding_set(struct store *store, const struct store_binding *binding)
 
 int store_peers(struct store *store, vx6_addr *peers, size_t max)
 {
-    sqlite3_stmt *statement = prepare(store, "SELECT addr FROM peer ORDER BY addr");
+    sqlite3_stmt *statement = prepare(store, "SELECT addr FROM peer ORDER BY rowid DESC");
     if (statement == NULL)
         return -1;
     size_t count = 0;
@@ -324,7 +324,10 @@ bool store_peer_set(struct store *store, const vx6_addr *peer)
     if (statement == NULL)
         return false;
     bind_text(statement, 1, text);
-    return finish(store, statement);
+    return finish(store, statement) && run(store,
+                                           "DELETE FROM peer WHERE rowid NOT IN"
+                                           " (SELECT rowid FROM peer ORDER BY rowid DESC LIMIT 8)",
+                                           "write");
 }
 
 int store_contacts(struct store *store, struct store_contact *contacts, size_t max)

@@ -57,7 +57,7 @@ bool store_service_remove(struct store *store, const char *name);
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max);
 bool store_binding_set(struct store *store, const struct store_binding *binding);
 
-/* Entry points, kept for the next start. */
+/* Entry points, kept for the next start: the last 8, newest first. */
 int store_peers(struct store *store, vx6_addr *peers, size_t max);
 bool store_peer_set(struct store *store, const vx6_addr *peer);
 
