@@ -59,6 +59,7 @@ static void connecting_free(struct connecting *connecting)
     free(connecting);
 }
 
+/* VX6-CTRL-009 */
 static void abandoned(struct request *request)
 {
     struct connecting *connecting = request->work;
@@ -86,6 +87,7 @@ static void is_up(struct connecting *connecting, const struct forward_facts *fac
     request_answer(request, json_forward(&copy));
 }
 
+/* VX6-CTRL-008 */
 static void on_forward_heard(
     void *context, const struct forward_facts *facts, enum forward_news news)
 {
@@ -112,6 +114,7 @@ static void on_forward_heard(
     }
 }
 
+/* VX6-CTRL-007 */
 static bool parse_listen(const char *text, vx6_addr *listen, char error[TEXT_ERROR_SIZE])
 {
     char shown[TEXT_ADDR_SIZE];

@@ -27,7 +27,7 @@ static bool has_entry_peers(const struct host *host)
     return peers_facts(host->peers, 0) != NULL;
 }
 
-/* Listening it is, or nobody would have this answer. */
+/* VX6-CTRL-013: listening it is, or nobody would have this answer. */
 static bool is_ready(const struct host *host)
 {
     return driver_has_joined(host->driver) || !has_entry_peers(host);

@@ -138,6 +138,7 @@ static void command_service_list(struct request *request)
             request, json_pack("{s:o}", "services", json_services(request->host->offers)));
 }
 
+/* VX6-CTRL-006 */
 static void command_service_add(struct request *request)
 {
     const char *command, *name, *text, *exposure;

@@ -23,7 +23,7 @@ enum {
     CONNECTIONS_MAX = 64,
     LINE_MAX_BYTES = 16 * 1024,
     OUTPUT_MAX_BYTES = 4 * 1024 * 1024,
-    BACKLOG = 16
+    BACKLOG = 128
 };
 
 struct connection {
@@ -52,6 +52,7 @@ static void request_free(struct request *request)
     free(request);
 }
 
+/* VX6-CTRL-005 */
 static void connection_free(struct connection *connection)
 {
     struct control *control = connection->control;
@@ -72,6 +73,7 @@ static void connection_free(struct connection *connection)
     free(connection);
 }
 
+/* VX6-CTRL-003 */
 static void send_line(struct connection *connection, json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT);
@@ -117,6 +119,7 @@ void request_tell(struct request *request, json_t *news)
     send_line(request->connection, news);
 }
 
+/* VX6-CTRL-002 */
 bool request_unpack(struct request *request, const char *format, ...)
 {
     json_error_t error;
@@ -160,6 +163,7 @@ static void take_line(struct connection *connection, const char *line, size_t le
     command->run(request);
 }
 
+/* VX6-CTRL-004 */
 static void take_lines(struct connection *connection)
 {
     struct evbuffer *input = bufferevent_get_input(connection->buffers);
@@ -224,6 +228,7 @@ static void on_event(struct bufferevent *buffers, short what, void *context)
         connection_free(connection);
 }
 
+/* VX6-CTRL-001 */
 static bool is_allowed(int fd)
 {
     struct ucred peer;

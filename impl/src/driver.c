@@ -312,6 +312,7 @@ bool driver_is_shutting_down(const struct driver *driver)
     return driver->shutting_down;
 }
 
+/* VX6-CTRL-016: the only copies of the seed are the node's and this one, which is wiped. */
 static bool make_node(struct driver *driver, const struct driver_config *from)
 {
     vx6_config config = {.sequence_first = from->sequence_first,

@@ -260,8 +260,8 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
     event_add(forward->acceptable, NULL);
 }
 
-/* Without --key the key is kept on first use; a given one replaces what was kept, once it has
- * proved right. */
+/* VX6-CTRL-010: without --key the key is kept on first use; a given one replaces what was kept,
+ * once it has proved right. */
 static void keep_key(struct forward *forward, const uint8_t key[32])
 {
     struct forward_facts *facts = &forward->facts;

@@ -43,6 +43,7 @@ struct offers {
     struct idtable incoming;
 };
 
+/* VX6-CTRL-011 */
 const char *offer_target_parse(const char *text, vx6_addr *target)
 {
     static const char localhost[] = "localhost:";
@@ -275,6 +276,7 @@ static bool start_connecting(struct offer *offer, vx6_id stream, int fd)
     return false;
 }
 
+/* VX6-CTRL-011 */
 void offers_incoming(struct offers *offers, const struct vx6_out *out)
 {
     char name[VX6_LABEL_MAX + 1] = "";

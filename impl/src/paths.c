@@ -72,6 +72,7 @@ static bool is_ours_alone(const struct paths *paths)
     return count <= 2; /* . and .. */
 }
 
+/* VX6-CTRL-001 */
 bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
 {
     struct stat info;
@@ -95,6 +96,7 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
     return true;
 }
 
+/* VX6-CTRL-014 */
 int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE])
 {
     int fd = open(paths->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -44,6 +44,7 @@ static void pump_free(struct pump *pump)
     free(pump);
 }
 
+/* VX6-CTRL-012 */
 static void close_socket(const struct pump *pump, enum vx6_code code)
 {
     if (code == VX6_OK)

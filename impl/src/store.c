@@ -203,6 +203,7 @@ bool store_identity_make(struct store *store)
     return statement && finish(store, statement);
 }
 
+/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. */
 bool store_sequence_take(struct store *store, uint64_t *first)
 {
     sqlite3_stmt *statement =

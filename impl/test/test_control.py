@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The control socket of one node on loopback, spoken to directly. Needs no privileges.
+
+usage: test_control.py BIN_DIR
+"""
+import base64
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+DEADLINE_S = 30
+
+
+def check(condition, sentence, detail=""):
+    print(("ok    " if condition else "FAIL  ") + sentence, flush=True)
+    if not condition:
+        raise AssertionError(f"{sentence}: {detail}")
+
+
+def free_port():
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as s:
+        s.bind(("::1", 0))
+        return s.getsockname()[1]
+
+
+class Line:
+    """A connection to the control socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(DEADLINE_S)
+        self.socket.connect(path)
+        self.stream = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n")
+
+    def receive(self):
+        line = self.stream.readline()
+        return json.loads(line) if line else None
+
+    def ask(self, data):
+        self.send(data)
+        return self.receive()
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
+
+class Test:
+    def __init__(self, bin_dir):
+        self.bin = pathlib.Path(bin_dir)
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-control-"))
+        self.nodes = []
+
+    def start(self, who, *options):
+        port = free_port()
+        with open(self.dir / f"{who}.log", "a") as log:
+            node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
+                                     f"[::1]:{port}", *options], stderr=log)
+        self.nodes.append(node)
+        subprocess.run([self.bin / "vx6", "--state", self.dir / who, "status", "--wait", "--json"],
+                       check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
+        return f"[::1]:{port}"
+
+    def line(self, who):
+        return Line(str(self.dir / who / "control.sock"))
+
+    def end(self):
+        for node in self.nodes:
+            node.kill()
+            node.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def run(self):
+        self.addr = self.start("alice", "--name", "alice")
+        self.check_lines()
+        self.check_refusals()
+        self.check_services()
+        self.check_status()
+        self.check_connect()
+        self.check_modes_and_secrets()
+        for node in self.nodes:
+            node.send_signal(signal.SIGTERM)
+            check(node.wait(timeout=DEADLINE_S) == 0, "SIGTERM ends the node with exit code 0")
+
+    def check_lines(self):
+        """VX6-CTRL-003, VX6-CTRL-004, VX6-CTRL-005"""
+        line = self.line("alice")
+        line.send(b'{"command":"identity"}\n{"command":"nothing"}\n{"command":"service_list"}\n')
+        answers = [line.receive() for _ in range(3)]
+        check([a["ok"] for a in answers] == [True, False, True] and "services" in answers[2],
+              "answers come in the order of the requests", answers)
+        line.send(b'{"command":"iden')
+        line.send(b'tity"}\n')
+        check(line.receive()["name"] == "alice", "a request may come in pieces")
+        line.send(b'{"command":"identity"}\n')
+        line.socket.shutdown(socket.SHUT_WR)
+        check(line.receive()["ok"] and line.receive() is None, "the last answer comes, then the end")
+        line.close()
+
+        line = self.line("alice")
+        line.send(b'{"command":"' + b"x" * 20000)
+        check(line.receive()["code"] == "INVALID" and line.receive() is None,
+              "a line that is too long is refused and the connection closed")
+        line.close()
+
+        line = self.line("alice")
+        line.send({"command": "resolve", "name": "nobody"})
+        line.close()  # cancels it
+        busy = [self.line("alice") for _ in range(64)]
+        check(all(b.ask({"command": "identity"})["ok"] for b in busy[:60]), "60 at the same time")
+        for b in busy:
+            b.close()
+
+    def check_refusals(self):
+        """VX6-CTRL-002"""
+        line = self.line("alice")
+        rows = [
+            b"", b"null", b"[]", b"{}", b"{", b"\xff\xfe", b'"status"', b'{"command":1}',
+            b'{"command":"status","command":"status"}', b'{"command":"status","other":1}',
+            b'{"command":"status","wait_ms":"1"}', b'{"command":"status","wait_ms":-1}',
+            b'{"command":"status","wait_ms":600001}', b'{"command":"peer_add"}',
+            b'{"command":"peer_add","addr":4242}', b'{"command":"peer_add","addr":"::1"}',
+            b'{"command":"resolve","name":"A"}', b'{"command":"resolve","name":"a..b"}',
+            b'{"command":"connect"}', b'{"command":"connect","name":"alice"}',
+            b'{"command":"connect","name":"a.b","addr":"[::1]:1","service":"b"}',
+            b'{"command":"connect","addr":"[::1]:1"}',
+            b'{"command":"connect","addr":"[::]:1","service":"web"}',
+            b'{"command":"connect","name":"a.b","background":1}',
+            b'{"command":"service_remove","name":"../x"}',
+            b'{"command":"exec","path":"/bin/sh"}', b"[" * 10000,
+        ]
+        for row in rows:
+            answer = line.ask(row + b"\n")
+            check(answer["ok"] is False and answer["code"] == "INVALID" and
+                  "\n" not in answer["error"], f"refused: {row[:60].decode(errors='replace')}",
+                  answer)
+        line.close()
+
+    def check_services(self):
+        """VX6-CTRL-006, VX6-CTRL-011"""
+        line = self.line("alice")
+        for exposure in ("private", "", "PUBLIC"):
+            answer = line.ask({"command": "service_add", "name": "web", "target": "127.0.0.1:1",
+                               "exposure": exposure})
+            check(answer["code"] == "INVALID", f"exposure {exposure!r} is refused", answer)
+        for target in ("0.0.0.0:80", "[::]:80", "example.org:80", "80", "127.0.0.1:0"):
+            answer = line.ask({"command": "service_add", "name": "web", "target": target,
+                               "exposure": "public"})
+            check(answer["code"] == "INVALID", f"target {target} is refused", answer)
+        check(line.ask({"command": "service_list"})["services"] == [], "and nothing was added")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.dead_target = f"127.0.0.1:{probe.getsockname()[1]}"
+        for i in range(16):
+            answer = line.ask({"command": "service_add", "name": f"s{i}",
+                               "target": self.dead_target, "exposure": "public"})
+            check(answer["ok"], f"service {i + 1} of 16", answer)
+        answer = line.ask({"command": "service_add", "name": "more", "target": self.dead_target,
+                           "exposure": "public"})
+        check(not answer["ok"] and "remove one" in answer["error"], "and no seventeenth", answer)
+        for i in range(1, 16):
+            line.ask({"command": "service_remove", "name": f"s{i}"})
+        line.close()
+
+    def check_status(self):
+        """VX6-CTRL-013"""
+        line = self.line("alice")
+        status = line.ask({"command": "status", "wait_ms": 1000})
+        for field in ("ready joined key node_id name uptime_ms listen endpoints counts links "
+                      "services forwards counters errors").split():
+            check(field in status, f"status has {field}")
+        check(status["ready"] and status["listen"] == [self.addr] == status["endpoints"],
+              "without entry peers a node is ready once it listens", status)
+        check(set(status["counters"]) >= {"link_up", "published", "stream_opened"},
+              "counters have the names of events")
+        line.close()
+        # A node whose only entry peer is not there.
+        with open(self.dir / "eve.log", "w") as log:
+            node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / "eve", "--listen",
+                                     f"[::1]:{free_port()}", "--peer", f"[::1]:{free_port()}"],
+                                    stderr=log)
+        self.nodes.append(node)
+        done = subprocess.run([self.bin / "vx6", "--state", self.dir / "eve", "status", "--wait",
+                               "--timeout", "1"], capture_output=True, text=True)
+        check(done.returncode == 1 and "has not joined" in done.stderr and
+              done.stderr.count("\n") == 1, "status --wait says when the time is over", done)
+        check(self.line("eve").ask({"command": "peers"})["entry"][0]["state"] == "failed",
+              "and peers which entry peer has failed")
+
+    def check_connect(self):
+        """VX6-CTRL-007, VX6-CTRL-008, VX6-CTRL-009, VX6-CTRL-010, VX6-CTRL-012"""
+        self.start("bob")
+        key = self.line("alice").ask({"command": "identity"})["key"]
+        line = self.line("bob")
+        ask = {"command": "connect", "addr": self.addr, "service": "s0"}
+        for listen in ("0.0.0.0:0", "0.0.0.0:9000", "[::]:9000", "192.0.2.1:9000"):
+            check(line.ask({**ask, "listen": listen})["code"] == "INVALID",
+                  f"listening on {listen} is refused")
+        answer = line.ask({**ask, "service": "s1"})
+        check(answer["code"] == "NO_SERVICE", "a connect is answered when it has failed", answer)
+        check(line.ask({"command": "status"})["forwards"] == [], "and leaves nothing")
+        first = line.ask({**ask, "background": True})
+        check(first["ok"] and first["key"] == key and first["key_is_new"] and
+              first["state"] == "up" and first["listen"].startswith("127.0.0.1:"),
+              "a connect is answered when the session is up, with the key of first use", first)
+
+        held = self.line("bob")
+        forward = held.ask({**ask, "key": key})
+        check(forward["ok"] and not forward["key_is_new"], "a foreground forward", forward)
+        port = int(forward["listen"].rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
+            try:
+                end = client.recv(1)
+            except ConnectionResetError:
+                end = None
+        check(end is None, "a service that is down: the connection is reset")
+        news = held.receive()
+        check(news["event"] == "failed" and news["code"] == "SERVICE_DOWN",
+              "and the foreground hears why", news)
+        status = line.ask({"command": "status"})
+        failed = [f for f in status["forwards"] if f["forward"] == forward["forward"]][0]
+        check(failed["last_failure"]["code"] == "SERVICE_DOWN" and
+              "SERVICE_DOWN" in status["errors"][0]["error"], "and so does status", failed)
+        held.close()
+        end = time.monotonic() + DEADLINE_S
+        while len(line.ask({"command": "status"})["forwards"]) > 1 and time.monotonic() < end:
+            time.sleep(0.02)
+        forwards = line.ask({"command": "status"})["forwards"]
+        check([f["forward"] for f in forwards] == [first["forward"]],
+              "it ends with its connection; the one in the background stays", forwards)
+        ended = line.ask({"command": "disconnect", "what": first["listen"]})["ended"]
+        check(len(ended) == 1, "until it is disconnected", ended)
+        line.close()
+
+    def check_modes_and_secrets(self):
+        """VX6-CTRL-001, VX6-CTRL-016"""
+        state = self.dir / "alice"
+        check(state.stat().st_mode & 0o777 == 0o700, "the state directory is private")
+        for path in state.iterdir():
+            check(path.stat().st_mode & 0o177 == 0, f"{path.name} is private")
+        database = sqlite3.connect(f"file:{state}/state.db?mode=ro", uri=True)
+        seed, = database.execute("SELECT seed FROM identity").fetchone()
+        database.close()
+        shown = (self.dir / "alice.log").read_text()
+        line = self.line("alice")
+        for command in ("status", "identity", "peers", "service_list"):
+            shown += json.dumps(line.ask({"command": command}))
+        line.close()
+        forms = [seed.hex(), base64.b64encode(seed).decode(), base64.b32encode(seed).decode()]
+        check(not any(f.lower().rstrip("=") in shown.lower() for f in forms),
+              "the identity seed is nowhere to be seen")
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    test = Test(sys.argv[1])
+    try:
+        test.run()
+        print("all passed")
+        return 0
+    except (AssertionError, subprocess.SubprocessError, OSError) as failure:
+        print(f"failed: {failure}")
+        for path in sorted(test.dir.glob("*.log")):
+            print(f"---- {path.name}\n{path.read_text()[-4000:]}")
+        return 1
+    finally:
+        test.end()
+
+
+sys.exit(main())

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* What a node keeps between runs, also when a run ends badly. */
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "paths.h"
+#include "store.h"
+#include "test.h"
+
+static struct paths paths;
+static char error[TEXT_ERROR_SIZE];
+
+static int set_up(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/vx6-test-store-XXXXXX";
+    return mkdtemp(dir) && paths_init(&paths, dir, error) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"state.db", "state.db-wal", "state.db-shm", "lock"};
+    char path[PATHS_MAX + 16];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", paths.dir, names[i]);
+        (void)unlink(path);
+    }
+    return rmdir(paths.dir);
+}
+
+static struct store *open_it(enum store_mode mode)
+{
+    struct store *store = store_open(paths.database, mode, error);
+    if (store == NULL)
+        fail_msg("%s", error);
+    return store;
+}
+
+static void test_the_identity_is_made_once_and_kept(void **state)
+{
+    (void)state;
+    uint8_t first[32], second[32];
+    struct stat info;
+    struct store *store = open_it(STORE_CREATE);
+    assert_false(store_identity(store, first));
+    assert_true(store_identity_make(store));
+    assert_true(store_identity(store, first));
+    assert_true(store_identity_make(store));
+    store_close(store);
+
+    store = open_it(STORE_READ);
+    assert_true(store_identity(store, second));
+    assert_memory_equal(first, second, sizeof first);
+    store_close(store);
+    assert_int_equal(stat(paths.database, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+static void test_reading_needs_a_state(void **state)
+{
+    (void)state;
+    assert_null(store_open(paths.database, STORE_READ, error));
+    assert_non_null(strstr(error, "run vx6 init"));
+    assert_int_equal(access(paths.database, F_OK), -1);
+}
+
+/* Takes a number and dies at once, like a machine that loses power in the next instruction. */
+static uint64_t take_and_die(void)
+{
+    int ends[2];
+    uint64_t first = 0;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct store *store = store_open(paths.database, STORE_CREATE, error);
+        if (store && store_sequence_take(store, &first) &&
+            write(ends[1], &first, sizeof first) == (ssize_t)sizeof first)
+            raise(SIGKILL);
+        _exit(1);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &first, sizeof first), sizeof first);
+    close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    return first;
+}
+
+/* VX6-CTRL-015 */
+static void test_no_sequence_number_is_given_twice_even_after_a_crash(void **state)
+{
+    (void)state;
+    struct store *store = open_it(STORE_CREATE);
+    assert_true(store_identity_make(store));
+    store_close(store);
+    uint64_t last = 0;
+    for (int i = 0; i < 3; i++) {
+        uint64_t first = take_and_die();
+        if (last == 0)
+            assert_int_equal(first, 1);
+        else
+            assert_true(first >= last + STORE_SEQUENCE_STEP);
+        last = first;
+    }
+}
+
+static void test_a_newer_schema_is_refused(void **state)
+{
+    (void)state;
+    sqlite3 *database;
+    store_close(open_it(STORE_CREATE));
+    assert_int_equal(sqlite3_open(paths.database, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "PRAGMA user_version = 99", NULL, NULL, NULL), 0);
+    sqlite3_close(database);
+    assert_null(store_open(paths.database, STORE_CREATE, error));
+    assert_non_null(strstr(error, "newer VX6"));
+}
+
+static void test_a_damaged_file_is_refused(void **state)
+{
+    (void)state;
+    FILE *file = fopen(paths.database, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database ", file);
+    fclose(file);
+    assert_null(store_open(paths.database, STORE_CREATE, error));
+    assert_null(strchr(error, '\n'));
+}
+
+static void test_everything_else_is_kept(void **state)
+{
+    (void)state;
+    struct store *store = open_it(STORE_CREATE);
+    struct store_service service = {"web", "127.0.0.1:8080"}, services[4];
+    struct store_binding binding = {.label = "alice"}, bindings[4];
+    struct store_contact contact[2] = {{.addr.port = 1}, {.addr.port = 2}}, contacts[4];
+    vx6_addr addr = {.port = 4242}, peers[16];
+    uint8_t key[32];
+    char value[16];
+    memset(binding.key, 7, sizeof binding.key);
+    memset(contact[1].key, 1, sizeof contact[1].key);
+
+    assert_true(store_setting(store, "name", value, sizeof value));
+    assert_string_equal(value, "");
+    assert_true(store_setting_set(store, "name", "bob"));
+    assert_true(store_service_set(store, &service));
+    assert_true(store_binding_set(store, &binding));
+    assert_true(store_contacts_set(store, contact, 2));
+    assert_false(store_known_key(store, &addr, key));
+    assert_true(store_known_key_set(store, &addr, binding.key));
+    store_close(store);
+
+    store = open_it(STORE_CREATE);
+    assert_true(store_setting(store, "name", value, sizeof value));
+    assert_string_equal(value, "bob");
+    assert_int_equal(store_services(store, services, 4), 1);
+    assert_string_equal(services[0].target, "127.0.0.1:8080");
+    assert_int_equal(store_bindings(store, bindings, 4), 1);
+    assert_memory_equal(bindings[0].key, binding.key, 32);
+    assert_int_equal(store_contacts(store, contacts, 4), 2);
+    assert_int_equal(store_contacts(store, contacts, 1), 1);
+    assert_true(store_contacts_set(store, contact, 1));
+    assert_int_equal(store_contacts(store, contacts, 4), 1);
+    assert_true(store_known_key(store, &addr, key));
+    assert_memory_equal(key, binding.key, 32);
+    assert_true(store_service_remove(store, "web"));
+    assert_int_equal(store_services(store, services, 4), 0);
+
+    for (uint16_t port = 1; port <= 12; port++)
+        assert_true(store_peer_set(store, &(vx6_addr){.port = port}));
+    assert_true(store_peer_set(store, &(vx6_addr){.port = 6}));
+    assert_int_equal(store_peers(store, peers, 16), 8);
+    assert_int_equal(peers[0].port, 6);
+    assert_int_equal(peers[1].port, 12);
+    store_close(store);
+}
+
+/* VX6-CTRL-014 */
+static void test_a_second_lock_on_the_same_state_is_refused(void **state)
+{
+    (void)state;
+    assert_true(paths_make(&paths, error));
+    int lock = paths_lock(&paths, error);
+    assert_true(lock >= 0);
+    assert_int_equal(paths_lock(&paths, error), -1);
+    assert_non_null(strstr(error, "another node is running"));
+    close(lock);
+    lock = paths_lock(&paths, error);
+    assert_true(lock >= 0);
+    close(lock);
+}
+
+/* VX6-CTRL-001 */
+static void test_the_directory_is_closed_to_others(void **state)
+{
+    (void)state;
+    struct stat info;
+    assert_int_equal(chmod(paths.dir, 0755), 0);
+    assert_true(paths_make(&paths, error));
+    assert_int_equal(stat(paths.dir, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+
+    FILE *file = fopen(paths.lock, "w"); /* any file: now it may be somebody's shared directory */
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(chmod(paths.dir, 0755), 0);
+    assert_false(paths_make(&paths, error));
+    assert_non_null(strstr(error, "others may enter"));
+}
+
+int main(void)
+{
+#define WITH_STATE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_STATE(test_the_identity_is_made_once_and_kept),
+        WITH_STATE(test_reading_needs_a_state),
+        WITH_STATE(test_no_sequence_number_is_given_twice_even_after_a_crash),
+        WITH_STATE(test_a_newer_schema_is_refused),
+        WITH_STATE(test_a_damaged_file_is_refused),
+        WITH_STATE(test_everything_else_is_kept),
+        WITH_STATE(test_a_second_lock_on_the_same_state_is_refused),
+        WITH_STATE(test_the_directory_is_closed_to_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
