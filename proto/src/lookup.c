@@ -39,6 +39,7 @@ struct lookup {
     uint32_t queries, lost;
     uint32_t count;
     struct candidate candidates[SHORTLIST_MAX]; /* closest first */
+    uint64_t tags[SHORTLIST_MAX]; /* first bytes of their keys: most hints name somebody known */
 };
 
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
@@ -117,6 +118,9 @@ static void candidate_add(
     }
     memmove(&lookup->candidates[place + 1], &lookup->candidates[place],
         (lookup->count - place) * sizeof lookup->candidates[0]);
+    memmove(&lookup->tags[place + 1], &lookup->tags[place],
+        (lookup->count - place) * sizeof lookup->tags[0]);
+    lookup->tags[place] = load_u64(peer->key);
     lookup->candidates[place] =
         (struct candidate){.distance = distance, .peer = peer, .depth = depth};
     lookup->count++;
@@ -293,6 +297,16 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
     resolve_bundle(node, lookup->context, &value);
 }
 
+static bool is_listed(const struct lookup *lookup, const uint8_t key[32])
+{
+    uint64_t tag = load_u64(key);
+    for (uint32_t i = 0; i < lookup->count; i++) {
+        if (lookup->tags[i] == tag && bytes_equal(lookup->candidates[i].peer->key, key, 32))
+            return true;
+    }
+    return false;
+}
+
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
  * passed over. */
 static void take_hints(struct vx6_node *node, struct lookup *lookup, const vx6_addr *source,
@@ -302,7 +316,8 @@ static void take_hints(struct vx6_node *node, struct lookup *lookup, const vx6_a
     while (vx6_next_hint(&hints, &hint)) {
         vx6_addr addr = {.port = hint.port};
         memcpy(addr.ip, hint.ip, sizeof addr.ip);
-        if (bytes_equal(hint.key, node->keys.identity, 32) || !addr_is_in_scope(&addr, source))
+        if (is_listed(lookup, hint.key) || bytes_equal(hint.key, node->keys.identity, 32) ||
+            !addr_is_in_scope(&addr, source))
             continue;
         struct peer *peer = peer_get(node->env, hint.key, &addr);
         if (peer)
