@@ -35,7 +35,7 @@ static inline void store_word(uint8_t *dst, uint64_t word)
 
 static inline uint64_t mix_lane(uint64_t lane, uint64_t word)
 {
-    return rotate(lane + word * MULTIPLIER_B, 31) * MULTIPLIER_A;
+    return rotate(lane ^ word, 29) * MULTIPLIER_A;
 }
 
 static inline uint64_t finish_word(uint64_t word)
