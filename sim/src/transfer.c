@@ -86,7 +86,9 @@ void transfer_dialled(struct actor *actor, const vx6_addr *addr)
 static void failed(struct actor *actor, struct transfer *transfer, enum vx6_code code)
 {
     struct session_stats *stats = &actor->shard->stats.sessions;
-    if (actor->shard->world->members[transfer->target].left != VX6_NEVER)
+    if (actor->leaving)
+        stats->asker_left++;
+    else if (actor->shard->world->members[transfer->target].left != VX6_NEVER)
         stats->owner_left++;
     else
         stats->failures[code]++;

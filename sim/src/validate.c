@@ -5,6 +5,7 @@
 #include "vx6/msg.h"
 #include "workload.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -21,6 +22,10 @@ struct truth {
 void validate_schedule(struct world *world)
 {
     struct draw draw = draw_init(world->options.seed, PURPOSE_VALIDATE, 0);
+    world->ids = malloc(world->member_count * sizeof *world->ids);
+    VX6_ASSERT(world->ids != NULL);
+    for (uint32_t i = 0; i < world->member_count; i++)
+        vx6_node_id(&world->crypto, world->ids[i], world->members[i].key);
     for (uint32_t i = 0; i < LOOKUP_COUNT; i++) {
         struct actor *actor = world->members[draw_below(&draw, world->member_count)].actor;
         vx6_ns spread = lookup_spread / LOOKUP_COUNT * i;
@@ -49,9 +54,8 @@ void validate_command(struct actor *actor)
 static void distance_to(
     const struct world *world, uint32_t index, const uint8_t target[32], uint8_t distance[32])
 {
-    vx6_node_id(&world->crypto, distance, world->members[index].key);
     for (uint32_t i = 0; i < 32; i++)
-        distance[i] ^= target[i];
+        distance[i] = world->ids[index][i] ^ target[i];
 }
 
 /* Insertion into the sorted list of the closest. */

@@ -219,6 +219,10 @@ static void resolve_done(
         check_key(actor, pending->target, out->key, "a resolve");
         bind(actor, pending->target, out->key);
     }
+    if (actor->leaving) {
+        stats->asker_left++;
+        return;
+    }
     if (world->members[pending->target].left != VX6_NEVER) {
         stats->owner_left++;
         return;

@@ -91,6 +91,7 @@ void world_free(struct world *world)
     memo_free(&world->memo);
     free(world->members);
     free(world->live);
+    free(world->ids);
 }
 
 static void seed_fill(

@@ -211,6 +211,7 @@ struct world {
     uint32_t live_count, live_peak;
     uint64_t digest_gone; /* of actors that have left */
     struct violations violations;
+    uint8_t (*ids)[32]; /* node IDs of members; validate.c only */
     vx6_ns now;
     /* churn.c */
     struct draw churn_draw;
