@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* What a holder takes, keeps and gives up, and the tokens that guard it. */
+#include "solo.h"
+
+enum {
+    UNIX_S = 1800000000,
+    LIFE_S = 1800
+};
+
+struct owner {
+    uint8_t number; /* its identity */
+    uint64_t sequence;
+    const char *label;
+    uint32_t site; /* a /48 of its endpoint */
+    int64_t age_s;
+};
+
+struct made {
+    struct own_keys keys;
+    uint8_t bytes[VX6_BUNDLE_MAX];
+    size_t len;
+};
+
+static vx6_span span_of(const struct made *made)
+{
+    return (vx6_span){made->bytes, made->len};
+}
+
+static void make(struct solo *solo, struct owner owner, struct made *made)
+{
+    uint8_t seed[32] = {owner.number, 1};
+    own_keys_init(&made->keys, &solo->crypto, seed);
+    vx6_addr addr = {{0x20, 0x01, 0, 0, (uint8_t)(owner.site >> 8), (uint8_t)owner.site}, 4242};
+    addr.ip[15] = owner.number;
+    struct record_facts facts = {.sequence = owner.sequence ? owner.sequence : 1,
+        .unix_s = UNIX_S - owner.age_s,
+        .life_s = LIFE_S,
+        .endpoints = &addr,
+        .endpoint_count = 1};
+    if (owner.label)
+        facts.label = (vx6_span){(const uint8_t *)owner.label, strlen(owner.label)};
+    made->len = record_make_bundle(&solo->crypto, &made->keys, &facts, made->bytes);
+    assert_int_not_equal(made->len, 0);
+}
+
+static void key_of(struct solo *solo, const char *label, uint8_t key[32])
+{
+    name_key(&solo->crypto, key, (vx6_span){(const uint8_t *)label, strlen(label)});
+}
+
+static enum vx6_code store(struct solo *solo, struct owner owner)
+{
+    struct made made;
+    uint8_t key[32];
+    make(solo, owner, &made);
+    if (owner.label)
+        key_of(solo, owner.label, key);
+    else
+        memcpy(key, made.keys.id, 32);
+    return holder_store(solo->node, key, span_of(&made));
+}
+
+/* The owners held under a label, as a string of their numbers. */
+static const char *held(struct solo *solo, const char *label)
+{
+    static char text[64];
+    uint8_t key[32];
+    uint32_t count = 1;
+    key_of(solo, label, key);
+    memset(text, 0, sizeof text);
+    for (uint32_t i = 0; i < count; i++) {
+        struct blob *blob;
+        struct bundle bundle;
+        count = holder_find(solo->node, key, i, &blob);
+        if (blob == NULL)
+            break;
+        assert_int_equal(bundle_check(solo->env, node_unix_s(solo->node),
+                             (vx6_span){blob->data, blob->len}, &bundle),
+            VX6_OK);
+        vx6_addr addr;
+        assert_true(record_endpoint(&bundle.node, VX6_CARRIER_UDP, &addr));
+        text[i] = (char)('0' + addr.ip[15]);
+    }
+    return text;
+}
+
+static const struct token_row {
+    const char *what;
+    uint8_t ip[16];
+    uint32_t wait_ms;
+    bool flip, is_valid;
+} token_rows[] = {
+    {"same", {0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, false, true},
+    {"another host of the /64", {0x20, 1, 2, 3, 4, 5, 6, 7, 9, 9}, 0, false, true},
+    {"another /64", {0x20, 1, 2, 3, 4, 5, 6, 8, 8, 9}, 0, false, false},
+    {"altered", {0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, true, false},
+    {"half its life", {0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 60000, false, true},
+    {"too old", {0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 120001, false, false},
+    {"ages old", {0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 86400000, false, false},
+};
+
+/* VX6-DHT-016 */
+static void test_tokens_speak_for_a_source_and_a_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof token_rows / sizeof token_rows[0]; i++) {
+        const struct token_row *row = &token_rows[i];
+        struct solo solo;
+        uint8_t token[16];
+        vx6_addr from = {.port = 1}, to = {.port = 2};
+        solo_init(&solo);
+        solo_start(&solo, 1);
+        memcpy(from.ip, token_rows[0].ip, 16);
+        memcpy(to.ip, row->ip, 16);
+        token_make(solo.node, token, &from);
+        token[15] ^= row->flip ? 1 : 0;
+        solo_wait(&solo, row->wait_ms);
+        print_message("token: %s\n", row->what);
+        assert_int_equal(token_is_valid(solo.node, token, &to), row->is_valid);
+        solo_stop(&solo);
+    }
+}
+
+/* VX6-DHT-016 */
+static void test_tokens_of_ipv4_speak_for_one_address_and_of_one_node(void **state)
+{
+    (void)state;
+    struct solo solo, other;
+    uint8_t token[16];
+    vx6_addr from = {{[10] = 0xff, 0xff, 192, 0, 2, 1}, 1}, next = from;
+    next.ip[15]++;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    solo_init(&other);
+    solo_start(&other, 2);
+    token_make(solo.node, token, &from);
+    assert_true(token_is_valid(solo.node, token, &from));
+    assert_false(token_is_valid(solo.node, token, &next));
+    assert_false(token_is_valid(other.node, token, &from));
+    solo_stop(&solo);
+    solo_stop(&other);
+}
+
+static const struct store_row {
+    const char *what;
+    struct owner owner;
+    const char *under; /* a label; NULL: the owner's ID */
+    size_t cut, flip_at;
+    enum vx6_code code;
+} store_rows[] = {
+    {"under the owner's ID", {.number = 1, .label = "alice"}, .code = VX6_OK},
+    {"under its name", {.number = 1, .label = "alice"}, "alice", .code = VX6_OK},
+    {"under another name", {.number = 1, .label = "alice"}, "bob", .code = VX6_INVALID},
+    {"under a name it does not claim", {.number = 1}, "alice", .code = VX6_INVALID},
+    {"cut short", {.number = 1, .label = "alice"}, "alice", 1, .code = VX6_BAD_MESSAGE},
+    {"with a changed key", {.number = 1}, NULL, 0, 8, .code = VX6_BAD_RECORD},
+    {"expired", {.number = 1, .age_s = LIFE_S + 1}, .code = VX6_EXPIRED},
+    {"of the future", {.number = 1, .age_s = -700}, .code = VX6_EXPIRED},
+};
+
+/* VX6-DHT-017 */
+static void test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof store_rows / sizeof store_rows[0]; i++) {
+        const struct store_row *row = &store_rows[i / 2];
+        struct solo solo;
+        struct made made;
+        struct blob *blob;
+        uint8_t key[32];
+        solo_init(&solo);
+        solo.crypto = i % 2 == 0 ? vx6_crypto_model : vx6_crypto_real;
+        solo_start(&solo, 1);
+        make(&solo, row->owner, &made);
+        if (row->under)
+            key_of(&solo, row->under, key);
+        else
+            memcpy(key, made.keys.id, 32);
+        made.len -= row->cut;
+        made.bytes[row->flip_at] ^= row->flip_at ? 1 : 0;
+        print_message("store: %s\n", row->what);
+        assert_int_equal(holder_store(solo.node, key, span_of(&made)), row->code);
+        assert_int_equal(holder_find(solo.node, key, 0, &blob), row->code == VX6_OK ? 1 : 0);
+        assert_int_equal(solo.counts[VX6_EVENT_bundle_refused], row->code == VX6_OK ? 0 : 1);
+        assert_int_equal(solo.codes[VX6_EVENT_bundle_refused], row->code);
+        solo_stop(&solo);
+    }
+}
+
+/* VX6-DHT-018 */
+static void test_only_a_newer_bundle_replaces_one_of_the_same_owner(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    struct owner owner = {.number = 1, .sequence = 5, .label = "alice"};
+    assert_int_equal(store(&solo, owner), VX6_OK);
+    assert_int_equal(store(&solo, owner), VX6_OK); /* the same bytes again */
+    owner.age_s = 10;
+    assert_int_equal(store(&solo, owner), VX6_OUTDATED); /* the same number, other bytes */
+    owner.sequence = 4;
+    assert_int_equal(store(&solo, owner), VX6_OUTDATED);
+    owner.sequence = 6;
+    assert_int_equal(store(&solo, owner), VX6_OK);
+    assert_int_equal(solo.node->holder.count, 1);
+    assert_string_equal(held(&solo, "alice"), "1");
+    assert_int_equal(solo.node->env->blobs.object_count, 1);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-019 */
+static void test_a_full_name_keeps_the_longest_held_and_one_claim_per_site(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.claimant_max = 4;
+    solo_start(&solo, 1);
+    for (uint8_t i = 1; i <= 4; i++)
+        assert_int_equal(
+            store(&solo, (struct owner){.number = i, .label = "alice", .site = i < 4 ? i : 2}),
+            VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "1234");
+    /* Site 3 is there already. */
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 5, .label = "alice", .site = 3}), VX6_LIMIT);
+    /* Of the two claims from site 2 the younger one goes. */
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 6, .label = "alice", .site = 9}), VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "1236");
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 7, .label = "alice", .site = 10}), VX6_LIMIT);
+    /* A newer bundle of a claimant keeps its place, and other names are not concerned. */
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 2, .sequence = 2, .label = "alice", .site = 2}),
+        VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "1236");
+    assert_int_equal(store(&solo, (struct owner){.number = 7, .label = "bob"}), VX6_OK);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-020 */
+static void test_a_full_holder_keeps_what_lies_closest_to_it(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct made made[60];
+    solo_init(&solo);
+    solo.limits.value_max = 16;
+    solo_start(&solo, 1);
+    const uint8_t *own = solo.node->keys.id;
+    for (uint8_t i = 0; i < 60; i++) {
+        make(&solo, (struct owner){.number = i}, &made[i]);
+        uint32_t closer = 0;
+        for (uint8_t j = 0; j < i; j++) {
+            if (distance_compare(own, made[j].keys.id, made[i].keys.id) < 0)
+                closer++;
+        }
+        assert_int_equal(holder_store(solo.node, made[i].keys.id, span_of(&made[i])),
+            closer < 16 ? VX6_OK : VX6_LIMIT);
+    }
+    assert_int_equal(solo.node->holder.count, 16);
+    for (uint8_t i = 0; i < 60; i++) {
+        struct blob *blob;
+        uint32_t closer = 0;
+        for (uint8_t j = 0; j < 60; j++) {
+            if (distance_compare(own, made[j].keys.id, made[i].keys.id) < 0)
+                closer++;
+        }
+        assert_int_equal(holder_find(solo.node, made[i].keys.id, 0, &blob), closer < 16 ? 1 : 0);
+    }
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-021 */
+static void test_bundles_leave_when_they_expire(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint8_t i = 1; i <= 3; i++)
+        assert_int_equal(
+            store(&solo, (struct owner){.number = i, .label = "alice", .age_s = 600 - 200 * i}),
+            VX6_OK);
+    solo_wait(&solo, (LIFE_S - 401) * 1000);
+    assert_string_equal(held(&solo, "alice"), "123");
+    solo_wait(&solo, 3000);
+    assert_string_equal(held(&solo, "alice"), "23");
+    assert_int_equal(solo.counts[VX6_EVENT_bundle_expired], 1);
+    solo_wait(&solo, 500000);
+    assert_int_equal(solo.node->holder.count, 0);
+    assert_int_equal(solo.counts[VX6_EVENT_bundle_expired], 3);
+    assert_int_equal(solo.node->env->blobs.object_count, 0);
+    solo_stop(&solo);
+}
+
+static void test_a_moved_clock_expires_bundles_at_once(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    assert_int_equal(store(&solo, (struct owner){.number = 1, .label = "alice"}), VX6_OK);
+    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = (UNIX_S + 86400) * INT64_C(1000)};
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "");
+    solo_wait(&solo, LIFE_S * 1000 + 1000);
+    assert_int_equal(solo.node->holder.count, 0);
+    solo_stop(&solo);
+}
+
+static void test_a_holder_without_memory_refuses_and_stays_whole(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1;; n++) {
+        struct solo solo;
+        solo_init(&solo);
+        solo_start(&solo, 1);
+        uint64_t before = solo.memory.requests;
+        solo.memory.fail_at = before + n;
+        enum vx6_code code = store(&solo, (struct owner){.number = 1, .label = "alice"});
+        bool failed = solo.memory.requests >= solo.memory.fail_at;
+        assert_int_equal(code, failed ? VX6_NOMEM : VX6_OK);
+        assert_int_equal(solo.node->holder.count, failed ? 0 : 1);
+        solo_stop(&solo);
+        if (!failed)
+            return;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tokens_speak_for_a_source_and_a_time),
+        cmocka_unit_test(test_tokens_of_ipv4_speak_for_one_address_and_of_one_node),
+        cmocka_unit_test(test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key),
+        cmocka_unit_test(test_only_a_newer_bundle_replaces_one_of_the_same_owner),
+        cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
+        cmocka_unit_test(test_a_full_holder_keeps_what_lies_closest_to_it),
+        cmocka_unit_test(test_bundles_leave_when_they_expire),
+        cmocka_unit_test(test_a_moved_clock_expires_bundles_at_once),
+        cmocka_unit_test(test_a_holder_without_memory_refuses_and_stays_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
