@@ -13,7 +13,9 @@
 enum {
     WINDOW_BYTES = 262144,
     WRITE_AHEAD_MS = 50, /* of bytes wait on the access line before a carrier has no room */
-    WRITE_AGAIN_MS = 25
+    WRITE_AGAIN_MS = 25,
+    PAYLOAD_TAIL = 64, /* tags at the end of a datagram */
+    PAYLOAD_STEP = 16
 };
 
 /* ---- lines and packets ---- */
@@ -80,20 +82,52 @@ static bool downlink_passed(struct actor *actor, struct event *event)
     return false;
 }
 
+/* Bytes before a run of zeros that ends PAYLOAD_TAIL bytes before the end; `len` if there is none.
+ */
+static size_t head_of(const uint8_t *data, size_t len)
+{
+    static const uint8_t zeros[PAYLOAD_STEP];
+    if (len < 2 * PAYLOAD_TAIL)
+        return len;
+    size_t head = len - PAYLOAD_TAIL;
+    while (head >= PAYLOAD_STEP && memcmp(data + head - PAYLOAD_STEP, zeros, PAYLOAD_STEP) == 0)
+        head -= PAYLOAD_STEP;
+    return head < len - PAYLOAD_TAIL ? head : len;
+}
+
+static size_t payload_stored(const struct payload *payload)
+{
+    return payload->head == payload->len ? payload->len : payload->head + PAYLOAD_TAIL;
+}
+
 static struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len)
 {
-    struct payload *payload = pool_take(&shard->pool, sizeof *payload + len);
-    payload->references = 1;
-    payload->len = (uint32_t)len;
-    payload->next = NULL;
-    memcpy(payload->data, data, len);
+    size_t head = head_of(data, len);
+    size_t stored = head == len ? len : head + PAYLOAD_TAIL;
+    struct payload *payload = pool_take(&shard->pool, sizeof *payload + stored);
+    *payload = (struct payload){.references = 1, .len = (uint32_t)len, .head = (uint32_t)head};
+    memcpy(payload->data, data, head);
+    memcpy(payload->data + head, data + len - (stored - head), stored - head);
     return payload;
+}
+
+/* The bytes as they were sent; valid until the shard's scratch is used again. */
+static const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload)
+{
+    if (payload->head == payload->len)
+        return payload->data;
+    uint8_t *bytes = shard->scratch;
+    size_t tail_at = payload->len - PAYLOAD_TAIL;
+    memcpy(bytes, payload->data, payload->head);
+    memset(bytes + payload->head, 0, tail_at - payload->head);
+    memcpy(bytes + tail_at, payload->data + payload->head, PAYLOAD_TAIL);
+    return bytes;
 }
 
 void payload_drop(struct shard *shard, struct payload *payload)
 {
     if (--payload->references == 0)
-        pool_give(&shard->pool, payload, sizeof *payload + payload->len);
+        pool_give(&shard->pool, payload, sizeof *payload + payload_stored(payload));
 }
 
 /* ---- datagrams ---- */
@@ -155,7 +189,7 @@ static void datagram_event(struct actor *actor, struct event *event)
         digest_delivery(actor, event, payload->len);
         struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
             .peer = net_addr(shard->world->options.seed, event->src),
-            .data = payload->data,
+            .data = payload_bytes(shard, payload),
             .len = payload->len};
         (void)actor_input(actor, &in);
         actor_pump(actor);
@@ -315,8 +349,10 @@ bool carrier_write(struct actor *actor)
 
 static void feed(struct actor *actor, struct end *end, struct payload *payload)
 {
-    struct vx6_in in = {
-        .kind = VX6_IN_LINK_BYTES, .id = end->id, .data = payload->data, .len = payload->len};
+    struct vx6_in in = {.kind = VX6_IN_LINK_BYTES,
+        .id = end->id,
+        .data = payload_bytes(actor->shard, payload),
+        .len = payload->len};
     (void)actor_input(actor, &in);
     end->unreported += payload->len;
     if (end->unreported >= WINDOW_BYTES / 2 && !end->closed_by_peer) {

@@ -59,10 +59,11 @@ enum command {
     COMMAND_LOOKUP /* validate.c */
 };
 
-/* Bytes on their way. */
+/* Bytes on their way. Of a long run of zeros, which padding is under the model's crypto, only the
+ * length is kept: it lies between the first `head` bytes and the last ones. */
 struct payload {
     uint32_t references;
-    uint32_t len;
+    uint32_t len, head;
     struct payload *next; /* chunks that wait because their receiver paused */
     uint8_t data[];
 };
