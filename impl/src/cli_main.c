@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6: finds the command, parses what belongs to it, runs it. Options of vx6 itself may stand
  * before the command or behind it. */
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "options.h"
 
-const char *argp_program_version = "vx6 " VX6_VERSION;
+/* Visible, or the C library would not find it. */
+__attribute__((visibility("default"))) const char *argp_program_version = "vx6 " VX6_VERSION;
 
 enum {
     KEY_JSON = 256,
@@ -55,7 +56,7 @@ static const struct command commands[] = {
     {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {COMMON, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
         cli_run_peer_add, 1, 1, {COMMON, {0}}},
-    {"service add", "NAME TARGET",
+    {"service add", "NAME TARGET --public",
         "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME.",
         cli_run_service_add, 2, 2,
         {{"public", KEY_PUBLIC, NULL, 0, "Whoever resolves this node may use it", 0}, COMMON, {0}}},
@@ -99,7 +100,7 @@ static void parse_timeout(struct cli *cli, const char *text, struct argp_state *
     char *end;
     long seconds = strtol(text, &end, 10);
     if (end == text || *end != 0 || seconds < 1 || seconds > WAIT_MAX_S)
-        argp_failure(state, CLI_USAGE, 0, "--timeout takes 1 to %d seconds", WAIT_MAX_S);
+        options_fail(state, "--timeout takes 1 to %d seconds", WAIT_MAX_S);
     cli->timeout_s = (int)seconds;
 }
 
@@ -111,8 +112,8 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         return 0;
     }
     if (parse->word_count == parse->command->words_max)
-        argp_failure(state, CLI_USAGE, 0, "unexpected argument %s: see vx6 %s --help", text,
-            parse->command->name);
+        options_fail(
+            state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else
         parse->cli->words[parse->word_count++] = text;
     return 0;
@@ -123,6 +124,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     struct parse *parse = state->input;
     struct cli *cli = parse->cli;
     switch (key) {
+    case ARGP_KEY_INIT:
+        options_init(state);
+        return 0;
     case 's':
         cli->state = text;
         return 0;
@@ -169,6 +173,17 @@ static const struct command *find(const char *first, const char *second)
             return &commands[i];
     }
     return NULL;
+}
+
+/* "service" of "service add". */
+static bool is_first_word(const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strncmp(commands[i].name, word, len) == 0 && commands[i].name[len] == ' ')
+            return true;
+    }
+    return false;
 }
 
 /* The list of commands, behind the options of --help. */
@@ -222,7 +237,8 @@ int main(int argc, char **argv)
         list_commands, NULL};
     struct cli cli = {.timeout_s = WAIT_DEFAULT_S};
     struct parse parse = {.cli = &cli};
-    argp_err_exit_status = CLI_USAGE;
+    static char name[] = "vx6";
+    argv[0] = name;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (parse.stopped_at == 0)
         return cli_fail(&cli, CLI_USAGE, "INVALID", "which command? vx6 --help lists them");
@@ -232,8 +248,8 @@ int main(int argc, char **argv)
     char shown[64];
     text_printable(shown, sizeof shown, argv[at], strlen(argv[at]));
     if (command == NULL)
-        return cli_fail(
-            &cli, CLI_USAGE, "INVALID", "there is no command %s: vx6 --help lists them", shown);
+        return cli_fail(&cli, CLI_USAGE, "INVALID", "%s %s: vx6 --help lists them",
+            is_first_word(argv[at]) ? "what to do with" : "there is no command", shown);
     int words = strchr(command->name, ' ') ? 2 : 1;
     int first = at + words - 1; /* becomes argv[0] of the command */
     return run_command(&cli, command, argc - first, argv + first);

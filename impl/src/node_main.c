@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6-node: options, start in an order in which each failure leaves nothing behind, signals, end.
  */
-#include <argp.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
@@ -21,13 +20,14 @@
 #include "peers.h"
 #include "pump.h"
 #include "offer.h"
+#include "options.h"
 #include "tcp.h"
 #include "udp.h"
 
-const char *argp_program_version = "vx6-node " VX6_VERSION;
+/* Visible, or the C library would not find it. */
+__attribute__((visibility("default"))) const char *argp_program_version = "vx6-node " VX6_VERSION;
 
 enum {
-    EXIT_USAGE = 2,
     STORED_CONTACTS_MAX = 1024,
     STORED_BINDINGS_MAX = 4096
 };
@@ -50,6 +50,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        options_init(state);
+        return 0;
     case 's':
         options->state = argument;
         return 0;
@@ -58,20 +61,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'l':
         if (options->listen_count == TCP_LISTENERS_MAX)
-            argp_failure(state, EXIT_USAGE, 0, "at most %d --listen", TCP_LISTENERS_MAX);
+            options_fail(state, "at most %d --listen", TCP_LISTENERS_MAX);
         else
             options->listen[options->listen_count++] = argument;
         return 0;
     case 'p':
         if (options->peer_count == PEERS_MAX)
-            argp_failure(state, EXIT_USAGE, 0, "at most %d --peer", PEERS_MAX);
+            options_fail(state, "at most %d --peer", PEERS_MAX);
         else
             options->peers[options->peer_count++] = argument;
         return 0;
     case ARGP_KEY_ARG:
-        argp_failure(state, EXIT_USAGE, 0,
-            "unexpected argument %s: options only, see vx6-node --help", argument);
-        return 0;
+        options_fail(state, "unexpected argument %s: options only, see vx6-node --help", argument);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -277,7 +278,8 @@ int main(int argc, char **argv)
     struct options options = {0};
     struct paths paths;
     char error[TEXT_ERROR_SIZE] = "";
-    argp_err_exit_status = EXIT_USAGE;
+    static char name[] = "vx6-node";
+    argv[0] = name;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     setvbuf(stderr, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);

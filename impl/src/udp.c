@@ -13,6 +13,7 @@
 
 #include "driver.h"
 #include "net.h"
+#include "source.h"
 #include "tcp.h"
 
 enum {
@@ -38,17 +39,20 @@ struct udp {
     struct vx6_batch batch; /* being sent from `sent` on */
     size_t sent;
     bool is_blocked;
+    struct sources sources;
     uint8_t send_buffer[SEND_BUFFER_SIZE];
     uint8_t receive_buffer[RECEIVE_COUNT][RECEIVE_SIZE];
 };
 
-static void take_datagram(struct udp *udp, const struct mmsghdr *message, uint8_t *data)
+static void take_datagram(struct udp *udp, struct mmsghdr *message, uint8_t *data)
 {
     if (message->msg_hdr.msg_flags & MSG_TRUNC)
         return;
     struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .data = data, .len = message->msg_len};
-    if (net_from_sockaddr(&in.peer, message->msg_hdr.msg_name))
-        (void)driver_input(udp->host->driver, &in);
+    if (!net_from_sockaddr(&in.peer, message->msg_hdr.msg_name))
+        return;
+    source_learn(&udp->sources, &in.peer, &message->msg_hdr);
+    (void)driver_input(udp->host->driver, &in);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -60,12 +64,15 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         struct mmsghdr messages[RECEIVE_COUNT] = {0};
         struct iovec parts[RECEIVE_COUNT];
         struct sockaddr_storage from[RECEIVE_COUNT];
+        struct source_control controls[RECEIVE_COUNT];
         for (size_t i = 0; i < RECEIVE_COUNT; i++) {
             parts[i] = (struct iovec){udp->receive_buffer[i], RECEIVE_SIZE};
             messages[i].msg_hdr = (struct msghdr){.msg_name = &from[i],
                 .msg_namelen = sizeof from[i],
                 .msg_iov = &parts[i],
-                .msg_iovlen = 1};
+                .msg_iovlen = 1,
+                .msg_control = &controls[i],
+                .msg_controllen = sizeof controls[i]};
         }
         int count = recvmmsg((int)fd, messages, RECEIVE_COUNT, MSG_DONTWAIT, NULL);
         for (int i = 0; i < count; i++)
@@ -94,6 +101,7 @@ static bool send_some(struct udp *udp, const struct udp_socket *sock)
     struct net_sockaddr to = net_to_sockaddr(&batch->peer, sock->family);
     struct mmsghdr messages[SEND_COUNT] = {0};
     struct iovec parts[SEND_COUNT];
+    struct source_control control = {0};
     unsigned count = 0;
     for (size_t at = udp->sent; at < batch->len && count < SEND_COUNT; count++) {
         size_t left = batch->len - at;
@@ -103,11 +111,14 @@ static bool send_some(struct udp *udp, const struct udp_socket *sock)
             .msg_namelen = to.len,
             .msg_iov = &parts[count],
             .msg_iovlen = 1};
+        source_apply(&udp->sources, &batch->peer, sock->family, &messages[count].msg_hdr, &control);
         at += len;
     }
     int sent = sendmmsg(sock->fd, messages, count, MSG_DONTWAIT);
     if (sent < 0 && errno == EAGAIN)
         return false;
+    if (sent < 0)
+        source_forget(&udp->sources, &batch->peer); /* that address may be gone */
     size_t done = sent > 0 ? (size_t)sent : 1; /* an error concerns the first one: it is lost */
     for (size_t i = 0; i < done; i++)
         udp->sent += parts[i].iov_len;
@@ -165,6 +176,7 @@ bool udp_listen(struct udp *udp, const vx6_addr *addr, char error[TEXT_ERROR_SIZ
             error, "UDP %s is taken by another program: choose another with --listen ADDR", text);
     if (fd < 0)
         return text_fail(error, "cannot listen on UDP %s: %s", text, strerror(errno));
+    source_enable(fd, family);
     int size = SOCKET_BUFFER_SIZE;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);

@@ -225,6 +225,7 @@ class Test:
         self.check_half_close()
         self.check_by_addr()
         self.check_first_use()
+        self.check_addresses()
         self.check_listeners()
         self.check_bad_input()
         self.check_service_down()
@@ -339,6 +340,20 @@ class Test:
         again = self.cli("carol", "connect", "--addr", addr4, "web", "--background").stdout
         check("as before" in again, "the second time the key is the one kept", again)
 
+    def check_addresses(self):
+        second = "2001:3000::2"
+        host = self.network.enter("bob")
+        published = lambda: self.ask("bob", "status")["endpoints"]
+        run(*host, "ip", "addr", "add", f"{second}/16", "dev", "up0", "nodad")
+        until(lambda: f"[{second}]:{PORT}" in published(), "a new address is published")
+        # Whichever address the kernel prefers: what is asked there must answer from there.
+        for addr in (ADDR["bob"], second, ADDR4["bob"]):
+            added = self.cli("entry", "peer", "add", f"[{addr}]:{PORT}" if ":" in addr
+                             else f"{addr}:{PORT}")
+            check("answered" in added.stdout, f"a host answers from the address asked, {addr}")
+        run(*host, "ip", "addr", "del", f"{second}/16", "dev", "up0")
+        until(lambda: f"[{second}]:{PORT}" not in published(), "and withdrawn when it is gone")
+
     def check_listeners(self):
         for host in ADDR:
             lines = run(*self.network.enter(host), "ss", "-H", "-ltnup").stdout.splitlines()
@@ -392,6 +407,8 @@ class Test:
             ("service that is not there", 1, "no service db", "service", "remove", "db"),
             ("forward that is not there", 1, "no forward 77", "disconnect", "77"),
             ("unknown command", 2, "no command fly", "fly"),
+            ("half a command", 2, "what to do with service", "service"),
+            ("unknown option", 2, "unrecognized option '--fast'", "status", "--fast"),
             ("missing argument", 2, "peer add needs ADDR", "peer", "add"),
             ("name of a running node", 1, "stop it", "init", "--name", "robert"),
             ("control bytes are not echoed", 2, r"\\x1b\[31m", "connect", "\x1b[31m.web"),

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What both programs do with argp. */
+#include "options.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+void options_init(struct argp_state *state)
+{
+    FILE *nowhere = fopen("/dev/null", "w");
+    if (nowhere)
+        state->err_stream = nowhere;
+    argp_err_exit_status = OPTIONS_EXIT;
+}
+
+void options_fail(const struct argp_state *state, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "%s: ", state->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(OPTIONS_EXIT);
+}

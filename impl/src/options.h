@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What both programs do with argp, so that a mistake on the command line is one line too. */
+#ifndef VX6_OPTIONS_H
+#define VX6_OPTIONS_H
+
+#include <argp.h>
+
+enum {
+    OPTIONS_EXIT = 2 /* it was asked in a wrong way */
+};
+
+/* For ARGP_KEY_INIT: getopt(3) names an unknown option in one line; argp's hint behind it is left
+ * out. */
+void options_init(struct argp_state *state);
+/* "PROGRAM: ..." on standard error, and the end. */
+void options_fail(const struct argp_state *state, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+
+#endif
