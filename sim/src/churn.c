@@ -21,7 +21,7 @@ static void churn_draw(struct world *world)
 void churn_init(struct world *world)
 {
     const struct options *options = &world->options;
-    if (options->churn_ppm == 0 || options->nodes < 3)
+    if (options->churn_ppm == 0)
         return;
     world->churn_draw = draw_init(options->seed, PURPOSE_CHURN, 0);
     churn_draw(world);

@@ -309,10 +309,14 @@ static void quantiles_text(const char *what, const struct samples *samples)
 static void lookups_text(const char *what, const struct lookup_stats *stats)
 {
     uint64_t count = lookups_counted(stats);
+    if (count == 0) {
+        printf("%s: none\n", what);
+        return;
+    }
     printf("%s: %llu, %.2f %% succeeded\n", what, (unsigned long long)count,
         100 * mean(stats->succeeded, count));
     quantiles_text("latency", &stats->latency);
-    printf("    hops %.2f, queries %.1f, of which lost %.1f\n", mean(stats->hops, stats->succeeded),
+    printf("    hops %.2f, queries %.1f, of which lost %.2f\n", mean(stats->hops, stats->succeeded),
         mean(stats->queries, stats->succeeded), mean(stats->lost, stats->succeeded));
     failures_text(stats->failures);
     printf("    not counted: registry hits %llu, owner left %llu, asker left %llu\n",
@@ -323,6 +327,10 @@ static void lookups_text(const char *what, const struct lookup_stats *stats)
 static void sessions_text(const struct session_stats *stats)
 {
     uint64_t count = stats->completed + sum_of(stats->failures);
+    if (count == 0) {
+        printf("sessions by name: none\n");
+        return;
+    }
     printf("sessions by name with %u KiB: %llu, %.2f %% completed, %.1f MB verified\n",
         TRANSFER_BYTES / 1024, (unsigned long long)count, 100 * mean(stats->completed, count),
         (double)stats->bytes_verified / 1e6);

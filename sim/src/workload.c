@@ -26,8 +26,11 @@ uint32_t label_index(vx6_span label)
     uint32_t index = 0;
     if (label.len < 2 || label.len > 10 || label.data[0] != 'n')
         return UINT32_MAX;
-    for (size_t i = 1; i < label.len; i++)
+    for (size_t i = 1; i < label.len; i++) {
+        if (label.data[i] < '0' || label.data[i] > '9')
+            return UINT32_MAX;
         index = index * 10 + (label.data[i] - '0');
+    }
     return index;
 }
 

@@ -9,7 +9,12 @@ digest() {
 wrong=0
 check() { # what, equal|other, expected, found
     if [ "$3" = "$4" ]; then found=equal; else found=other; fi
-    if [ "$found" = "$2" ]; then echo "ok   $1: $4"; else echo "BAD  $1: $4, reference $3"; wrong=1; fi
+    if [ "$found" = "$2" ]; then
+        echo "ok   $1: $4"
+    else
+        echo "BAD  $1: $4, reference $3"
+        wrong=1
+    fi
 }
 reference=$(digest)
 check "reference has 16 digits" equal 16 "$(printf %s "$reference" | wc -c)"

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* The small parts that everything else leans on: memory, remembered verdicts, patterns, quantiles.
+ */
+#include "test.h"
+
+#include "check.h"
+#include "memo.h"
+#include "pool.h"
+#include "workload.h"
+
+#include <string.h>
+
+static void test_pool_keeps_what_was_there_whatever_the_sizes(void **state)
+{
+    (void)state;
+    static struct pool pool;
+    size_t size = 1;
+    uint8_t *block = pool_take(&pool, size);
+    block[0] = 0xa5;
+    struct draw draw = {5};
+    for (uint32_t i = 0; i < 2000; i++) {
+        size_t next = 1 + draw_below(&draw, i % 50 == 0 ? 200000 : 3000);
+        block = pool_resize(&pool, block, size, next);
+        size_t kept = size < next ? size : next;
+        assert_int_equal(block[0], i == 0 ? 0xa5 : 0x5a);
+        assert_int_equal(block[kept - 1], i == 0 ? 0xa5 : 0x5a);
+        memset(block, 0x5a, next);
+        size = next;
+        assert_int_equal(pool.bytes_held, size);
+    }
+    pool_give(&pool, block, size);
+    assert_int_equal(pool.bytes_held, 0);
+    assert_true(pool.bytes_peak >= 190000);
+    pool_free(&pool);
+}
+
+static void test_pool_gives_blocks_that_do_not_overlap(void **state)
+{
+    (void)state;
+    static struct pool pool;
+    enum {
+        COUNT = 500
+    };
+    static uint8_t *blocks[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        blocks[i] = pool_take(&pool, 1 + i * 7);
+        memset(blocks[i], (int)(i & 0xff), 1 + i * 7);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        for (uint32_t j = 0; j < 1 + i * 7; j++)
+            assert_int_equal(blocks[i][j], i & 0xff);
+        pool_give(&pool, blocks[i], 1 + i * 7);
+    }
+    pool_free(&pool);
+}
+
+static void test_memo_remembers_each_verdict(void **state)
+{
+    (void)state;
+    struct memo memo = {0};
+    enum {
+        COUNT = 5000
+    };
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        struct draw draw = {9};
+        for (uint32_t i = 0; i < COUNT; i++) {
+            uint8_t key[32];
+            for (uint32_t j = 0; j < 32; j++)
+                key[j] = (uint8_t)draw_next(&draw);
+            enum memo_verdict verdict = i % 3 == 0 ? MEMO_INVALID : MEMO_VALID;
+            assert_int_equal(memo_find(&memo, key), pass == 0 ? MEMO_UNKNOWN : verdict);
+            memo_add(&memo, key, verdict);
+        }
+        assert_int_equal(memo.count, COUNT);
+    }
+    memo_free(&memo);
+}
+
+static void test_patterns_show_a_wrong_a_moved_and_a_lost_byte(void **state)
+{
+    (void)state;
+    uint8_t bytes[100];
+    for (uint64_t offset = 0; offset < 20; offset++) {
+        pattern_fill(77, offset, bytes, sizeof bytes);
+        assert_true(pattern_matches(77, offset, bytes, sizeof bytes));
+        assert_false(pattern_matches(78, offset, bytes, sizeof bytes));
+        assert_false(pattern_matches(77, offset + 1, bytes, sizeof bytes));
+        assert_false(pattern_matches(77, offset + 8, bytes, sizeof bytes));
+        bytes[offset] ^= 1;
+        assert_false(pattern_matches(77, offset, bytes, sizeof bytes));
+    }
+}
+
+static void test_quantiles_are_samples_that_enough_others_do_not_exceed(void **state)
+{
+    (void)state;
+    struct samples samples = {0};
+    assert_int_equal(samples_quantile_us(&samples, 50), 0);
+    for (uint32_t i = 200; i > 0; i--)
+        samples_add(&samples, (vx6_ns)i * 1000);
+    samples_sort(&samples);
+    assert_int_equal(samples_quantile_us(&samples, 50), 100);
+    assert_int_equal(samples_quantile_us(&samples, 95), 190);
+    assert_int_equal(samples_quantile_us(&samples, 99), 198);
+    struct stats stats = {.names.latency = samples};
+    stats_free(&stats);
+}
+
+static void test_labels_lead_back_to_their_nodes(void **state)
+{
+    (void)state;
+    static const uint32_t rows[] = {0, 9, 10, 123456, 4000000};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char label[VX6_LABEL_MAX + 1];
+        label_make(label, rows[i]);
+        vx6_span span = {(const uint8_t *)label, strlen(label)};
+        assert_int_equal(label_index(span), rows[i]);
+    }
+    vx6_span other = {(const uint8_t *)"web", 3};
+    assert_int_equal(label_index(other), UINT32_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pool_keeps_what_was_there_whatever_the_sizes),
+        cmocka_unit_test(test_pool_gives_blocks_that_do_not_overlap),
+        cmocka_unit_test(test_memo_remembers_each_verdict),
+        cmocka_unit_test(test_patterns_show_a_wrong_a_moved_and_a_lost_byte),
+        cmocka_unit_test(test_quantiles_are_samples_that_enough_others_do_not_exceed),
+        cmocka_unit_test(test_labels_lead_back_to_their_nodes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
