@@ -166,11 +166,16 @@ void discovery_lookup_done(struct vx6_node *node, void *context, const struct lo
             discovery->refresh_at[i] = is_full ? after_ms(node, node->env->limits->refresh_ms) : 0;
         }
     }
-    publish_joined(node);
+    if (discovery->rejoining)
+        publish_changed(node);
+    else
+        publish_joined(node);
+    discovery->rejoining = false;
 }
 
 void discovery_rejoin(struct vx6_node *node)
 {
+    node->discovery.rejoining = node->discovery.rejoining || node->discovery.joined;
     node->discovery.joined = false;
     node->discovery.retry_at = node->now;
     discovery_wake(node);

@@ -17,6 +17,7 @@ enum {
 struct discovery {
     struct timer timer;
     bool joined;           /* a lookup of the own ID has ended well */
+    bool rejoining;        /* by an entry point that may belong to another network */
     struct lookup *lookup; /* of the own ID, or into a bucket; one at a time */
     bool lookup_is_own;
     uint32_t retry_ms; /* grows while nobody can be reached */

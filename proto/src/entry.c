@@ -15,6 +15,7 @@ struct entry {
     struct query *query; /* the first question to that key */
     vx6_id op;           /* waits for the answer; or nothing does */
     uint32_t tries;
+    bool was_contact; /* before it was asked: it can tell nothing new */
 };
 
 static bool is_idle(const struct entry *entry)
@@ -97,6 +98,8 @@ static void entry_met(struct vx6_node *node, struct entry *entry, const struct l
         entry_done(node, entry, NULL, VX6_NOMEM);
         return;
     }
+    const struct contact *contact = table_find(node, peer->id);
+    entry->was_contact = contact != NULL && contact->peer == peer && !contact->restored;
     entry->tries = 0;
     entry_ask(node, entry, peer);
     peer_drop(node->env, peer);
@@ -110,7 +113,7 @@ void entry_answered(struct vx6_node *node, struct entry *entry, struct peer *pee
         return;
     }
     entry_done(node, entry, peer, answered ? VX6_OK : VX6_TIMEOUT);
-    if (answered)
+    if (answered && !(entry->was_contact && node->discovery.joined))
         discovery_rejoin(node);
 }
 
