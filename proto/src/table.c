@@ -5,6 +5,7 @@
 
 enum {
     TABLE_STEP = 32,           /* contacts by which the array grows */
+    FAILING_MS = 5000,         /* pause before a contact that failed is asked again */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
 
@@ -74,10 +75,13 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     return NULL;
 }
 
+/* One that failed is asked again soon: it is idle for as long as may be. */
 static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *contact)
 {
     uint32_t silent_ms = silent_ms_of(node, contact);
     uint32_t asked_ms = (uint16_t)(clock_ms(node) / 1000 - contact->asked_s) * 1000u;
+    if (contact->failures > 0 && asked_ms >= FAILING_MS)
+        return UINT32_MAX;
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
 

@@ -445,6 +445,7 @@ static void test_losses_in_a_row_are_not_held_against_contacts(void **state)
     vx6_addr to;
     two_start(&two, &vx6_crypto_model);
     two.asker.limits.contact_ping_ms = 3600000;
+    two.asker.limits.contact_failures_max = 1;
     for (uint32_t i = 0; i < 12; i++) {
         struct own_keys keys;
         uint8_t seed[32] = {(uint8_t)(i + 50)};

@@ -318,6 +318,14 @@ static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **st
     oldest = table_oldest(solo.node, &idle_ms);
     assert_ptr_equal(oldest, &solo.node->table.contacts[1]);
     assert_int_equal(idle_ms, 2000);
+    /* One that failed comes first, after a pause. */
+    oldest = &solo.node->table.contacts[0];
+    table_asked(solo.node, oldest);
+    table_failed(solo.node, oldest->peer);
+    assert_ptr_not_equal(table_oldest(solo.node, &idle_ms), oldest);
+    pass(&solo, 5000);
+    assert_ptr_equal(table_oldest(solo.node, &idle_ms), oldest);
+    assert_int_equal(idle_ms, UINT32_MAX);
     solo_stop(&solo);
 }
 
@@ -327,6 +335,7 @@ static void test_patience_follows_how_fast_contacts_go_away(void **state)
     (void)state;
     struct solo solo;
     start(&solo);
+    solo.limits.contact_failures_max = 1;
     const struct vx6_limits *limits = &solo.limits;
     assert_int_equal(table_patience_ms(solo.node), limits->contact_ping_ms);
     for (uint32_t i = 0; i < 100; i++)
