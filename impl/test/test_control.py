@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -24,6 +25,11 @@ def check(condition, sentence, detail=""):
     print(("ok    " if condition else "FAIL  ") + sentence, flush=True)
     if not condition:
         raise AssertionError(f"{sentence}: {detail}")
+
+
+def check_quietly(condition, sentence, detail=""):
+    if not condition:
+        check(False, sentence, detail)
 
 
 def free_port():
@@ -89,6 +95,8 @@ class Test:
         self.check_services()
         self.check_status()
         self.check_connect()
+        self.check_slow_reader()
+        self.check_strangers()
         self.check_modes_and_secrets()
         for node in self.nodes:
             node.send_signal(signal.SIGTERM)
@@ -219,11 +227,12 @@ class Test:
         forward = held.ask({**ask, "key": key})
         check(forward["ok"] and not forward["key_is_new"], "a foreground forward", forward)
         port = int(forward["listen"].rsplit(":", 1)[1])
-        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
-            try:
+        end = b"?"
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
                 end = client.recv(1)
-            except ConnectionResetError:
-                end = None
+        except ConnectionResetError:  # so early that connect() may say it already
+            end = None
         check(end is None, "a service that is down: the connection is reset")
         news = held.receive()
         check(news["event"] == "failed" and news["code"] == "SERVICE_DOWN",
@@ -241,6 +250,63 @@ class Test:
               "it ends with its connection; the one in the background stays", forwards)
         ended = line.ask({"command": "disconnect", "what": first["listen"]})["ended"]
         check(len(ended) == 1, "until it is disconnected", ended)
+        line.close()
+
+    def check_slow_reader(self):
+        """A client that does not read stops the service, and nothing grows; then all arrives."""
+        size = 64 * 1000 * 1000
+        line = self.line("bob")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            target = f"127.0.0.1:{server.getsockname()[1]}"
+            self.line("alice").ask({"command": "service_add", "name": "bulk", "target": target,
+                                    "exposure": "public"})
+            forward = line.ask({"command": "connect", "addr": self.addr, "service": "bulk",
+                                "background": True})
+            port = int(forward["listen"].rsplit(":", 1)[1])
+            client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+            source, _ = server.accept()
+        source.setblocking(False)
+        block = b"v" * 65536
+        sent = 0
+        while select.select([], [source], [], 1.0)[1]:
+            sent += source.send(block)
+            if sent > size:
+                break
+        check(sent < 32 * 1000 * 1000, f"the service is stopped after {sent // 1000} kB")
+        received = 0
+        while received < size:
+            readable, writable, _ = select.select([client], [source] if sent < size else [], [],
+                                                  DEADLINE_S)
+            check_quietly(readable or writable, "bytes flow again", (sent, received))
+            if writable:
+                sent += source.send(block[:min(len(block), size - sent)])
+                if sent == size:
+                    source.close()
+            if readable:
+                data = client.recv(1 << 20)
+                check_quietly(data, "no early end", (sent, received))
+                received += len(data)
+        check(client.recv(1) == b"", "and all arrives when it reads, then the end")
+        client.close()
+        line.ask({"command": "disconnect", "what": forward["listen"]})
+        line.close()
+
+    def check_strangers(self):
+        """Whatever strangers send, the node stays up and useful."""
+        ip, port = self.addr.rsplit(":", 1)
+        where = (ip.strip("[]"), int(port))
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            for size in [0, 1, 11, 12, 1199, 1200, 1201, 1400, 8000] * 50:
+                s.sendto(os.urandom(size), where)
+        for size in (0, 1, 2, 3, 100, 5000):
+            for _ in range(5):
+                with socket.create_connection(where, timeout=DEADLINE_S) as s:
+                    s.sendall(b"\x01" + os.urandom(size))
+        line = self.line("bob")
+        forward = line.ask({"command": "connect", "addr": self.addr, "service": "s0",
+                            "background": True})
+        check(forward["ok"], "garbage over TCP and UDP does no harm", forward)
+        line.ask({"command": "disconnect", "what": forward["listen"]})
         line.close()
 
     def check_modes_and_secrets(self):
