@@ -454,22 +454,32 @@ class Test:
               "service up again: the same forward works")
 
     def check_owner_gone_and_back(self):
+        page = "http://127.0.0.1:9000/"
+        slow = self.start("bob", "curl", "-sS", "--limit-rate", "1M", "-o", "/dev/null", page + "big")
+        until(lambda: self.ask("alice", "status")["counts"]["streams"] == 1, "a fetch is under way")
         began = time.monotonic()
         code = self.stop(self.nodes["alice"])
         took = time.monotonic() - began
-        check(code == 0 and took < 2.5, f"SIGTERM ends a node in order ({took:.2f} s)",
+        check(code == 0 and took < 2.5, f"SIGTERM ends a busy node in order ({took:.2f} s)",
               self.log("alice"))
+        check(slow.wait(timeout=5) in (18, 56), "the fetch under way ends with an error at once")
+        self.processes.remove(slow)
         until(lambda: self.ask("bob", "status")["forwards"][-1]["state"] == "down", "bob notices")
-        done = self.curl("http://127.0.0.1:9000/", expect=None)
+        done = self.curl(page, expect=None)
         check(done.returncode in REFUSED, "owner gone: the client's connection is closed", done)
+        self.check_back("a restart")
+        self.stop(self.nodes["alice"], signal.SIGKILL)
+        self.check_back("a restart after a crash")
+
+    def check_back(self, what):
         self.nodes["alice"] = self.start_node("alice")
         again = self.ask("alice", "status")
         check(again["key"] == self.alice_key and again["name"] == "alice" and
               [s["name"] for s in again["services"]] == ["web"] and again["joined"],
-              "a restart keeps identity, name, services and peers", again)
-        check("Alice" in until(lambda: self.curl("http://127.0.0.1:9000/", expect=None).stdout,
-                               "the forward opens its session again"),
-              "and the old forward works again")
+              f"{what} keeps identity, name, services and peers", again)
+        fetched = until(lambda: self.curl("http://127.0.0.1:9000/", expect=None).stdout,
+                        "the forward opens its session again")
+        check("Alice" in fetched, "and the old forward works again")
 
     def check_other_key(self):
         self.stop(self.nodes.pop("alice"))
