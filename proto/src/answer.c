@@ -77,7 +77,7 @@ bool contact_verify(struct vx6_node *node, const struct peer *peer, const struct
 }
 
 /* The endpoint that the asker is likely to have asked: the first of its family and scope, else of
- * its family, else the first. VX6-DHT-004 */
+ * its family, else the first. VX6-DHT-025 */
 static const vx6_addr *endpoint_for(const struct vx6_node *node, const vx6_addr *asker)
 {
     const vx6_addr *best = NULL;
@@ -115,6 +115,7 @@ static const struct own_contact *own_contact(struct vx6_node *node, const vx6_ad
     return contact;
 }
 
+/* VX6-DHT-025 */
 static void make_head(struct vx6_node *node, const vx6_addr *asker, struct head *head)
 {
     *head = (struct head){0};
@@ -127,6 +128,7 @@ static void make_head(struct vx6_node *node, const vx6_addr *asker, struct head 
     memcpy(head->contact_signature, contact->signature, VX6_SIG_SIZE);
 }
 
+/* VX6-DHT-002 */
 static void answer_nodes(struct vx6_node *node, const uint8_t target[32], const struct head *head,
     struct vx6_msg *answer, uint8_t *storage)
 {
@@ -146,6 +148,7 @@ static void answer_nodes(struct vx6_node *node, const uint8_t target[32], const 
     SET_HEAD(answer->u.nodes, head);
 }
 
+/* VX6-DHT-014 */
 static void answer_find_value(struct vx6_node *node, const struct vx6_find_value *ask,
     const struct head *head, struct vx6_msg *answer, uint8_t *storage)
 {
@@ -162,6 +165,7 @@ static void answer_find_value(struct vx6_node *node, const struct vx6_find_value
     SET_HEAD(answer->u.value, head);
 }
 
+/* VX6-DHT-026: an announcement cannot point at a third party. */
 static enum vx6_code take_announce(
     struct vx6_node *node, const vx6_addr *from, const struct vx6_announce *ask)
 {

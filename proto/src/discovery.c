@@ -144,6 +144,7 @@ static void try_later(struct vx6_node *node)
     discovery->retry_ms = discovery->retry_ms < most_ms / 2 ? 2 * discovery->retry_ms : most_ms;
 }
 
+/* VX6-DHT-022 */
 void discovery_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result)
 {
     (void)context;
@@ -225,7 +226,7 @@ static void check_contact(struct vx6_node *node)
     (void)query_start(node, contact->peer, &ask, QUERY_CHECK, NULL);
 }
 
-/* The slot whose lookup is due first, and when. */
+/* The slot whose lookup is due first, and when. VX6-DHT-023 */
 static uint32_t refresh_next(const struct vx6_node *node, vx6_ns *at)
 {
     const struct discovery *discovery = &node->discovery;

@@ -130,6 +130,7 @@ static enum vx6_code entry_dial(struct vx6_node *node, struct entry *entry)
     return VX6_OK;
 }
 
+/* VX6-DHT-027 */
 void entries_dial(struct vx6_node *node)
 {
     for (struct entry *entry = node->discovery.entries; entry; entry = entry->next) {

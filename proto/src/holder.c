@@ -90,6 +90,7 @@ static uint32_t held_count(const struct holder *holder, uint32_t begin, const ui
     return end - begin;
 }
 
+/* VX6-DHT-021 */
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle)
 {
@@ -165,7 +166,8 @@ static uint32_t find_twin(
     return twin;
 }
 
-/* The held bundle whose key is farthest from this node; UINT32_MAX when `key` is farther. */
+/* The held bundle whose key is farthest from this node; UINT32_MAX when `key` is farther.
+ * VX6-DHT-020 */
 static uint32_t find_farthest(const struct vx6_node *node, const uint8_t key[32])
 {
     const struct holder *holder = &node->holder;

@@ -177,6 +177,7 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
     return open;
 }
 
+/* VX6-DHT-015 */
 static void set_counts(const struct lookup *lookup, struct lookup_result *result)
 {
     result->hops = 0;

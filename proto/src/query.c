@@ -9,8 +9,7 @@ enum {
     TYPE_QUIC = 0x40, /* and above */
     QUERY_SUITE = 1,
     LENGTH_SIZE = 2,
-    CUT_OFF = 4,    /* queries lost in a row */
-    MAC2_SIZE = 16, /* end of an ask; zero, since this node hands out no cookies */
+    CUT_OFF = 4, /* queries lost in a row */
     ASK_MAX = VX6_ASK_PAYLOAD_SIZE - LENGTH_SIZE,
     ANSWER_MAX = VX6_ANSWER_PAYLOAD_SIZE - LENGTH_SIZE
 };
@@ -126,6 +125,7 @@ static void query_try(struct vx6_node *node, struct query *query)
     wait_for_carrier(node, &query->outgoing);
 }
 
+/* VX6-QUERY-009 */
 struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
     enum query_user user, void *context)
 {
@@ -309,6 +309,7 @@ static void refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum
     trace(node, VX6_EVENT_datagram_refused, from, 0, len, code);
 }
 
+/* VX6-QUERY-008 */
 static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
     const struct vx6_msg *answer, struct vx6_ask *state)
 {
@@ -343,7 +344,6 @@ static void take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t 
     struct vx6_ask state;
     struct vx6_msg ask, answer;
     if (!bytes_equal(data + 2, node->keys.id, 2) ||
-        !is_zero(data + VX6_DATAGRAM_SIZE - MAC2_SIZE, MAC2_SIZE) ||
         !crypto->ask_open(
             crypto, &state, node->keys.identity_seed, node->keys.identity, data, payload)) {
         refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);

@@ -9,6 +9,7 @@ enum {
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
 
+/* VX6-DHT-001 */
 int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_t b[32])
 {
     for (size_t i = 0; i < 32; i += 8) {

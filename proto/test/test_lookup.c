@@ -284,7 +284,7 @@ static uint32_t count_closest(
     return named;
 }
 
-/* VX6-DHT-011: the numbers of a static network of 1,000 nodes with full buckets. */
+/* VX6-DHT-011, VX6-DHT-015: the numbers of a static network of 1,000 nodes with full buckets. */
 static void test_lookups_find_the_k_closest_in_as_many_steps_as_predicted(void **state)
 {
     (void)state;

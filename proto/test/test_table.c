@@ -126,6 +126,7 @@ static void test_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-DHT-001 */
 static void test_common_prefix_counts_equal_bits(void **state)
 {
     (void)state;
