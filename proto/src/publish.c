@@ -56,6 +56,11 @@ static void publish_soon(struct vx6_node *node)
     timer_update(node);
 }
 
+static vx6_span own_label(const struct vx6_node *node)
+{
+    return (vx6_span){(const uint8_t *)node->label, node->label_len};
+}
+
 static struct record_facts own_facts(struct vx6_node *node, vx6_span *services)
 {
     return (struct record_facts){.sequence = node->sequence_next++,
@@ -63,9 +68,20 @@ static struct record_facts own_facts(struct vx6_node *node, vx6_span *services)
         .life_s = node->env->limits->record_life_s,
         .endpoints = node->endpoints,
         .endpoint_count = node->endpoint_count,
-        .label = {(const uint8_t *)node->label, node->label_len},
+        .label = own_label(node),
         .services = services,
         .service_count = service_names(node, services, node->env->limits->service_max)};
+}
+
+/* A node answers for itself from the start: in a network of two, nobody else can. VX6-REC-015 */
+static void hold_own(struct vx6_node *node, vx6_span bundle)
+{
+    (void)holder_store(node, node->keys.id, bundle);
+    if (node->label_len > 0) {
+        uint8_t key[32];
+        name_key(node->env->crypto, key, own_label(node));
+        (void)holder_store(node, key, bundle);
+    }
 }
 
 /* A new bundle with the next sequence number. A list of services that is too long loses its last
@@ -95,6 +111,7 @@ static void make(struct vx6_node *node)
     blob_drop(node->env, publish->bundle);
     publish->bundle = blob_get(node->env, (vx6_span){bytes, len});
     publish->stale = false;
+    hold_own(node, (vx6_span){bytes, len});
     /* Never later than half its life, and not at the same time as everybody else. */
     publish->renew_at = node->now + rng_jitter(&node->public_rng, half_life(node) / 9 * 8);
 }
@@ -225,11 +242,8 @@ void publish_lookup_done(struct vx6_node *node, void *context, const struct look
     struct publication *publication = context;
     publication->lookup = NULL;
     uint32_t count = result->closest_count < KADEMLIA_K ? result->closest_count : KADEMLIA_K;
-    if (is_own_place(node, publication->key, result)) {
-        struct blob *bundle = publication->bundle;
-        (void)holder_store(node, publication->key, (vx6_span){bundle->data, bundle->len});
-        count = count == KADEMLIA_K ? count - 1 : count;
-    }
+    if (count == KADEMLIA_K && is_own_place(node, publication->key, result))
+        count--;
     for (uint32_t i = 0; i < count; i++) {
         struct target *target = &publication->targets[i];
         target->peer = peer_hold(result->closest[i].peer);
@@ -271,7 +285,7 @@ static void publish_run(struct vx6_node *node)
     publication_start(node, 0, node->keys.id);
     if (node->label_len > 0) {
         uint8_t key[32];
-        name_key(node->env->crypto, key, (vx6_span){(const uint8_t *)node->label, node->label_len});
+        name_key(node->env->crypto, key, own_label(node));
         publication_start(node, 1, key);
     }
 }
