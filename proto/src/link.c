@@ -121,12 +121,13 @@ static bool make_room(struct vx6_node *node, uint32_t share)
 
 /* ---- beginning ---- */
 
-/* Does the link lead where a dial to this address would? */
-static bool leads_to(const struct link *link, const vx6_addr *addr)
+/* Does the link lead where a dial to this address would? An accepted one does so by its peer's own
+ * word, which is worth something only where the key is the one expected. */
+static bool leads_to(const struct link *link, const vx6_addr *addr, bool has_expected_key)
 {
     if (link->initiator)
         return addr_equal(&link->addr, addr);
-    if (link->state != LINK_UP)
+    if (link->state != LINK_UP || !has_expected_key)
         return false;
     struct vx6_node_record record = link_peer_record(link);
     struct vx6_endpoint endpoint;
@@ -145,7 +146,7 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
         bool key_fits = !link->pinned || link->state == LINK_UP;
         if (expected)
             key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
-        if (!is_live(link) || !key_fits || !leads_to(link, addr))
+        if (!is_live(link) || !key_fits || !leads_to(link, addr, expected != NULL))
             continue;
         if (link->state == LINK_UP)
             return link;
@@ -202,7 +203,7 @@ static bool may_accept(struct vx6_node *node, const vx6_addr *peer)
         of_site += is_pending(link) && addr_same_site(&link->addr, peer);
     uint32_t site_max = limits->link_pending_max / ACCEPT_SHARE;
     if (node->links.pending >= limits->link_pending_max ||
-        of_site >= (site_max > 2 ? site_max : 2)) {
+        node->links.closing >= limits->link_max || of_site >= (site_max > 2 ? site_max : 2)) {
         trace(node, VX6_EVENT_limit_reached, peer, 0, 0, VX6_LIMIT);
         return false;
     }
