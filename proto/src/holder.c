@@ -6,7 +6,9 @@
 
 enum {
     HELD_STEP = 16, /* places by which the array grows */
-    SITE_SIZE = 6   /* bytes of an address that tell sites apart: a /48 */
+    SWEEP_MAX_S = 86400,
+    IPV4_SITE_AT = 10, /* ff ff and the first three bytes of the address */
+    SITE_SIZE = 6      /* bytes of an address that tell sites apart: a /48, or an IPv4 /24 */
 };
 
 struct held {
@@ -114,9 +116,10 @@ static void watch_expiry(struct vx6_node *node, int64_t expires_s)
     if (holder->timer.deadline != VX6_NEVER && holder->sweep_s <= expires_s)
         return;
     int64_t left_s = expires_s - node_unix_s(node);
+    left_s = left_s < 1 ? 1 : left_s;
+    left_s = left_s > SWEEP_MAX_S ? SWEEP_MAX_S : left_s; /* the clock may have gone back by ages */
     holder->sweep_s = expires_s;
-    timer_set(
-        &node->timers, &holder->timer, node->now + (left_s > 0 ? (vx6_ns)left_s : 1) * VX6_SECOND);
+    timer_set(&node->timers, &holder->timer, node->now + (vx6_ns)left_s * VX6_SECOND);
 }
 
 static void held_remove(struct vx6_node *node, uint32_t index)
@@ -218,8 +221,13 @@ static void held_describe(const struct bundle *bundle, struct held *held)
     memcpy(held->owner, bundle->owner, 32);
     held->sequence = bundle->sequence;
     held->expires_s = bundle->expires_s;
-    if (vx6_next_endpoint(&endpoints, &endpoint))
-        memcpy(held->site, endpoint.ip, SITE_SIZE);
+    if (!vx6_next_endpoint(&endpoints, &endpoint))
+        return;
+    vx6_addr addr = {.port = endpoint.port};
+    memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
+    memcpy(held->site, addr_is_ipv4(&addr) ? addr.ip + IPV4_SITE_AT : addr.ip, SITE_SIZE);
+    if (addr_is_ipv4(&addr))
+        held->site[SITE_SIZE - 1] = 0;
 }
 
 /* What is held already under this key from this owner: at `*index`, or where it would go. */

@@ -130,6 +130,16 @@ static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
     return binding_set(node, label, in->key);
 }
 
+static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
+{
+    const int64_t end_of_time_ms = INT64_C(253402300800000); /* the year 10000 */
+    if (unix_ms <= 0 || unix_ms >= end_of_time_ms)
+        return VX6_INVALID;
+    node->unix_ms_at_zero = unix_ms - (int64_t)(node->now / VX6_MILLISECOND);
+    publish_clock_moved(node);
+    return VX6_OK;
+}
+
 static void shut_down(struct vx6_node *node)
 {
     node->shutting_down = true;
@@ -224,9 +234,7 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_TICK:
         return VX6_OK;
     case VX6_IN_WALLCLOCK:
-        node->unix_ms_at_zero = in->unix_ms - (int64_t)(node->now / VX6_MILLISECOND);
-        publish_clock_moved(node);
-        return VX6_OK;
+        return wallclock_set(node, in->unix_ms);
     case VX6_IN_ENDPOINT_ADD:
         return endpoint_add(node, &in->peer);
     case VX6_IN_ENDPOINT_REMOVE:
@@ -238,6 +246,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_NAME_BIND:
         return name_bind(node, in);
     case VX6_IN_NAME_UNBIND:
+        if (!vx6_label_is_valid(data))
+            return VX6_INVALID;
         binding_remove(node, data);
         return VX6_OK;
     case VX6_IN_SERVICE_ADD:

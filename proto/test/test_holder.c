@@ -12,6 +12,7 @@ struct owner {
     uint64_t sequence;
     const char *label;
     uint32_t site; /* a /48 of its endpoint */
+    bool is_ipv4;  /* then a /24 */
     int64_t age_s;
 };
 
@@ -31,6 +32,9 @@ static void make(struct solo *solo, struct owner owner, struct made *made)
     uint8_t seed[32] = {owner.number, 1};
     own_keys_init(&made->keys, &solo->crypto, seed);
     vx6_addr addr = {{0x20, 0x01, 0, 0, (uint8_t)(owner.site >> 8), (uint8_t)owner.site}, 4242};
+    if (owner.is_ipv4)
+        addr =
+            (vx6_addr){.ip = {[10] = 0xff, [11] = 0xff, 8, 8, (uint8_t)owner.site}, .port = 4242};
     addr.ip[15] = owner.number;
     struct record_facts facts = {.sequence = owner.sequence ? owner.sequence : 1,
         .unix_s = UNIX_S - owner.age_s,
@@ -240,6 +244,44 @@ static void test_a_full_name_keeps_the_longest_held_and_one_claim_per_site(void 
     solo_stop(&solo);
 }
 
+/* VX6-DHT-019: strangers of two networks are not one site because both speak IPv4. */
+static void test_claims_from_two_ipv4_networks_are_two_sites(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.claimant_max = 3;
+    solo_start(&solo, 1);
+    struct owner owner = {.label = "alice", .is_ipv4 = true};
+    for (owner.number = 1; owner.number <= 3; owner.number++) {
+        owner.site = owner.number;
+        assert_int_equal(store(&solo, owner), VX6_OK);
+    }
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 4, .label = "alice", .site = 9}), VX6_LIMIT);
+    assert_string_equal(held(&solo, "alice"), "123");
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-018: a wall clock that falls by centuries leaves a timer that lies ahead. */
+static void test_a_clock_that_falls_by_ages_is_survived(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    assert_int_equal(store(&solo, (struct owner){.number = 1, .label = "alice"}), VX6_OK);
+    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = 1};
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+    solo_wait(&solo, (uint64_t)4 * 3600 * 1000);
+    assert_int_equal(solo.node->holder.count, 1);
+    in.unix_ms = (int64_t)(UNIX_S + 2 * LIFE_S) * 1000;
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+    solo_wait(&solo, (uint64_t)86400 * 1000);
+    assert_int_equal(solo.node->holder.count, 0);
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-020 */
 static void test_a_full_holder_keeps_what_lies_closest_to_it(void **state)
 {
@@ -338,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key),
         cmocka_unit_test(test_only_a_newer_bundle_replaces_one_of_the_same_owner),
         cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
+        cmocka_unit_test(test_claims_from_two_ipv4_networks_are_two_sites),
+        cmocka_unit_test(test_a_clock_that_falls_by_ages_is_survived),
         cmocka_unit_test(test_a_full_holder_keeps_what_lies_closest_to_it),
         cmocka_unit_test(test_bundles_leave_when_they_expire),
         cmocka_unit_test(test_a_moved_clock_expires_bundles_at_once),
