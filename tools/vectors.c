@@ -15,6 +15,7 @@ static const struct {
     int (*check)(json_t *line, char *reason, size_t cap);
 } checks[] = {
     {"crypto", check_crypto},
+    {"dht", check_dht},
     {"link", check_link},
     {"messages", check_messages},
     {"names", check_names},

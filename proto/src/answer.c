@@ -67,9 +67,9 @@ static void contact_bytes(
     store_u32(bytes + 50, issued_s);
 }
 
-bool contact_verify(struct vx6_node *node, const struct peer *peer, const struct answer_head *head)
+bool contact_verify(
+    const struct vx6_crypto *crypto, const struct peer *peer, const struct answer_head *head)
 {
-    const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t bytes[CONTACT_SIZE];
     contact_bytes(bytes, peer->key, &peer->addr, head->contact_issued_s);
     return crypto->verify(

@@ -366,7 +366,7 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
     if (contact == NULL || contact->peer != peer) {
         if (head->contact_issued_s == 0 || (contact == NULL && !table_has_room(node, peer->id)))
             return;
-        if (!contact_verify(node, peer, head)) {
+        if (!contact_verify(node->env->crypto, peer, head)) {
             trace(node, VX6_EVENT_contact_refused, &peer->addr, 0, 0, VX6_BAD_RECORD);
             return;
         }

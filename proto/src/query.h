@@ -89,6 +89,7 @@ bool answer_head(const struct vx6_msg *answer, struct answer_head *head);
 /* Is `answer` of a type that answers `ask`? */
 bool answer_fits(enum vx6_msg_type ask, enum vx6_msg_type answer);
 /* Has the owner of this key signed this address? */
-bool contact_verify(struct vx6_node *node, const struct peer *peer, const struct answer_head *head);
+bool contact_verify(
+    const struct vx6_crypto *crypto, const struct peer *peer, const struct answer_head *head);
 
 #endif

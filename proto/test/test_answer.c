@@ -60,7 +60,7 @@ static void test_every_answer_starts_with_token_time_and_signed_contact(void **s
         assert_true(token_is_valid(bench.solo.node, head.token, &bench.asker));
         assert_int_equal(head.time_s, UNIX_S / 16 * 16);
         assert_int_equal(head.contact_issued_s, UNIX_S);
-        assert_true(contact_verify(bench.solo.node, self, &head));
+        assert_true(contact_verify(&bench.solo.crypto, self, &head));
     }
     struct vx6_msg strange = {.type = VX6_MSG_pong};
     assert_false(ask(&bench, &strange));
@@ -98,7 +98,7 @@ static void test_a_contact_is_signed_again_when_it_is_old_or_moves(void **state)
     struct peer *self = peer_get(bench.solo.env, bench.solo.node->keys.identity, &in.peer);
     assert_true(ask(&bench, &ping) && answer_head(&bench.answer, &head));
     assert_int_equal(head.contact_issued_s, UNIX_S + 1205);
-    assert_true(contact_verify(bench.solo.node, self, &head));
+    assert_true(contact_verify(&bench.solo.crypto, self, &head));
     peer_drop(bench.solo.env, self);
     solo_stop(&bench.solo);
 }
@@ -142,7 +142,7 @@ static void test_the_contact_is_the_endpoint_that_the_asker_can_have_asked(void 
         assert_true(ask(&bench, &ping) && answer_head(&bench.answer, &head));
         struct peer *self =
             peer_get(bench.solo.env, bench.solo.node->keys.identity, &endpoints[row->expected]);
-        assert_true(contact_verify(bench.solo.node, self, &head));
+        assert_true(contact_verify(&bench.solo.crypto, self, &head));
         peer_drop(bench.solo.env, self);
     }
     solo_stop(&bench.solo);
