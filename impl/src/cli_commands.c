@@ -76,22 +76,33 @@ int cli_run_peer_add(struct cli *cli)
         print_peer_added);
 }
 
-static void print_service_added(json_t *answer)
-{
-    printf("%s leads to %s, for whoever resolves this node\n", cli_text(answer, "name"),
-        cli_text(answer, "target"));
-}
-
 int cli_run_service_add(struct cli *cli)
 {
     if (!cli->is_public)
         return cli_fail(cli, CLI_USAGE, "INVALID",
             "say who may use %s: with --public, whoever resolves this node may; nothing was added",
             cli->words[0]);
-    return ask_and_print(cli,
+    int exit_code = CLI_OK;
+    json_t *answer = cli_ask(cli,
         json_pack("{s:s, s:s, s:s, s:s}", "command", "service_add", "name", cli->words[0], "target",
             cli->words[1], "exposure", "public"),
-        print_service_added);
+        &exit_code);
+    if (answer == NULL)
+        return exit_code;
+    const char *name = cli_text(answer, "name"), *target = cli_text(answer, "target");
+    if (cli->json)
+        cli_print_json(answer);
+    if (json_is_false(json_object_get(answer, "target_is_up"))) {
+        fprintf(stderr,
+            "vx6: %s was added, but nothing listens at its target %s: start the program, or add "
+            "%s again with the right address\n",
+            name, target, name);
+        exit_code = CLI_FAILED;
+    } else if (!cli->json) {
+        printf("%s leads to %s, for whoever resolves this node\n", name, target);
+    }
+    json_decref(answer);
+    return exit_code;
 }
 
 int cli_run_service_list(struct cli *cli)

@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "driver.h"
-#include "forward.h"
-#include "net.h"
 #include "peers.h"
 #include "request.h"
-#include "offer.h"
 
 json_t *json_addr(const vx6_addr *addr)
 {
@@ -107,80 +104,6 @@ static void command_peer_add(struct request *request)
     request->abandoned = peer_add_abandoned;
     if (!peers_try(request->host->peers, &addr, on_peer_heard, request, line))
         request_fail(request, VX6_INVALID, line);
-}
-
-static json_t *service_json(struct offer_facts *facts)
-{
-    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", facts->name,
-        "target", json_addr(&facts->target), "exposure", "public", "open",
-        (json_int_t)facts->open_count, "connections", (json_int_t)facts->connection_count,
-        "failures", (json_int_t)facts->failure_count, "sent_bytes",
-        (json_int_t)facts->traffic.to_stream.bytes, "received_bytes",
-        (json_int_t)facts->traffic.from_stream.bytes, "sent_bytes_per_s",
-        (json_int_t)traffic_per_second(&facts->traffic.to_stream), "received_bytes_per_s",
-        (json_int_t)traffic_per_second(&facts->traffic.from_stream));
-}
-
-json_t *json_services(struct offers *offers)
-{
-    json_t *list = json_array();
-    struct offer_facts *facts;
-    for (size_t i = 0; (facts = offers_facts(offers, i)) != NULL; i++)
-        json_array_append_new(list, service_json(facts));
-    return list;
-}
-
-static void command_service_list(struct request *request)
-{
-    const char *command;
-    if (request_unpack(request, "{s:s !}", "command", &command))
-        request_answer(
-            request, json_pack("{s:o}", "services", json_services(request->host->offers)));
-}
-
-/* VX6-CTRL-006 */
-static void command_service_add(struct request *request)
-{
-    const char *command, *name, *text, *exposure;
-    char line[TEXT_ERROR_SIZE];
-    vx6_addr target;
-    if (!request_unpack(request, "{s:s, s:s, s:s, s:s !}", "command", &command, "name", &name,
-            "target", &text, "exposure", &exposure))
-        return;
-    char shown[TEXT_ADDR_SIZE];
-    const char *reason = offer_target_parse(text, &target);
-    text_printable(shown, sizeof shown, reason ? text : name, strlen(reason ? text : name));
-    bool ok = false;
-    if (reason)
-        text_fail(line, "the target %s %s", shown, reason);
-    else if (!text_is_label(name))
-        text_fail(
-            line, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
-    else if (strcmp(exposure, "public") != 0)
-        text_fail(line, "the exposure must be said: public lets whoever resolves this node use the "
-                        "service");
-    else
-        ok = offers_add(request->host->offers, name, &target, line);
-    if (ok)
-        request_answer(request, json_pack("{s:s, s:o, s:s}", "name", name, "target",
-                                    json_addr(&target), "exposure", "public"));
-    else
-        request_fail(request, VX6_INVALID, line);
-}
-
-static void command_service_remove(struct request *request)
-{
-    const char *command, *name;
-    char line[TEXT_ERROR_SIZE];
-    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &name))
-        return;
-    if (!text_is_label(name))
-        request_fail(
-            request, VX6_INVALID, "that is no service's name: vx6 service list shows them");
-    else if (offers_remove(request->host->offers, name, line))
-        request_answer(request, json_pack("{s:s}", "name", name));
-    else
-        request_fail(request, VX6_NO_SERVICE, line);
 }
 
 const struct command *command_find(const char *name)

@@ -42,6 +42,9 @@ void command_status(struct request *request);
 void command_connect(struct request *request);
 void command_disconnect(struct request *request);
 void command_resolve(struct request *request);
+void command_service_add(struct request *request);
+void command_service_list(struct request *request);
+void command_service_remove(struct request *request);
 
 /* False: the request has been refused. Format and targets as for json_unpack(); fields that the
  * format does not name are refused too. */

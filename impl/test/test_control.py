@@ -173,7 +173,8 @@ class Test:
         for i in range(16):
             answer = line.ask({"command": "service_add", "name": f"s{i}",
                                "target": self.dead_target, "exposure": "public"})
-            check(answer["ok"], f"service {i + 1} of 16", answer)
+            check(answer["ok"] and answer["target_is_up"] is False,
+                  f"service {i + 1} of 16, with the news that its target is not up", answer)
         answer = line.ask({"command": "service_add", "name": "more", "target": self.dead_target,
                            "exposure": "public"})
         check(not answer["ok"] and "remove one" in answer["error"], "and no seventeenth", answer)

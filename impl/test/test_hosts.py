@@ -400,6 +400,8 @@ class Test:
             ("key without an address", 2, "connect takes", "connect", "--key", "abc", "alice.web"),
             ("service without its exposure", 2, "--public", "service", "add", "db",
              "127.0.0.1:5432"),
+            ("service whose target is not up", 1, "nothing listens at its target 127.0.0.1:5432: start",
+             "service", "add", "idle", "127.0.0.1:5432", "--public"),
             ("service with a bad target", 2, "target", "service", "add", "db", "127.0.0.1",
              "--public"),
             ("service with a bad name", 2, "no label", "service", "add", "D_B", "127.0.0.1:5432",
