@@ -4,6 +4,7 @@ arithmetic in plain integers, the rest from python3-cryptography and hashlib. Sl
 import hashlib
 import hmac
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -126,13 +127,22 @@ def seal(suite, key, nonce, ad, plain):
     return cipher.encrypt(number, plain, ad)
 
 
+def open_sealed(suite, key, nonce, ad, sealed):
+    """None where it does not authenticate."""
+    cipher, number = aead(suite, key, nonce)
+    try:
+        return cipher.decrypt(number, sealed, ad)
+    except InvalidTag:
+        return None
+
+
 def rekey(suite, key):
     return seal(suite, key, 2**64 - 1, b"", bytes(32))[:32]
 
 
-# ---- Noise, revision 34: both ends of NK and XX at once ----
+# ---- Noise, revision 34: NK and XX ----
 class Noise:
-    """A transcript as both ends see it; the oracle knows every secret."""
+    """A transcript; whoever makes vectors knows every secret and plays both ends."""
 
     def __init__(self, pattern, suite, prologue):
         name = f"Noise_{pattern}_25519_{suite}_SHA256".encode()
@@ -161,6 +171,13 @@ class Noise:
             out = seal(self.suite, self.k, self.n, self.h, plain)
             self.n += 1
         self.mix_hash(out)
+        return out
+
+    def decrypt_and_hash(self, data):
+        """None where it does not authenticate: the handshake is over."""
+        out = open_sealed(self.suite, self.k, self.n, self.h, data)
+        self.n += 1
+        self.mix_hash(data)
         return out
 
     def send_key(self, public):
