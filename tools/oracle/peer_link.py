@@ -186,7 +186,7 @@ class Link:
             except ConnectionResetError:
                 piece = b""
             if not piece:
-                raise Closed("TRUNCATED")
+                raise Closed(f"TRUNCATED after {len(data)} bytes" if data else "TRUNCATED")
             data += piece
         return data
 

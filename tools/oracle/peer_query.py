@@ -32,8 +32,10 @@ def mac1(key, data):
 class Asker:
     """Asks from a socket of its own; every answer is checked whole before anybody sees it."""
 
-    def __init__(self, family=socket.AF_INET):
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+    def __init__(self, ip="0.0.0.0"):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((ip, 0))
+        self.unexpected = []  # query IDs of answers to what was not asked here
 
     def seal(self, key, message, query_id):
         header = b"\x08\x01" + node_id(key)[:2] + query_id
@@ -73,6 +75,7 @@ class Asker:
             if source[:2] == address[:2] and len(data) == SIZE and data[:4] == b"\x09\x01\0\0":
                 if data[4:12] in sent:
                     return self.open(address, key, *sent[data[4:12]], data)
+                self.unexpected.append(data[4:12])
         return None
 
     @staticmethod

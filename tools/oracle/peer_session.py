@@ -12,15 +12,16 @@ WINDOW, CHUNK = 65536, 16384
 
 
 class Stream:
-    """One end. `to_send` are bytes that are not sent yet; `received` those that came so far."""
+    """One end. `to_send` are bytes that are not sent yet; `received` those that came so far; `window`
+    is how far beyond these the other end may send."""
 
-    def __init__(self, session, number):
+    def __init__(self, session, number, window=WINDOW):
         self.session, self.number = session, number
         self.to_send, self.received = b"", b""
         self.sent = self.acknowledged = self.may_send_to = 0
         self.wants_fin = self.fin_sent = self.fin_received = False
         self.accepted, self.reset = False, None
-        self.window_end = WINDOW
+        self.window = self.window_end = window
 
     def message(self, name, **fields):
         self.session.send(name, stream=self.number, **fields)
@@ -60,7 +61,10 @@ class Stream:
         require(not fin or end >= held, "fin", "UNEXPECTED")
         self.received += bytes[held - offset:]
         self.fin_received |= bool(fin)
-        self.window_end = len(self.received) + WINDOW
+        self.acknowledge()
+
+    def acknowledge(self):
+        self.window_end = max(self.window_end, len(self.received) + self.window)
         self.message("stream_ack", received=len(self.received) + self.fin_received,
                      window_end=self.window_end)
 
@@ -85,8 +89,8 @@ class Session:
     def opened(self, session, owner_random):
         self.secret = c.sha256(b"vx6/session-secret/1", session, self.client_random, owner_random)
 
-    def open_stream(self):
-        stream = Stream(self, len(self.streams) + 1)
+    def open_stream(self, window=WINDOW):
+        stream = Stream(self, len(self.streams) + 1, window)
         self.streams[stream.number] = stream
         stream.message("stream_open", window_end=stream.window_end)
         return stream

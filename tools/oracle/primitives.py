@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Primitives of spec/crypto.md a second time, from the specifications and not from the C code: curve
 arithmetic in plain integers, the rest from python3-cryptography and hashlib. Slow and readable."""
+import functools
 import hashlib
 import hmac
 
@@ -71,6 +72,7 @@ TORSION = next(
     if point_multiply(4, torsion) != NEUTRAL)
 
 
+@functools.lru_cache
 def identity_key_is_valid(data):
     point = point_decode(data)
     return point is not None and point != NEUTRAL and point_multiply(L, point) == NEUTRAL
@@ -110,6 +112,7 @@ def query_secret(seed):
     return hashlib.sha512(seed).digest()[:32]
 
 
+@functools.lru_cache
 def query_public(identity):
     y = point_decode(identity)[1]
     return ((1 + y) * pow(1 - y, P - 2, P) % P).to_bytes(32, "little")
