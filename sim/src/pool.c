@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_OFF 1
@@ -20,7 +21,7 @@
 enum {
     SMALL_MAX = 512,
     SMALL_STEP = 16,
-    CHUNK_SIZE = 1 << 20
+    CHUNK_SIZE = 1 << 21 /* a large page */
 };
 
 static void *memory_take(size_t size)
@@ -57,10 +58,21 @@ static uint32_t class_of(size_t size, size_t *block_size)
     return class;
 }
 
+/* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
+ * cache misses themselves. */
+static void *chunk_take(void)
+{
+    void *chunk = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
+    if (chunk == NULL)
+        return memory_take(CHUNK_SIZE);
+    (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
+    return chunk;
+}
+
 static void *chunk_cut(struct pool *pool, size_t size)
 {
     if (pool->chunk_left < size) {
-        uint8_t *chunk = memory_take(CHUNK_SIZE);
+        uint8_t *chunk = chunk_take();
         memcpy(chunk, &pool->chunks, sizeof pool->chunks);
         pool->chunks = chunk;
         pool->chunk = chunk + SMALL_STEP;
