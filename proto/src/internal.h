@@ -37,37 +37,38 @@ enum {
 };
 
 struct vx6_node {
+    /* What every turn touches stands together: nodes are many in a simulation. */
     vx6_env *env;
     vx6_ns now; /* stands still between inputs */
     vx6_ns started;
     int64_t unix_ms_at_zero; /* wall time = this + now in ms */
     uint64_t tag;
-    struct own_keys keys;
+    struct timers timers;
+    struct ready_list ready_list;
+    struct ready ready;
+    struct ops ops;
+    struct lookups lookups;
+    struct queries queries;
+    struct table table;
     struct rng secret_rng, public_rng;
+    uint64_t counters[VX6_EVENT_COUNT];
+    bool shutting_down;
+
+    struct own_keys keys;
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
     enum vx6_suite suite;
     uint64_t sequence_next;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     uint32_t endpoint_count;
-    bool shutting_down;
-
-    struct timers timers;
-    struct ready_list ready_list;
-    struct ready ready;
     struct slots slots;
-    uint64_t counters[VX6_EVENT_COUNT];
 
-    struct table table;
-    struct queries queries;
-    struct lookups lookups;
     struct holder holder;
     struct discovery discovery;
     struct publish publish;
     struct bindings bindings;
     struct known known;
     struct resolve *resolves;
-    struct ops ops;
     struct links links;
     struct sessions sessions;
 };

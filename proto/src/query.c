@@ -17,11 +17,11 @@ enum {
 struct query {
     struct outgoing outgoing;
     struct query *next, *previous;
-    struct timer timer;
+    uint64_t id; /* of the last try */
     struct peer *peer;
+    struct timer timer;
     void *context;
     vx6_ns sent;
-    uint64_t id; /* of the last try */
     enum query_user user;
     enum vx6_msg_type type;
     bool waiting; /* on the list of outgoing ones */
