@@ -132,50 +132,65 @@ static bool is_nearer(const uint8_t target[32], const struct near *a, const stru
     return distance_compare(target, a->peer->id, b->peer->id) < 0;
 }
 
-/* Writes the contacts of one bucket, closest first; returns how many. */
-static uint32_t bucket_closest(const struct contact *contacts, uint32_t contact_count,
-    const uint8_t target[32], struct peer **peers, uint32_t count)
+struct search {
+    const uint8_t *target;
+    struct peer **peers;
+    uint32_t count, found;
+    uint8_t failures_max; /* contacts that failed more often are passed over */
+};
+
+/* Adds the contacts of one bucket, closest first. */
+static void search_bucket(struct search *search, const struct contact *contacts, uint32_t count)
 {
     struct near sorted[KADEMLIA_K];
-    uint64_t prefix = load_u64(target);
-    for (uint32_t i = 0; i < contact_count; i++) {
+    uint32_t sorted_count = 0;
+    uint64_t prefix = load_u64(search->target);
+    for (uint32_t i = 0; i < count; i++) {
+        if (contacts[i].failures > search->failures_max)
+            continue;
         struct near near = {contacts[i].prefix ^ prefix, contacts[i].peer};
-        uint32_t place = i;
-        for (; place > 0 && is_nearer(target, &near, &sorted[place - 1]); place--)
+        uint32_t place = sorted_count++;
+        for (; place > 0 && is_nearer(search->target, &near, &sorted[place - 1]); place--)
             sorted[place] = sorted[place - 1];
         sorted[place] = near;
     }
-    uint32_t taken = contact_count < count ? contact_count : count;
-    for (uint32_t i = 0; i < taken; i++)
-        peers[i] = sorted[i].peer;
-    return taken;
+    for (uint32_t i = 0; i < sorted_count && search->found < search->count; i++)
+        search->peers[search->found++] = sorted[i].peer;
 }
 
 /* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
  * buckets; where they agree it lies farther. So the buckets of differing bits come first, downwards
- * from the top, and then the others, upwards from the deepest. VX6-DHT-006 */
-uint32_t table_closest(
-    const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count)
+ * from the top, and then the others, upwards from the deepest. */
+static void search_table(const struct vx6_node *node, struct search *search)
 {
     const struct table *table = &node->table;
     uint16_t begin[256];
-    uint32_t sum = 0, found = 0;
-    for (uint32_t i = 0; i < table->depth && found < count; i++) {
-        uint32_t held = table->bucket_count[i];
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < table->depth && search->found < search->count; i++) {
         begin[i] = (uint16_t)sum;
-        sum += held;
-        bool differs = (target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (differs && held > 0)
-            found += bucket_closest(
-                table->contacts + begin[i], held, target, peers + found, count - found);
+        sum += table->bucket_count[i];
+        bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
+        if (differs)
+            search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
     }
-    for (uint32_t i = table->depth; i-- > 0 && found < count;) {
-        bool differs = (target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (!differs && table->bucket_count[i] > 0)
-            found += bucket_closest(table->contacts + begin[i], table->bucket_count[i], target,
-                peers + found, count - found);
+    for (uint32_t i = table->depth; i-- > 0 && search->found < search->count;) {
+        bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
+        if (!differs)
+            search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
     }
-    return found;
+}
+
+/* VX6-DHT-006 */
+uint32_t table_closest(
+    const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count)
+{
+    struct search search = {.target = target, .peers = peers, .count = count};
+    search_table(node, &search);
+    if (search.found == 0) {
+        search.failures_max = UINT8_MAX;
+        search_table(node, &search);
+    }
+    return search.found;
 }
 
 /* Fewer than k contacts are closer to this node than `id`. */
@@ -253,6 +268,19 @@ bool table_has_room(const struct vx6_node *node, const uint8_t id[32])
     return bucket < 256 && make_room(node, id, bucket, &victim);
 }
 
+static void observe(struct vx6_node *node, const struct contact *contact, uint32_t gone_count)
+{
+    struct table *table = &node->table;
+    if (contact->restored)
+        return;
+    table->silence_ms += silent_ms_of(node, contact);
+    table->gone_count += gone_count;
+    if (table->silence_ms > TURNOVER_WINDOW) {
+        table->silence_ms /= 2;
+        table->gone_count /= 2;
+    }
+}
+
 static void table_remove(struct vx6_node *node, struct contact *contact, enum vx6_code code)
 {
     struct table *table = &node->table;
@@ -283,8 +311,10 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
         table->contacts = grown;
         table->capacity = capacity;
     }
-    if (victim)
+    if (victim) {
+        observe(node, victim, victim->failures > 0 ? 1 : 0);
         table_remove(node, victim, victim->failures > 0 ? VX6_TIMEOUT : VX6_LIMIT);
+    }
 
     uint32_t place = bucket_begin(table, bucket) + table->bucket_count[bucket];
     struct contact *contact = table->contacts + place;
@@ -298,19 +328,6 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
         table->depth = bucket + 1;
     trace(node, VX6_EVENT_contact_added, &peer->addr, 0, 0, VX6_OK);
     return contact;
-}
-
-static void observe(struct vx6_node *node, const struct contact *contact, uint32_t gone_count)
-{
-    struct table *table = &node->table;
-    if (contact->restored)
-        return;
-    table->silence_ms += silent_ms_of(node, contact);
-    table->gone_count += gone_count;
-    if (table->silence_ms > TURNOVER_WINDOW) {
-        table->silence_ms /= 2;
-        table->gone_count /= 2;
-    }
 }
 
 bool table_seen(struct vx6_node *node, struct peer *peer)

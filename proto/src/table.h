@@ -33,7 +33,8 @@ void table_restore(struct vx6_node *node, struct peer *peer);
 void table_failed(struct vx6_node *node, struct peer *peer); /* a query was lost */
 /* Would a new contact with this ID find room? */
 bool table_has_room(const struct vx6_node *node, const uint8_t id[32]);
-/* The contacts closest to `target`, closest first; returns how many. No references are taken. */
+/* The contacts closest to `target`, closest first, without those that failed unless all did;
+ * returns how many. No references are taken. */
 uint32_t table_closest(
     const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);

@@ -108,6 +108,24 @@ static void test_closest_contacts_are_those_that_sorting_finds(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-DHT-006: who failed is named to nobody, unless there is nobody else. */
+static void test_contacts_that_failed_are_passed_over(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct peer *peers[KADEMLIA_K];
+    start(&solo);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_true(enter(&solo, i % 4));
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_int_equal(table_closest(solo.node, solo.node->keys.id, peers, KADEMLIA_K), 10 - i);
+        table_failed(solo.node, peers[0]);
+    }
+    assert_int_equal(table_closest(solo.node, solo.node->keys.id, peers, KADEMLIA_K), 10);
+    assert_int_equal(solo.node->table.count, 10);
+    solo_stop(&solo);
+}
+
 static void test_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
 {
     (void)state;
@@ -381,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closest_contacts_are_those_that_sorting_finds),
+        cmocka_unit_test(test_contacts_that_failed_are_passed_over),
         cmocka_unit_test(test_equal_prefixes_are_told_apart_by_the_whole_id),
         cmocka_unit_test(test_common_prefix_counts_equal_bits),
         cmocka_unit_test(test_a_full_bucket_refuses_newcomers),
