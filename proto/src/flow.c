@@ -199,21 +199,21 @@ static void acknowledge(struct vx6_node *node, struct stream *stream)
         timer_set(&node->timers, &stream->timer, after_ms(node, node->env->limits->stream_ack_ms));
 }
 
-/* VX6-SESS-011: what the window, the state and the order of a path do not allow. */
+/* VX6-SESS-011: what the state, the window and the order of a path do not allow. */
 static enum vx6_code check_data(const struct stream *stream, const struct vx6_stream_data *data)
 {
     uint64_t held = stream->receive.end;
     if (data->bytes.len == 0 && data->fin == 0)
         return VX6_BAD_MESSAGE;
-    if (data->offset > stream->window_end || data->bytes.len > stream->window_end - data->offset)
+    if (stream->state != STREAM_OPEN)
+        return VX6_UNEXPECTED;
+    if (data->bytes.len > left_of(stream->window_end, data->offset))
         return VX6_FLOW;
     uint64_t end = data->offset + data->bytes.len;
     bool is_after_end = stream->receive_ended && end > held;
     bool is_other_end = data->fin && (end < held || (stream->receive_ended && end != held));
     bool is_gap = data->offset > held;
-    if (stream->state != STREAM_OPEN || is_after_end || is_other_end || is_gap)
-        return VX6_UNEXPECTED;
-    return VX6_OK;
+    return is_after_end || is_other_end || is_gap ? VX6_UNEXPECTED : VX6_OK;
 }
 
 enum vx6_code flow_take_data(

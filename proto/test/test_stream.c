@@ -578,6 +578,7 @@ static const struct wrong wrongs[] = {
     {"the end", VX6_MSG_stream_data, 1, 100, 0, 0, 1, VX6_OK},
     {"an end before what came", VX6_MSG_stream_data, 1, 50, 0, 10, 1, VX6_UNEXPECTED},
     {"an end after a gap", VX6_MSG_stream_data, 1, 101, 0, 0, 1, VX6_UNEXPECTED},
+    {"an end beyond the window", VX6_MSG_stream_data, 1, 65537, 0, 0, 1, VX6_UNEXPECTED},
     {"a stream that was never opened", VX6_MSG_stream_data, 2, 0, 0, 1, 0, VX6_UNEXPECTED},
     {"a second accept", VX6_MSG_stream_accept, 1, 0, 70000, 0, 0, VX6_UNEXPECTED},
     {"an acknowledgement of all", VX6_MSG_stream_ack, 1, 50, 65536, 0, 0, VX6_OK},
