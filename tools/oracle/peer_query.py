@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sealed queries after spec/crypto.md, "Sealed queries", and spec/queries.md: an asker and a responder."""
+"""Sealed queries after spec/queries.md and spec/dht.md: an asker, and a responder that holds bundles."""
 import os
 import socket
 import threading
@@ -53,19 +53,18 @@ class Asker:
         return answer
 
     def ask_bytes(self, address, key, message, tries=TRIES):
-        """(name, fields) of the answer; TimeoutError when none has come."""
-        sent = {}
+        """(name, fields) of the answer to the last try; TimeoutError when none has come."""
         for _ in range(tries):
             query_id = os.urandom(8)
             noise, secret, ask = self.seal(key, message, query_id)
-            sent[query_id] = noise, secret
             self.socket.sendto(ask, address)
-            answer = self.wait(address, key, sent, time.monotonic() + TRY_S)
+            data = self.wait(address, query_id, time.monotonic() + TRY_S)
+            answer = data and self.open(address, key, noise, secret, data)
             if answer:
                 return answer
         raise TimeoutError
 
-    def wait(self, address, key, sent, end):
+    def wait(self, address, query_id, end):
         while time.monotonic() < end:
             self.socket.settimeout(max(end - time.monotonic(), 0.001))
             try:
@@ -73,8 +72,8 @@ class Asker:
             except TimeoutError:
                 return None
             if source[:2] == address[:2] and len(data) == SIZE and data[:4] == b"\x09\x01\0\0":
-                if data[4:12] in sent:
-                    return self.open(address, key, *sent[data[4:12]], data)
+                if data[4:12] == query_id:
+                    return data
                 self.unexpected.append(data[4:12])
         return None
 
@@ -84,8 +83,9 @@ class Asker:
         plain = noise.decrypt_and_hash(data[44:])
         require(plain is not None, "answer", "BAD_SEAL")
         name, fields = decode(unpadded(plain), "query")
-        signed = contact(key, ip_bytes(address[0]), address[1], fields["contact_issued_s"])
-        verify(key, "vx6/contact/1", signed, fields["contact_signature"])
+        if fields["contact_issued_s"]:  # else it has no endpoint and offers no contact
+            signed = contact(key, ip_bytes(address[0]), address[1], fields["contact_issued_s"])
+            verify(key, "vx6/contact/1", signed, fields["contact_signature"])
         return name, fields
 
 
@@ -143,7 +143,7 @@ class Responder:
 
     def token(self, source, age=0):
         period = int(time.time()) // (TOKEN_LIFE_S // 2) - age
-        return c.mac(self.token_key, f"{source[0]} {source[1]} {period}".encode())
+        return c.mac(self.token_key, f"{source[0]} {period}".encode())
 
     def head(self, source):
         now_s = int(time.time())
@@ -179,7 +179,8 @@ class Responder:
         owner = verified["record"]["identity"]
         if owner in owners:
             sequence = verify_bundle(owners[owner])["record"]["sequence"]
-            require(verified["record"]["sequence"] >= sequence, "sequence", "OUTDATED")
+            newer = verified["record"]["sequence"] > sequence or bundle == owners[owner]
+            require(newer, "sequence", "OUTDATED")
         owners[owner] = bundle
 
     def announce(self, source, token, key, port):

@@ -109,15 +109,21 @@ def decode_as(name, data):
     return fields
 
 
+def is_nowhere(ip):
+    """Scope none of spec/dht.md."""
+    address = ipaddress.IPv6Address(ip)
+    inner = address.ipv4_mapped or address.sixtofour
+    if ip[:12] == b"\0\x64\xff\x9b" + bytes(8):
+        inner = ipaddress.IPv4Address(ip[12:])
+    if inner:
+        return inner.packed[0] == 0 or inner.packed[0] >= 224
+    return address.is_multicast or ip[:15] == bytes(15) and ip[15] != 1
+
+
 def check_endpoints(record):
     seen = [(e["ip"], e["port"]) for e in record["endpoints"]]
     require(len(set(seen)) == len(seen), "node_record.endpoints: twice", "BAD_RECORD")
-    for ip, _ in seen:
-        address = ipaddress.IPv6Address(ip)
-        address = address.ipv4_mapped or address
-        broadcast = str(address) == "255.255.255.255"
-        require(not (address.is_unspecified or address.is_multicast or broadcast),
-                "node_record.endpoints: scope none", "BAD_RECORD")
+    require(not any(is_nowhere(ip) for ip, _ in seen), "node_record.endpoints: nowhere", "BAD_RECORD")
 
 
 def check_times(record, now_s):
@@ -168,5 +174,5 @@ def verify_bundle(data, key=None, now_s=None):
     label = claim["label"] if claim else None
     if key is not None:
         fits = key == node_id(record["identity"]) or label and key == name_key(label)
-        require(fits, "bundle: another key", "BAD_RECORD")
+        require(fits, "bundle: another key", "INVALID")
     return dict(record=record, label=label, services=services)
