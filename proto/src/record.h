@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys of the node itself, and signed records: made here, verified here, believed nowhere before.
+/* Signed records: made here, verified here, believed nowhere before.
  * Spec: spec/records.md. */
 #ifndef VX6_RECORD_H
 #define VX6_RECORD_H
 
+#include "keys.h"
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
 struct vx6_env;
 
-/* SHA-256 of a label and at most 63 bytes. */
-void labelled_hash(
-    const struct vx6_crypto *crypto, uint8_t hash[32], const char *label, vx6_span data);
-
 /* Bytewise; of two where one begins the other, the shorter comes first. */
 int label_compare(vx6_span a, vx6_span b);
-
-/* All derived from the identity seed; the identity certifies the others in the node record. */
-struct own_keys {
-    uint8_t identity_seed[32], identity[32], id[32];
-    uint8_t link_secret[32], link_public[32];
-    uint8_t record_seed[32], record_public[32];
-};
-void own_keys_init(
-    struct own_keys *keys, const struct vx6_crypto *crypto, const uint8_t identity_seed[32]);
 
 /* What an own record says; `services` are valid labels, in any order, no two equal. */
 struct record_facts {
@@ -60,8 +48,6 @@ enum vx6_code bundle_check(
 /* Reads a bundle that was verified before, or made here. */
 void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle);
 
-/* Key under which the bundles of a name are stored. */
-void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label);
 /* May a bundle be stored under this key: its owner's ID or its label's key? */
 bool bundle_fits_key(
     const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32]);

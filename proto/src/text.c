@@ -2,7 +2,8 @@
 /* What people write: names, split into their labels, and keys in base32 with a checksum, so that a
  * mistyped key is noticed before anything is dialled. Spec: spec/names.md. */
 #include "bytes.h"
-#include "record.h"
+#include "keys.h"
+#include "vx6/msg.h"
 
 #define LABEL_KEY_TEXT "vx6/key-text/1"
 
