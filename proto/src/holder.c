@@ -93,15 +93,23 @@ static uint32_t held_count(const struct holder *holder, uint32_t begin, const ui
 }
 
 /* VX6-DHT-021 */
+/* One that would not be taken today, for its time lies too far ahead, is from before the clock was
+ * set back: it would stay for ever. */
+static bool is_live(const struct vx6_node *node, const struct held *held)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    int64_t left_s = held->expires_s - node_unix_s(node);
+    return left_s > 0 && left_s <= (int64_t)limits->record_skew_s + limits->record_life_max_s;
+}
+
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle)
 {
     const struct holder *holder = &node->holder;
     uint32_t begin = held_begin(holder, key), live = 0;
-    int64_t now_s = node_unix_s(node);
     *bundle = NULL;
     for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
-        if (holder->items[i].expires_s <= now_s)
+        if (!is_live(node, &holder->items[i]))
             continue;
         if (live++ == index)
             *bundle = holder->items[i].bundle;
@@ -135,11 +143,11 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
 {
     (void)timer;
     struct holder *holder = &node->holder;
-    int64_t now_s = node_unix_s(node), next_s = INT64_MAX;
+    int64_t next_s = INT64_MAX;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < holder->count; i++) {
         struct held *held = &holder->items[i];
-        if (held->expires_s > now_s) {
+        if (is_live(node, held)) {
             next_s = held->expires_s < next_s ? held->expires_s : next_s;
             holder->items[kept++] = *held;
             continue;
@@ -272,7 +280,7 @@ static bool is_held(const struct vx6_node *node, const uint8_t key[32], vx6_span
     for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
         const struct blob *bundle = holder->items[i].bundle;
         if (bundle->len == data.len && bytes_equal(bundle->data, data.data, data.len))
-            return holder->items[i].expires_s > node_unix_s(node);
+            return is_live(node, &holder->items[i]);
     }
     return false;
 }

@@ -263,8 +263,8 @@ static void test_claims_from_two_ipv4_networks_are_two_sites(void **state)
     solo_stop(&solo);
 }
 
-/* VX6-DHT-018: a wall clock that falls by centuries leaves a timer that lies ahead. */
-static void test_a_clock_that_falls_by_ages_is_survived(void **state)
+/* VX6-DHT-018: after a wall clock has fallen by decades, nothing lives that long. */
+static void test_a_clock_that_falls_makes_no_bundle_live_longer(void **state)
 {
     (void)state;
     struct solo solo;
@@ -273,10 +273,7 @@ static void test_a_clock_that_falls_by_ages_is_survived(void **state)
     assert_int_equal(store(&solo, (struct owner){.number = 1, .label = "alice"}), VX6_OK);
     struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = 1};
     assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
-    solo_wait(&solo, (uint64_t)4 * 3600 * 1000);
-    assert_int_equal(solo.node->holder.count, 1);
-    in.unix_ms = (int64_t)(UNIX_S + 2 * LIFE_S) * 1000;
-    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "");
     solo_wait(&solo, (uint64_t)86400 * 1000);
     assert_int_equal(solo.node->holder.count, 0);
     solo_stop(&solo);
@@ -381,7 +378,7 @@ int main(void)
         cmocka_unit_test(test_only_a_newer_bundle_replaces_one_of_the_same_owner),
         cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
         cmocka_unit_test(test_claims_from_two_ipv4_networks_are_two_sites),
-        cmocka_unit_test(test_a_clock_that_falls_by_ages_is_survived),
+        cmocka_unit_test(test_a_clock_that_falls_makes_no_bundle_live_longer),
         cmocka_unit_test(test_a_full_holder_keeps_what_lies_closest_to_it),
         cmocka_unit_test(test_bundles_leave_when_they_expire),
         cmocka_unit_test(test_a_moved_clock_expires_bundles_at_once),
