@@ -31,7 +31,7 @@ try:
     from peer_link import Closed, Link, payload
     from peer_query import Asker, publish
     from peer_records import (Identity, key_from_text, key_text, name_key, verify_bundle,
-                              verify_node_record)
+                              node_id, verify_node_record)
     from peer_session import WINDOW, Sessions
 except ModuleNotFoundError as missing:
     print(f"skipped: {missing}")
@@ -94,9 +94,9 @@ def start_echo():
     return listener.getsockname()[1]
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
+def free_port(family=socket.AF_INET, ip="127.0.0.1"):
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((ip, 0))
         return probe.getsockname()[1]
 
 
@@ -135,7 +135,9 @@ class Test:
         for name in peer_vectors.FITS:
             count, wrong = peer_vectors.disagreements(ROOT, name)
             check(not wrong, f"the peer agrees with {count} vectors of {name}", wrong)
-        self.alice = self.start("alice", "--name", "alice")
+        port6 = free_port(socket.AF_INET6, "::1")
+        self.alice6 = ("::1", port6)
+        self.alice = self.start("alice", "--name", "alice", "--listen", f"[::1]:{port6}")
         for name, port in (("web", start_echo()), ("down", free_port())):
             self.vx6("alice", "service", "add", name, f"127.0.0.1:{port}", "--public")
         self.key = key_from_text(self.vx6("alice", "identity")["key"])
@@ -153,7 +155,8 @@ class Test:
         self.check_entry()
         self.check_dialled()
         self.check_bad_responders()
-        check(silent.recv(1) == b"", "who says nothing is closed without a byte (VX6-LINK-007, -019)")
+        check(silent.recv(1) == b"",
+              "who says nothing is closed without a byte (VX6-LINK-007, VX6-LINK-019)")
         for node in self.nodes:
             node.send_signal(signal.SIGTERM)
             check(node.wait(timeout=DEADLINE_S) == 0, "SIGTERM ends the node with exit code 0")
@@ -172,17 +175,17 @@ class Test:
                         and seen["ip"][12:] == socket.inet_aton(own[0])
                         and seen["time_s"] % 16 == 0 and abs(seen["time_s"] - time.time()) < 60)
                 how = "known" if expected else "unknown"
-                check(good, f"a link, suite {suite}, key {how}: record, hello (VX6-LINK-001, -010)",
-                      seen)
+                check(good, f"a link, suite {suite}, key {how}: record, hello"
+                      " (VX6-LINK-001, VX6-LINK-010)", seen)
                 link.rekey()
                 link.send(encode("link_probe"), encode("link_probe"))
                 check(link.receive_any()[0] == "link_alive",
-                      "after a change of key a probe is answered (VX6-LINK-012, -013)")
+                      "after a change of key a probe is answered (VX6-LINK-012, VX6-LINK-013)")
                 link.close()
             wrong = Identity().key
             code = refused_with(lambda: self.dial(suite=suite, expected=wrong))
             check(code == "KEY_MISMATCH", "who expects somebody else learns whom it has reached"
-                  f" (VX6-LINK-002, -006), suite {suite}", code)
+                  f" (VX6-LINK-002, VX6-LINK-006), suite {suite}", code)
 
     def check_bad_handshakes(self):
         def shown(**bend):
@@ -210,7 +213,7 @@ class Test:
         ]
         for what, bend, code in rows:
             got = shown(**bend)
-            check(got == code, f"refused with {code}: {what} (VX6-LINK-002, -004 to -007)", got)
+            check(got == code, f"refused with {code}: {what} (VX6-LINK-005, VX6-LINK-007)", got)
         with socket.create_connection(self.alice, DEADLINE_S) as carrier:
             carrier.sendall(b"\x01" + bytes(32))
             check(carrier.recv(1) == b"", "a key of low order gets no answer (VX6-CRYPTO-003)")
@@ -226,19 +229,21 @@ class Test:
         other.write(b"a few bytes")
         sessions.run(lambda: stream.is_done and other.received == b"a few bytes")
         check(stream.received == PAYLOAD + b"END",
-              f"{len(PAYLOAD)} bytes there and back, half-closed, acknowledged (VX6-SESS-009 to -015)")
+              f"{len(PAYLOAD)} bytes there and back, half-closed, acknowledged"
+              " (VX6-SESS-009, VX6-SESS-014, VX6-SESS-015)")
         other.write(b"", fin=True)
         sessions.run(lambda: other.is_done)
         check(other.received == b"a few bytesEND", "another stream of the session at the same time")
         sessions.run(lambda: second.secret)
-        check(session.secret != second.secret, "two sessions of one client (VX6-SESS-002, -008)")
+        check(session.secret != second.secret,
+              "two sessions of one client (VX6-SESS-002, VX6-SESS-008)")
 
         stream.message("stream_data", offset=0, fin=0, bytes=b"late")
         stream.message("stream_reset", code=CODES["RESET"])
         down = sessions.open("down").open_stream()
         sessions.run(lambda: down.reset)
         check(down.reset == "SERVICE_DOWN", "frames of a stream that has ended are ignored, and a"
-              " service that is down resets (VX6-SESS-006, -009)", down.reset)
+              " service that is down resets (VX6-SESS-006, VX6-SESS-009)", down.reset)
         missing = sessions.open("missing")
         sessions.run(lambda: missing.closed)
         check(missing.closed == "NO_SERVICE", "a service that is not offered (VX6-SESS-003)")
@@ -322,14 +327,15 @@ class Test:
         rows = [
             ("a byte beyond the window", lambda s: data(s.may_send_to), "FLOW"),
             ("bytes at the last offset", lambda s: data(2**64 - 1), "FLOW"),
-            ("an end beyond the window", lambda s: data(s.may_send_to + 1, size=0, fin=1), "UNEXPECTED"),
+            ("an end beyond the window", lambda s: data(s.may_send_to + 1, size=0, fin=1),
+             "UNEXPECTED"),
             ("a gap", lambda s: data(1), "UNEXPECTED"),
             ("an acknowledgement of what was not sent", lambda s: ack(1), "UNEXPECTED"),
         ]
         for what, frame, code in rows:
             link, stream = accepted()
             link.send(frame(stream))
-            self.check_refusal(link, code, what, "VX6-SESS-011, -013")
+            self.check_refusal(link, code, what, "VX6-SESS-011, VX6-SESS-013")
         link, stream = accepted()
         link.send(data(0, size=5, fin=1), data(5))
         self.check_refusal(link, "UNEXPECTED", "bytes after the end", "VX6-SESS-011")
@@ -363,7 +369,7 @@ class Test:
         for what, record, code in rows:
             link = self.dial()
             link.carrier.sendall(record(link))
-            self.check_refusal(link, code, what, "VX6-LINK-009, -011")
+            self.check_refusal(link, code, what, "VX6-LINK-009, VX6-LINK-011")
         rows = [
             ("a session before the hello", lambda k: [encode(
                 "session_open", path=1, privacy=1, service="web", client_random=bytes(32))],
@@ -384,7 +390,10 @@ class Test:
         name, pong = self.ask("ping")
         record = verify_node_record(pong["record"])
         check(name == "pong" and record["identity"] == self.key and pong["time_s"] % 16 == 0,
-              "ping: the record and a signed contact (VX6-CRYPTO-011 to -015)")
+              "ping: the record and a signed contact (VX6-CRYPTO-011 to VX6-CRYPTO-015)")
+        name, pong = Asker("::1").ask(self.alice6, self.key, "ping")
+        check(name == "pong" and pong["contact_issued_s"],
+              "over IPv6 the contact is the IPv6 endpoint (VX6-DHT-025)")
         bob = key_from_text(self.vx6("bob", "identity")["key"])
         name, nodes = self.ask("find_node", target=bytes(32))
         check(bob in [hint["key"] for hint in nodes["hints"]], "find_node: the other node is a hint")
@@ -397,7 +406,8 @@ class Test:
         bundle = verify_bundle(value["bundle"], name_key("alice"))
         check(bundle["record"]["identity"] == self.key and bundle["services"] == ["down", "web"]
               and bundle["label"] == "alice" and (value["index"], value["count"]) == (0, 1),
-              "find_value: the node's own name, claim and list verified (VX6-REC-005, -011, -012)")
+              "find_value: the node's own name, claim and list verified"
+              " (VX6-REC-005, VX6-REC-011, VX6-REC-012)")
         name, nodes = self.ask("find_value", key=name_key("nobody"), index=0)
         check(name == "nodes", "find_value of nobody's name: nodes")
         name, nodes = self.ask("find_value", key=name_key("alice"), index=1)
@@ -519,17 +529,29 @@ class Test:
         known = {"addr": "%s:%d" % self.peer.address, "key": key_text(self.me.key)}
         until(lambda: known in self.vx6("alice", "peers")["contacts"], "the peer becomes a contact")
         check(code == 0 and "ping" in self.peer.responder.asked,
-              "announce: the node asks the peer itself, and then has it in its table")
+              "announce: the node asks the peer itself, and then has it in its table (VX6-DHT-008)")
+        target = os.urandom(32)
+        keys = [hint["key"] for hint in self.ask("find_node", target=target)[1]["hints"]]
+        ordered = sorted(keys, key=lambda k: [a ^ b for a, b in zip(node_id(k), target)])
+        check(len(keys) >= 2 and keys == ordered, "hints come closest first (VX6-DHT-002)")
 
     def check_entry(self):
         """A node that knows nobody but the peer joins through it."""
         bundle = self.me.bundle()
         for key in (self.me.id, name_key("stranger")):
             self.peer.responder.hold(key, bundle)
+        responder = self.peer.responder
+        responder.losses, responder.forgeries = 1, 3
         self.start("carol", "--peer", "%s:%d" % self.peer.address, "--name", "carol")
         held = until(lambda: self.peer.responder.held.get(name_key("carol")), "carol's bundle")
         check(list(held) == [key_from_text(self.vx6("carol", "identity")["key"])],
-              "carol joins through the peer alone and publishes there")
+              "carol joins through the peer alone and publishes there, for all the lost and forged"
+              " answers (VX6-DHT-022, VX6-QUERY-004, VX6-QUERY-006)")
+        until(lambda: set(held) <= {hint["key"] for hint in responder.announced}, "the announcement")
+        halves = [half for seen in responder.seen for half in (seen[:8], seen[8:])]
+        check(len(set(halves)) == len(halves) and not responder.losses,
+              "each try has a query ID and an ephemeral key of its own (VX6-QUERY-005)")
+        responder.forgeries = 0
         found = self.vx6("carol", "resolve", "stranger")
         check(found.get("key") == key_text(self.me.key), "carol finds the peer's name at the peer")
 
@@ -551,7 +573,8 @@ class Test:
         peer = self.new_peer()
         code, ended = self.connect(peer, Identity().key), peer.ended.get(timeout=DEADLINE_S)
         check((code, ended) == ("KEY_MISMATCH", "TRUNCATED"),
-              "with another key it refuses and sends no message 3 (VX6-LINK-005, -006)", (code, ended))
+              "with another key it refuses and sends no message 3 (VX6-LINK-005, VX6-LINK-006)",
+              (code, ended))
         record = peer.me.record()
         old = Identity()
         old.issued_s -= 1800
@@ -602,6 +625,12 @@ class Test:
         peer.services = {}
         check(self.connect(peer) == "NO_SERVICE", "a refused session gives its code")
         self.check_owner_beyond_window()
+        sessions = Sessions(self.dial())
+        many = [sessions.open("web") for _ in range(65)]
+        sessions.run(lambda: many[64].closed)
+        check(many[64].closed == "LIMIT" and all(session.secret for session in many[:64]),
+              "64 sessions over one link and no more (VX6-SESS-020)", many[64].closed)
+        sessions.link.close()
         self.check_dial_rate()
 
     def check_owner_beyond_window(self):
@@ -634,7 +663,8 @@ class Test:
 
     def check_pending(self):
         """A quarter of 64 for one site; the node's hello to another link shows that all were taken."""
-        silent = [socket.create_connection(self.alice, DEADLINE_S, ("127.0.2.1", 0)) for _ in range(17)]
+        silent = [socket.create_connection(self.alice, DEADLINE_S, ("127.0.2.1", 0))
+                  for _ in range(17)]
         self.dial().close()
         try:
             end = silent[16].recv(1)

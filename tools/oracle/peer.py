@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: MIT
 """An independent VX6 peer, written from spec/ alone: it shares nothing with the C code.
 
-peer.py serve [--listen IP:PORT] [--name LABEL] [--publish IP:PORT]   a node with the service `echo`
-peer.py link IP:PORT [--key KEY] [--suite 1|2]    opens a link, prints the peer's record
-peer.py ask IP:PORT KEY ping|NAME                 asks whether it lives, or for the bundles of a name
-peer.py echo IP:PORT SERVICE                      standard input to a service, what comes to standard output
+peer.py serve [--listen IP:PORT] [--name LABEL] [--publish IP:PORT]
+    a node with the service `echo`, whose bundle is offered to the node at --publish
+peer.py link IP:PORT [--key KEY] [--suite 1|2]
+    opens a link and prints the record of the node there
+peer.py ask IP:PORT KEY ping|NAME
+    asks whether the node lives, or for the first bundle of a name
+peer.py echo IP:PORT SERVICE
+    standard input to a service, what comes back to standard output
 
 Slow, blocking, one thread per link; tests use its modules to keep the rules and to break them."""
 import argparse
@@ -94,7 +98,8 @@ def serve(options):
     if options.publish:
         link = Link.dial(options.publish, peer.me)
         link.close()
-        print("published:", publish(Asker(), peer.me, options.publish, link.peer["identity"]), flush=True)
+        codes = publish(Asker(), peer.me, options.publish, link.peer["identity"])
+        print("published:", codes, flush=True)
     while True:
         print("a link ended:", peer.ended.get(), flush=True)
 
@@ -125,13 +130,14 @@ def echo_once(options):
     stream.write(sys.stdin.buffer.read(), fin=True)
     sessions.run(lambda: stream.is_done or stream.reset or session.closed)
     sys.stdout.buffer.write(stream.received)
-    session.close()
+    reason = None if stream.is_done else session.closed or stream.reset
     link.close()
-    return 0 if stream.is_done else session.closed or stream.reset
+    return reason
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     for name, run in (("serve", serve), ("link", show_link), ("ask", ask), ("echo", echo_once)):
         command = commands.add_parser(name)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Links after spec/links.md over a blocking socket. What breaks a rule raises Refused with its code, and
-`bend` lets a test break rules itself."""
+"""Links after spec/links.md over a blocking socket. What breaks a rule raises Refused with its code,
+and `bend` lets a test break rules itself."""
 import os
 import socket
 import time
@@ -37,8 +37,8 @@ def record_in(data):
 
 
 class Link:
-    """`bend` says what to do against the rules: `record`, `payload`, `first_byte` and `message_3` are sent
-    instead of the true ones, `no_hello` leaves the hello to the caller."""
+    """`bend` says what to do against the rules: `record`, `payload`, `first_byte` and `message_3` are
+    sent instead of the true ones, `no_hello` leaves the hello to the caller."""
 
     def __init__(self, carrier, me, **bend):
         self.carrier, self.me, self.bend = carrier, me, bend

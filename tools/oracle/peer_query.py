@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Sealed queries after spec/queries.md and spec/dht.md: an asker, and a responder that holds bundles."""
+"""Sealed queries after spec/queries.md and spec/dht.md: an asker, and a responder that holds
+bundles."""
 import os
 import socket
 import threading
@@ -33,7 +34,8 @@ class Asker:
     """Asks from a socket of its own; every answer is checked whole before anybody sees it."""
 
     def __init__(self, ip="0.0.0.0"):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.bind((ip, 0))
         self.unexpected = []  # query IDs of answers to what was not asked here
 
@@ -90,7 +92,9 @@ class Asker:
 
 
 class Responder:
-    """Answers asks on `address` in a thread: holds bundles, and hands out the contacts in `hints`."""
+    """Answers asks on `address` in a thread: holds bundles, and hands out the contacts in `hints`.
+
+    It leaves the next `losses` asks unanswered, and sends `forgeries` in front of each answer."""
 
     def __init__(self, me, address, hints=()):
         self.me, self.hints = me, list(hints)
@@ -103,13 +107,21 @@ class Responder:
         self.held = {}  # key -> {owner: bundle}
         self.asked = []  # names of the asks that were answered
         self.announced = []
+        self.seen = []  # query ID and ephemeral key of each ask
+        self.losses = self.forgeries = 0
         threading.Thread(target=self.loop, daemon=True).start()
 
     def loop(self):
         while True:
             try:
                 data, source = self.socket.recvfrom(2048)
-                self.socket.sendto(self.answer(data, source), source)
+                answer = self.answer(data, source)
+                if self.losses:
+                    self.losses -= 1
+                    continue
+                for _ in range(self.forgeries):
+                    self.socket.sendto(answer[:12] + os.urandom(SIZE - 12), source)
+                self.socket.sendto(answer, source)
             except Refused:
                 pass  # dropped: anybody can send one
             except OSError:
@@ -134,6 +146,7 @@ class Responder:
         require(name in ANSWERS, name, "UNEXPECTED")
         message = getattr(self, name)(source, **fields)
         self.asked.append(name)
+        self.seen.append(data[4:44])
         secret = os.urandom(32)
         answer = b"\x09\x01\0\0" + data[4:12] + noise.send_key(c.link_public(secret))
         noise.mix_key(secret, theirs)
