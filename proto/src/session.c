@@ -196,7 +196,7 @@ static enum vx6_code admit(
     if (node->shutting_down)
         return VX6_SHUTDOWN;
     const struct vx6_limits *limits = node->env->limits;
-    if (node->sessions.count >= limits->session_max ||
+    if (node->sessions.count >= peers_share(limits->session_max) ||
         link_sessions(path->link)->path_count > limits->session_per_link_max) {
         trace(node, VX6_EVENT_limit_reached, link_peer_addr(path->link), 0, 0, VX6_LIMIT);
         return VX6_LIMIT;

@@ -23,7 +23,8 @@ struct sessions {
     struct turns paths;
     uint32_t count;
     uint32_t stream_count;
-    uint64_t sending; /* bytes that all streams hold until acknowledged */
+    uint32_t refused_count; /* of these, refused ones that wait for their reset to be sent */
+    uint64_t sending;       /* bytes that all streams hold until acknowledged */
     uint64_t granted; /* bytes that all streams hold for the driver, or have allowed to come */
     struct chunk_pool pool;
     struct local_service *services; /* what this node offers, sorted by name */

@@ -117,6 +117,7 @@ struct stream {
     enum vx6_code code; /* why it closed */
     uint8_t control;
     bool is_visible; /* the driver knows it and must hear of its end */
+    bool is_refused; /* it was never more than a number */
 
     struct chunk_queue send; /* begins at what is acknowledged */
     uint64_t send_next;
@@ -145,6 +146,12 @@ enum notice {
 enum vx6_code service_admits(
     const struct vx6_node *node, vx6_span service, const uint8_t peer_key[32]);
 void services_free(struct vx6_node *node);
+
+/* VX6-SESS-020: what peers may take of a bound that is also this node's own. */
+static inline uint32_t peers_share(uint32_t max)
+{
+    return max - max / 4;
+}
 
 /* ---- path.c ---- */
 /* NULL: no memory. Without a session: a path that the peer opened. */

@@ -40,6 +40,7 @@ void stream_free(struct vx6_node *node, struct stream *stream)
         slots_remove(&node->slots, stream->id);
     turns_remove(&session->streams, &stream->turn);
     session->stream_count--;
+    node->sessions.refused_count -= stream->is_refused;
     if (--node->sessions.stream_count == 0)
         chunk_pool_clear(&node->sessions.pool);
     env_free(node->env, stream, sizeof *stream);
@@ -76,9 +77,11 @@ void stream_post(struct vx6_node *node, struct stream *stream, unsigned bits)
 static bool has_room(struct vx6_node *node, const struct session *session)
 {
     const struct vx6_limits *limits = node->env->limits;
+    bool is_own = session->role == SESSION_CLIENT;
+    uint32_t max = is_own ? limits->stream_max : peers_share(limits->stream_max);
     if (session->live.count < limits->stream_per_session_max &&
         session->stream_count < 2 * limits->stream_per_session_max &&
-        node->sessions.stream_count < limits->stream_max)
+        node->sessions.stream_count - node->sessions.refused_count < max)
         return true;
     trace(node, VX6_EVENT_limit_reached, &session->peer, 0, 0, VX6_LIMIT);
     return false;
@@ -144,7 +147,8 @@ enum vx6_code stream_take_open(
     enum vx6_code code = service_admits(node, service, session->key);
     if (code == VX6_OK && !has_room(node, session))
         code = VX6_LIMIT;
-    if (session->stream_count >= 2 * limits->stream_per_session_max) {
+    if (session->stream_count >= 2 * limits->stream_per_session_max ||
+        node->sessions.refused_count >= limits->stream_max) {
         session_end(node, session, VX6_LIMIT, NOTICE_SEND);
         return VX6_OK;
     }
@@ -158,6 +162,8 @@ enum vx6_code stream_take_open(
     if (code != VX6_OK) {
         stream->state = STREAM_CLOSED;
         stream->code = code;
+        stream->is_refused = true;
+        node->sessions.refused_count++;
         stream_post(node, stream, STREAM_SEND_RESET);
         return VX6_OK;
     }

@@ -313,6 +313,20 @@ static void test_one_peer_cannot_take_all_sessions(void **state)
     assert_int_equal(world.nodes[1].sessions.count, 2);
 }
 
+/* VX6-SESS-020: what peers take never keeps a node from being a client itself. */
+static void test_peers_leave_a_quarter_of_the_sessions_to_the_node_itself(void **state)
+{
+    (void)state;
+    world.limits.session_max = 8;
+    join();
+    vx6_id id;
+    for (uint32_t i = 0; i < 7; i++)
+        assert_int_equal(ask_for("web", &id), VX6_OK);
+    settle();
+    assert_int_equal(world.nodes[1].sessions.count, 6);
+    assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_LIMIT);
+}
+
 /* Names: resolve.c answers later, here by the test's hand. */
 static struct session *resolve_begin(vx6_id *id)
 {
@@ -420,6 +434,7 @@ int main(void)
         TEST(test_shutdown_ends_all),
         TEST(test_sessions_are_bounded_at_both_ends),
         TEST(test_one_peer_cannot_take_all_sessions),
+        TEST(test_peers_leave_a_quarter_of_the_sessions_to_the_node_itself),
         TEST(test_a_name_is_resolved_first),
         TEST(test_a_name_that_is_not_found_ends_the_session),
         TEST(test_closing_cancels_the_resolve),

@@ -503,6 +503,31 @@ static void test_streams_are_bounded_and_say_so(void **state)
     assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_LIMIT);
 }
 
+/* VX6-SESS-020: many sessions whose peer does not read refusals hold no more than one would. */
+static void test_refused_streams_are_bounded_for_the_whole_node(void **state)
+{
+    (void)state;
+    world.limits.stream_max = 8;
+    struct session *sessions[4];
+    vx6_id id;
+    sessions[0] = join();
+    for (uint32_t i = 1; i < 4; i++) {
+        assert_int_equal(ask_for("web", &id), VX6_OK);
+        sessions[i] = slots_get(&world.nodes[0].slots, SLOT_SESSION, id);
+    }
+    settle();
+    struct vx6_msg open = {.type = VX6_MSG_stream_open};
+    for (uint32_t i = 0; i < 4; i++) {
+        for (uint32_t number = 1; number < 50; number++) {
+            open.u.stream_open = (struct vx6_stream_open){sessions[i]->path->id, number, 0};
+            assert_int_equal(feed(1, &open), VX6_OK);
+            assert_true(world.nodes[1].sessions.stream_count <= 6 + 8);
+        }
+    }
+    settle();
+    assert_int_equal(world.nodes[1].sessions.refused_count, 0);
+}
+
 /* The frame that is written by hand is the one that the codec would write. */
 static void test_data_frames_equal_the_encoding(void **state)
 {
@@ -832,6 +857,7 @@ int main(void)
         TEST(test_few_bytes_are_acknowledged_when_quiet),
         TEST(test_what_nobody_answers_is_given_up),
         TEST(test_streams_are_bounded_and_say_so),
+        TEST(test_refused_streams_are_bounded_for_the_whole_node),
         TEST(test_data_frames_equal_the_encoding),
         TEST(test_a_lone_stream_fills_records_and_many_share_them),
         TEST(test_each_wrong_frame_has_its_code),
