@@ -85,9 +85,12 @@ class Asker:
         plain = noise.decrypt_and_hash(data[44:])
         require(plain is not None, "answer", "BAD_SEAL")
         name, fields = decode(unpadded(plain), "query")
-        if fields["contact_issued_s"]:  # else it has no endpoint and offers no contact
-            signed = contact(key, ip_bytes(address[0]), address[1], fields["contact_issued_s"])
+        signed = contact(key, ip_bytes(address[0]), address[1], fields["contact_issued_s"])
+        try:  # VX6-DHT-004: it decides who may enter a table; the answer is used in any case
             verify(key, "vx6/contact/1", signed, fields["contact_signature"])
+            fields["is_contact"] = True
+        except Refused:
+            fields["is_contact"] = False
         return name, fields
 
 
