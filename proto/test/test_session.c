@@ -313,6 +313,17 @@ static void test_one_peer_cannot_take_all_sessions(void **state)
     assert_int_equal(world.nodes[1].sessions.count, 2);
 }
 
+/* VX6-SESS-019: a link that its peer closes with OK has not made a session end well. */
+static void test_a_link_that_ends_with_ok_is_no_success(void **state)
+{
+    (void)state;
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    link_kill(link_of(0), VX6_OK);
+    settle();
+    expect_down(VX6_UNREACHABLE);
+}
+
 /* VX6-SESS-020: what peers take never keeps a node from being a client itself. */
 static void test_peers_leave_a_quarter_of_the_sessions_to_the_node_itself(void **state)
 {
@@ -434,6 +445,7 @@ int main(void)
         TEST(test_shutdown_ends_all),
         TEST(test_sessions_are_bounded_at_both_ends),
         TEST(test_one_peer_cannot_take_all_sessions),
+        TEST(test_a_link_that_ends_with_ok_is_no_success),
         TEST(test_peers_leave_a_quarter_of_the_sessions_to_the_node_itself),
         TEST(test_a_name_is_resolved_first),
         TEST(test_a_name_that_is_not_found_ends_the_session),

@@ -172,6 +172,8 @@ static bool is_dead_address(enum vx6_code code)
 void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code)
 {
     bool is_dial_failed = session->state == SESSION_CONNECTING && session->is_resolved;
+    if (code == VX6_OK) /* a peer may give that as its reason; it is no success of the session */
+        code = VX6_UNREACHABLE;
     if (is_dial_failed && is_dead_address(code)) {
         resolve_forget(node, session->key);
         if (!session->is_retried) {
