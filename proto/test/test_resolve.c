@@ -533,12 +533,39 @@ static void test_an_address_narrower_than_its_path_is_not_dialled(void **state)
         bench_open(&bench, "alice");
         show(&bench, 0, &alice, 0, 1);
         lone_run(bench.node, VX6_SECOND);
+        if (scope_rows[i].code != VX6_OK)
+            end_lookup(&bench, VX6_OK);
+        lone_run(bench.node, 0);
         if (bench.session.code != scope_rows[i].code)
             fail_msg("%s: %s", scope_rows[i].name, vx6_code_name(bench.session.code));
         expect(&bench, scope_rows[i].code);
         assert_int_equal(bench.node->bindings.count, scope_rows[i].code == VX6_OK);
         bench_free(&bench);
     }
+}
+
+/* VX6-NAME-007, VX6-NAME-009: who is close may show the same bundle later. */
+static void test_the_wait_begins_with_an_address_to_dial(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice", .prefix = 0xfd});
+    const uint8_t key[32] = {77};
+    vx6_addr addr = {.ip = {0xfd, 1, [15] = 1}, .port = 1};
+    peer_drop(bench.node->env, bench.holders[1]);
+    bench.holders[1] = peer_get(bench.node->env, key, &addr);
+    bench_open(&bench, "alice");
+    show(&bench, 0, &alice, 0, 1);
+    lone_run(bench.node, 2 * VX6_SECOND);
+    assert_int_equal(bench.session.calls, 0);
+    show(&bench, 1, &alice, 0, 1);
+    lone_run(bench.node, 499 * VX6_MILLISECOND);
+    assert_int_equal(bench.session.calls, 0);
+    lone_run(bench.node, VX6_MILLISECOND);
+    expect(&bench, VX6_OK);
+    bench_free(&bench);
 }
 
 static const struct {
@@ -748,6 +775,7 @@ int main(void)
         cmocka_unit_test(test_a_name_in_use_needs_no_lookup),
         cmocka_unit_test(test_a_doubted_address_is_resolved_afresh),
         cmocka_unit_test(test_an_address_narrower_than_its_path_is_not_dialled),
+        cmocka_unit_test(test_the_wait_begins_with_an_address_to_dial),
         cmocka_unit_test(test_absence_has_its_reason),
         cmocka_unit_test(test_the_own_label_is_the_node_itself),
         cmocka_unit_test(test_limits_and_bad_names_refuse_at_once),

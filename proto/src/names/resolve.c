@@ -25,7 +25,7 @@ struct resolve {
     uint8_t label_len, service_len;
     uint8_t label[VX6_LABEL_MAX], service[VX6_LABEL_MAX];
     bool bound;
-    bool waiting; /* a bundle has come; rivals may still */
+    bool waiting; /* there is somebody to use; rivals may still show */
     uint8_t bound_key[32];
     uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
@@ -327,6 +327,17 @@ static bool is_enough(const struct vx6_node *node, const struct resolve *resolve
     return resolve->op != NULL || claimant_address(node, &resolve->claimants[0], &addr);
 }
 
+/* The wait for rivals begins with somebody to use: for a session, one who can be dialled. */
+static bool is_usable(const struct vx6_node *node, const struct resolve *resolve)
+{
+    vx6_addr addr;
+    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
+        if (resolve->op != NULL || claimant_address(node, &resolve->claimants[i], &addr))
+            return true;
+    }
+    return false;
+}
+
 /* Of its holder: nothing more will be asked from there. */
 static bool is_last(const struct vx6_node *node, const struct lookup_value *value)
 {
@@ -355,10 +366,12 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
         return;
     if (resolve->hops == 0)
         resolve->hops = value->hops;
-    vx6_ns wait = after_ms(node, node->env->limits->resolve_wait_ms);
-    if (resolve->timer.deadline > wait && !resolve->waiting)
-        timer_set(&node->timers, &resolve->timer, wait);
-    resolve->waiting = true;
+    if (!resolve->waiting && is_usable(node, resolve)) {
+        vx6_ns wait = after_ms(node, node->env->limits->resolve_wait_ms);
+        if (resolve->timer.deadline > wait)
+            timer_set(&node->timers, &resolve->timer, wait);
+        resolve->waiting = true;
+    }
     if (is_enough(node, resolve))
         settle(node, resolve);
     if (value->holder != NULL && is_last(node, value))
