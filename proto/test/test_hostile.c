@@ -10,7 +10,8 @@
 
 enum {
     STEPS = 1500,
-    IDS_MAX = 512
+    IDS_MAX = 512,
+    DAY_AND_MORE_S = 90000 /* by then a holder has swept, whatever the clock did */
 };
 
 /* IDs that the driver was given, and whether it has heard of their end. */
@@ -404,7 +405,7 @@ static void everything_ends(void)
     assert_int_equal(hostile->solo.node->sessions.sending, 0);
     assert_int_equal(hostile->solo.node->sessions.granted, 0);
     assert_null(hostile->solo.node->sessions.paths.first);
-    tick_until(hostile->solo.now + (vx6_ns)30 * 3600 * VX6_SECOND);
+    tick_until(hostile->solo.now + (vx6_ns)DAY_AND_MORE_S * VX6_SECOND);
     vx6_node_counts(hostile->solo.node, &counts);
     assert_true(counts.bundles <= 2);
     assert_true(hostile->solo.memory.held < 200000);
@@ -596,14 +597,14 @@ static void test_every_provider_sees_the_same_attack(void **state)
     (void)state;
     struct vx6_crypto salted = vx6_crypto_model;
     salted.salt = 2;
-    for (uint64_t seed = 502; seed < 504; seed++) {
-        uint64_t model[VX6_EVENT_COUNT], other[VX6_EVENT_COUNT];
+    uint64_t model[VX6_EVENT_COUNT], other[VX6_EVENT_COUNT];
+    for (uint64_t seed = 502; seed < 506; seed++) {
         run(seed, &vx6_crypto_model, model);
         run(seed, &salted, other);
         assert_memory_equal(model, other, sizeof model);
-        run(seed, &vx6_crypto_real, other);
-        assert_memory_equal(model, other, sizeof model);
     }
+    run(505, &vx6_crypto_real, other);
+    assert_memory_equal(model, other, sizeof model);
 }
 
 int main(void)
