@@ -260,7 +260,9 @@ class Test:
         hasty = sessions.open("web")
         hasty.close()  # before it is opened
         link.send(*[encode("link_probe")] * 10922)
-        names = [link.receive_any()[0] for _ in range(2)]
+        names = [link.receive_any()[0]]
+        if names == ["session_opened"]:  # unless the close came before it was sent
+            names.append(link.receive_any()[0])
         check(names[-1] == "link_alive", "a client may close what is not open yet; a record may be full"
               " (VX6-SESS-007, VX6-LINK-009)", names)
 
