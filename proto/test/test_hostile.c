@@ -91,7 +91,7 @@ static struct lane *lane_new(vx6_id id, struct foe *foe)
         lane->malice = pick(hostile, 4) == 0 ? 100 : pick(hostile, 2) * 8;
         return lane;
     }
-    VX6_ASSERT(!"a lane for every link");
+    vx6_panic(__FILE__, __LINE__, "a lane for every link");
 }
 
 /* ---- outputs ---- */
