@@ -432,6 +432,40 @@ static void test_closing_with_bytes_on_their_way_drops_them(void **state)
     assert_int_equal(world.nodes[1].sessions.count, 0);
 }
 
+/* VX6-SESS-021: with room for one frame at a time, and with plenty. */
+static void test_a_session_closed_at_once_still_acknowledges_what_ended(void **state)
+{
+    (void)state;
+    for (size_t cap = 30; cap <= 32768; cap += 32738) {
+        stream_setup(state);
+        struct session *session = join();
+        for (uint32_t i = 0; i < 3; i++)
+            begin_stream(session, 0);
+        settle();
+        for (uint32_t i = 0; i < 3; i++) {
+            write_some(0, &ends[0][i], 1);
+            settle();
+            read_some(1, &ends[1][i], 1);
+            write_some(1, &ends[1][i], 1);
+        }
+        deliver(link_of(1));
+        for (uint32_t i = 0; i < 3; i++)
+            read_some(0, &ends[0][i], 1);
+        drain(0);
+        assert_int_equal(seen_count(0, VX6_OUT_STREAM_CLOSED), 3);
+        world.fill_cap = cap;
+        session_close(&world.nodes[0], session, VX6_OK);
+        settle();
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(seen(0, VX6_OUT_STREAM_CLOSED, i)->code, VX6_OK);
+            assert_int_equal(seen(1, VX6_OUT_STREAM_CLOSED, i)->code, VX6_OK);
+        }
+        assert_int_equal(world.nodes[1].sessions.count, 0);
+        if (cap < 32768)
+            world_teardown(state);
+    }
+}
+
 /* VX6-SESS-014 */
 static void test_few_bytes_are_acknowledged_when_quiet(void **state)
 {
@@ -854,6 +888,7 @@ int main(void)
         TEST(test_budgets_bound_what_is_held),
         TEST(test_windows_begin_small_and_grow_with_use),
         TEST(test_closing_with_bytes_on_their_way_drops_them),
+        TEST(test_a_session_closed_at_once_still_acknowledges_what_ended),
         TEST(test_few_bytes_are_acknowledged_when_quiet),
         TEST(test_what_nobody_answers_is_given_up),
         TEST(test_streams_are_bounded_and_say_so),

@@ -57,6 +57,18 @@ static void path_frame(const struct path *path, unsigned bit, struct vx6_msg *ms
     }
 }
 
+static bool fill_last_acks(struct path *path, struct sheet *sheet)
+{
+    while (path->last_acks_sent < path->last_ack_count) {
+        struct vx6_msg msg = {
+            .type = VX6_MSG_stream_ack, .u.stream_ack = path->last_acks[path->last_acks_sent]};
+        if (!put_frame(sheet, &msg))
+            return false;
+        path->last_acks_sent++;
+    }
+    return true;
+}
+
 static bool fill_paths(struct vx6_node *node, struct link_sessions *on_link, struct sheet *sheet)
 {
     struct turn *turn;
@@ -65,7 +77,7 @@ static bool fill_paths(struct vx6_node *node, struct link_sessions *on_link, str
         unsigned bit = lowest_bit(path->control);
         struct vx6_msg msg;
         path_frame(path, bit, &msg);
-        if (!put_frame(sheet, &msg))
+        if (!fill_last_acks(path, sheet) || !put_frame(sheet, &msg))
             return false;
         path->control = (uint8_t)(path->control & ~bit);
         if (bit == PATH_OPENED)
@@ -78,10 +90,16 @@ static bool fill_paths(struct vx6_node *node, struct link_sessions *on_link, str
     return true;
 }
 
+struct vx6_stream_ack stream_ack(const struct stream *stream)
+{
+    uint64_t received = stream->receive.end + (stream->receive_ended ? 1 : 0);
+    return (struct vx6_stream_ack){
+        stream->session->path->id, stream->number, received, stream->window_end};
+}
+
 static void stream_frame(struct stream *stream, unsigned bit, struct vx6_msg *msg)
 {
     uint32_t path = stream->session->path->id, number = stream->number;
-    uint64_t received = stream->receive.end + (stream->receive_ended ? 1 : 0);
     if (bit == STREAM_SEND_OPEN) {
         msg->type = VX6_MSG_stream_open;
         msg->u.stream_open = (struct vx6_stream_open){path, number, stream->window_end};
@@ -90,7 +108,7 @@ static void stream_frame(struct stream *stream, unsigned bit, struct vx6_msg *ms
         msg->u.stream_accept = (struct vx6_stream_accept){path, number, stream->window_end};
     } else if (bit == STREAM_SEND_ACK) {
         msg->type = VX6_MSG_stream_ack;
-        msg->u.stream_ack = (struct vx6_stream_ack){path, number, received, stream->window_end};
+        msg->u.stream_ack = stream_ack(stream);
     } else {
         msg->type = VX6_MSG_stream_reset;
         msg->u.stream_reset = (struct vx6_stream_reset){path, number, (uint16_t)stream->code};

@@ -55,6 +55,7 @@ void path_free(struct vx6_node *node, struct path *path)
         idmap_remove(node->env, &on_link->path_ids, path->id);
     on_link->path_count--;
     link_in_use(node, path->link, -1);
+    env_free(node->env, path->last_acks, path->last_ack_count * sizeof *path->last_acks);
     env_free(node->env, path, sizeof *path);
 }
 
@@ -81,6 +82,29 @@ enum vx6_code path_start(struct vx6_node *node, struct path *path)
     return VX6_OK;
 }
 
+static bool owes_last_ack(const struct stream *stream)
+{
+    return stream->state == STREAM_CLOSED && (stream->control & STREAM_SEND_ACK);
+}
+
+/* VX6-SESS-021. Without memory for them the other end hears a reset, as it would after a cut. */
+static void keep_last_acks(struct vx6_node *node, struct path *path)
+{
+    uint32_t count = 0;
+    struct turn *first = path->session ? path->session->streams.first : NULL;
+    for (struct turn *turn = first; turn; turn = turn->next)
+        count += owes_last_ack(CONTAINER_OF(turn, struct stream, turn));
+    if (count > 0)
+        path->last_acks = env_alloc(node->env, count * sizeof *path->last_acks);
+    if (path->last_acks == NULL)
+        return;
+    for (struct turn *turn = first; turn; turn = turn->next) {
+        const struct stream *stream = CONTAINER_OF(turn, struct stream, turn);
+        if (owes_last_ack(stream))
+            path->last_acks[path->last_ack_count++] = stream_ack(stream);
+    }
+}
+
 /* A path that the peer has not heard of needs no close frame. */
 void path_end(struct vx6_node *node, struct path *path, enum vx6_code code, enum notice notice)
 {
@@ -90,6 +114,7 @@ void path_end(struct vx6_node *node, struct path *path, enum vx6_code code, enum
         return;
     }
     idmap_remove(node->env, &link_sessions(path->link)->path_ids, path->id);
+    keep_last_acks(node, path);
     leave_session(path);
     path->code = code;
     path->control = 0;

@@ -34,6 +34,8 @@ struct path {
     uint32_t epoch; /* which of its session's paths this is; the newest is used */
     enum vx6_code code;
     uint8_t control;
+    struct vx6_stream_ack *last_acks; /* that its ended session still owed; sent before the close */
+    uint32_t last_ack_count, last_acks_sent;
 };
 
 enum session_role {
@@ -177,6 +179,9 @@ void session_end(
     struct vx6_node *node, struct session *session, enum vx6_code code, enum notice notice);
 /* A stream of the session is gone: a closed one may be done with. */
 void session_stream_gone(struct vx6_node *node, struct session *session);
+
+/* ---- fill.c ---- */
+struct vx6_stream_ack stream_ack(const struct stream *stream);
 
 /* ---- stream.c ---- */
 enum vx6_code stream_take_open(
