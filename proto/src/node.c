@@ -122,10 +122,15 @@ static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
     return VX6_OK;
 }
 
+/* VX6-NODE-011: who uses lookups and queries stops before them. */
 static void shut_down(struct vx6_node *node)
 {
     node->shutting_down = true;
+    ops_shutdown(node);
     sessions_shutdown(node);
+    discovery_shutdown(node);
+    publish_shutdown(node);
+    queries_shutdown(node);
     links_shutdown(node);
 }
 
@@ -245,7 +250,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_LINK_ACCEPTED:
         return link_accepted(node, &in->peer, &in->id);
     case VX6_IN_DATAGRAM:
-        query_datagram(node, &in->peer, in->data, in->len);
+        if (!node->shutting_down)
+            query_datagram(node, &in->peer, in->data, in->len);
         return VX6_OK;
     case VX6_IN_SHUTDOWN:
         shut_down(node);

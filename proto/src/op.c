@@ -109,7 +109,7 @@ void op_done(struct vx6_node *node, struct op *op, enum vx6_code code)
     ready_post(&node->ready_list, &op->ready, OP_READY_DONE);
 }
 
-void op_cancel(struct vx6_node *node, struct op *op)
+static void op_stop(struct vx6_node *node, struct op *op, enum vx6_code code)
 {
     if (op->ready.pending & OP_READY_DONE)
         return;
@@ -117,7 +117,18 @@ void op_cancel(struct vx6_node *node, struct op *op)
         resolve_cancel(node, op->work);
     else if (op->work != NULL && op->kind == OP_LOOKUP)
         lookup_cancel(node, op->work);
-    op_done(node, op, VX6_CANCELLED);
+    op_done(node, op, code);
+}
+
+void op_cancel(struct vx6_node *node, struct op *op)
+{
+    op_stop(node, op, VX6_CANCELLED);
+}
+
+void ops_shutdown(struct vx6_node *node)
+{
+    for (struct op *op = node->ops.first; op; op = op->next)
+        op_stop(node, op, VX6_SHUTDOWN);
 }
 
 enum vx6_code op_lookup_start(struct vx6_node *node, const uint8_t target[32], vx6_id *id)

@@ -52,7 +52,8 @@ void op_free(struct vx6_node *node, struct op *op); /* one that the driver has n
 enum vx6_code op_lookup_start(struct vx6_node *node, const uint8_t target[32], vx6_id *id);
 /* The driver lost interest: stops the work; OP_DONE follows with CANCELLED. */
 void op_cancel(struct vx6_node *node, struct op *op);
-void ops_reap(struct vx6_node *node); /* frees what the last outputs showed */
+void ops_shutdown(struct vx6_node *node); /* the same for all, with SHUTDOWN */
+void ops_reap(struct vx6_node *node);     /* frees what the last outputs showed */
 bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
 void ops_free(struct vx6_node *node);
 

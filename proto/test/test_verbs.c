@@ -147,6 +147,52 @@ static struct vx6_in draw(uint64_t *state, uint8_t garbage[1200])
     return in;
 }
 
+/* VX6-NODE-011 */
+static void test_a_shutdown_leaves_nothing_under_way(void **state)
+{
+    (void)state;
+    struct host host;
+    vx6_id ids[4];
+    host_start(&host, 1);
+    add_contacts(&host);
+    assert_int_equal(
+        give(&host, (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = own_addr}), VX6_OK);
+    host.now += 60 * VX6_SECOND; /* it wants to join */
+    assert_int_equal(give(&host, (struct vx6_in){.kind = VX6_IN_TICK}), VX6_OK);
+    assert_int_equal(make(&host, VX6_IN_RESOLVE, 0, "alice.web", &ids[0]), VX6_OK);
+    assert_int_equal(make(&host, VX6_IN_LOOKUP, 5, NULL, &ids[1]), VX6_OK);
+    assert_int_equal(make(&host, VX6_IN_PEER_ADD, 20, NULL, &ids[2]), VX6_OK);
+    struct vx6_in open = {
+        .kind = VX6_IN_SESSION_OPEN, .data = (const uint8_t *)"bob.web", .len = 7};
+    assert_int_equal(give(&host, open), VX6_OK);
+
+    assert_int_equal(give(&host, (struct vx6_in){.kind = VX6_IN_SHUTDOWN}), VX6_OK);
+    struct vx6_out out;
+    unsigned ended = 0;
+    while (vx6_node_output(host.node, &out)) {
+        assert_int_not_equal(out.kind, VX6_OUT_LINK_DIAL);
+        if (out.kind != VX6_OUT_OP_DONE && out.kind != VX6_OUT_SESSION_DOWN)
+            continue;
+        assert_int_equal(out.code, VX6_SHUTDOWN);
+        ended++;
+    }
+    assert_int_equal(ended, 4);
+    static uint8_t bytes[VX6_FILL_MIN];
+    struct vx6_batch batch = {.dst = bytes, .cap = sizeof bytes};
+    assert_false(vx6_node_fill(host.node, VX6_DATAGRAMS, &batch));
+
+    struct vx6_counts counts;
+    vx6_node_counts(host.node, &counts);
+    assert_int_equal(counts.lookups + counts.operations + counts.sessions + counts.links, 0);
+    host.now += 3600 * VX6_SECOND;
+    assert_int_equal(give(&host, (struct vx6_in){.kind = VX6_IN_TICK}), VX6_OK);
+    assert_false(vx6_node_output(host.node, &out));
+    assert_int_equal(make(&host, VX6_IN_RESOLVE, 0, "alice.web", &ids[3]), VX6_SHUTDOWN);
+    assert_int_equal(make(&host, VX6_IN_DATAGRAM, 10, "?", &ids[3]), VX6_OK);
+    assert_int_equal(vx6_node_counter(host.node, VX6_EVENT_datagram_refused), 0);
+    host_stop(&host);
+}
+
 /* VX6-NODE-001 VX6-NODE-007 */
 static void test_equal_calls_give_equal_results(void **state)
 {
@@ -381,6 +427,7 @@ static void test_strangers_meet_a_limit_and_a_timer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_shutdown_leaves_nothing_under_way),
         cmocka_unit_test(test_equal_calls_give_equal_results),
         cmocka_unit_test(test_another_seed_gives_other_keys_and_the_same_identity),
         cmocka_unit_test(test_outputs_wait_until_they_are_taken_and_repeats_coalesce),

@@ -307,6 +307,15 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
     set_timer(node);
 }
 
+void discovery_shutdown(struct vx6_node *node)
+{
+    if (node->discovery.lookup != NULL)
+        lookup_cancel(node, node->discovery.lookup);
+    node->discovery.lookup = NULL;
+    timer_clear(&node->timers, &node->discovery.timer);
+    entries_free(node);
+}
+
 void discovery_free(struct vx6_node *node)
 {
     peer_drop(node->env, node->discovery.told);

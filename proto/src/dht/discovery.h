@@ -44,6 +44,7 @@ void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look a
 void discovery_wake(struct vx6_node *node);   /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
 void discovery_timer(struct vx6_node *node, struct timer *timer);
+void discovery_shutdown(struct vx6_node *node); /* asks nobody any more */
 void discovery_free(struct vx6_node *node);
 
 /* ---- entry.c ---- */

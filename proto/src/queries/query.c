@@ -426,10 +426,15 @@ void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *
         take_answer(node, from, data);
 }
 
-void queries_free(struct vx6_node *node)
+void queries_shutdown(struct vx6_node *node)
 {
     while (node->queries.first)
         query_free(node, node->queries.first);
+}
+
+void queries_free(struct vx6_node *node)
+{
+    queries_shutdown(node);
     struct outgoing *outgoing;
     while ((outgoing = node->queries.waiting_first) != NULL) {
         wait_no_longer(node, outgoing);

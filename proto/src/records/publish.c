@@ -324,12 +324,18 @@ void publish_timer(struct vx6_node *node, struct timer *timer)
     timer_update(node);
 }
 
-void publish_free(struct vx6_node *node)
+void publish_shutdown(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
     for (uint32_t i = 0; i < PUBLISH_KEYS; i++)
         publication_free(node, publish->running[i]);
     timer_clear(&node->timers, &publish->timer);
+}
+
+void publish_free(struct vx6_node *node)
+{
+    struct publish *publish = &node->publish;
+    publish_shutdown(node);
     blob_drop(node->env, publish->bundle);
     publish->bundle = NULL;
 }

@@ -40,6 +40,7 @@ struct blob *publish_bundle(struct vx6_node *node);
 void publish_joined(struct vx6_node *node); /* discovery says: the network can be reached now */
 void publish_clock_moved(struct vx6_node *node); /* the wall clock was set */
 void publish_timer(struct vx6_node *node, struct timer *timer);
+void publish_shutdown(struct vx6_node *node); /* offers it to nobody any more */
 void publish_free(struct vx6_node *node);
 
 #endif
