@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver.h"
 #include "explain.h"
 #include "operations.h"
 #include "request.h"
@@ -80,7 +81,8 @@ static void on_heard(void *context, const struct vx6_out *out)
     json_t *object = json_pack("{s:s, s:O, s:I, s:I, s:I}", "name", resolving->name, "candidates",
         resolving->candidates, "hops", (json_int_t)out->hops, "queries", (json_int_t)out->queries,
         "lost", (json_int_t)out->lost);
-    struct explain_subject subject = {.name = resolving->name};
+    struct explain_subject subject = {
+        .name = resolving->name, .is_ending = driver_is_shutting_down(request->host->driver)};
     char line[TEXT_ERROR_SIZE];
     explain(line, &subject, out->code);
     if (out->code == VX6_OK) {
@@ -121,7 +123,8 @@ void command_resolve(struct request *request)
     struct vx6_in in = {.kind = VX6_IN_RESOLVE, .data = (const uint8_t *)name, .len = strlen(name)};
     enum vx6_code code = operations_start(request->host->operations, &in, on_heard, resolving);
     if (code != VX6_OK) {
-        struct explain_subject subject = {.name = resolving->name};
+        struct explain_subject subject = {
+            .name = resolving->name, .is_ending = driver_is_shutting_down(request->host->driver)};
         explain(line, &subject, code);
         resolving_free(resolving);
         request_fail(request, code, line);

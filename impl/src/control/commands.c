@@ -77,7 +77,7 @@ static void on_peer_heard(void *context, const struct peer_facts *facts)
         return;
     }
     char line[TEXT_ERROR_SIZE];
-    peers_explain(facts, line);
+    peers_explain(request->host->peers, facts, line);
     request_fail(request, facts->code, line);
 }
 

@@ -22,7 +22,8 @@ static const char *key_mismatch(const struct explain_subject *subject)
     return "";
 }
 
-static const char *by_name(enum vx6_code code)
+/* A session fails before its dial, when nobody was found to be dialled, or after it. */
+static const char *by_name(bool was_dialled, enum vx6_code code)
 {
     if (code == VX6_NOT_FOUND)
         return "no live record under this name: check the spelling, and that its node is running "
@@ -33,9 +34,19 @@ static const char *by_name(enum vx6_code code)
     if (code == VX6_AMBIGUOUS)
         return "several nodes claim this name: vx6 resolve shows them; connect with --addr and "
                "--key";
-    if (code == VX6_UNREACHABLE || code == VX6_TIMEOUT || code == VX6_TRUNCATED)
+    if (code == VX6_UNREACHABLE && !was_dialled)
+        return "the name is known, but none of its addresses may be dialled from here: its owner "
+               "must publish a public one, or connect with --addr and --key";
+    if (code == VX6_TIMEOUT && !was_dialled)
+        return "the search for the name took too long: see that this node is online, and try again";
+    if (code == VX6_UNREACHABLE)
+        return "the name is known, but nothing answers at its address: see that its node is "
+               "running and that its port is open";
+    if (code == VX6_TIMEOUT)
         return "the name is known, but its node does not answer: see that it is running and that "
-               "its port is open";
+               "no firewall is in the way";
+    if (code == VX6_TRUNCATED)
+        return "the connection to its node was cut: see that it is running, and try again";
     return NULL;
 }
 
@@ -44,9 +55,9 @@ static const char *by_addr(enum vx6_code code)
     if (code == VX6_UNREACHABLE)
         return "nothing answers there: check address and port, and that the node is running";
     if (code == VX6_TIMEOUT)
-        return "no answer in time: check address and port, and that no firewall is in the way";
+        return "no answer: check address and port, and that no firewall is in the way";
     if (code == VX6_TRUNCATED)
-        return "the connection ended at once: check that a VX6 node listens there";
+        return "the connection was cut: check that a VX6 node listens there";
     return NULL;
 }
 
@@ -58,10 +69,14 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
         return "the node offers no such service: check the service's name with its owner";
     if (code == VX6_SERVICE_DOWN)
         return "the service behind it does not accept connections: its owner must start it";
+    if (code == VX6_SELF && subject->name == NULL)
+        return "that is this node itself: give the address of another one";
     if (code == VX6_SELF)
         return "that is this node itself: use the service's own address";
     if (code == VX6_LIMIT)
         return "too many attempts or too much open at once: try again in a minute";
+    if (code == VX6_SHUTDOWN && subject->is_ending)
+        return "this node is shutting down: start it again first";
     if (code == VX6_SHUTDOWN)
         return "the node there is shutting down: try again later";
     return NULL;
@@ -72,7 +87,7 @@ void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, 
     char addr[TEXT_ADDR_SIZE] = "";
     const char *text = anywhere(subject, code);
     if (text == NULL)
-        text = subject->addr ? by_addr(code) : by_name(code);
+        text = subject->addr ? by_addr(code) : by_name(subject->was_dialled, code);
     if (text == NULL)
         text = vx6_code_text(code);
     if (subject->addr)

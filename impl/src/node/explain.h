@@ -16,6 +16,8 @@ struct explain_subject {
     const char *name;     /* "alice.web", "alice", or a service at `addr` */
     const vx6_addr *addr; /* NULL: by name */
     enum explain_key key_source;
+    bool was_dialled; /* by name: an address was found, and somebody was called there */
+    bool is_ending;   /* this node itself is shutting down */
 };
 
 void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, enum vx6_code code);

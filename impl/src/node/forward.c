@@ -35,6 +35,7 @@ struct forward {
     forward_heard *heard;
     void *context;
     bool was_up;
+    bool was_dialled; /* its present session, or its last one */
     int fd;
     struct event *acceptable, *resume;
     vx6_id session; /* 0 when it is down */
@@ -57,11 +58,14 @@ static void tell(struct forward *forward, enum forward_news news)
         forward->heard(forward->context, &forward->facts, news);
 }
 
-static void describe(const struct forward_config *config, enum vx6_code code, char *line)
+static void describe(const struct forward *forward, enum vx6_code code, char *line)
 {
+    const struct forward_config *config = &forward->facts.config;
     struct explain_subject subject = {.name = config->name,
         .addr = config->by_addr ? &config->addr : NULL,
-        .key_source = config->key_source};
+        .key_source = config->key_source,
+        .was_dialled = forward->was_dialled,
+        .is_ending = driver_is_shutting_down(forward->forwards->host->driver)};
     explain(line, &subject, code);
 }
 
@@ -69,7 +73,7 @@ static void note_failure(struct forward *forward, enum vx6_code code)
 {
     forward->facts.code = code;
     forward->facts.failure_count++;
-    describe(&forward->facts.config, code, forward->facts.error);
+    describe(forward, code, forward->facts.error);
     journal_error(&forward->forwards->host->journal, "%s", forward->facts.error);
     tell(forward, FORWARD_FAILED);
 }
@@ -140,6 +144,7 @@ static enum vx6_code open_session(struct forward *forward)
     if (code != VX6_OK)
         return code;
     forward->session = in.id;
+    forward->was_dialled = false;
     forward->facts.state = FORWARD_OPENING;
     return VX6_OK;
 }
@@ -286,7 +291,7 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     keep_key(forward, out->key);
     forward->facts.peer = out->peer;
     forward->facts.state = FORWARD_UP;
-    forward->was_up = true;
+    forward->was_up = forward->was_dialled = true;
     text_addr(listen, &forward->facts.config.listen);
     text_addr(peer, &out->peer);
     text_key(key, out->key);
@@ -308,6 +313,7 @@ void forwards_session_down(struct forwards *forwards, const struct vx6_out *out)
     if (forward == NULL)
         return;
     bool was_opening = forward->facts.state == FORWARD_OPENING;
+    forward->was_dialled = out->peer.port != 0;
     forget_session(forward);
     drop_waiting(forward);
     /* An idle end is nobody's failure: the next connection opens the session again. */
@@ -370,7 +376,7 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
         *code = open_session(forward);
         if (*code == VX6_OK)
             return &forward->facts;
-        describe(&forward->facts.config, *code, error);
+        describe(forward, *code, error);
     }
     forward_free(forward);
     return NULL;

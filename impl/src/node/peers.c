@@ -26,9 +26,11 @@ struct peers {
     size_t count;
 };
 
-void peers_explain(const struct peer_facts *facts, char line[TEXT_ERROR_SIZE])
+void peers_explain(
+    const struct peers *peers, const struct peer_facts *facts, char line[TEXT_ERROR_SIZE])
 {
-    struct explain_subject subject = {.addr = &facts->addr};
+    struct explain_subject subject = {
+        .addr = &facts->addr, .is_ending = driver_is_shutting_down(peers->host->driver)};
     explain(line, &subject, facts->code);
 }
 
@@ -72,7 +74,7 @@ static void failed(struct peer *peer, enum vx6_code code)
     char line[TEXT_ERROR_SIZE];
     peer->facts.state = PEER_FAILED;
     peer->facts.code = code;
-    peers_explain(&peer->facts, line);
+    peers_explain(peer->peers, &peer->facts, line);
     journal_error(&peer->peers->host->journal, "peer %s", line);
 }
 
@@ -154,7 +156,7 @@ bool peers_try(struct peers *peers, const vx6_addr *addr, peer_heard *heard, voi
     if (peer == NULL)
         return false;
     if (!peer->is_waiting && ask(peer) != VX6_OK) {
-        peers_explain(&peer->facts, error);
+        peers_explain(peers, &peer->facts, error);
         if (!peer->is_kept)
             forget(peer);
         return false;

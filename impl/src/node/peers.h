@@ -39,6 +39,7 @@ bool peers_try(struct peers *peers, const vx6_addr *addr, peer_heard *heard, voi
 void peers_ignore(struct peers *peers, void *context); /* nobody waits any more */
 const struct peer_facts *peers_facts(const struct peers *peers, size_t index);
 /* "[2001:db8::7]:4242: UNREACHABLE: ..." */
-void peers_explain(const struct peer_facts *facts, char line[TEXT_ERROR_SIZE]);
+void peers_explain(
+    const struct peers *peers, const struct peer_facts *facts, char line[TEXT_ERROR_SIZE]);
 
 #endif

@@ -132,7 +132,8 @@ enum vx6_out_kind {
     VX6_OUT_LINK_RESUME,     /* id */
     VX6_OUT_WANT_WRITE,      /* id of a link or VX6_DATAGRAMS: fill has bytes */
     VX6_OUT_SESSION_UP,      /* id, key: whose it is; peer: where */
-    VX6_OUT_SESSION_DOWN,    /* id is dead; code. Its streams were closed before */
+    VX6_OUT_SESSION_DOWN,    /* id is dead; code; peer: where it was dialled, if it came to
+                                that. Its streams were closed before */
     VX6_OUT_STREAM_INCOMING, /* id, key: who asks, value: local service; answer ACCEPT or RESET */
     VX6_OUT_STREAM_READABLE, /* id: peek has bytes, or the end */
     VX6_OUT_STREAM_WRITABLE, /* id: reserve has room again; first: the service has accepted */
