@@ -147,13 +147,15 @@ static void test_a_bundle_goes_to_the_closest_nodes_of_both_its_keys(void **stat
     assert_int_equal(in_flight_max, KADEMLIA_ALPHA);
     assert_int_equal(lone_query_count, HOLDERS - 1);
     check_stores(node, 0, HOLDERS - 1, node->keys.id);
-    assert_int_equal(lone_last[VX6_EVENT_published].len, HOLDERS - 1);
+    assert_int_equal(node->counters[VX6_EVENT_published], 0); /* not under its name */
 
     end_lookup(node, 1, 5);
     while (answer_one(node, lone_query_count % 2 == 0, VX6_OK))
         ;
     check_stores(node, HOLDERS - 1, 5, named);
-    assert_int_equal(node->counters[VX6_EVENT_published], 2);
+    assert_int_equal(node->counters[VX6_EVENT_published], 1);
+    assert_int_equal(lone_last[VX6_EVENT_published].code, VX6_OK);
+    assert_int_equal(lone_last[VX6_EVENT_published].len, 1);
     assert_int_equal(node->publish.retry_at, VX6_NEVER);
     lone_free(node);
 }
@@ -229,6 +231,26 @@ static void test_a_bundle_that_nobody_took_is_offered_again(void **state)
     lone_free(node);
 }
 
+/* VX6-REC-016 */
+static void test_a_bundle_is_published_when_all_its_keys_are_held(void **state)
+{
+    (void)state;
+    struct vx6_node *node = lone_new(1, "alice");
+    publish_joined(node);
+    for (uint32_t run = 0; run < 2; run++) {
+        lone_run(node, 6 * VX6_SECOND);
+        assert_int_equal(lone_lookup_count, 2 * run + 2);
+        end_lookup(node, 2 * run + 1, run == 0 ? 0 : 2); /* at first nobody holds the name */
+        end_lookup(node, 2 * run, 3);
+        while (answer_one(node, false, VX6_OK))
+            ;
+        assert_int_equal(node->counters[VX6_EVENT_published], run + 1);
+        assert_int_equal(lone_last[VX6_EVENT_published].code, run == 0 ? VX6_UNREACHABLE : VX6_OK);
+        assert_int_equal(lone_last[VX6_EVENT_published].len, run == 0 ? 0 : 2);
+    }
+    lone_free(node);
+}
+
 static void test_a_lookup_that_cannot_start_is_tried_again(void **state)
 {
     (void)state;
@@ -286,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_several_changes_make_one_new_bundle),
         cmocka_unit_test(test_a_bundle_is_published_again_before_half_its_life),
         cmocka_unit_test(test_a_bundle_that_nobody_took_is_offered_again),
+        cmocka_unit_test(test_a_bundle_is_published_when_all_its_keys_are_held),
         cmocka_unit_test(test_a_lookup_that_cannot_start_is_tried_again),
         cmocka_unit_test(test_services_that_do_not_fit_are_left_out),
         cmocka_unit_test(test_freeing_a_node_that_publishes_stops_its_work),

@@ -176,17 +176,28 @@ static void plan_retry(struct vx6_node *node)
     timer_update(node);
 }
 
-static void publication_end(struct vx6_node *node, struct publication *publication)
+/* The run is over when each key has had its turn, and went well when each has holders: only then
+ * is the node found by whatever it is looked for. */
+static void key_done(struct vx6_node *node, uint32_t taken)
 {
     struct publish *publish = &node->publish;
-    uint32_t taken = publication->taken;
-    publication_free(node, publication);
-    trace(node, VX6_EVENT_published, NULL, VX6_MSG_store, taken,
-        taken > 0 ? VX6_OK : VX6_UNREACHABLE);
+    publish->fewest = taken < publish->fewest ? taken : publish->fewest;
     if (taken == 0)
         plan_retry(node);
-    else if (publish->retry_at == VX6_NEVER && !publish->running[0] && !publish->running[1])
+    if (--publish->keys_left > 0)
+        return;
+    bool is_held = publish->fewest > 0;
+    trace(node, VX6_EVENT_published, NULL, VX6_MSG_store, publish->fewest,
+        is_held ? VX6_OK : VX6_UNREACHABLE);
+    if (is_held)
         publish->retry_ms = 0;
+}
+
+static void publication_end(struct vx6_node *node, struct publication *publication)
+{
+    uint32_t taken = publication->taken;
+    publication_free(node, publication);
+    key_done(node, taken);
 }
 
 /* A few stores at a time, like a lookup. */
@@ -257,7 +268,7 @@ static void publication_start(struct vx6_node *node, uint32_t index, const uint8
 {
     struct publication *publication = env_alloc(node->env, sizeof *publication);
     if (publication == NULL) {
-        plan_retry(node);
+        key_done(node, 0);
         return;
     }
     publication->index = index;
@@ -282,6 +293,8 @@ static void publish_run(struct vx6_node *node)
         plan_retry(node);
         return;
     }
+    publish->keys_left = node->label_len > 0 ? 2 : 1;
+    publish->fewest = UINT32_MAX;
     publication_start(node, 0, node->keys.id);
     if (node->label_len > 0) {
         uint8_t key[32];

@@ -27,6 +27,8 @@ struct publish {
     uint32_t record_len;
     int64_t issued_s;
     struct publication *running[PUBLISH_KEYS];
+    uint32_t keys_left; /* of this run: not yet offered under */
+    uint32_t fewest;    /* holders that took it under one key */
 };
 
 void publish_init(struct vx6_node *node);
