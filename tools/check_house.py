@@ -124,7 +124,7 @@ def self_test(compiler):
     if check_include(pathlib.PurePosixPath("proto/src/x.c"), "internal.h", True) is not None:
         failures.append("proto/src may not include its own header")
     for text, kind in [
-        ("#include <stdio.h>\nvoid f(void);void f(void) { puts(\"\"); }", "undefined symbol puts"),
+        ("#include <stdio.h>\nvoid f(void);void f(void) { puts(\"x\"); }", "undefined symbol puts"),
         ("#include <stdlib.h>\nvoid *f(void);void *f(void) { return malloc(1); }", "undefined symbol malloc"),
         ("int counter = 1;", "writable data in .data"),
         ("int f(void);int f(void) { static int n; return ++n; }", "writable data in .bss"),
