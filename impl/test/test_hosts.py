@@ -495,6 +495,12 @@ class Test:
         check(self.nginx_accepts() == before + 1, "and not one connection has reached nginx")
 
     def check_end(self):
+        self.cli("carol", "connect", "--addr", f"{ADDR4['alice']}:{PORT}", "--key",
+                 self.ask("mallory", "identity")["key"], "web", "--background")
+        check(self.stop(self.nodes.pop("carol")) == 0 and
+              "SHUTDOWN: this node is shutting down" in self.log("carol") and
+              "the node there is shutting down" not in self.log("carol").split("is at")[-1],
+              "a node that ends says of its forwards that it is this node", self.log("carol"))
         for who, node in self.nodes.items():
             check(self.stop(node) == 0, f"SIGTERM: {who} ends with exit code 0", self.log(who))
         for path in self.dir.glob("state/*/*"):
