@@ -564,6 +564,8 @@ static void test_scopes_of_addresses(void **state)
         {{0xfe, 0x80, [15] = 1}, SCOPE_LINK},
         {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, SCOPE_LINK},
         {{0xfd, 0x00, [15] = 1}, SCOPE_PRIVATE},
+        {{0xfe, 0xc0, [15] = 1}, SCOPE_PRIVATE},
+        {{0xfe, 0xff, [15] = 1}, SCOPE_PRIVATE},
         {{[10] = 0xff, [11] = 0xff, [12] = 10}, SCOPE_PRIVATE},
         {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 31}, SCOPE_PRIVATE},
         {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 32}, SCOPE_GLOBAL},

@@ -52,7 +52,7 @@ static inline enum addr_scope addr_scope(const vx6_addr *addr)
         return ip[15] == 1 ? SCOPE_LOOPBACK : SCOPE_NONE;
     if (ip[0] == 0xfe && ip[1] >> 6 == 2)
         return SCOPE_LINK;
-    if (ip[0] >> 1 == 0xfc >> 1)
+    if (ip[0] >> 1 == 0xfc >> 1 || (ip[0] == 0xfe && ip[1] >> 6 == 3))
         return SCOPE_PRIVATE;
     return SCOPE_GLOBAL;
 }
