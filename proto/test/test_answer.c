@@ -31,15 +31,20 @@ static void keys_of(struct bench *bench, uint8_t number, struct own_keys *keys)
     own_keys_init(keys, &bench->solo.crypto, seed);
 }
 
-static void know(struct bench *bench, uint8_t number)
+static void know_at(struct bench *bench, uint8_t number, const vx6_addr *addr)
 {
     struct own_keys keys;
-    vx6_addr addr = solo_addr(100 + number);
     keys_of(bench, number, &keys);
-    struct peer *peer = peer_get(bench->solo.env, keys.identity, &addr);
+    struct peer *peer = peer_get(bench->solo.env, keys.identity, addr);
     assert_non_null(peer);
     (void)table_seen(bench->solo.node, peer);
     peer_drop(bench->solo.env, peer);
+}
+
+static void know(struct bench *bench, uint8_t number)
+{
+    vx6_addr addr = solo_addr(100 + number);
+    know_at(bench, number, &addr);
 }
 
 /* VX6-DHT-025 */
@@ -176,6 +181,60 @@ static void test_find_node_is_answered_with_the_closest_contacts(void **state)
     solo_stop(&bench.solo);
 }
 
+static const struct scope_row {
+    const char *what;
+    uint8_t asker[16];
+    uint32_t near_count, count; /* contacts of narrower scope than global that it is told of; all */
+} scope_rows[] = {
+    {"global", {0x20, 1, [15] = 9}, 0, KADEMLIA_K},
+    {"private", {0xfd, 0, [15] = 9}, 4, KADEMLIA_K},
+    {"loopback", {[15] = 1}, 6, KADEMLIA_K},
+};
+
+/* VX6-DHT-002, VX6-DHT-003: who is outside learns nothing of the networks inside, and still gets k
+ * contacts. */
+static void test_an_asker_is_told_only_of_contacts_that_it_may_use(void **state)
+{
+    (void)state;
+    static const vx6_addr inside[] = {
+        {{0xfd, 0, [15] = 1}, 4242},
+        {{0xfd, 0, [15] = 2}, 4242},
+        {{[10] = 0xff, 0xff, 10, 0, 0, 1}, 4242},
+        {{[10] = 0xff, 0xff, 192, 168, 0, 1}, 4242},
+        {{[15] = 1}, 4243},
+        {{[10] = 0xff, 0xff, 127, 0, 0, 1}, 4242},
+    };
+    struct bench bench;
+    start(&bench);
+    for (uint8_t i = 0; i < 6; i++)
+        know_at(&bench, (uint8_t)(100 + i), &inside[i]);
+    for (uint8_t i = 0; i < 60; i++)
+        know(&bench, i);
+    for (size_t i = 0; i < sizeof scope_rows / sizeof scope_rows[0]; i++) {
+        const struct scope_row *row = &scope_rows[i];
+        print_message("asker: %s\n", row->what);
+        memcpy(bench.asker.ip, row->asker, 16);
+        uint32_t near_count = 0;
+        for (uint8_t j = 0; j < 6; j++) {
+            struct vx6_msg msg = {.type = j % 2 == 0 ? VX6_MSG_find_node : VX6_MSG_find_value};
+            struct own_keys keys;
+            keys_of(&bench, (uint8_t)(100 + j), &keys);
+            if (j % 2 == 0)
+                memcpy(msg.u.find_node.target, keys.id, 32);
+            else
+                memcpy(msg.u.find_value.key, keys.id, 32);
+            assert_true(ask(&bench, &msg));
+            assert_int_equal(bench.answer.u.nodes.hints.count, row->count);
+            struct vx6_hint hint;
+            vx6_list hints = bench.answer.u.nodes.hints;
+            assert_true(vx6_next_hint(&hints, &hint));
+            near_count += bytes_equal(hint.key, keys.identity, 32);
+        }
+        assert_int_equal(near_count, row->near_count);
+    }
+    solo_stop(&bench.solo);
+}
+
 static vx6_span make_bundle(struct bench *bench, uint8_t number, uint8_t bytes[VX6_BUNDLE_MAX])
 {
     struct own_keys keys;
@@ -303,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_a_contact_is_signed_again_when_it_is_old_or_moves),
         cmocka_unit_test(test_the_contact_is_the_endpoint_that_the_asker_can_have_asked),
         cmocka_unit_test(test_find_node_is_answered_with_the_closest_contacts),
+        cmocka_unit_test(test_an_asker_is_told_only_of_contacts_that_it_may_use),
         cmocka_unit_test(test_find_value_shows_one_bundle_of_those_held_or_else_contacts),
         cmocka_unit_test(test_a_store_needs_a_token_of_this_node),
         cmocka_unit_test(test_an_announced_node_is_asked_itself),

@@ -136,7 +136,8 @@ struct search {
     const uint8_t *target;
     struct peer **peers;
     uint32_t count, found;
-    uint8_t failures_max; /* contacts that failed more often are passed over */
+    const vx6_addr *asker; /* contacts of a narrower scope are passed over; NULL: none is */
+    uint8_t failures_max;  /* contacts that failed more often are passed over */
 };
 
 /* Adds the contacts of one bucket, closest first. */
@@ -146,7 +147,8 @@ static void search_bucket(struct search *search, const struct contact *contacts,
     uint32_t sorted_count = 0;
     uint64_t prefix = load_u64(search->target);
     for (uint32_t i = 0; i < count; i++) {
-        if (contacts[i].failures > search->failures_max)
+        if (contacts[i].failures > search->failures_max ||
+            (search->asker && !addr_is_in_scope(&contacts[i].peer->addr, search->asker)))
             continue;
         struct near near = {contacts[i].prefix ^ prefix, contacts[i].peer};
         uint32_t place = sorted_count++;
@@ -180,11 +182,17 @@ static void search_table(const struct vx6_node *node, struct search *search)
     }
 }
 
-/* VX6-DHT-006 */
 uint32_t table_closest(
     const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count)
 {
-    struct search search = {.target = target, .peers = peers, .count = count};
+    return table_closest_for(node, NULL, target, peers, count);
+}
+
+/* VX6-DHT-006, VX6-DHT-003 */
+uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
+    const uint8_t target[32], struct peer **peers, uint32_t count)
+{
+    struct search search = {.target = target, .asker = asker, .peers = peers, .count = count};
     search_table(node, &search);
     if (search.found == 0) {
         search.failures_max = UINT8_MAX;

@@ -37,6 +37,9 @@ bool table_has_room(const struct vx6_node *node, const uint8_t id[32]);
  * returns how many. No references are taken. */
 uint32_t table_closest(
     const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count);
+/* The same of the contacts that may be named to `asker`. */
+uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
+    const uint8_t target[32], struct peer **peers, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 /* The contact that has neither answered nor been asked for the longest time, *idle_ms; NULL when
  * the table is empty. */

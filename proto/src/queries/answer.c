@@ -129,11 +129,11 @@ static void make_head(struct vx6_node *node, const vx6_addr *asker, struct head 
 }
 
 /* VX6-DHT-002 */
-static void answer_nodes(struct vx6_node *node, const uint8_t target[32], const struct head *head,
-    struct vx6_msg *answer, uint8_t *storage)
+static void answer_nodes(struct vx6_node *node, const vx6_addr *asker, const uint8_t target[32],
+    const struct head *head, struct vx6_msg *answer, uint8_t *storage)
 {
     struct peer *peers[KADEMLIA_K];
-    uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
+    uint32_t count = table_closest_for(node, asker, target, peers, KADEMLIA_K);
     uint8_t *hint = storage;
     for (uint32_t i = 0; i < count; i++) {
         memcpy(hint, peers[i]->key, 32);
@@ -149,13 +149,14 @@ static void answer_nodes(struct vx6_node *node, const uint8_t target[32], const 
 }
 
 /* VX6-DHT-014 */
-static void answer_find_value(struct vx6_node *node, const struct vx6_find_value *ask,
-    const struct head *head, struct vx6_msg *answer, uint8_t *storage)
+static void answer_find_value(struct vx6_node *node, const vx6_addr *asker,
+    const struct vx6_find_value *ask, const struct head *head, struct vx6_msg *answer,
+    uint8_t *storage)
 {
     struct blob *bundle = NULL;
     uint32_t count = holder_find(node, ask->key, ask->index, &bundle);
     if (bundle == NULL) {
-        answer_nodes(node, ask->key, head, answer, storage);
+        answer_nodes(node, asker, ask->key, head, answer, storage);
         return;
     }
     answer->type = VX6_MSG_value;
@@ -196,9 +197,9 @@ bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_ms
             return false;
         SET_HEAD(answer->u.pong, &head);
     } else if (ask->type == VX6_MSG_find_node) {
-        answer_nodes(node, ask->u.find_node.target, &head, answer, storage);
+        answer_nodes(node, from, ask->u.find_node.target, &head, answer, storage);
     } else if (ask->type == VX6_MSG_find_value) {
-        answer_find_value(node, &ask->u.find_value, &head, answer, storage);
+        answer_find_value(node, from, &ask->u.find_value, &head, answer, storage);
     } else if (ask->type == VX6_MSG_store) {
         answer->type = VX6_MSG_stored;
         answer->u.stored.code = (uint16_t)take_store(node, from, &ask->u.store);
