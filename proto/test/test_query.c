@@ -467,6 +467,32 @@ static void test_losses_in_a_row_are_not_held_against_contacts(void **state)
     two_stop(&two);
 }
 
+/* VX6-DHT-009: strangers that others named may never have lived. */
+static void test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t datagram[VX6_DATAGRAM_SIZE];
+    vx6_addr to;
+    two_start(&two, &vx6_crypto_model);
+    for (uint32_t i = 0; i < 12; i++) {
+        struct own_keys keys;
+        uint8_t seed[32] = {(uint8_t)(i + 50)};
+        vx6_addr addr = solo_addr(100 + i);
+        own_keys_init(&keys, two.asker.env->crypto, seed);
+        struct peer *peer = peer_get(two.asker.env, keys.identity, &addr);
+        struct vx6_msg ping = {.type = VX6_MSG_ping};
+        assert_non_null(query_start(two.asker.node, peer, &ping, QUERY_ANNOUNCE, NULL));
+        peer_drop(two.asker.env, peer);
+    }
+    solo_wait(&two.asker, 2 * two.asker.limits.query_timeout_ms + 1);
+    while (solo_take(&two.asker, datagram, &to))
+        ;
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 12);
+    assert_false(query_is_cut_off(two.asker.node));
+    two_stop(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_a_key_that_nobody_can_have_is_not_asked),
         cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),
         cmocka_unit_test(test_losses_in_a_row_are_not_held_against_contacts),
+        cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,7 +212,8 @@ static void query_done(
 }
 
 /* VX6-QUERY-006, VX6-DHT-009: losses in a row say more about this node's own network than about
- * its contacts, and then count against none of them. */
+ * its contacts, and then count against none of them. Strangers may never have lived: what others
+ * name must not make this node believe that it is cut off. */
 void query_timer(struct vx6_node *node, struct timer *timer)
 {
     struct query *query = CONTAINER_OF(timer, struct query, timer);
@@ -220,9 +221,12 @@ void query_timer(struct vx6_node *node, struct timer *timer)
         query_try(node, query);
         return;
     }
-    if (!query_is_cut_off(node))
+    const struct contact *contact = table_find(node, query->peer->id);
+    bool is_contact = contact != NULL && contact->peer == query->peer;
+    if (is_contact && !query_is_cut_off(node))
         table_failed(node, query->peer);
-    node->queries.lost_in_row++;
+    if (is_contact)
+        node->queries.lost_in_row++;
     trace(node, VX6_EVENT_query_lost, &query->peer->addr, (uint8_t)query->type, query->len,
         VX6_TIMEOUT);
     query_done(node, query, NULL, NULL);

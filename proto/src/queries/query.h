@@ -39,7 +39,7 @@ struct queries {
     uint32_t count;
     struct outgoing *waiting_first, *waiting_last;
     uint32_t answer_count; /* of those that wait */
-    uint32_t lost_in_row;  /* own queries lost since one was answered */
+    uint32_t lost_in_row;  /* queries to contacts lost since any was answered */
     struct own_contact contacts[VX6_ENDPOINT_MAX];
 };
 
@@ -50,7 +50,7 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     enum query_user user, void *context);
 void query_cancel(struct vx6_node *node, struct query *query);
 bool query_is_pending(const struct vx6_node *node, const struct peer *peer);
-/* So many queries were lost in a row that the fault is taken to be this node's own. */
+/* So many contacts did not answer in a row that the fault is taken to be this node's own. */
 bool query_is_cut_off(const struct vx6_node *node);
 
 /* What came of a query. `answer` is NULL when it was lost; then the peer counts as failed. */
