@@ -236,6 +236,26 @@ static void test_entry_points_are_bounded_and_may_be_named_twice(void **state)
     pair_net_free(net);
 }
 
+/* VX6-DHT-027: the budget for dials refuses the second attempt, but the address is not forgotten.
+ */
+static void test_an_entry_point_that_may_not_be_dialled_now_is_tried_later(void **state)
+{
+    (void)state;
+    struct pair_net *net = pair_net_new(15, false);
+    net->limits.dials_per_target_per_minute = 1;
+    struct pair_node *a = pair_add(net, ""), *b = pair_add(net, "");
+    b->dead = true;
+    assert_int_equal(pair_peer_add(a, b), VX6_OK);
+    pair_run(net, 20 * VX6_SECOND);
+    assert_int_equal(done(a)->code, VX6_UNREACHABLE);
+    assert_int_equal(pair_peer_add(a, b), VX6_LIMIT);
+    assert_int_equal(a->node->ops.count, 0);
+    assert_int_equal(a->node->discovery.entry_count, 1);
+    b->dead = false;
+    assert_true(pair_until(net, all_know_all, NULL, 240 * VX6_SECOND));
+    pair_net_free(net);
+}
+
 static void test_a_cancelled_peer_add_ends_once(void **state)
 {
     (void)state;
@@ -291,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_a_new_endpoint_is_announced),
         cmocka_unit_test(test_addresses_that_nobody_can_have_are_refused),
         cmocka_unit_test(test_entry_points_are_bounded_and_may_be_named_twice),
+        cmocka_unit_test(test_an_entry_point_that_may_not_be_dialled_now_is_tried_later),
         cmocka_unit_test(test_a_cancelled_peer_add_ends_once),
         cmocka_unit_test(test_nothing_is_sent_when_there_is_nobody_or_at_the_end),
     };

@@ -166,6 +166,7 @@ static struct entry *entry_get(struct vx6_node *node, const vx6_addr *addr, enum
     return entry;
 }
 
+/* An address that cannot be dialled now is an entry point nevertheless. VX6-DHT-027 */
 enum vx6_code discovery_peer_add(struct vx6_node *node, const vx6_addr *addr, vx6_id *id)
 {
     enum vx6_code code;
@@ -183,8 +184,9 @@ enum vx6_code discovery_peer_add(struct vx6_node *node, const vx6_addr *addr, vx
     op->work = entry;
     code = entry_dial(node, entry);
     if (code != VX6_OK) {
-        entry_remove(node, entry);
+        entry->op = (vx6_id){0};
         op_free(node, op);
+        discovery_wake(node);
         return code;
     }
     *id = op->id;
