@@ -21,6 +21,7 @@ struct stub {
     uint8_t asked[VX6_CONTACT_COUNT_MAX];           /* find_value by index */
     uint32_t asks;                                  /* find_node and find_value */
     uint8_t extra_hint[VX6_HINT_SIZE], extra_count; /* instead of what it knows */
+    bool grinds; /* names keys close to the target where nobody is */
 };
 
 struct flight {
@@ -37,6 +38,8 @@ struct world {
     uint32_t flight_count, flight_most;
     uint8_t bundle[VX6_BUNDLE_MAX];
     size_t bundle_len;
+    uint32_t ground_count;
+    bool ground_keys_are_valid;
 };
 
 static uint64_t random_state;
@@ -145,6 +148,27 @@ static uint32_t closest_hints(
     return count;
 }
 
+/* IDs share the first byte with the target; at addresses that answer nothing. */
+static uint32_t ground_hints(struct world *world, const uint8_t target[32], uint8_t *hints)
+{
+    const struct vx6_crypto *crypto = &world->solo.crypto;
+    for (uint32_t count = 0; count < KADEMLIA_K;) {
+        uint8_t seed[32] = {9}, key[32], id[32];
+        store_u32(seed + 1, world->ground_count++);
+        if (world->ground_keys_are_valid)
+            crypto->sign_public(crypto, key, seed);
+        else
+            crypto->sha256(crypto, key, seed, sizeof seed);
+        vx6_node_id(crypto, id, key);
+        if (id[0] != target[0] ||
+            crypto->sign_public_is_valid(crypto, key) != world->ground_keys_are_valid)
+            continue;
+        vx6_addr addr = solo_addr(1000000 + world->ground_count);
+        write_hint(hints + (size_t)VX6_HINT_SIZE * count++, key, &addr);
+    }
+    return KADEMLIA_K;
+}
+
 static bool stub_answer(struct world *world, struct stub *stub, const struct vx6_msg *ask,
     struct vx6_msg *answer, uint8_t *hints)
 {
@@ -162,7 +186,9 @@ static bool stub_answer(struct world *world, struct stub *stub, const struct vx6
         answer->u.value.bundle = (vx6_span){world->bundle, world->bundle_len};
         return true;
     }
-    if (stub->extra_count > 0) {
+    if (stub->grinds) {
+        count = ground_hints(world, ask->u.find_node.target, hints);
+    } else if (stub->extra_count > 0) {
         count = stub->extra_count;
         memcpy(hints, stub->extra_hint, VX6_HINT_SIZE);
     } else {
@@ -445,6 +471,37 @@ static void test_only_hints_that_can_be_meant_are_followed(void **state)
     }
 }
 
+static const struct ground_row {
+    const char *what;
+    bool keys_are_valid;
+    uint32_t grinders;
+} ground_rows[] = {
+    {"keys that nobody can have", false, 16},
+    {"keys that nobody has", true, 4},
+};
+
+/* VX6-DHT-013 */
+static void test_ground_hints_do_not_push_out_who_answers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof ground_rows / sizeof ground_rows[0]; i++) {
+        struct world world;
+        struct vx6_out out;
+        uint8_t target[32];
+        print_message("hints: %s\n", ground_rows[i].what);
+        world_start(&world, KADEMLIA_K);
+        know_all(&world);
+        world.ground_keys_are_valid = ground_rows[i].keys_are_valid;
+        for (uint32_t j = 0; j < ground_rows[i].grinders; j++)
+            world.stubs[j].grinds = true;
+        draw_target(target);
+        assert_true(run(&world, start(&world, target), &out, 60000));
+        assert_int_equal(out.code, VX6_OK);
+        assert_int_equal(count_closest(&world, target, &out), KADEMLIA_K);
+        world_stop(&world);
+    }
+}
+
 /* VX6-DHT-014 */
 static void test_a_holder_is_asked_for_each_bundle_that_it_has(void **state)
 {
@@ -494,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_a_lookup_that_lasts_too_long_ends_with_what_it_has),
         cmocka_unit_test(test_a_lookup_without_contacts_says_so_after_it_has_started),
         cmocka_unit_test(test_only_hints_that_can_be_meant_are_followed),
+        cmocka_unit_test(test_ground_hints_do_not_push_out_who_answers),
         cmocka_unit_test(test_a_holder_is_asked_for_each_bundle_that_it_has),
         cmocka_unit_test(test_lookups_are_bounded),
     };

@@ -4,7 +4,8 @@
 #include "internal.h"
 
 enum {
-    SHORTLIST_MAX = 64
+    SHORTLIST_MAX = 64, /* candidates that are not lost */
+    LISTED_MAX = 128    /* with those that are, so that nobody is asked twice */
 };
 
 enum candidate_state {
@@ -37,9 +38,9 @@ struct lookup {
     vx6_ns deadline;
     uint32_t active; /* queries that count against alpha */
     uint32_t queries, lost;
-    uint32_t count;
-    struct candidate candidates[SHORTLIST_MAX]; /* closest first */
-    uint64_t tags[SHORTLIST_MAX]; /* first bytes of their keys: most hints name somebody known */
+    uint32_t count, count_lost;
+    struct candidate candidates[LISTED_MAX]; /* closest first */
+    uint64_t tags[LISTED_MAX]; /* first bytes of their keys: most hints name somebody known */
 };
 
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
@@ -68,6 +69,8 @@ static void candidate_settle(
 {
     if (candidate->state == CANDIDATE_ASKED)
         lookup->active--;
+    if (state == CANDIDATE_LOST && candidate->state != CANDIDATE_LOST)
+        lookup->count_lost++;
     candidate->state = state;
 }
 
@@ -90,8 +93,46 @@ static bool is_closer(const struct lookup *lookup, const struct candidate *candi
     return distance_compare(lookup->target, candidate->peer->id, peer->id) <= 0;
 }
 
-/* Takes over the reference. A node is on the list once, under the address heard first; a full list
- * loses its farthest end. */
+/* A candidate that is neither asked nor waits for an answer. */
+static void candidate_remove(struct vx6_node *node, struct lookup *lookup, uint32_t index)
+{
+    struct candidate *candidate = &lookup->candidates[index];
+    if (candidate->state == CANDIDATE_LOST)
+        lookup->count_lost--;
+    peer_drop(node->env, candidate->peer);
+    uint32_t behind = --lookup->count - index;
+    memmove(candidate, candidate + 1, behind * sizeof *candidate);
+    memmove(&lookup->tags[index], &lookup->tags[index + 1], behind * sizeof lookup->tags[0]);
+}
+
+/* Room at *place. Only the word of another node gives way to the word of another node: who was
+ * asked, or came from the own table, stays. VX6-DHT-013 */
+static bool make_place(
+    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint32_t *place)
+{
+    uint32_t last = lookup->count;
+    if (lookup->count - lookup->count_lost >= SHORTLIST_MAX) {
+        if (!peer_key_is_valid(node->env, peer))
+            return false;
+        while (last > *place && (lookup->candidates[last - 1].state != CANDIDATE_NEW ||
+                                    lookup->candidates[last - 1].depth == 1))
+            last--;
+        if (last == *place)
+            return false;
+        candidate_remove(node, lookup, last - 1);
+    }
+    if (lookup->count < LISTED_MAX)
+        return true;
+    last = lookup->count;
+    while (lookup->candidates[last - 1].state != CANDIDATE_LOST)
+        last--;
+    candidate_remove(node, lookup, last - 1);
+    if (last - 1 < *place)
+        --*place;
+    return true;
+}
+
+/* Takes over the reference. A node is on the list once, under the address heard first. */
 static void candidate_add(
     struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t depth)
 {
@@ -105,16 +146,10 @@ static void candidate_add(
             end = middle;
     }
     const struct candidate *closer = place > 0 ? &lookup->candidates[place - 1] : NULL;
-    if (place == SHORTLIST_MAX || (closer && bytes_equal(closer->peer->id, peer->id, 32))) {
+    if ((closer && bytes_equal(closer->peer->id, peer->id, 32)) ||
+        !make_place(node, lookup, peer, &place)) {
         peer_drop(node->env, peer);
         return;
-    }
-    if (lookup->count == SHORTLIST_MAX) {
-        struct candidate *last = &lookup->candidates[--lookup->count];
-        if (last->query)
-            query_cancel(node, last->query);
-        candidate_settle(lookup, last, CANDIDATE_LOST);
-        peer_drop(node->env, last->peer);
     }
     memmove(&lookup->candidates[place + 1], &lookup->candidates[place],
         (lookup->count - place) * sizeof lookup->candidates[0]);
