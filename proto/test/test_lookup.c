@@ -5,6 +5,7 @@
 
 enum {
     STUBS_MAX = 1000,
+    VICTIM = 999999, /* a site */
     CONTACTS_MAX = 256,
     FLIGHT_MAX = 256,
     DELAY_MS = 50
@@ -40,6 +41,8 @@ struct world {
     size_t bundle_len;
     uint32_t ground_count;
     bool ground_keys_are_valid;
+    bool ground_at_one_site;
+    uint32_t victim_asks;
 };
 
 static uint64_t random_state;
@@ -163,7 +166,9 @@ static uint32_t ground_hints(struct world *world, const uint8_t target[32], uint
         if (id[0] != target[0] ||
             crypto->sign_public_is_valid(crypto, key) != world->ground_keys_are_valid)
             continue;
-        vx6_addr addr = solo_addr(1000000 + world->ground_count);
+        vx6_addr addr =
+            solo_addr(world->ground_at_one_site ? VICTIM : 1000000 + world->ground_count);
+        addr.port = (uint16_t)(1 + count);
         write_hint(hints + (size_t)VX6_HINT_SIZE * count++, key, &addr);
     }
     return KADEMLIA_K;
@@ -231,6 +236,7 @@ static void send_all(struct world *world)
     vx6_addr to;
     while (solo_take(&world->solo, datagram, &to)) {
         uint32_t index = load_u32(to.ip + 4) - 1000;
+        world->victim_asks += index + 1000 == VICTIM;
         if (index < world->count)
             stub_take(world, &world->stubs[index], datagram);
     }
@@ -502,6 +508,30 @@ static void test_ground_hints_do_not_push_out_who_answers(void **state)
     }
 }
 
+/* VX6-DHT-028 */
+static void test_hints_cannot_aim_a_lookup_at_one_site(void **state)
+{
+    (void)state;
+    struct world world;
+    struct vx6_out out;
+    uint8_t target[32];
+    world_start(&world, KADEMLIA_K);
+    know_all(&world);
+    world.ground_keys_are_valid = world.ground_at_one_site = true;
+    for (uint32_t i = 0; i < 2; i++)
+        world.stubs[i].grinds = true;
+    draw_target(target);
+    vx6_id op = start(&world, target);
+    uint32_t round_ms = world.solo.limits.query_timeout_ms * world.solo.limits.query_tries;
+    assert_false(run(&world, op, &out, round_ms));
+    assert_in_range(
+        world.victim_asks, 1, world.solo.limits.site_queries_max * world.solo.limits.query_tries);
+    assert_true(run(&world, op, &out, 60000));
+    assert_in_range(world.victim_asks, 1, 60);
+    assert_int_equal(count_closest(&world, target, &out), KADEMLIA_K);
+    world_stop(&world);
+}
+
 /* VX6-DHT-014 */
 static void test_a_holder_is_asked_for_each_bundle_that_it_has(void **state)
 {
@@ -552,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_a_lookup_without_contacts_says_so_after_it_has_started),
         cmocka_unit_test(test_only_hints_that_can_be_meant_are_followed),
         cmocka_unit_test(test_ground_hints_do_not_push_out_who_answers),
+        cmocka_unit_test(test_hints_cannot_aim_a_lookup_at_one_site),
         cmocka_unit_test(test_a_holder_is_asked_for_each_bundle_that_it_has),
         cmocka_unit_test(test_lookups_are_bounded),
     };

@@ -493,6 +493,29 @@ static void test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off(vo
     two_stop(&two);
 }
 
+/* VX6-DHT-028 */
+static void test_newcomers_at_one_site_are_asked_few_at_a_time(void **state)
+{
+    (void)state;
+    struct solo solo;
+    vx6_addr elsewhere = solo_addr(8);
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct own_keys keys;
+        uint8_t seed[32] = {(uint8_t)(i + 50)};
+        vx6_addr addr = solo_addr(9);
+        addr.port = (uint16_t)(100 + i);
+        own_keys_init(&keys, solo.env->crypto, seed);
+        bool is_allowed = i < solo.limits.site_queries_max;
+        assert_int_equal(discovery_consider(solo.node, keys.identity, &addr, &elsewhere),
+            is_allowed ? VX6_OK : VX6_LIMIT);
+        if (!is_allowed) /* who speaks from there can be asked there */
+            assert_int_equal(discovery_consider(solo.node, keys.identity, &addr, &addr), VX6_OK);
+    }
+    solo_stop(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_a_key_that_nobody_can_have_is_not_asked),
         cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),
         cmocka_unit_test(test_losses_in_a_row_are_not_held_against_contacts),
+        cmocka_unit_test(test_newcomers_at_one_site_are_asked_few_at_a_time),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

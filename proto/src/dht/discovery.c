@@ -80,7 +80,8 @@ enum vx6_code discovery_consider(
         code = VX6_LIMIT;
     } else if (!(contact && contact->peer == peer) && !query_is_pending(node, peer)) {
         struct vx6_msg ping = {.type = VX6_MSG_ping};
-        if (discovery->considered >= node->env->limits->newcomer_max ||
+        bool is_spent = !addr_same_site(addr, source) && query_site_is_spent(node, addr);
+        if (is_spent || discovery->considered >= node->env->limits->newcomer_max ||
             query_start(node, peer, &ping, QUERY_CONSIDER, NULL) == NULL)
             code = VX6_LIMIT;
         else

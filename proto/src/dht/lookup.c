@@ -184,6 +184,23 @@ static void candidate_ask(
     lookup->active++;
 }
 
+/* To a site where nobody has answered go few queries at once, whatever hints say; candidates there
+ * hold up no others. VX6-DHT-028 */
+static bool is_doubtful(
+    const struct vx6_node *node, const struct lookup *lookup, const struct candidate *candidate)
+{
+    const vx6_addr *addr = &candidate->peer->addr;
+    if (candidate->state == CANDIDATE_ANSWERED || candidate->state == CANDIDATE_LOST ||
+        !query_site_is_spent(node, addr))
+        return false;
+    for (uint32_t i = 0; i < lookup->count; i++) {
+        if (lookup->candidates[i].state == CANDIDATE_ANSWERED &&
+            addr_same_site(&lookup->candidates[i].peer->addr, addr))
+            return false;
+    }
+    return true;
+}
+
 /* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
  * VX6-DHT-011, VX6-DHT-012 */
 static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
@@ -195,13 +212,18 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
     for (uint32_t i = 0; i < lookup->count; i++) {
         struct candidate *candidate = &lookup->candidates[i];
         bool is_wanted = live < KADEMLIA_K;
+        bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
+        if (is_held && candidate->state == CANDIDATE_NEW) {
+            open = stuck = true;
+            continue;
+        }
         if (is_wanted && candidate->state == CANDIDATE_NEW && lookup->active < KADEMLIA_ALPHA) {
             candidate_ask(node, lookup, candidate, 0);
             stuck = stuck || candidate->state == CANDIDATE_NEW;
         }
         if (candidate->state == CANDIDATE_LOST)
             continue;
-        live++;
+        live += is_held ? 0 : 1;
         open = open || (is_wanted && candidate->state != CANDIDATE_ANSWERED);
         if (candidate->state == CANDIDATE_ASKED && candidate->asked + slow < wake)
             wake = candidate->asked + slow;

@@ -76,6 +76,16 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     return NULL;
 }
 
+bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
+{
+    const struct table *table = &node->table;
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (addr_same_site(&table->contacts[i].peer->addr, addr))
+            return true;
+    }
+    return false;
+}
+
 /* One that failed is asked again soon: it is idle for as long as may be. */
 static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *contact)
 {

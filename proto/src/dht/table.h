@@ -41,6 +41,7 @@ uint32_t table_closest(
 uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
+bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
 /* The contact that has neither answered nor been asked for the longest time, *idle_ms; NULL when
  * the table is empty. */
 struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms);

@@ -50,6 +50,8 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     enum query_user user, void *context);
 void query_cancel(struct vx6_node *node, struct query *query);
 bool query_is_pending(const struct vx6_node *node, const struct peer *peer);
+/* Are as many queries in flight to this site as may be, and none of its nodes is in the table? */
+bool query_site_is_spent(const struct vx6_node *node, const vx6_addr *addr);
 /* So many contacts did not answer in a row that the fault is taken to be this node's own. */
 bool query_is_cut_off(const struct vx6_node *node);
 
