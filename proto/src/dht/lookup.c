@@ -4,6 +4,7 @@
 #include "internal.h"
 
 enum {
+    LISTED_FIRST = 32,
     SHORTLIST_MAX = 64, /* candidates that are not lost */
     LISTED_MAX = 128    /* with those that are, so that nobody is asked twice */
 };
@@ -39,8 +40,9 @@ struct lookup {
     uint32_t active; /* queries that count against alpha */
     uint32_t queries, lost;
     uint32_t count, count_lost;
-    struct candidate candidates[LISTED_MAX]; /* closest first */
-    uint64_t tags[LISTED_MAX]; /* first bytes of their keys: most hints name somebody known */
+    struct candidate *candidates; /* closest first */
+    uint64_t *tags;               /* first bytes of their keys: most hints name somebody known */
+    uint32_t capacity;
 };
 
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
@@ -61,6 +63,8 @@ static void lookup_free(struct vx6_node *node, struct lookup *lookup)
             query_cancel(node, lookup->candidates[i].query);
         peer_drop(node->env, lookup->candidates[i].peer);
     }
+    env_free(node->env, lookup->candidates, lookup->capacity * sizeof *lookup->candidates);
+    env_free(node->env, lookup->tags, lookup->capacity * sizeof *lookup->tags);
     env_free(node->env, lookup, sizeof *lookup);
 }
 
@@ -132,6 +136,32 @@ static bool make_place(
     return true;
 }
 
+/* Most lookups never hear of as many nodes as may be listed. False: no memory. */
+static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
+{
+    vx6_env *env = node->env;
+    if (lookup->count < lookup->capacity)
+        return true;
+    uint32_t capacity = lookup->capacity == 0 ? LISTED_FIRST : lookup->capacity * 2;
+    struct candidate *candidates = env_alloc(env, capacity * sizeof *candidates);
+    uint64_t *tags = env_alloc(env, capacity * sizeof *tags);
+    if (candidates == NULL || tags == NULL) {
+        env_free(env, candidates, capacity * sizeof *candidates);
+        env_free(env, tags, capacity * sizeof *tags);
+        return false;
+    }
+    if (lookup->count > 0) {
+        memcpy(candidates, lookup->candidates, lookup->count * sizeof *candidates);
+        memcpy(tags, lookup->tags, lookup->count * sizeof *tags);
+    }
+    env_free(env, lookup->candidates, lookup->capacity * sizeof *candidates);
+    env_free(env, lookup->tags, lookup->capacity * sizeof *tags);
+    lookup->candidates = candidates;
+    lookup->tags = tags;
+    lookup->capacity = capacity;
+    return true;
+}
+
 /* Takes over the reference. A node is on the list once, under the address heard first. */
 static void candidate_add(
     struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t depth)
@@ -147,7 +177,7 @@ static void candidate_add(
     }
     const struct candidate *closer = place > 0 ? &lookup->candidates[place - 1] : NULL;
     if ((closer && bytes_equal(closer->peer->id, peer->id, 32)) ||
-        !make_place(node, lookup, peer, &place)) {
+        !make_place(node, lookup, peer, &place) || !lookup_grow(node, lookup)) {
         peer_drop(node->env, peer);
         return;
     }
