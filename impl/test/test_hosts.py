@@ -131,9 +131,14 @@ class Test:
         return code
 
     def end(self):
+        for process in self.processes:  # SIGTERM first: nginx takes its worker along
+            process.terminate()
         for process in self.processes:
-            process.kill()
-            process.wait()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         if self.network:
             self.network.remove()
         shutil.rmtree(self.dir, ignore_errors=True)
