@@ -41,6 +41,14 @@ bool vector_bytes(
 bool vector_bytes_if_any(
     json_t *line, const char *field, size_t size, vx6_span *bytes, char *reason, size_t cap);
 const char *vector_text(json_t *line, const char *field); /* "" when there is none */
+
+/* A set of several kinds of vector: the field "kind" says which check is meant. */
+struct vector_kind {
+    const char *kind;
+    bool (*check)(json_t *line, char *reason, size_t cap);
+};
+int vector_check_kind(
+    const struct vector_kind *kinds, size_t count, json_t *line, char *reason, size_t cap);
 /* False, with both values in the reason, when they differ. */
 bool vector_compare(const char *what, vx6_span got, vx6_span expected, char *reason, size_t cap);
 void *vector_memory(size_t size); /* zeroed; valid until vectors_forget() */

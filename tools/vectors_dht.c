@@ -119,10 +119,7 @@ static bool check_contact(json_t *line, char *reason, size_t cap)
     return verdict_is(contact_verify(&vx6_crypto_real, &peer, &head), line, reason, cap);
 }
 
-static const struct {
-    const char *kind;
-    bool (*check)(json_t *line, char *reason, size_t cap);
-} kinds[] = {
+static const struct vector_kind kinds[] = {
     {"order", check_order},
     {"prefix", check_prefix},
     {"scope", check_scope},
@@ -132,9 +129,5 @@ static const struct {
 
 int check_dht(json_t *line, char *reason, size_t cap)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kinds[i].kind, vector_text(line, "kind")) == 0)
-            return kinds[i].check(line, reason, cap) ? VECTOR_PASSED : VECTOR_FAILED;
-    }
-    return VECTOR_UNSUPPORTED;
+    return vector_check_kind(kinds, sizeof kinds / sizeof kinds[0], line, reason, cap);
 }

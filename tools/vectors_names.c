@@ -81,10 +81,7 @@ static bool check_name(json_t *line, char *reason, size_t cap)
                    "service", service, text_span(vector_text(line, "service")), reason, cap));
 }
 
-static const struct {
-    const char *kind;
-    bool (*check)(json_t *line, char *reason, size_t cap);
-} kinds[] = {
+static const struct vector_kind kinds[] = {
     {"node_id", check_node_id},
     {"name_key", check_name_key},
     {"key_text", check_key_text},
@@ -94,9 +91,5 @@ static const struct {
 
 int check_names(json_t *line, char *reason, size_t cap)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kinds[i].kind, vector_text(line, "kind")) == 0)
-            return kinds[i].check(line, reason, cap) ? VECTOR_PASSED : VECTOR_FAILED;
-    }
-    return VECTOR_UNSUPPORTED;
+    return vector_check_kind(kinds, sizeof kinds / sizeof kinds[0], line, reason, cap);
 }

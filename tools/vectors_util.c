@@ -98,6 +98,16 @@ const char *vector_text(json_t *line, const char *field)
     return text ? text : "";
 }
 
+int vector_check_kind(
+    const struct vector_kind *kinds, size_t count, json_t *line, char *reason, size_t cap)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(kinds[i].kind, vector_text(line, "kind")) == 0)
+            return kinds[i].check(line, reason, cap) ? VECTOR_PASSED : VECTOR_FAILED;
+    }
+    return VECTOR_UNSUPPORTED;
+}
+
 /* The first bytes, which is where a person looks. */
 static void shorten(char text[40], vx6_span bytes)
 {

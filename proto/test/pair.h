@@ -74,7 +74,7 @@ enum vx6_code pair_input(struct pair_node *node, struct vx6_in *in);
 enum vx6_code pair_command(
     struct pair_node *node, enum vx6_in_kind kind, const char *text, vx6_id *id);
 enum vx6_code pair_peer_add(struct pair_node *node, const struct pair_node *peer);
-/* After calls of vx6_stream_*: does what the node asks for now. */
+/* After calls of vx6_stream_*: does what the node has come to ask for. */
 void pair_drain(struct pair_node *node);
 
 /* Runs the network. until: stops as soon as `done` says so; false when `limit` passes first. */

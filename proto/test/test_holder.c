@@ -81,9 +81,10 @@ static const char *held(struct solo *solo, const char *label)
         assert_int_equal(bundle_check(solo->env, node_unix_s(solo->node),
                              (vx6_span){blob->data, blob->len}, &bundle),
             VX6_OK);
-        vx6_addr addr;
-        assert_true(record_endpoint(&bundle.node, VX6_CARRIER_UDP, &addr));
-        text[i] = (char)('0' + addr.ip[15]);
+        struct vx6_endpoint endpoint;
+        assert_true(vx6_next_endpoint(&bundle.node.endpoints, &endpoint));
+        assert_true(endpoint.carriers & VX6_CARRIER_UDP);
+        text[i] = (char)('0' + endpoint.ip[15]);
     }
     return text;
 }

@@ -447,9 +447,10 @@ static void test_an_own_bundle_is_sound_and_says_what_was_put_in(void **state)
             assert_true(vx6_next_service(&bundle.services, &service));
             assert_true(span_equal(service.name, text(sorted[i])));
         }
-        vx6_addr addr;
-        assert_true(record_endpoint(&bundle.node, VX6_CARRIER_TCP, &addr));
-        assert_int_equal(addr.port, 1);
+        struct vx6_endpoint endpoint;
+        assert_true(vx6_next_endpoint(&bundle.node.endpoints, &endpoint));
+        assert_true(endpoint.carriers & VX6_CARRIER_TCP);
+        assert_int_equal(endpoint.port, 1);
     }
 }
 

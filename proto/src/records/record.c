@@ -351,17 +351,3 @@ bool bundle_fits_key(
     name_key(crypto, named, bundle->label);
     return bytes_equal(named, key, 32);
 }
-
-bool record_endpoint(const struct vx6_node_record *record, enum vx6_carrier carrier, vx6_addr *addr)
-{
-    vx6_list list = record->endpoints;
-    struct vx6_endpoint endpoint;
-    while (vx6_next_endpoint(&list, &endpoint)) {
-        if (!(endpoint.carriers & carrier))
-            continue;
-        memcpy(addr->ip, endpoint.ip, sizeof addr->ip);
-        addr->port = endpoint.port;
-        return true;
-    }
-    return false;
-}

@@ -55,8 +55,5 @@ bool bundle_fits_key(
 /* Could anybody be dialled there? Not the unspecified address, multicast or port 0: neither is
  * published nor accepted in a record. */
 bool endpoint_is_possible(const vx6_addr *addr);
-/* The first endpoint that has the carrier; false when there is none. */
-bool record_endpoint(
-    const struct vx6_node_record *record, enum vx6_carrier carrier, vx6_addr *addr);
 
 #endif
