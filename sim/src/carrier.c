@@ -52,7 +52,7 @@ static void send_event(struct actor *actor, struct event *event)
 {
     event->src = actor->index;
     event->sequence = actor->sequence++;
-    queue_push(&actor->shard->queue, event);
+    shard_send(actor->shard, event);
 }
 
 static uint64_t wire_bytes(const struct event *event)
@@ -179,12 +179,19 @@ static bool datagrams_write(struct actor *actor)
     return wrote;
 }
 
+/* --perturb counts through all datagrams: the first of each node, the second of each, and so on. */
+static bool is_perturbed(struct actor *actor)
+{
+    const struct options *options = &actor->shard->world->options;
+    return actor->index + actor->datagrams++ * options->nodes + 1 == options->perturb;
+}
+
 static void datagram_event(struct actor *actor, struct event *event)
 {
     struct shard *shard = actor->shard;
     struct payload *payload = event->u.payload;
     shard->stats.datagrams_delivered++;
-    if (shard->stats.datagrams_delivered != shard->world->options.perturb) {
+    if (!is_perturbed(actor)) {
         shard->stats.messages++;
         digest_delivery(actor, event, payload->len);
         struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
@@ -476,7 +483,7 @@ void carrier_event_gone(struct shard *shard, const struct member *member, const 
         .sequence = event->sequence,
         .conn = event->conn,
         .flags = event->flags & EVENT_BY_DIALLER ? 0 : EVENT_BY_DIALLER};
-    queue_push(&shard->queue, &answer);
+    shard_send(shard, &answer);
 }
 
 void carrier_free(struct actor *actor)

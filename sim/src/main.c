@@ -39,6 +39,7 @@ static void run(struct world *world, vx6_ns end)
         if (world->options.progress && world->now % step == 0)
             report_progress(world, end);
     }
+    windows_stop(world);
     world->partial = world->now < end;
     if (world->options.progress)
         report_progress_done(world);

@@ -22,6 +22,7 @@ enum {
     OPTION_SALT,
     OPTION_JSON,
     OPTION_PERTURB,
+    OPTION_THREADS,
     OPTION_VALIDATE,
     OPTION_LOSS,
     OPTION_SUCCESS_MIN,
@@ -46,7 +47,11 @@ static const struct argp_option option_table[] = {
     {"crypto-salt", OPTION_SALT, "N", 0,
         "Changes every byte that the model makes and must not change the digest (default 1)", 3},
     {"perturb", OPTION_PERTURB, "N", 0,
-        "Drop the N-th delivered datagram, which must change the digest", 3},
+        "Drop one datagram instead of delivering it, which must change the digest: 1 is the first "
+        "one that comes to the first node, 2 the first to the second, and so on",
+        3},
+    {"threads", OPTION_THREADS, "N", 0,
+        "Run on so many threads, which changes nothing but time (default: one for each core)", 3},
     {"json", OPTION_JSON, NULL, 0, "Report as one JSON object on standard output", 4},
     {"success-min", OPTION_SUCCESS_MIN, "SHARE", 0,
         "Exit with 1 when a smaller share of the lookups succeeds", 4},
@@ -164,6 +169,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         if (options->perturb == 0)
             refuse("perturb", argument, "must be the number of a datagram, from 1");
         break;
+    case OPTION_THREADS:
+        options->threads =
+            (uint32_t)whole("threads", argument, THREADS_MAX, "must be a number between 1 and 64");
+        if (options->threads == 0)
+            refuse("threads", argument, "must be a number between 1 and 64");
+        break;
     case OPTION_VALIDATE:
         if (strcmp(argument, "kademlia") != 0)
             refuse("validate", argument, "must be kademlia");
@@ -210,6 +221,12 @@ static void memory_must_suffice(const struct options *options)
     exit(2);
 }
 
+static uint32_t core_count(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (uint32_t)count;
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
     static const struct argp argp = {option_table, parse, NULL,
@@ -225,6 +242,7 @@ void options_parse(struct options *options, int argc, char **argv)
         .seed = 1,
         .duration = 600 * VX6_SECOND,
         .crypto_salt = 1,
+        .threads = core_count(),
         .progress = isatty(STDERR_FILENO) == 1};
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, options);

@@ -86,9 +86,6 @@ static void *chunk_cut(struct pool *pool, size_t size)
 
 void *pool_take(struct pool *pool, size_t size)
 {
-    pool->bytes_held += size;
-    if (pool->bytes_held > pool->bytes_peak)
-        pool->bytes_peak = pool->bytes_held;
     if (POOL_OFF || size > POOL_BLOCK_MAX)
         return memory_take(size);
     size_t block_size;
@@ -104,7 +101,6 @@ void pool_give(struct pool *pool, void *block, size_t size)
 {
     if (block == NULL)
         return;
-    pool->bytes_held -= size;
     if (POOL_OFF || size > POOL_BLOCK_MAX) {
         free(block);
         return;
@@ -126,11 +122,8 @@ void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
         return pool_take(pool, size_to);
     size_t block_from, block_to;
     if (!POOL_OFF && size_from <= POOL_BLOCK_MAX && size_to <= POOL_BLOCK_MAX &&
-        class_of(size_from, &block_from) == class_of(size_to, &block_to)) {
-        pool->bytes_held += size_to;
-        pool->bytes_held -= size_from;
+        class_of(size_from, &block_from) == class_of(size_to, &block_to))
         return block;
-    }
     void *moved = pool_take(pool, size_to);
     memcpy(moved, block, size_from < size_to ? size_from : size_to);
     pool_give(pool, block, size_from);

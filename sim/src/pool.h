@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory of one shard: free lists by size class, cut from large chunks. Callers give exact sizes
- * back, so blocks have no header. Under AddressSanitizer every block is its own allocation. */
+ * back, so blocks have no header. A block may be given to another pool than it came from, as long
+ * as all are freed together. Under AddressSanitizer every block is its own allocation. */
 #ifndef SIM_POOL_H
 #define SIM_POOL_H
 
@@ -16,8 +17,6 @@ struct pool {
     uint8_t *chunk; /* the rest of the newest chunk */
     size_t chunk_left;
     void *chunks; /* all of them, linked through their first word */
-    uint64_t bytes_held;
-    uint64_t bytes_peak;
 };
 
 /* Never NULL: when the machine has no memory left the program ends with a message. */

@@ -49,6 +49,15 @@ static double wall_s(const struct world *world)
     return (double)(wall_ns() - world->wall_started_ns) / 1e9;
 }
 
+/* Of the threads' time, what they spent waiting for each other at the ends of windows. */
+static double waiting_share(const struct world *world)
+{
+    uint64_t waited = 0;
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        waited += world->shards[i].crossing.waited_ns;
+    return (double)waited / 1e9 / world->shard_count / wall_s(world);
+}
+
 static double seconds(vx6_ns time)
 {
     return (double)time / 1e9;
@@ -104,7 +113,7 @@ static uint64_t lookups_counted(const struct lookup_stats *stats)
 
 uint64_t report_success_ppm(const struct world *world)
 {
-    const struct lookup_stats *stats = &world->shard.stats.names;
+    const struct lookup_stats *stats = &world->total.names;
     uint64_t count = lookups_counted(stats);
     return count == 0 ? 0 : stats->succeeded * 1000000 / count;
 }
@@ -206,8 +215,8 @@ static json_t *churn_json(const struct world *world)
     json_object_set_new(object, "left", integer(world->leaves));
     json_object_set_new(object, "left_silently", integer(world->leaves_silent));
     json_object_set_new(object, "joined", integer(world->joins));
-    json_object_set_new(object, "entry_tries", integer(world->shard.stats.joins_tried));
-    json_object_set_new(object, "entry_tries_failed", integer(world->shard.stats.joins_failed));
+    json_object_set_new(object, "entry_tries", integer(world->total.joins_tried));
+    json_object_set_new(object, "entry_tries_failed", integer(world->total.joins_failed));
     return object;
 }
 
@@ -248,7 +257,7 @@ static json_t *validation_json(const struct validation *validation)
 static void json_print(const struct world *world)
 {
     const struct options *options = &world->options;
-    const struct stats *stats = &world->shard.stats;
+    const struct stats *stats = &world->total;
     char digest[17], seed[24];
     hex16(digest, world_digest(world));
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->seed);
@@ -256,7 +265,7 @@ static void json_print(const struct world *world)
     json_t *root = json_object();
     json_object_set_new(root, "digest", json_string(digest));
     json_object_set_new(root, "seed", json_string(seed));
-    json_object_set_new(root, "crypto", json_string(world->crypto.name));
+    json_object_set_new(root, "crypto", json_string(world->shards[0].crypto.name));
     json_object_set_new(root, "nodes", integer(options->nodes));
     json_object_set_new(root, "churn", json_real(options->churn_ppm / 1e6));
     json_object_set_new(root, "loss", json_real(options->loss_ppm / 1e6));
@@ -265,6 +274,8 @@ static void json_print(const struct world *world)
     json_object_set_new(root, "wall_seconds", real(wall));
     json_object_set_new(root, "events", integer(world_event_count(world)));
     json_object_set_new(root, "events_per_second", real((double)world_event_count(world) / wall));
+    json_object_set_new(root, "threads", integer(world->shard_count));
+    json_object_set_new(root, "waiting_share", real(waiting_share(world)));
     json_object_set_new(root, "bytes_per_node", integer(bytes_per_node(world)));
     json_object_set_new(root, "nodes_peak", integer(world->live_peak));
     if (options->validate) {
@@ -277,7 +288,7 @@ static void json_print(const struct world *world)
     }
     json_object_set_new(root, "traffic", traffic_json(stats));
     json_object_set_new(root, "trace", trace_json(stats));
-    json_object_set_new(root, "violations", integer(world->violations.count));
+    json_object_set_new(root, "violations", integer(check_all(world).count));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     printf("\n");
     json_decref(root);
@@ -344,7 +355,7 @@ static void sessions_text(const struct session_stats *stats)
 
 static void flagship_text(const struct world *world)
 {
-    const struct stats *stats = &world->shard.stats;
+    const struct stats *stats = &world->total;
     lookups_text("names resolved", &stats->names);
     lookups_text("records of known names", &stats->records);
     sessions_text(&stats->sessions);
@@ -358,13 +369,13 @@ static void flagship_text(const struct world *world)
 static void text_print(const struct world *world)
 {
     const struct options *options = &world->options;
-    const struct stats *stats = &world->shard.stats;
+    const struct stats *stats = &world->total;
     double wall = wall_s(world);
     if (world->partial)
         printf("PARTIAL: interrupted after %.0f simulated seconds\n", seconds(world->now));
     printf("%u nodes, churn %g per minute, %.0f s simulated, seed %llu, crypto %s\n",
         options->nodes, options->churn_ppm / 1e6, seconds(world->now),
-        (unsigned long long)options->seed, world->crypto.name);
+        (unsigned long long)options->seed, world->shards[0].crypto.name);
     if (options->validate) {
         const struct validation *validation = &stats->validation;
         printf("kademlia: {hops_mean: %.3f, queries_mean: %.3f, closest_k_found: %.4f}\n",
@@ -381,19 +392,21 @@ static void text_print(const struct world *world)
     printf("speed: %.2f M events in %.1f s wall: %.0f events/s, %.0f times real time\n",
         (double)world_event_count(world) / 1e6, wall, (double)world_event_count(world) / wall,
         seconds(world->now) / wall);
+    if (world->shard_count > 1)
+        printf("threads: %u, waiting for each other %.0f %% of the time\n", world->shard_count,
+            100 * waiting_share(world));
     printf("digest: %016llx\n", (unsigned long long)world_digest(world));
 }
 
 void report_print(struct world *world)
 {
-    struct stats *stats = &world->shard.stats;
+    struct stats *stats = &world->total;
+    *stats = world_stats(world);
     samples_sort(&stats->names.latency);
     samples_sort(&stats->records.latency);
     samples_sort(&stats->sessions.setup);
     samples_sort(&stats->sessions.direct);
     samples_sort(&stats->sessions.transfer);
-    if (!world->partial && !world->options.validate)
-        check_churn(world);
     if (world->options.json)
         json_print(world);
     else
@@ -405,9 +418,16 @@ bool report_is_good(const struct world *world)
 {
     const struct options *options = &world->options;
     bool good = true;
-    if (world->violations.count > 0) {
+    struct violations violations = check_all(world);
+    if (violations.count > 0) {
         fprintf(stderr, "vx6-sim: %llu violations; the first %s\n",
-            (unsigned long long)world->violations.count, world->violations.first);
+            (unsigned long long)violations.count, violations.first);
+        good = false;
+    }
+    if (!world->partial && !options->validate && !check_churn(world)) {
+        fprintf(stderr,
+            "vx6-sim: %llu nodes left, %llu were asked for: more than three sigma apart\n",
+            (unsigned long long)world->leaves, (unsigned long long)churn_expected(world));
         good = false;
     }
     if (!options->validate && report_success_ppm(world) < options->success_min_ppm) {

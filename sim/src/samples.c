@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Samples and counters: every shard has its own, and a report their sums. */
 #include "workload.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void samples_add(struct samples *samples, vx6_ns time)
 {
@@ -33,6 +35,86 @@ uint32_t samples_quantile_us(const struct samples *sorted, uint32_t percent)
         return 0;
     uint64_t rank = ((uint64_t)sorted->count * percent + 99) / 100;
     return sorted->items[rank == 0 ? 0 : rank - 1];
+}
+
+static void samples_join(struct samples *all, const struct samples *samples)
+{
+    if (samples->count == 0)
+        return;
+    all->capacity = all->count + samples->count;
+    all->items = realloc(all->items, all->capacity * sizeof *all->items);
+    VX6_ASSERT(all->items != NULL);
+    memcpy(all->items + all->count, samples->items, samples->count * sizeof *all->items);
+    all->count = all->capacity;
+}
+
+static void codes_add(uint64_t sum[CODE_COUNT], const uint64_t counts[CODE_COUNT])
+{
+    for (uint32_t i = 0; i < CODE_COUNT; i++)
+        sum[i] += counts[i];
+}
+
+static void lookups_add(struct lookup_stats *sum, const struct lookup_stats *stats)
+{
+    samples_join(&sum->latency, &stats->latency);
+    sum->asked += stats->asked;
+    sum->succeeded += stats->succeeded;
+    sum->hops += stats->hops;
+    sum->queries += stats->queries;
+    sum->lost += stats->lost;
+    sum->hits += stats->hits;
+    sum->owner_left += stats->owner_left;
+    sum->asker_left += stats->asker_left;
+    sum->skipped += stats->skipped;
+    codes_add(sum->failures, stats->failures);
+}
+
+static void sessions_add(struct session_stats *sum, const struct session_stats *stats)
+{
+    samples_join(&sum->setup, &stats->setup);
+    samples_join(&sum->direct, &stats->direct);
+    samples_join(&sum->transfer, &stats->transfer);
+    sum->opened += stats->opened;
+    sum->up += stats->up;
+    sum->completed += stats->completed;
+    sum->owner_left += stats->owner_left;
+    sum->asker_left += stats->asker_left;
+    sum->bytes_verified += stats->bytes_verified;
+    codes_add(sum->failures, stats->failures);
+}
+
+static void validation_add(struct validation *sum, const struct validation *stats)
+{
+    sum->lookups += stats->lookups;
+    sum->done += stats->done;
+    sum->failed += stats->failed;
+    sum->hops += stats->hops;
+    sum->queries += stats->queries;
+    sum->closest_found += stats->closest_found;
+    sum->closest_all += stats->closest_all;
+}
+
+void stats_add(struct stats *sum, const struct stats *stats)
+{
+    validation_add(&sum->validation, &stats->validation);
+    lookups_add(&sum->names, &stats->names);
+    lookups_add(&sum->records, &stats->records);
+    sessions_add(&sum->sessions, &stats->sessions);
+    sum->messages += stats->messages;
+    sum->timers += stats->timers;
+    sum->commands += stats->commands;
+    sum->datagrams_sent += stats->datagrams_sent;
+    sum->datagrams_lost += stats->datagrams_lost;
+    sum->datagrams_delivered += stats->datagrams_delivered;
+    sum->datagrams_dead += stats->datagrams_dead;
+    sum->datagram_bytes += stats->datagram_bytes;
+    sum->chunk_bytes += stats->chunk_bytes;
+    sum->chunks += stats->chunks;
+    sum->connects += stats->connects;
+    sum->joins_tried += stats->joins_tried;
+    sum->joins_failed += stats->joins_failed;
+    for (uint32_t i = 0; i < VX6_EVENT_COUNT; i++)
+        sum->traced[i] += stats->traced[i];
 }
 
 void stats_free(struct stats *stats)

@@ -127,8 +127,7 @@ static void stream_incoming(struct actor *actor, const struct vx6_out *out)
 {
     struct vx6_in in = {.kind = VX6_IN_STREAM_ACCEPT, .id = out->id};
     if (out->value.len != 3 || memcmp(out->value.data, "web", 3) != 0)
-        violation(
-            actor->shard->world, "node %u got a stream for a service it has not", actor->index);
+        violation(actor, "a stream came for a service that it has not");
     struct transfer *transfer = transfer_add(actor);
     transfer->stream = out->id;
     (void)actor_input(actor, &in);
@@ -158,8 +157,7 @@ static void send_more(struct actor *actor, struct transfer *transfer)
 
 static void wrong_bytes(struct actor *actor, const struct transfer *transfer)
 {
-    violation(actor->shard->world, "node %u: wrong bytes on a stream near offset %u", actor->index,
-        transfer->received);
+    violation(actor, "wrong bytes on a stream near offset %u", transfer->received);
 }
 
 /* As owner: the request's first 8 bytes are the nonce of all others. */
@@ -188,8 +186,7 @@ static void received_all(struct actor *actor, struct transfer *transfer)
 {
     uint32_t total = transfer->is_client ? TRANSFER_BYTES : REQUEST_BYTES;
     if (transfer->received != total || transfer->verified) {
-        violation(actor->shard->world, "node %u: a stream ended after %u bytes instead of %u",
-            actor->index, transfer->received, total);
+        violation(actor, "a stream ended after %u bytes instead of %u", transfer->received, total);
         return;
     }
     transfer->verified = true;
@@ -241,8 +238,7 @@ static void stream_closed(struct actor *actor, struct transfer *transfer, enum v
         transfer_remove(actor, transfer);
     } else {
         if (code == VX6_OK)
-            violation(actor->shard->world, "node %u: a stream closed in order before its end",
-                actor->index);
+            violation(actor, "a stream closed in order before its end");
         failed(actor, transfer, code);
     }
     session_close(actor, session);

@@ -25,7 +25,7 @@ void validate_schedule(struct world *world)
     world->ids = malloc(world->member_count * sizeof *world->ids);
     VX6_ASSERT(world->ids != NULL);
     for (uint32_t i = 0; i < world->member_count; i++)
-        vx6_node_id(&world->crypto, world->ids[i], world->members[i].key);
+        vx6_node_id(&world->shards[0].crypto, world->ids[i], world->members[i].key);
     for (uint32_t i = 0; i < LOOKUP_COUNT; i++) {
         struct actor *actor = world->members[draw_below(&draw, world->member_count)].actor;
         vx6_ns spread = lookup_spread / LOOKUP_COUNT * i;
@@ -90,7 +90,7 @@ static struct truth truth_of(const struct actor *actor, const uint8_t target[32]
 static void compare_hints(
     struct actor *actor, const struct pending *pending, const struct vx6_out *out)
 {
-    struct world *world = actor->shard->world;
+    const struct world *world = actor->shard->world;
     struct validation *validation = &actor->shard->stats.validation;
     struct truth truth = truth_of(actor, pending->key);
     vx6_list list = {(uint32_t)(out->value.len / VX6_HINT_SIZE), out->value};
@@ -100,7 +100,7 @@ static void compare_hints(
         memcpy(addr.ip, hint.ip, sizeof addr.ip);
         uint32_t index = net_addr_index(world->options.seed, &addr, world->member_count);
         if (index == UINT32_MAX || memcmp(world->members[index].key, hint.key, 32) != 0) {
-            violation(world, "node %u: a lookup brought a node that is none", actor->index);
+            violation(actor, "a lookup brought a node that is none");
             return;
         }
         uint8_t distance[32];

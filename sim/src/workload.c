@@ -271,7 +271,7 @@ static void name_bound(struct actor *actor, const struct vx6_out *out)
 {
     uint32_t target = label_index(out->value);
     if (target >= actor->shard->world->member_count) {
-        violation(actor->shard->world, "node %u bound a name that nobody has", actor->index);
+        violation(actor, "bound a name that nobody has");
         return;
     }
     check_key(actor, target, out->key, "a binding");

@@ -36,34 +36,47 @@ static void traced(void *context, const struct vx6_event *event)
 
 static bool key_is_valid(const struct vx6_crypto *self, const uint8_t key[32])
 {
-    /* `self` is the world's own table. */
-    struct world *world = (struct world *)((uintptr_t)self - offsetof(struct world, crypto));
-    enum memo_verdict verdict = memo_find(&world->memo, key);
+    /* `self` is the shard's own table. */
+    struct shard *shard = (struct shard *)((uintptr_t)self - offsetof(struct shard, crypto));
+    enum memo_verdict verdict = memo_find(&shard->memo, key);
     if (verdict == MEMO_UNKNOWN) {
         bool valid = vx6_crypto_real.sign_public_is_valid(&vx6_crypto_real, key);
         verdict = valid ? MEMO_VALID : MEMO_INVALID;
-        memo_add(&world->memo, key, verdict);
+        memo_add(&shard->memo, key, verdict);
     }
     return verdict == MEMO_VALID;
+}
+
+static void shard_init(struct world *world, uint32_t index)
+{
+    const struct options *options = &world->options;
+    struct shard *shard = &world->shards[index];
+    shard->world = world;
+    shard->index = index;
+    shard->crypto = options->real_crypto ? vx6_crypto_real : vx6_crypto_model;
+    shard->crypto.salt = options->crypto_salt;
+    shard->crypto.sign_public_is_valid = key_is_valid;
+    queue_init(&shard->queue);
+    shard->trace = (struct vx6_trace){.event = traced, .context = shard};
+    shard->scratch = pool_take(&shard->pool, VX6_FILL_MIN);
+    vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
+    shard->env = vx6_env_new(alloc, &shard->crypto, &world->limits, &shard->trace);
+    VX6_ASSERT(shard->env != NULL);
 }
 
 void world_init(struct world *world, const struct options *options)
 {
     world->options = *options;
-    world->crypto = options->real_crypto ? vx6_crypto_real : vx6_crypto_model;
-    world->crypto.salt = options->crypto_salt;
-    world->crypto.sign_public_is_valid = key_is_valid;
     world->limits = vx6_limits_default;
     world->churn_next = VX6_NEVER;
-
-    struct shard *shard = &world->shard;
-    shard->world = world;
-    queue_init(&shard->queue);
-    shard->trace = (struct vx6_trace){.event = traced, .context = shard};
-    shard->scratch = pool_take(&shard->pool, VX6_FILL_MIN);
-    vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
-    shard->env = vx6_env_new(alloc, &world->crypto, &world->limits, &shard->trace);
-    VX6_ASSERT(shard->env != NULL);
+    world->shard_count = options->threads;
+    size_t size = world->shard_count * sizeof *world->shards;
+    world->shards = aligned_alloc(_Alignof(struct shard), size);
+    VX6_ASSERT(world->shards != NULL);
+    memset(world->shards, 0, size);
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        shard_init(world, i);
+    windows_init(world);
 }
 
 static void events_drop(struct shard *shard)
@@ -77,18 +90,26 @@ static void events_drop(struct shard *shard)
 
 void world_free(struct world *world)
 {
-    struct shard *shard = &world->shard;
-    events_drop(shard);
+    windows_stop(world);
+    windows_free(world);
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        events_drop(&world->shards[i]);
     for (uint32_t i = 0; i < world->member_count; i++) {
         if (world->members[i].actor)
             actor_free(world->members[i].actor);
     }
-    vx6_env_free(shard->env);
-    pool_give(&shard->pool, shard->scratch, VX6_FILL_MIN);
-    queue_free(&shard->queue);
-    pool_free(&shard->pool);
-    stats_free(&shard->stats);
-    memo_free(&world->memo);
+    for (uint32_t i = 0; i < world->shard_count; i++) {
+        struct shard *shard = &world->shards[i];
+        vx6_env_free(shard->env);
+        pool_give(&shard->pool, shard->scratch, VX6_FILL_MIN);
+        queue_free(&shard->queue);
+        stats_free(&shard->stats);
+        memo_free(&shard->memo);
+    }
+    /* Blocks wander from pool to pool: none may go before all are back. */
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        pool_free(&world->shards[i].pool);
+    free(world->shards);
     free(world->members);
     free(world->live);
     free(world->ids);
@@ -123,7 +144,7 @@ struct actor *world_join(struct world *world)
 {
     struct member *member = member_add(world);
     uint32_t index = (uint32_t)(member - world->members);
-    struct shard *shard = &world->shard;
+    struct shard *shard = &world->shards[index % world->shard_count];
     struct actor *actor = pool_take(&shard->pool, sizeof *actor);
     memset(actor, 0, sizeof *actor);
     actor->shard = shard;
@@ -139,7 +160,7 @@ struct actor *world_join(struct world *world)
 
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
-        .unix_ms = unix_ms_at_zero + (int64_t)(shard->now / VX6_MILLISECOND),
+        .unix_ms = unix_ms_at_zero + (int64_t)(world->now / VX6_MILLISECOND),
         .suite = VX6_SUITE_AESGCM};
     seed_fill(config.identity_seed, world, PURPOSE_IDENTITY, index);
     seed_fill(config.rng_seed, world, PURPOSE_NODE_RNG, index);
@@ -193,7 +214,7 @@ static void look_ahead(const struct shard *shard)
     }
 }
 
-static void shard_run(struct shard *shard, vx6_ns limit)
+void shard_run(struct shard *shard, vx6_ns limit)
 {
     const struct world *world = shard->world;
     struct event event;
@@ -206,13 +227,31 @@ static void shard_run(struct shard *shard, vx6_ns limit)
         else
             carrier_event_gone(shard, member, &event);
     }
+    shard->now = limit;
 }
 
 void world_run(struct world *world, vx6_ns limit)
 {
-    shard_run(&world->shard, limit);
-    world->shard.now = limit;
+    windows_run(world, limit);
     world->now = limit;
+}
+
+uint64_t world_event_count(const struct world *world)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < world->shard_count; i++) {
+        const struct stats *stats = &world->shards[i].stats;
+        count += stats->messages + stats->timers + stats->commands;
+    }
+    return count;
+}
+
+struct stats world_stats(const struct world *world)
+{
+    struct stats sum = {0};
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        stats_add(&sum, &world->shards[i].stats);
+    return sum;
 }
 
 uint64_t world_digest(const struct world *world)

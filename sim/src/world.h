@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The simulated world: who exists, what is under way, what was counted.
  *
- * A node belongs to a shard, which has its own queue, memory, counters and vx6_env. Within a window
- * a shard touches only its own nodes; everything that crosses from node to node is an event at
- * least NET_LOOKAHEAD later. Who is alive changes only between windows (churn.c), so a member's
- * state may be read from anywhere. Today there is one shard. */
+ * A node belongs to a shard, which has its own queue, memory, counters, vx6_env and thread. Within
+ * a window (window.h) a shard touches only its own nodes; everything that crosses from node to node
+ * is an event at least NET_LOOKAHEAD later. Who is alive changes only between windows (churn.c), so
+ * a member may be read from anywhere. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -15,6 +15,7 @@
 #include "queue.h"
 #include "vx6/crypto.h"
 #include "vx6/node.h"
+#include "window.h"
 
 #include <stdio.h>
 
@@ -27,7 +28,8 @@ struct options {
     vx6_ns duration;
     bool real_crypto;
     uint64_t crypto_salt;
-    uint64_t perturb; /* this datagram is dropped instead of delivered, counted from 1; 0: none */
+    uint64_t perturb; /* which datagram is dropped instead of delivered, from 1; 0: none */
+    uint32_t threads;
     bool json;
     bool progress;
     bool validate; /* --validate kademlia instead of the flagship workload */
@@ -110,9 +112,10 @@ struct member {
     struct actor *actor; /* NULL once gone */
     struct place place;
     uint8_t key[32];
-    vx6_ns published; /* VX6_NEVER: not yet */
-    vx6_ns left;      /* VX6_NEVER: still up */
-    bool silent;      /* left without a word: its host answers nothing */
+    _Atomic vx6_ns published; /* VX6_NEVER: not yet. Set by its own shard; to be read by others
+                                 only as to whether it lies more than a window back */
+    vx6_ns left;              /* VX6_NEVER: still up */
+    bool silent;              /* left without a word: its host answers nothing */
 };
 
 /* A node that is up. */
@@ -123,7 +126,8 @@ struct actor {
     uint32_t live_slot; /* in world.live */
     uint32_t sequence;  /* of the next event it sends */
     uint32_t conn_next;
-    uint64_t packets; /* sent; numbers the draws for loss and jitter */
+    uint64_t packets;   /* sent; numbers the draws for loss and jitter */
+    uint64_t datagrams; /* that came */
     uint64_t digest;
     vx6_ns armed; /* time of the wake-up under way */
     vx6_ns uplink_free, downlink_free;
@@ -184,8 +188,21 @@ struct stats {
     uint64_t traced[VX6_EVENT_COUNT];
 };
 
+/* What check.c found in one shard. */
+struct violations {
+    uint64_t count;
+    vx6_ns time; /* of the first; of several at one time, that of the lowest node */
+    uint32_t node;
+    char first[200];
+};
+
 struct shard {
-    struct world *world;
+    _Alignas(64) struct world *world;
+    uint32_t index;
+    struct crossing crossing;
+    struct vx6_crypto crypto;
+    struct memo memo;
+    struct violations violations;
     struct queue queue;
     struct pool pool;
     vx6_env *env;
@@ -195,24 +212,19 @@ struct shard {
     uint8_t *scratch; /* VX6_FILL_MIN bytes for fill */
 };
 
-struct violations {
-    uint64_t count;
-    char first[200];
-};
-
 struct world {
     struct options options;
-    struct vx6_crypto crypto;
-    struct memo memo;
     struct vx6_limits limits;
-    struct shard shard;
+    struct shard *shards;
+    uint32_t shard_count;
+    struct windows windows;
+    struct stats total; /* of all shards, once the run is over */
     struct member *members;
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */
     uint32_t live_count, live_peak;
     uint64_t digest_gone; /* of actors that have left */
-    struct violations violations;
-    uint8_t (*ids)[32]; /* node IDs of members; validate.c only */
+    uint8_t (*ids)[32];   /* node IDs of members; validate.c only */
     vx6_ns now;
     /* churn.c */
     struct draw churn_draw;
@@ -234,10 +246,13 @@ void world_run(struct world *world, vx6_ns limit);
 /* Gone; its node is freed. */
 void world_remove(struct world *world, struct actor *actor);
 uint64_t world_digest(const struct world *world);
-static inline uint64_t world_event_count(const struct world *world)
-{
-    const struct stats *stats = &world->shard.stats;
-    return stats->messages + stats->timers + stats->commands;
-}
+uint64_t world_event_count(const struct world *world);
+/* The sums over all shards; to be freed with stats_free(). */
+struct stats world_stats(const struct world *world);
+
+/* Hands an event to the shard of its destination, within the window or between windows. */
+void shard_send(struct shard *shard, const struct event *event);
+/* Runs the shard's events before `limit`; then it is `limit` there. */
+void shard_run(struct shard *shard, vx6_ns limit);
 
 #endif

@@ -35,6 +35,8 @@ check --crypto none
 check --crypto-salt ''
 check --perturb 0
 check --loss 0.9
+check --threads 0
+check --threads 65
 check --success-min 1.1
 check --validate chord
 check flagship
