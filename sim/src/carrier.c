@@ -7,6 +7,7 @@
  * order refuses and resets; one that left without a word is silence. */
 #include "actor.h"
 #include "digest.h"
+#include "fault.h"
 
 #include <string.h>
 
@@ -144,7 +145,7 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
         return;
     }
     uint64_t random = packet_random(actor, dst);
-    if (net_is_lost(random, world->options.loss_ppm)) {
+    if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;
         return;
     }
@@ -268,6 +269,8 @@ static void end_send(struct actor *actor, struct end *end, struct event *event)
         }
         random = mix(random);
     }
+    if (fault_separates(actor->shard->world, actor->index, end->peer))
+        time += actor->shard->world->partition_until - actor->shard->now; /* sent again till then */
     if (time <= end->arrival_last)
         time = end->arrival_last + 1;
     end->arrival_last = time;

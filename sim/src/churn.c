@@ -33,22 +33,28 @@ uint64_t churn_expected(const struct world *world)
     return world->now / VX6_MILLISECOND * options->nodes / 60000 * options->churn_ppm / 1000000;
 }
 
+void churn_kill(struct world *world, struct actor *actor)
+{
+    world->members[actor->index].silent = true;
+    world_remove(world, actor);
+}
+
 static void leave(struct world *world)
 {
     uint32_t index = world->live[draw_below(&world->churn_draw, world->live_count)];
-    struct member *member = &world->members[index];
-    struct actor *actor = member->actor;
-    member->silent = draw_next(&world->churn_draw) >> 63;
+    struct actor *actor = world->members[index].actor;
+    bool is_silent = draw_next(&world->churn_draw) >> 63;
     world->leaves++;
-    if (member->silent) {
+    if (is_silent) {
         world->leaves_silent++;
-    } else {
-        actor->leaving = true;
-        struct vx6_in in = {.kind = VX6_IN_SHUTDOWN};
-        (void)actor_input(actor, &in);
-        actor->shard->stats.commands++;
-        actor_pump(actor);
+        churn_kill(world, actor);
+        return;
     }
+    actor->leaving = true;
+    struct vx6_in in = {.kind = VX6_IN_SHUTDOWN};
+    (void)actor_input(actor, &in);
+    actor->shard->stats.commands++;
+    actor_pump(actor);
     world_remove(world, actor);
 }
 

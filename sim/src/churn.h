@@ -9,5 +9,7 @@ void churn_init(struct world *world);
 void churn_act(struct world *world);
 /* Departures asked for until now. */
 uint64_t churn_expected(const struct world *world);
+/* A node is gone without a word. */
+void churn_kill(struct world *world, struct actor *actor);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6-sim: many VX6 nodes in one process and in virtual time. Spec of the model: sim/README.md. */
 #include "churn.h"
+#include "fault.h"
 #include "options.h"
 #include "report.h"
 #include "validate.h"
@@ -23,7 +24,7 @@ void vx6_panic(const char *file, int line, const char *what)
     abort();
 }
 
-/* Windows end where churn acts and where progress is shown. */
+/* A run stops where churn or a fault acts and where progress is shown. */
 static void run(struct world *world, vx6_ns end)
 {
     const vx6_ns step = 500 * VX6_MILLISECOND;
@@ -31,11 +32,15 @@ static void run(struct world *world, vx6_ns end)
         vx6_ns limit = world->now + step - world->now % step;
         if (world->churn_next < limit)
             limit = world->churn_next;
+        if (world->fault_next < limit)
+            limit = world->fault_next;
         if (end < limit)
             limit = end;
         world_run(world, limit);
         if (world->churn_next <= world->now)
             churn_act(world);
+        if (world->fault_next <= world->now)
+            fault_act(world);
         if (world->options.progress && world->now % step == 0)
             report_progress(world, end);
     }
@@ -61,6 +66,7 @@ int main(int argc, char **argv)
         validate_schedule(&world);
     else
         churn_init(&world);
+    fault_init(&world);
     run(&world, options.validate ? VALIDATE_DURATION : options.duration);
     report_print(&world);
     bool good = report_is_good(&world);

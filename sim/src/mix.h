@@ -36,7 +36,8 @@ enum purpose {
     PURPOSE_WORKLOAD,
     PURPOSE_WARM,
     PURPOSE_PATTERN,
-    PURPOSE_VALIDATE
+    PURPOSE_VALIDATE,
+    PURPOSE_FAULT
 };
 
 /* A stream of draws. */

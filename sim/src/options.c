@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line. Shares are read as decimals into millionths, so that no float decides. */
 #include "options.h"
+#include "fault.h"
 
 #include <argp.h>
 #include <stdlib.h>
@@ -23,6 +24,10 @@ enum {
     OPTION_JSON,
     OPTION_PERTURB,
     OPTION_THREADS,
+    OPTION_KILL,
+    OPTION_PARTITION,
+    OPTION_ENTRIES_DIE,
+    OPTION_RECOVER,
     OPTION_VALIDATE,
     OPTION_LOSS,
     OPTION_SUCCESS_MIN,
@@ -39,6 +44,14 @@ static const struct argp_option option_table[] = {
     {"duration", 'd', "TIME", 0, "Simulated time: 600s, 10m, 1h (default 600s)", 1},
     {"seed", 's', "N", 0, "Same seed, same run, on every machine (default 1)", 1},
     {"loss", OPTION_LOSS, "SHARE", 0, "Share of packets that is lost (default 0.005)", 1},
+    {"kill", OPTION_KILL, "SHARE@TIME", 0, "So many of the nodes die within one second: 0.33@120s",
+        2},
+    {"partition", OPTION_PARTITION, "SHARE@FROM-TO", 0,
+        "So many of the nodes are cut off from the others for that time: 0.3@120s-180s", 2},
+    {"entries-die", OPTION_ENTRIES_DIE, "TIME", 0,
+        "Newcomers enter by the first 8 nodes, until these die at that time", 2},
+    {"recover-within", OPTION_RECOVER, "TIME", 0,
+        "Exit with 1 when names are not found again (99 %) so long after these", 2},
     {"validate", OPTION_VALIDATE, "kademlia", 0,
         "Instead: plain lookups in a static network with full tables, compared with the truth", 2},
     {"crypto", OPTION_CRYPTO, "real|model", 0,
@@ -102,7 +115,7 @@ static uint32_t millionths(const char *option, const char *text, uint32_t max, c
     return (uint32_t)value;
 }
 
-static vx6_ns duration(const char *text)
+static vx6_ns duration(const char *option, const char *text)
 {
     static const char *const why = "must be a time between 1s and 24h, such as 600s, 10m or 1h";
     static const struct {
@@ -113,10 +126,10 @@ static vx6_ns duration(const char *text)
     char number[16];
     size_t len = strspn(text, "0123456789");
     if (len == 0 || len >= sizeof number)
-        refuse("duration", text, why);
+        refuse(option, text, why);
     memcpy(number, text, len);
     number[len] = 0;
-    uint64_t value = whole("duration", number, 100000000, why);
+    uint64_t value = whole(option, number, 100000000, why);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         vx6_ns time = value * units[i].ns;
         if (strcmp(text + len, units[i].unit) != 0)
@@ -124,7 +137,39 @@ static vx6_ns duration(const char *text)
         if (time >= VX6_SECOND && time <= HOUR_MAX * 3600 * VX6_SECOND)
             return time;
     }
-    refuse("duration", text, why);
+    refuse(option, text, why);
+}
+
+/* "0.33@120s": the share, and the text behind the sign. */
+static const char *share_at(const char *option, const char *text, const char *why, uint32_t *ppm)
+{
+    char share[16];
+    size_t len = strcspn(text, "@");
+    if (text[len] != '@' || len == 0 || len >= sizeof share)
+        refuse(option, text, why);
+    memcpy(share, text, len);
+    share[len] = 0;
+    *ppm = millionths(option, share, 900000, why);
+    if (*ppm == 0)
+        refuse(option, text, why);
+    return text + len + 1;
+}
+
+static void partition(struct options *options, const char *text)
+{
+    static const char *const why =
+        "must be a share up to 0.9 and two times, the second one later: 0.3@120s-180s";
+    char from[16];
+    const char *times = share_at("partition", text, why, &options->partition_ppm);
+    size_t len = strcspn(times, "-");
+    if (times[len] != '-' || len >= sizeof from)
+        refuse("partition", text, why);
+    memcpy(from, times, len);
+    from[len] = 0;
+    options->partition_from = duration("partition", from);
+    options->partition_to = duration("partition", times + len + 1);
+    if (options->partition_from >= options->partition_to)
+        refuse("partition", text, why);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -142,7 +187,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             "must be a share of the nodes per minute between 0 and 2, such as 0.1");
         break;
     case 'd':
-        options->duration = duration(argument);
+        options->duration = duration("duration", argument);
         break;
     case 's':
         options->seed = whole("seed", argument, UINT64_MAX, "must be a whole number");
@@ -168,6 +213,20 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             whole("perturb", argument, UINT64_MAX, "must be the number of a datagram, from 1");
         if (options->perturb == 0)
             refuse("perturb", argument, "must be the number of a datagram, from 1");
+        break;
+    case OPTION_KILL:
+        options->kill_at = duration(
+            "kill", share_at("kill", argument, "must be a share up to 0.9 and a time: 0.33@120s",
+                        &options->kill_ppm));
+        break;
+    case OPTION_PARTITION:
+        partition(options, argument);
+        break;
+    case OPTION_ENTRIES_DIE:
+        options->entries_die_at = duration("entries-die", argument);
+        break;
+    case OPTION_RECOVER:
+        options->recover_within = duration("recover-within", argument);
         break;
     case OPTION_THREADS:
         options->threads =
@@ -248,5 +307,11 @@ void options_parse(struct options *options, int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, options);
     if (options->validate)
         options->churn_ppm = options->loss_ppm = 0;
+    if (options->validate && fault_end(options) > 0)
+        refuse("validate", "kademlia", "is a run without faults");
+    if (fault_end(options) >= options->duration)
+        refuse("duration", "", "must reach beyond the faults, so that recovery can be seen");
+    if (options->recover_within > 0 && fault_end(options) == 0)
+        refuse("recover-within", "", "needs a fault: --kill, --partition or --entries-die");
     memory_must_suffice(options);
 }

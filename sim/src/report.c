@@ -3,6 +3,8 @@
 #include "report.h"
 #include "check.h"
 #include "churn.h"
+#include "fault.h"
+#include "recovery.h"
 #include "workload.h"
 
 #include <jansson.h>
@@ -133,6 +135,16 @@ static void command_print(FILE *file, const struct options *options)
         fprintf(file, " --churn %u.%06u --loss %u.%06u --duration %llums",
             options->churn_ppm / 1000000, options->churn_ppm % 1000000, options->loss_ppm / 1000000,
             options->loss_ppm % 1000000, (unsigned long long)(options->duration / VX6_MILLISECOND));
+    if (options->kill_ppm > 0)
+        fprintf(file, " --kill 0.%06u@%llums", options->kill_ppm,
+            (unsigned long long)(options->kill_at / VX6_MILLISECOND));
+    if (options->partition_ppm > 0)
+        fprintf(file, " --partition 0.%06u@%llums-%llums", options->partition_ppm,
+            (unsigned long long)(options->partition_from / VX6_MILLISECOND),
+            (unsigned long long)(options->partition_to / VX6_MILLISECOND));
+    if (options->entries_die_at > 0)
+        fprintf(file, " --entries-die %llums",
+            (unsigned long long)(options->entries_die_at / VX6_MILLISECOND));
     fprintf(file, " --seed %llu --crypto %s --crypto-salt %llu", (unsigned long long)options->seed,
         options->real_crypto ? "real" : "model", (unsigned long long)options->crypto_salt);
     if (options->perturb)
@@ -220,6 +232,26 @@ static json_t *churn_json(const struct world *world)
     return object;
 }
 
+static json_t *faults_json(const struct world *world)
+{
+    json_t *object = json_object();
+    const struct timeline *timeline = &world->total.timeline;
+    vx6_ns recovery = recovery_time(world);
+    json_object_set_new(object, "killed", integer(world->killed));
+    json_object_set_new(object, "over_s", real(seconds(fault_end(&world->options))));
+    json_object_set_new(
+        object, "recovered_s", recovery == VX6_NEVER ? json_null() : real(seconds(recovery)));
+    json_t *slices = json_array();
+    for (uint32_t i = 0; i < timeline->count; i++) {
+        const struct slice *slice = &timeline->slices[i];
+        json_array_append_new(
+            slices, json_pack("{s:f, s:i, s:i}", "from_s", seconds(i * SLICE), "count",
+                        (int)slice->counted, "succeeded", (int)slice->succeeded));
+    }
+    json_object_set_new(object, "names_by_time", slices);
+    return object;
+}
+
 static json_t *traffic_json(const struct stats *stats)
 {
     json_t *object = json_object();
@@ -285,6 +317,8 @@ static void json_print(const struct world *world)
         json_object_set_new(root, "records", lookups_json(&stats->records));
         json_object_set_new(root, "sessions", sessions_json(&stats->sessions));
         json_object_set_new(root, "churn_measured", churn_json(world));
+        if (fault_end(options) > 0)
+            json_object_set_new(root, "faults", faults_json(world));
     }
     json_object_set_new(root, "traffic", traffic_json(stats));
     json_object_set_new(root, "trace", trace_json(stats));
@@ -353,6 +387,25 @@ static void sessions_text(const struct session_stats *stats)
         (unsigned long long)stats->owner_left, (unsigned long long)stats->asker_left);
 }
 
+/* Around the faults, second by second is too much: only what was not perfect. */
+static void faults_text(const struct world *world)
+{
+    const struct timeline *timeline = &world->total.timeline;
+    vx6_ns recovery = recovery_time(world);
+    printf("faults: %u killed at once, over at %.0f s; names found where less than 99 %%:\n",
+        world->killed, seconds(fault_end(&world->options)));
+    for (uint32_t i = 0; i < timeline->count; i++) {
+        const struct slice *slice = &timeline->slices[i];
+        if (slice->succeeded * UINT64_C(100) < slice->counted * UINT64_C(99))
+            printf("    asked at %.0f s: %.1f %% of %u\n", seconds(i * SLICE),
+                100 * mean(slice->succeeded, slice->counted), slice->counted);
+    }
+    if (recovery == VX6_NEVER)
+        printf("    not back to 99 %%\n");
+    else
+        printf("    back to 99 %% %.0f s after the end\n", seconds(recovery));
+}
+
 static void flagship_text(const struct world *world)
 {
     const struct stats *stats = &world->total;
@@ -364,6 +417,8 @@ static void flagship_text(const struct world *world)
         (unsigned long long)world->leaves, (unsigned long long)churn_expected(world),
         (unsigned long long)world->leaves_silent, (unsigned long long)world->joins,
         (unsigned long long)stats->joins_failed, (unsigned long long)stats->joins_tried);
+    if (fault_end(&world->options) > 0)
+        faults_text(world);
 }
 
 static void text_print(const struct world *world)
@@ -433,6 +488,10 @@ bool report_is_good(const struct world *world)
     if (!options->validate && report_success_ppm(world) < options->success_min_ppm) {
         fprintf(stderr, "vx6-sim: only %.2f %% of lookups succeeded, less than --success-min\n",
             (double)report_success_ppm(world) / 1e4);
+        good = false;
+    }
+    if (options->recover_within > 0 && recovery_time(world) > options->recover_within) {
+        fprintf(stderr, "vx6-sim: lookups were not back to 99 %% within --recover-within\n");
         good = false;
     }
     if (!good) {

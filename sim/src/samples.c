@@ -37,6 +37,34 @@ uint32_t samples_quantile_us(const struct samples *sorted, uint32_t percent)
     return sorted->items[rank == 0 ? 0 : rank - 1];
 }
 
+static void timeline_grow(struct timeline *timeline, uint32_t count)
+{
+    if (count <= timeline->count)
+        return;
+    timeline->slices = realloc(timeline->slices, count * sizeof *timeline->slices);
+    VX6_ASSERT(timeline->slices != NULL);
+    memset(timeline->slices + timeline->count, 0,
+        (count - timeline->count) * sizeof *timeline->slices);
+    timeline->count = count;
+}
+
+void timeline_add(struct timeline *timeline, vx6_ns asked, bool succeeded)
+{
+    uint32_t index = (uint32_t)(asked / SLICE);
+    timeline_grow(timeline, index + 1);
+    timeline->slices[index].counted++;
+    timeline->slices[index].succeeded += succeeded;
+}
+
+static void timeline_join(struct timeline *sum, const struct timeline *timeline)
+{
+    timeline_grow(sum, timeline->count);
+    for (uint32_t i = 0; i < timeline->count; i++) {
+        sum->slices[i].counted += timeline->slices[i].counted;
+        sum->slices[i].succeeded += timeline->slices[i].succeeded;
+    }
+}
+
 static void samples_join(struct samples *all, const struct samples *samples)
 {
     if (samples->count == 0)
@@ -99,6 +127,7 @@ void stats_add(struct stats *sum, const struct stats *stats)
     validation_add(&sum->validation, &stats->validation);
     lookups_add(&sum->names, &stats->names);
     lookups_add(&sum->records, &stats->records);
+    timeline_join(&sum->timeline, &stats->timeline);
     sessions_add(&sum->sessions, &stats->sessions);
     sum->messages += stats->messages;
     sum->timers += stats->timers;
@@ -119,6 +148,7 @@ void stats_add(struct stats *sum, const struct stats *stats)
 
 void stats_free(struct stats *stats)
 {
+    free(stats->timeline.slices);
     free(stats->names.latency.items);
     free(stats->records.latency.items);
     free(stats->sessions.setup.items);

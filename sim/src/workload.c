@@ -5,6 +5,7 @@
 #include "workload.h"
 #include "actor.h"
 #include "check.h"
+#include "fault.h"
 
 #include <string.h>
 
@@ -89,13 +90,28 @@ struct pending *workload_pending(struct actor *actor, enum command command, vx6_
     return pending;
 }
 
+/* Any live node, but with --entries-die only one of the first nodes as long as one of them lives.
+ */
+static uint32_t entry_of(struct actor *actor)
+{
+    const struct world *world = actor->shard->world;
+    uint32_t entry = actor->index;
+    uint32_t first = draw_below(&actor->draw, ENTRY_COUNT);
+    for (uint32_t i = 0; i < ENTRY_COUNT && world->entries_next != VX6_NEVER; i++) {
+        entry = (first + i) % ENTRY_COUNT;
+        if (world->members[entry].actor != NULL)
+            return entry;
+    }
+    do
+        entry = world->live[draw_below(&actor->draw, world->live_count)];
+    while (entry == actor->index);
+    return entry;
+}
+
 static void join(struct actor *actor)
 {
-    struct world *world = actor->shard->world;
-    uint32_t entry = actor->index;
-    while (entry == actor->index)
-        entry = world->live[draw_below(&actor->draw, world->live_count)];
-    struct vx6_in in = {.kind = VX6_IN_PEER_ADD, .peer = net_addr(world->options.seed, entry)};
+    struct vx6_in in = {.kind = VX6_IN_PEER_ADD,
+        .peer = net_addr(actor->shard->world->options.seed, entry_of(actor))};
     actor->shard->stats.joins_tried++;
     if (actor_input(actor, &in) != VX6_OK) {
         workload_schedule(actor, COMMAND_JOIN, join_retry);
@@ -230,8 +246,11 @@ static void resolve_done(
         stats->owner_left++;
         return;
     }
+    bool is_name = pending->command == COMMAND_RESOLVE;
     if (out->code != VX6_OK) {
         stats->failures[out->code]++;
+        if (is_name)
+            timeline_add(&actor->shard->stats.timeline, pending->started, false);
         return;
     }
     if (out->hops == 0) {
@@ -239,6 +258,8 @@ static void resolve_done(
         return;
     }
     stats->succeeded++;
+    if (is_name)
+        timeline_add(&actor->shard->stats.timeline, pending->started, true);
     stats->hops += out->hops;
     stats->queries += out->queries;
     stats->lost += out->lost;

@@ -39,6 +39,7 @@ void transfer_left(struct actor *actor);
 void samples_add(struct samples *samples, vx6_ns time);
 void samples_sort(struct samples *samples);
 uint32_t samples_quantile_us(const struct samples *sorted, uint32_t percent);
+void timeline_add(struct timeline *timeline, vx6_ns asked, bool succeeded);
 void stats_add(struct stats *sum, const struct stats *stats);
 void stats_free(struct stats *stats);
 

@@ -109,6 +109,7 @@ void world_free(struct world *world)
     /* Blocks wander from pool to pool: none may go before all are back. */
     for (uint32_t i = 0; i < world->shard_count; i++)
         pool_free(&world->shards[i].pool);
+    stats_free(&world->total);
     free(world->shards);
     free(world->members);
     free(world->live);

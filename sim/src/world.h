@@ -26,6 +26,10 @@ struct options {
     uint32_t success_min_ppm; /* exit code 1 below this share of lookups; 0: any */
     uint64_t seed;
     vx6_ns duration;
+    uint32_t kill_ppm, partition_ppm; /* of the nodes; 0: it does not happen */
+    vx6_ns kill_at, partition_from, partition_to;
+    vx6_ns entries_die_at; /* 0: never */
+    vx6_ns recover_within; /* of the end of all faults; 0: at any time */
     bool real_crypto;
     uint64_t crypto_salt;
     uint64_t perturb; /* which datagram is dropped instead of delivered, from 1; 0: none */
@@ -156,6 +160,17 @@ enum {
     CODE_COUNT = 64
 };
 
+/* Lookups of names by the moment at which they were asked for. */
+struct slice {
+    uint32_t counted, succeeded;
+};
+#define SLICE (5 * VX6_SECOND)
+
+struct timeline {
+    struct slice *slices;
+    uint32_t count;
+};
+
 struct lookup_stats {
     struct samples latency;
     uint64_t asked, succeeded, hops, queries, lost;
@@ -184,6 +199,7 @@ struct stats {
     uint64_t datagram_bytes, chunk_bytes, chunks, connects;
     uint64_t joins_tried, joins_failed;
     struct lookup_stats names, records;
+    struct timeline timeline; /* of names */
     struct session_stats sessions;
     uint64_t traced[VX6_EVENT_COUNT];
 };
@@ -218,7 +234,11 @@ struct world {
     struct shard *shards;
     uint32_t shard_count;
     struct windows windows;
-    struct stats total; /* of all shards, once the run is over */
+    struct draw fault_draw;
+    vx6_ns fault_next, kill_next, partition_next, entries_next; /* fault.c; VX6_NEVER: none */
+    uint32_t kill_left, kill_steps, killed;
+    vx6_ns partition_until; /* 0: there is none */
+    struct stats total;     /* of all shards, once the run is over */
     struct member *members;
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */

@@ -36,6 +36,14 @@ check --crypto-salt ''
 check --perturb 0
 check --loss 0.9
 check --threads 0
+check --kill 0.3
+check --kill 1.5@60s
+check --kill 0@60s
+check --partition 0.3@60s
+check --partition 0.3@60s-30s
+check --kill 0.3@700s
+check --recover-within 10s
+check --validate kademlia --kill 0.3@10s
 check --threads 65
 check --success-min 1.1
 check --validate chord
