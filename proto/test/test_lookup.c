@@ -392,6 +392,29 @@ static void test_alpha_queries_at_a_time_and_more_when_they_are_slow(void **stat
     world_stop(&world);
 }
 
+/* Half of the network is dead: what waits for the dead waits for all of them at once. VX6-DHT-012
+ */
+static void test_many_dead_candidates_cost_one_wait(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t target[32];
+    struct vx6_out out;
+    world_start(&world, 400);
+    know_all(&world);
+    for (uint32_t i = 0; i < world.count; i += 2)
+        world.stubs[i].silent = true;
+    const struct vx6_limits *limits = &world.solo.limits;
+    uint64_t loss_ms = (uint64_t)limits->query_timeout_ms * limits->query_tries;
+    uint64_t asking_ms = (uint64_t)limits->lookup_slow_ms * 3 * KADEMLIA_K / KADEMLIA_ALPHA;
+    draw_target(target);
+    vx6_ns before = world.solo.now;
+    assert_true(run(&world, start(&world, target), &out, 60000));
+    assert_int_equal(out.code, VX6_OK);
+    assert_true(world.solo.now - before <= (asking_ms + loss_ms) * VX6_MILLISECOND);
+    world_stop(&world);
+}
+
 static void test_a_lookup_that_lasts_too_long_ends_with_what_it_has(void **state)
 {
     (void)state;
@@ -578,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_lookups_find_the_k_closest_in_as_many_steps_as_predicted),
         cmocka_unit_test(test_the_silent_hold_up_a_lookup_but_do_not_stop_it),
         cmocka_unit_test(test_alpha_queries_at_a_time_and_more_when_they_are_slow),
+        cmocka_unit_test(test_many_dead_candidates_cost_one_wait),
         cmocka_unit_test(test_a_lookup_that_lasts_too_long_ends_with_what_it_has),
         cmocka_unit_test(test_a_lookup_without_contacts_says_so_after_it_has_started),
         cmocka_unit_test(test_only_hints_that_can_be_meant_are_followed),

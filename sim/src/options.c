@@ -24,6 +24,7 @@ enum {
     OPTION_JSON,
     OPTION_PERTURB,
     OPTION_THREADS,
+    OPTION_DEAD,
     OPTION_KILL,
     OPTION_PARTITION,
     OPTION_ENTRIES_DIE,
@@ -54,6 +55,10 @@ static const struct argp_option option_table[] = {
         "Exit with 1 when names are not found again (99 %) so long after these", 2},
     {"validate", OPTION_VALIDATE, "kademlia", 0,
         "Instead: plain lookups in a static network with full tables, compared with the truth", 2},
+    {"dead", OPTION_DEAD, "SHARE", 0,
+        "With --validate: so many of the nodes die just before the lookups, and still stand in the "
+        "tables of others",
+        2},
     {"crypto", OPTION_CRYPTO, "real|model", 0,
         "real, or a model with the same sizes and decisions that is much faster (default model)",
         3},
@@ -214,6 +219,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         if (options->perturb == 0)
             refuse("perturb", argument, "must be the number of a datagram, from 1");
         break;
+    case OPTION_DEAD:
+        options->dead_ppm =
+            millionths("dead", argument, 900000, "must be a share between 0 and 0.9");
+        break;
     case OPTION_KILL:
         options->kill_at = duration(
             "kill", share_at("kill", argument, "must be a share up to 0.9 and a time: 0.33@120s",
@@ -309,6 +318,8 @@ void options_parse(struct options *options, int argc, char **argv)
         options->churn_ppm = options->loss_ppm = 0;
     if (options->validate && fault_end(options) > 0)
         refuse("validate", "kademlia", "is a run without faults");
+    if (options->dead_ppm > 0 && !options->validate)
+        refuse("dead", "", "needs --validate kademlia");
     if (fault_end(options) >= options->duration)
         refuse("duration", "", "must reach beyond the faults, so that recovery can be seen");
     if (options->recover_within > 0 && fault_end(options) == 0)

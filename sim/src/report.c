@@ -129,13 +129,13 @@ static void command_print(FILE *file, const struct options *options)
 {
     fprintf(file, "vx6-sim");
     if (options->validate)
-        fprintf(file, " --validate kademlia");
+        fprintf(file, " --validate kademlia --dead 0.%06u", options->dead_ppm);
     fprintf(file, " --nodes %u", options->nodes);
     if (!options->validate)
         fprintf(file, " --churn %u.%06u --loss %u.%06u --duration %llums",
             options->churn_ppm / 1000000, options->churn_ppm % 1000000, options->loss_ppm / 1000000,
             options->loss_ppm % 1000000, (unsigned long long)(options->duration / VX6_MILLISECOND));
-    if (options->kill_ppm > 0)
+    if (options->kill_ppm > 0 && !options->validate)
         fprintf(file, " --kill 0.%06u@%llums", options->kill_ppm,
             (unsigned long long)(options->kill_at / VX6_MILLISECOND));
     if (options->partition_ppm > 0)
@@ -281,6 +281,8 @@ static json_t *validation_json(const struct validation *validation)
     json_object_set_new(object, "failed", integer(validation->failed));
     json_object_set_new(object, "hops_mean", real(mean(validation->hops, validation->done)));
     json_object_set_new(object, "queries_mean", real(mean(validation->queries, validation->done)));
+    json_object_set_new(
+        object, "queries_lost_mean", real(mean(validation->lost, validation->done)));
     json_object_set_new(object, "closest_k_found",
         json_real(mean(validation->closest_found, validation->closest_all)));
     return object;
@@ -436,6 +438,10 @@ static void text_print(const struct world *world)
         printf("kademlia: {hops_mean: %.3f, queries_mean: %.3f, closest_k_found: %.4f}\n",
             mean(validation->hops, validation->done), mean(validation->queries, validation->done),
             mean(validation->closest_found, validation->closest_all));
+        printf("lookups: %llu, %.2f %% succeeded; of the queries %.2f were lost\n",
+            (unsigned long long)validation->lookups,
+            100 * mean(validation->done, validation->lookups),
+            mean(validation->lost, validation->done));
     } else {
         flagship_text(world);
     }

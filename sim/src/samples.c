@@ -118,6 +118,7 @@ static void validation_add(struct validation *sum, const struct validation *stat
     sum->failed += stats->failed;
     sum->hops += stats->hops;
     sum->queries += stats->queries;
+    sum->lost += stats->lost;
     sum->closest_found += stats->closest_found;
     sum->closest_all += stats->closest_all;
 }

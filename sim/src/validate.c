@@ -13,6 +13,7 @@ enum {
 };
 static const vx6_ns first_lookup = 10 * VX6_SECOND; /* the nodes have settled */
 static const vx6_ns lookup_spread = 30 * VX6_SECOND;
+static const vx6_ns lookup_spread_dead = 2 * VX6_SECOND;
 
 struct truth {
     uint8_t distance[VX6_CONTACT_COUNT_MAX][32]; /* closest first */
@@ -26,9 +27,13 @@ void validate_schedule(struct world *world)
     VX6_ASSERT(world->ids != NULL);
     for (uint32_t i = 0; i < world->member_count; i++)
         vx6_node_id(&world->shards[0].crypto, world->ids[i], world->members[i].key);
+    world->options.kill_ppm = world->options.dead_ppm;
+    world->options.kill_at = first_lookup - VX6_SECOND;
+    /* Before a lost query is over, so that no table has mended itself. */
+    vx6_ns over = world->options.dead_ppm > 0 ? lookup_spread_dead : lookup_spread;
     for (uint32_t i = 0; i < LOOKUP_COUNT; i++) {
         struct actor *actor = world->members[draw_below(&draw, world->member_count)].actor;
-        vx6_ns spread = lookup_spread / LOOKUP_COUNT * i;
+        vx6_ns spread = over / LOOKUP_COUNT * i;
         workload_schedule(actor, COMMAND_LOOKUP, first_lookup + spread);
     }
 }
@@ -72,14 +77,14 @@ static void truth_add(struct truth *truth, const uint8_t distance[32])
     memcpy(truth->distance[at], distance, 32);
 }
 
-/* Every node but the one that asks. */
+/* Every live node but the one that asks. */
 static struct truth truth_of(const struct actor *actor, const uint8_t target[32])
 {
     const struct world *world = actor->shard->world;
     struct truth truth = {.count = 0};
     for (uint32_t i = 0; i < world->member_count; i++) {
         uint8_t distance[32];
-        if (i == actor->index)
+        if (i == actor->index || world->members[i].actor == NULL)
             continue;
         distance_to(world, i, target, distance);
         truth_add(&truth, distance);
@@ -121,5 +126,6 @@ void validate_done(struct actor *actor, const struct pending *pending, const str
     validation->done++;
     validation->hops += out->hops;
     validation->queries += out->queries;
+    validation->lost += out->lost;
     compare_hints(actor, pending, out);
 }

@@ -6,7 +6,7 @@
 
 #include "world.h"
 
-/* Schedules the lookups in a world that has been warm started. */
+/* Schedules the lookups in a world that has been warm started, and the deaths of --dead. */
 void validate_schedule(struct world *world);
 /* How long that takes. */
 #define VALIDATE_DURATION (60 * VX6_SECOND)

@@ -29,6 +29,7 @@ struct options {
     uint32_t kill_ppm, partition_ppm; /* of the nodes; 0: it does not happen */
     vx6_ns kill_at, partition_from, partition_to;
     vx6_ns entries_die_at; /* 0: never */
+    uint32_t dead_ppm;     /* --validate: of the nodes are dead but in tables */
     vx6_ns recover_within; /* of the end of all faults; 0: at any time */
     bool real_crypto;
     uint64_t crypto_salt;
@@ -188,7 +189,7 @@ struct session_stats {
 
 struct validation {
     uint64_t lookups, done, failed;
-    uint64_t hops, queries;
+    uint64_t hops, queries, lost;
     uint64_t closest_found, closest_all;
 };
 

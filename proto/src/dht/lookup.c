@@ -253,8 +253,8 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
         }
         if (candidate->state == CANDIDATE_LOST)
             continue;
-        live += is_held ? 0 : 1;
         open = open || (is_wanted && candidate->state != CANDIDATE_ANSWERED);
+        live += is_held || candidate->state == CANDIDATE_SLOW ? 0 : 1;
         if (candidate->state == CANDIDATE_ASKED && candidate->asked + slow < wake)
             wake = candidate->asked + slow;
     }
