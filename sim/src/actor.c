@@ -3,6 +3,7 @@
  * for its deadline. A wake-up that comes too early only arms the next one. */
 #include "actor.h"
 #include "check.h"
+#include "liar.h"
 #include "workload.h"
 
 #include <string.h>
@@ -111,6 +112,7 @@ void actor_free(struct actor *actor)
 {
     struct pool *pool = &actor->shard->pool;
     vx6_node_free(actor->node);
+    liar_free(actor);
     carrier_free(actor);
     pool_give(pool, actor->pending, actor->pending_capacity * sizeof *actor->pending);
     pool_give(pool, actor->transfers, actor->transfer_capacity * sizeof *actor->transfers);

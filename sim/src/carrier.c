@@ -8,6 +8,7 @@
 #include "actor.h"
 #include "digest.h"
 #include "fault.h"
+#include "liar.h"
 
 #include <string.h>
 
@@ -187,6 +188,18 @@ static bool is_perturbed(struct actor *actor)
     return actor->index + actor->datagrams++ * options->nodes + 1 == options->perturb;
 }
 
+/* True when a liar has answered, or keeps silent, in place of its node. */
+static bool lie(struct actor *actor, uint32_t src, const uint8_t *data, size_t len)
+{
+    uint8_t answer[VX6_DATAGRAM_SIZE];
+    size_t answer_len;
+    if (!liar_datagram(actor, data, len, answer, &answer_len))
+        return false;
+    if (answer_len > 0)
+        datagram_send(actor, src, answer, answer_len);
+    return true;
+}
+
 static void datagram_event(struct actor *actor, struct event *event)
 {
     struct shard *shard = actor->shard;
@@ -195,11 +208,14 @@ static void datagram_event(struct actor *actor, struct event *event)
     if (!is_perturbed(actor)) {
         shard->stats.messages++;
         digest_delivery(actor, event, payload->len);
-        struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
-            .peer = net_addr(shard->world->options.seed, event->src),
-            .data = payload_bytes(shard, payload),
-            .len = payload->len};
-        (void)actor_input(actor, &in);
+        const uint8_t *bytes = payload_bytes(shard, payload);
+        if (actor->liar == NULL || !lie(actor, event->src, bytes, payload->len)) {
+            struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
+                .peer = net_addr(shard->world->options.seed, event->src),
+                .data = bytes,
+                .len = payload->len};
+            (void)actor_input(actor, &in);
+        }
         actor_pump(actor);
     }
     payload_drop(shard, payload);

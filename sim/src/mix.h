@@ -37,7 +37,9 @@ enum purpose {
     PURPOSE_WARM,
     PURPOSE_PATTERN,
     PURPOSE_VALIDATE,
-    PURPOSE_FAULT
+    PURPOSE_FAULT,
+    PURPOSE_LIAR,
+    PURPOSE_LIE
 };
 
 /* A stream of draws. */

@@ -26,6 +26,7 @@ enum {
     OPTION_THREADS,
     OPTION_DEAD,
     OPTION_KILL,
+    OPTION_LIARS,
     OPTION_PARTITION,
     OPTION_ENTRIES_DIE,
     OPTION_RECOVER,
@@ -45,6 +46,8 @@ static const struct argp_option option_table[] = {
     {"duration", 'd', "TIME", 0, "Simulated time: 600s, 10m, 1h (default 600s)", 1},
     {"seed", 's', "N", 0, "Same seed, same run, on every machine (default 1)", 1},
     {"loss", OPTION_LOSS, "SHARE", 0, "Share of packets that is lost (default 0.005)", 1},
+    {"liars", OPTION_LIARS, "SHARE", 0,
+        "So many of the nodes lie to lookups: forged hints, old and forged records, silence", 2},
     {"kill", OPTION_KILL, "SHARE@TIME", 0, "So many of the nodes die within one second: 0.33@120s",
         2},
     {"partition", OPTION_PARTITION, "SHARE@FROM-TO", 0,
@@ -223,6 +226,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->dead_ppm =
             millionths("dead", argument, 900000, "must be a share between 0 and 0.9");
         break;
+    case OPTION_LIARS:
+        options->liar_ppm =
+            millionths("liars", argument, 900000, "must be a share between 0 and 0.9");
+        break;
     case OPTION_KILL:
         options->kill_at = duration(
             "kill", share_at("kill", argument, "must be a share up to 0.9 and a time: 0.33@120s",
@@ -316,8 +323,8 @@ void options_parse(struct options *options, int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, options);
     if (options->validate)
         options->churn_ppm = options->loss_ppm = 0;
-    if (options->validate && fault_end(options) > 0)
-        refuse("validate", "kademlia", "is a run without faults");
+    if (options->validate && (fault_end(options) > 0 || options->liar_ppm > 0))
+        refuse("validate", "kademlia", "is a run without faults and liars");
     if (options->dead_ppm > 0 && !options->validate)
         refuse("dead", "", "needs --validate kademlia");
     if (fault_end(options) >= options->duration)

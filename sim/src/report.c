@@ -135,6 +135,8 @@ static void command_print(FILE *file, const struct options *options)
         fprintf(file, " --churn %u.%06u --loss %u.%06u --duration %llums",
             options->churn_ppm / 1000000, options->churn_ppm % 1000000, options->loss_ppm / 1000000,
             options->loss_ppm % 1000000, (unsigned long long)(options->duration / VX6_MILLISECOND));
+    if (options->liar_ppm > 0)
+        fprintf(file, " --liars 0.%06u", options->liar_ppm);
     if (options->kill_ppm > 0 && !options->validate)
         fprintf(file, " --kill 0.%06u@%llums", options->kill_ppm,
             (unsigned long long)(options->kill_at / VX6_MILLISECOND));
@@ -319,6 +321,8 @@ static void json_print(const struct world *world)
         json_object_set_new(root, "records", lookups_json(&stats->records));
         json_object_set_new(root, "sessions", sessions_json(&stats->sessions));
         json_object_set_new(root, "churn_measured", churn_json(world));
+        json_object_set_new(root, "liars", json_real(options->liar_ppm / 1e6));
+        json_object_set_new(root, "lies", integer(stats->lies));
         if (fault_end(options) > 0)
             json_object_set_new(root, "faults", faults_json(world));
     }
@@ -419,6 +423,9 @@ static void flagship_text(const struct world *world)
         (unsigned long long)world->leaves, (unsigned long long)churn_expected(world),
         (unsigned long long)world->leaves_silent, (unsigned long long)world->joins,
         (unsigned long long)stats->joins_failed, (unsigned long long)stats->joins_tried);
+    if (world->options.liar_ppm > 0)
+        printf("liars: %g of the nodes, %llu answers made up\n", world->options.liar_ppm / 1e6,
+            (unsigned long long)stats->lies);
     if (fault_end(&world->options) > 0)
         faults_text(world);
 }

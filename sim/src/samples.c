@@ -143,6 +143,7 @@ void stats_add(struct stats *sum, const struct stats *stats)
     sum->connects += stats->connects;
     sum->joins_tried += stats->joins_tried;
     sum->joins_failed += stats->joins_failed;
+    sum->lies += stats->lies;
     for (uint32_t i = 0; i < VX6_EVENT_COUNT; i++)
         sum->traced[i] += stats->traced[i];
 }

@@ -69,6 +69,8 @@ static void set_up(struct actor *actor)
 static void ask_from_now_on(struct actor *actor)
 {
     actor->joined = true;
+    if (actor->liar)
+        return; /* what liars find out does not count */
     schedule_next(actor, COMMAND_RESOLVE, resolve_mean);
     schedule_next(actor, COMMAND_RESOLVE_AGAIN, resolve_again_mean);
     schedule_next(actor, COMMAND_SESSION, session_mean);

@@ -3,6 +3,7 @@
 #include "world.h"
 #include "actor.h"
 #include "digest.h"
+#include "liar.h"
 #include "workload.h"
 
 #include <stdlib.h>
@@ -114,6 +115,7 @@ void world_free(struct world *world)
     free(world->members);
     free(world->live);
     free(world->ids);
+    free(world->liars);
 }
 
 static void seed_fill(
@@ -125,6 +127,16 @@ static void seed_fill(
         for (uint32_t j = 0; j < 8; j++)
             seed[i + j] = (uint8_t)(random >> (8 * j));
     }
+}
+
+void world_identity_seed(const struct world *world, uint32_t index, uint8_t seed[32])
+{
+    seed_fill(seed, world, PURPOSE_IDENTITY, index);
+}
+
+int64_t world_unix_ms(vx6_ns now)
+{
+    return unix_ms_at_zero + (int64_t)(now / VX6_MILLISECOND);
 }
 
 static struct member *member_add(struct world *world)
@@ -161,9 +173,9 @@ struct actor *world_join(struct world *world)
 
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
-        .unix_ms = unix_ms_at_zero + (int64_t)(world->now / VX6_MILLISECOND),
+        .unix_ms = world_unix_ms(world->now),
         .suite = VX6_SUITE_AESGCM};
-    seed_fill(config.identity_seed, world, PURPOSE_IDENTITY, index);
+    world_identity_seed(world, index, config.identity_seed);
     seed_fill(config.rng_seed, world, PURPOSE_NODE_RNG, index);
     if (!world->options.validate)
         label_make(config.label, index);
@@ -171,6 +183,7 @@ struct actor *world_join(struct world *world)
     VX6_ASSERT(actor->node != NULL);
     uint8_t id[32];
     vx6_node_identity(actor->node, member->key, id);
+    liar_add(world, actor);
     return actor;
 }
 

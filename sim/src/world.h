@@ -26,6 +26,7 @@ struct options {
     uint32_t success_min_ppm; /* exit code 1 below this share of lookups; 0: any */
     uint64_t seed;
     vx6_ns duration;
+    uint32_t liar_ppm;                /* of the nodes lie */
     uint32_t kill_ppm, partition_ppm; /* of the nodes; 0: it does not happen */
     vx6_ns kill_at, partition_from, partition_to;
     vx6_ns entries_die_at; /* 0: never */
@@ -109,6 +110,7 @@ struct transfer {
 };
 
 struct actor;
+struct liar;
 struct shard;
 struct world;
 
@@ -147,7 +149,8 @@ struct actor {
     struct end *ends;
     struct pending *pending;
     struct transfer *transfers;
-    uint32_t *known; /* members whose names it has resolved */
+    uint32_t *known;   /* members whose names it has resolved */
+    struct liar *liar; /* NULL: honest */
     struct draw draw;
 };
 
@@ -199,10 +202,17 @@ struct stats {
     uint64_t datagrams_sent, datagrams_lost, datagrams_delivered, datagrams_dead;
     uint64_t datagram_bytes, chunk_bytes, chunks, connects;
     uint64_t joins_tried, joins_failed;
+    uint64_t lies; /* answers that liars made up */
     struct lookup_stats names, records;
     struct timeline timeline; /* of names */
     struct session_stats sessions;
     uint64_t traced[VX6_EVENT_COUNT];
+};
+
+/* A liar, as the others know it. */
+struct colluder {
+    uint32_t index;
+    uint8_t id[32];
 };
 
 /* What check.c found in one shard. */
@@ -235,6 +245,8 @@ struct world {
     struct shard *shards;
     uint32_t shard_count;
     struct windows windows;
+    struct colluder *liars; /* that ever were */
+    uint32_t liar_count;
     struct draw fault_draw;
     vx6_ns fault_next, kill_next, partition_next, entries_next; /* fault.c; VX6_NEVER: none */
     uint32_t kill_left, kill_steps, killed;
@@ -266,6 +278,9 @@ struct actor *world_join(struct world *world);
 void world_run(struct world *world, vx6_ns limit);
 /* Gone; its node is freed. */
 void world_remove(struct world *world, struct actor *actor);
+/* The secret that a member's identity is made from; only liars need it. */
+void world_identity_seed(const struct world *world, uint32_t index, uint8_t seed[32]);
+int64_t world_unix_ms(vx6_ns now);
 uint64_t world_digest(const struct world *world);
 uint64_t world_event_count(const struct world *world);
 /* The sums over all shards; to be freed with stats_free(). */

@@ -37,6 +37,8 @@ check --perturb 0
 check --loss 0.9
 check --threads 0
 check --dead 0.3
+check --liars 1
+check --validate kademlia --liars 0.2
 check --kill 0.3
 check --kill 1.5@60s
 check --kill 0@60s
