@@ -41,7 +41,7 @@ static uint32_t split(const struct sorted *sorted, uint32_t from, uint32_t to, u
 
 static void contact(struct actor *actor, uint32_t index)
 {
-    struct world *world = actor->shard->world;
+    const struct world *world = actor->shard->world;
     struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = net_addr(world->options.seed, index)};
     memcpy(in.key, world->members[index].key, sizeof in.key);
     VX6_ASSERT(actor_input(actor, &in) == VX6_OK);
@@ -70,15 +70,18 @@ static void contacts(
     }
 }
 
-static void restore(struct world *world, const struct sorted *sorted, uint32_t position)
+static void restore(struct actor *actor)
 {
-    struct actor *actor = world->members[sorted[position].index].actor;
+    const struct world *world = actor->shard->world;
+    const struct sorted *sorted = world->sorted;
+    uint8_t key[32], id[32];
+    vx6_node_identity(actor->node, key, id);
     struct draw draw = draw_init(world->options.seed, PURPOSE_WARM, actor->index);
     uint32_t from = 0;
     uint32_t to = world->options.nodes;
     for (uint32_t bit = 0; to - from > 1; bit++) {
         uint32_t middle = split(sorted, from, to, bit);
-        if (bit_of(sorted[position].id, bit)) {
+        if (bit_of(id, bit)) {
             contacts(actor, sorted, from, middle, &draw);
             from = middle;
         } else {
@@ -86,6 +89,13 @@ static void restore(struct world *world, const struct sorted *sorted, uint32_t p
             to = middle;
         }
     }
+}
+
+void warm_command(struct actor *actor)
+{
+    restore(actor);
+    if (!actor->shard->world->options.validate)
+        workload_begin(actor);
 }
 
 void warm_start(struct world *world)
@@ -100,13 +110,11 @@ void warm_start(struct world *world)
         vx6_node_identity(actor->node, key, sorted[i].id);
     }
     qsort(sorted, count, sizeof *sorted, compare);
-    for (uint32_t i = 0; i < count; i++)
-        restore(world, sorted, i);
-    free(sorted);
+    world->sorted = sorted;
     for (uint32_t i = 0; i < count; i++) {
         struct actor *actor = world->members[i].actor;
-        if (!world->options.validate)
-            workload_begin(actor);
-        actor_pump(actor);
+        vx6_ns wait =
+            world->options.validate ? 0 : draw_next(&actor->draw) % (WARM_SECONDS * VX6_SECOND);
+        workload_schedule(actor, COMMAND_BEGIN, wait);
     }
 }

@@ -6,8 +6,12 @@
 
 #include "world.h"
 
-/* Makes --nodes nodes and gives each up to k random members of every bucket, through the input that
- * a real node restores its contacts with. */
+enum {
+    WARM_SECONDS = 30
+};
+
+/* Makes --nodes nodes. In the first seconds, one after the other, each restores up to k random
+ * members of every bucket, through the input that a real node restores its contacts with. */
 void warm_start(struct world *world);
 
 #endif

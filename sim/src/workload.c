@@ -92,7 +92,8 @@ struct pending *workload_pending(struct actor *actor, enum command command, vx6_
     return pending;
 }
 
-/* Any live node, but with --entries-die only one of the first nodes as long as one of them lives.
+/* Any live node that is in the network itself, but with --entries-die only one of the first nodes
+ * as long as one of them lives.
  */
 static uint32_t entry_of(struct actor *actor)
 {
@@ -104,9 +105,13 @@ static uint32_t entry_of(struct actor *actor)
         if (world->members[entry].actor != NULL)
             return entry;
     }
-    do
+    for (uint32_t i = 0; i < TARGET_TRIES; i++) {
         entry = world->live[draw_below(&actor->draw, world->live_count)];
-    while (entry == actor->index);
+        vx6_ns published = world->members[entry].published;
+        if (entry != actor->index && published != VX6_NEVER &&
+            published + ENTRY_UP_FOR <= actor->shard->now)
+            break;
+    }
     return entry;
 }
 
@@ -203,6 +208,9 @@ void workload_command(struct actor *actor, enum command command)
         break;
     case COMMAND_JOIN:
         join(actor);
+        break;
+    case COMMAND_BEGIN:
+        warm_command(actor);
         break;
     case COMMAND_LOOKUP:
         validate_command(actor);

@@ -12,6 +12,9 @@ enum {
 /* A name counts as live once it has been published for this long. */
 #define PUBLISHED_FOR (30 * VX6_SECOND)
 
+/* A node serves as an entry point for newcomers once it has published for this long. */
+#define ENTRY_UP_FOR VX6_SECOND
+
 /* Label of a member, "n123", and back; UINT32_MAX for any other. */
 void label_make(char label[VX6_LABEL_MAX + 1], uint32_t index);
 uint32_t label_index(vx6_span label);
@@ -42,6 +45,9 @@ uint32_t samples_quantile_us(const struct samples *sorted, uint32_t percent);
 void timeline_add(struct timeline *timeline, vx6_ns asked, bool succeeded);
 void stats_add(struct stats *sum, const struct stats *stats);
 void stats_free(struct stats *stats);
+
+/* ---- warm.c ---- */
+void warm_command(struct actor *actor);
 
 /* ---- validate.c ---- */
 void validate_command(struct actor *actor);

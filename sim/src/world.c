@@ -116,6 +116,7 @@ void world_free(struct world *world)
     free(world->live);
     free(world->ids);
     free(world->liars);
+    free(world->sorted);
 }
 
 static void seed_fill(

@@ -64,6 +64,7 @@ enum command {
     COMMAND_RESOLVE_AGAIN, /* one that it has: asked for by key */
     COMMAND_SESSION,
     COMMAND_JOIN,  /* a newcomer tries an entry peer */
+    COMMAND_BEGIN, /* warm.c: one of the first nodes wakes up */
     COMMAND_LOOKUP /* validate.c */
 };
 
@@ -111,6 +112,7 @@ struct transfer {
 
 struct actor;
 struct liar;
+struct sorted;
 struct shard;
 struct world;
 
@@ -245,6 +247,7 @@ struct world {
     struct shard *shards;
     uint32_t shard_count;
     struct windows windows;
+    struct sorted *sorted;  /* warm.c: the first nodes, by ID */
     struct colluder *liars; /* that ever were */
     uint32_t liar_count;
     struct draw fault_draw;
