@@ -210,7 +210,7 @@ static void test_only_a_newer_bundle_replaces_one_of_the_same_owner(void **state
     assert_int_equal(store(&solo, owner), VX6_OK);
     assert_int_equal(solo.node->holder.count, 1);
     assert_string_equal(held(&solo, "alice"), "1");
-    assert_int_equal(solo.node->env->blobs.object_count, 1);
+    assert_int_equal(solo.node->env->blobs.object_count, 3); /* bundle, key, owner */
     solo_stop(&solo);
 }
 

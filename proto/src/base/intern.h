@@ -2,7 +2,8 @@
 /* Immutable objects that many nodes of an env hold, kept once, by reference count.
  *
  * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a record or
- * bundle that has been verified, so that whoever meets the same bytes again need not. Pointers are
+ * bundle that has been verified, so that whoever meets the same bytes again need not, or the 32
+ * bytes of a key. Pointers are
  * equal exactly if the contents are. No decision depends on a pointer, nor on the order of objects
  * in these tables, which are never walked. */
 #ifndef VX6_INTERN_H

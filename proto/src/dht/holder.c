@@ -11,12 +11,14 @@ enum {
     SITE_SIZE = 6      /* bytes of an address that tell sites apart: a /48, or an IPv4 /24 */
 };
 
+/* Many nodes hold the same: what is the same for all is shared. */
 struct held {
-    uint8_t key[32];
+    uint64_t prefix;    /* first 8 bytes of the key */
+    struct blob *key;   /* 32 bytes */
+    struct blob *owner; /* node ID, 32 bytes */
     struct blob *bundle;
     uint64_t sequence;
     int64_t expires_s;
-    uint8_t owner[32];
     uint8_t site[SITE_SIZE]; /* of its first endpoint; zero without one */
 };
 
@@ -70,13 +72,29 @@ bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_ad
     return equal_ct(token, expected, sizeof expected);
 }
 
+static void held_drop(vx6_env *env, struct held *held)
+{
+    blob_drop(env, held->key);
+    blob_drop(env, held->owner);
+    blob_drop(env, held->bundle);
+}
+
+/* < 0 when what is held has the lower key. */
+static int held_compare(const struct held *held, uint64_t prefix, const uint8_t key[32])
+{
+    if (held->prefix != prefix)
+        return held->prefix < prefix ? -1 : 1;
+    return memcmp(held->key->data, key, 32);
+}
+
 /* Index of the first bundle whose key is not less. */
 static uint32_t held_begin(const struct holder *holder, const uint8_t key[32])
 {
+    uint64_t prefix = load_u64(key);
     uint32_t low = 0, high = holder->count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (memcmp(holder->items[middle].key, key, 32) < 0)
+        if (held_compare(&holder->items[middle], prefix, key) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -86,8 +104,9 @@ static uint32_t held_begin(const struct holder *holder, const uint8_t key[32])
 
 static uint32_t held_count(const struct holder *holder, uint32_t begin, const uint8_t key[32])
 {
+    uint64_t prefix = load_u64(key);
     uint32_t end = begin;
-    while (end < holder->count && bytes_equal(holder->items[end].key, key, 32))
+    while (end < holder->count && held_compare(&holder->items[end], prefix, key) == 0)
         end++;
     return end - begin;
 }
@@ -133,7 +152,7 @@ static void watch_expiry(struct vx6_node *node, int64_t expires_s)
 static void held_remove(struct vx6_node *node, uint32_t index)
 {
     struct holder *holder = &node->holder;
-    blob_drop(node->env, holder->items[index].bundle);
+    held_drop(node->env, &holder->items[index]);
     holder->count--;
     memmove(&holder->items[index], &holder->items[index + 1],
         (holder->count - index) * sizeof holder->items[0]);
@@ -153,7 +172,7 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
             continue;
         }
         trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->bundle->len, VX6_EXPIRED);
-        blob_drop(node->env, held->bundle);
+        held_drop(node->env, held);
     }
     holder->count = kept;
     if (kept > 0)
@@ -185,9 +204,9 @@ static uint32_t find_farthest(const struct vx6_node *node, const uint8_t key[32]
     uint32_t farthest = UINT32_MAX;
     const uint8_t *farthest_key = key;
     for (uint32_t i = 0; i < holder->count; i++) {
-        if (distance_compare(node->keys.id, holder->items[i].key, farthest_key) > 0) {
+        if (distance_compare(node->keys.id, holder->items[i].key->data, farthest_key) > 0) {
             farthest = i;
-            farthest_key = holder->items[i].key;
+            farthest_key = holder->items[i].key->data;
         }
     }
     return farthest;
@@ -197,15 +216,16 @@ static uint32_t find_farthest(const struct vx6_node *node, const uint8_t key[32]
 static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 {
     struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, held->key);
-    uint32_t claimants = held_count(holder, begin, held->key);
+    const uint8_t *key = held->key->data;
+    uint32_t begin = held_begin(holder, key);
+    uint32_t claimants = held_count(holder, begin, key);
     if (claimants >= node->env->limits->claimant_max) {
         uint32_t twin = find_twin(holder, begin, claimants, held->site);
         if (twin == UINT32_MAX)
             return VX6_LIMIT;
         held_remove(node, twin);
     } else if (holder->count >= node->env->limits->value_max) {
-        uint32_t farthest = find_farthest(node, held->key);
+        uint32_t farthest = find_farthest(node, key);
         if (farthest == UINT32_MAX)
             return VX6_LIMIT;
         held_remove(node, farthest);
@@ -224,11 +244,10 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 
 static void held_describe(const struct bundle *bundle, struct held *held)
 {
-    vx6_list endpoints = bundle->node.endpoints;
-    struct vx6_endpoint endpoint;
-    memcpy(held->owner, bundle->owner, 32);
     held->sequence = bundle->sequence;
     held->expires_s = bundle->expires_s;
+    vx6_list endpoints = bundle->node.endpoints;
+    struct vx6_endpoint endpoint;
     if (!vx6_next_endpoint(&endpoints, &endpoint))
         return;
     vx6_addr addr = {.port = endpoint.port};
@@ -241,10 +260,10 @@ static void held_describe(const struct bundle *bundle, struct held *held)
 /* What is held already under this key from this owner: at `*index`, or where it would go. */
 static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
 {
-    uint32_t begin = held_begin(holder, held->key);
-    uint32_t end = begin + held_count(holder, begin, held->key);
+    uint32_t begin = held_begin(holder, held->key->data);
+    uint32_t end = begin + held_count(holder, begin, held->key->data);
     for (*index = begin; *index < end; (*index)++) {
-        if (bytes_equal(holder->items[*index].owner, held->owner, 32))
+        if (holder->items[*index].owner == held->owner)
             return true;
     }
     return false;
@@ -258,7 +277,7 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
         struct held *old = &holder->items[index];
         if (held->sequence <= old->sequence)
             return VX6_OUTDATED;
-        blob_drop(node->env, old->bundle);
+        held_drop(node->env, old);
         *old = *held;
         return VX6_OK;
     }
@@ -291,18 +310,20 @@ enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_spa
     if (is_held(node, key, data))
         return VX6_OK;
     struct bundle bundle;
-    struct held held = {0};
-    memcpy(held.key, key, 32);
+    struct held held = {.prefix = load_u64(key)};
     enum vx6_code code = bundle_check(node->env, node_unix_s(node), data, &bundle);
     if (code == VX6_OK && !bundle_fits_key(node->env->crypto, &bundle, key))
         code = VX6_INVALID;
     if (code == VX6_OK) {
         held_describe(&bundle, &held);
+        held.key = blob_get(node->env, (vx6_span){key, 32});
+        held.owner = blob_get(node->env, (vx6_span){bundle.owner, 32});
         held.bundle = blob_get(node->env, data);
-        code = held.bundle ? hold(node, &held) : VX6_NOMEM;
+        bool is_whole = held.key && held.owner && held.bundle;
+        code = is_whole ? hold(node, &held) : VX6_NOMEM;
     }
     if (code != VX6_OK) {
-        blob_drop(node->env, held.bundle);
+        held_drop(node->env, &held);
         trace(node, VX6_EVENT_bundle_refused, NULL, 0, data.len, code);
         return code;
     }
@@ -315,7 +336,7 @@ void holder_free(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
     for (uint32_t i = 0; i < holder->count; i++)
-        blob_drop(node->env, holder->items[i].bundle);
+        held_drop(node->env, &holder->items[i]);
     env_free(node->env, holder->items, holder->capacity * sizeof *holder->items);
     wipe(holder->token_secret, sizeof holder->token_secret);
     holder->items = NULL;
