@@ -16,7 +16,8 @@ enum {
     WINDOW_BYTES = 262144,
     WRITE_AHEAD_MS = 50, /* of bytes wait on the access line before a carrier has no room */
     WRITE_AGAIN_MS = 25,
-    PAYLOAD_TAIL = 64, /* tags at the end of a datagram */
+    PAYLOAD_TAIL = 64,  /* tags at the end of a datagram */
+    PAYLOAD_LEAP = 256, /* zeros are looked for in steps of this many bytes, and fewer */
     PAYLOAD_STEP = 16
 };
 
@@ -88,12 +89,14 @@ static bool downlink_passed(struct actor *actor, struct event *event)
  */
 static size_t head_of(const uint8_t *data, size_t len)
 {
-    static const uint8_t zeros[PAYLOAD_STEP];
+    static const uint8_t zeros[PAYLOAD_LEAP];
     if (len < 2 * PAYLOAD_TAIL)
         return len;
     size_t head = len - PAYLOAD_TAIL;
-    while (head >= PAYLOAD_STEP && memcmp(data + head - PAYLOAD_STEP, zeros, PAYLOAD_STEP) == 0)
-        head -= PAYLOAD_STEP;
+    for (size_t step = PAYLOAD_LEAP; step >= PAYLOAD_STEP; step /= 4) {
+        while (head >= step && memcmp(data + head - step, zeros, step) == 0)
+            head -= step;
+    }
     return head < len - PAYLOAD_TAIL ? head : len;
 }
 

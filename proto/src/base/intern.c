@@ -84,9 +84,7 @@ static bool release(struct intern *intern, struct interned *object)
 
 struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr)
 {
-    uint8_t port[2];
-    store_u16(port, addr->port);
-    uint64_t wide = hash_add(hash_add(hash_add(1, key, 32), addr->ip, 16), port, 2);
+    uint64_t wide = hash_add(hash_add(addr->port, key, 32), addr->ip, 16);
     uint32_t hash = (uint32_t)(wide >> 32 ^ wide);
     if (!make_room(env, &env->peers))
         return NULL;

@@ -42,6 +42,8 @@ static inline enum addr_scope addr_scope(const vx6_addr *addr)
     const uint8_t *ip = addr->ip;
     if (addr->port == 0 || ip[0] == 0xff)
         return SCOPE_NONE;
+    if (ip[0] >> 5 == 1 && !(ip[0] == 0x20 && ip[1] == 0x02))
+        return SCOPE_GLOBAL; /* most addresses: 2000::/3 */
     if (addr_is_ipv4(addr))
         return ipv4_scope(ip + 12);
     if (memcmp(ip, nat64, sizeof nat64) == 0)

@@ -180,10 +180,13 @@ bool query_is_pending(const struct vx6_node *node, const struct peer *peer)
 /* VX6-DHT-028 */
 bool query_site_is_spent(const struct vx6_node *node, const vx6_addr *addr)
 {
+    const uint32_t max = node->env->limits->site_queries_max;
+    if (node->queries.count < max)
+        return false;
     uint32_t count = 0;
     for (const struct query *query = node->queries.first; query; query = query->next)
         count += addr_same_site(&query->peer->addr, addr);
-    return count >= node->env->limits->site_queries_max && !table_knows_site(node, addr);
+    return count >= max && !table_knows_site(node, addr);
 }
 
 bool query_is_cut_off(const struct vx6_node *node)
