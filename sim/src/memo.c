@@ -6,28 +6,22 @@
 
 enum {
     CAPACITY_FIRST = 1024,
-    CAPACITY_MAX = 1 << 24
+    CAPACITY_MAX = 1 << 22,
+    CHECKED_MAX = 1400 /* a signature, its key, its label and its message */
 };
 
-/* The entry of the key, or the free one where it would go. Keys are points on a curve: their bytes
- * are as good as a hash. */
+/* The entry of the fact, or the free one where it would go. Facts are points on a curve or hashes:
+ * their bytes need no further hash. */
 static struct memo_entry *entry_of(
-    struct memo_entry *entries, uint32_t capacity, const uint8_t key[32])
+    struct memo_entry *entries, uint32_t capacity, const uint8_t fact[32])
 {
-    uint32_t at =
-        (uint32_t)key[0] | (uint32_t)key[1] << 8 | (uint32_t)key[2] << 16 | (uint32_t)key[3] << 24;
+    uint32_t at;
+    memcpy(&at, fact, sizeof at);
     for (;; at++) {
         struct memo_entry *entry = &entries[at & (capacity - 1)];
-        if (entry->verdict == MEMO_UNKNOWN || memcmp(entry->key, key, 32) == 0)
+        if (entry->verdict == MEMO_UNKNOWN || memcmp(entry->fact, fact, 32) == 0)
             return entry;
     }
-}
-
-enum memo_verdict memo_find(const struct memo *memo, const uint8_t key[32])
-{
-    if (memo->count == 0)
-        return MEMO_UNKNOWN;
-    return (enum memo_verdict)entry_of(memo->entries, memo->capacity, key)->verdict;
 }
 
 static bool grow(struct memo *memo)
@@ -38,7 +32,7 @@ static bool grow(struct memo *memo)
         return false;
     for (uint32_t i = 0; i < memo->capacity; i++) {
         if (memo->entries[i].verdict != MEMO_UNKNOWN)
-            *entry_of(entries, capacity, memo->entries[i].key) = memo->entries[i];
+            *entry_of(entries, capacity, memo->entries[i].fact) = memo->entries[i];
     }
     free(memo->entries);
     memo->entries = entries;
@@ -46,14 +40,69 @@ static bool grow(struct memo *memo)
     return true;
 }
 
-void memo_add(struct memo *memo, const uint8_t key[32], enum memo_verdict verdict)
+static bool know(struct memo *memo, const uint8_t fact[32], bool *verdict)
 {
+    memo->asked++;
+    if (memo->count == 0)
+        return false;
+    uint8_t found = entry_of(memo->entries, memo->capacity, fact)->verdict;
+    *verdict = found == MEMO_TRUE;
+    return found != MEMO_UNKNOWN;
+}
+
+static void learn(struct memo *memo, const uint8_t fact[32], bool verdict)
+{
+    memo->computed++;
     if (memo->count >= memo->capacity / 4 * 3 && !grow(memo))
         return;
-    struct memo_entry *entry = entry_of(memo->entries, memo->capacity, key);
+    struct memo_entry *entry = entry_of(memo->entries, memo->capacity, fact);
     memo->count += entry->verdict == MEMO_UNKNOWN;
-    memcpy(entry->key, key, 32);
-    entry->verdict = (uint8_t)verdict;
+    memcpy(entry->fact, fact, 32);
+    entry->verdict = verdict ? MEMO_TRUE : MEMO_FALSE;
+}
+
+static bool memo_key_is_valid(const struct vx6_crypto *self, const uint8_t key[32])
+{
+    struct memo *memo = self->context;
+    bool verdict;
+    if (!know(memo, key, &verdict)) {
+        verdict = memo->under->sign_public_is_valid(memo->under, key);
+        learn(memo, key, verdict);
+    }
+    return verdict;
+}
+
+static bool memo_verify(const struct vx6_crypto *self, const uint8_t signature[64],
+    const uint8_t public_key[32], const char *label, const uint8_t *message, size_t len)
+{
+    struct memo *memo = self->context;
+    uint8_t checked[CHECKED_MAX], fact[32];
+    size_t label_size = strlen(label) + 1;
+    VX6_ASSERT(len <= CHECKED_MAX - 64 - 32 - label_size);
+    memcpy(checked, signature, 64);
+    memcpy(checked + 64, public_key, 32);
+    memcpy(checked + 96, label, label_size);
+    memcpy(checked + 96 + label_size, message, len);
+    self->sha256(self, fact, checked, 96 + label_size + len);
+    bool verdict;
+    if (!know(memo, fact, &verdict)) {
+        verdict = memo->under->verify(memo->under, signature, public_key, label, message, len);
+        learn(memo, fact, verdict);
+    }
+    return verdict;
+}
+
+void memo_wrap(
+    struct memo *memo, struct vx6_crypto *crypto, const struct vx6_crypto *under, enum memo_use use)
+{
+    memo->under = under;
+    *crypto = *under;
+    crypto->context = memo;
+    crypto->sign_public_is_valid = memo_key_is_valid;
+    if (use == MEMO_KEYS_AND_SIGNATURES) {
+        crypto->name = "memo";
+        crypto->verify = memo_verify;
+    }
 }
 
 void memo_free(struct memo *memo)

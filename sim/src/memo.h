@@ -1,31 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a public key is valid, computed once per key: in a real network every node checks the
- * keys that reach it, here thousands of nodes check the same ones. The answer is a pure function of
- * the key, so remembering it changes nothing but time. */
+/* The memo provider: a crypto table that remembers the verdicts of another on public keys and
+ * signatures. In a real network every node checks what reaches it; here thousands of nodes check
+ * the same keys and the same records. A verdict is a pure function of the bytes asked about, so
+ * remembering it changes nothing but time. Spec: spec/crypto.md, "Providers". */
 #ifndef SIM_MEMO_H
 #define SIM_MEMO_H
 
 #include "vx6/crypto.h"
 
 struct memo_entry {
-    uint8_t key[32];
-    uint8_t verdict; /* 0: free */
+    uint8_t fact[32]; /* a public key, or the hash of a signature and all it is checked against */
+    uint8_t verdict;  /* enum memo_verdict; MEMO_UNKNOWN: free */
 };
 
 struct memo {
+    const struct vx6_crypto *under;
     struct memo_entry *entries;
     uint32_t count, capacity; /* a power of two */
+    uint64_t asked, computed;
 };
 
 enum memo_verdict {
     MEMO_UNKNOWN,
-    MEMO_VALID,
-    MEMO_INVALID
+    MEMO_TRUE,
+    MEMO_FALSE
 };
 
-enum memo_verdict memo_find(const struct memo *memo, const uint8_t key[32]);
-/* Forgets nothing; beyond a bound it learns nothing more. */
-void memo_add(struct memo *memo, const uint8_t key[32], enum memo_verdict verdict);
+enum memo_use {
+    MEMO_KEYS, /* remembers which public keys are valid */
+    MEMO_KEYS_AND_SIGNATURES
+};
+
+/* Makes `crypto` the provider `under`, with `memo` (zero before) between them. `memo` must outlive
+ * the use of `crypto`. It forgets nothing; beyond a bound it learns nothing more. */
+void memo_wrap(struct memo *memo, struct vx6_crypto *crypto, const struct vx6_crypto *under,
+    enum memo_use use);
 void memo_free(struct memo *memo);
 
 #endif

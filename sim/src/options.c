@@ -62,8 +62,9 @@ static const struct argp_option option_table[] = {
         "With --validate: so many of the nodes die just before the lookups, and still stand in the "
         "tables of others",
         2},
-    {"crypto", OPTION_CRYPTO, "real|model", 0,
-        "real, or a model with the same sizes and decisions that is much faster (default model)",
+    {"crypto", OPTION_CRYPTO, "real|memo|model", 0,
+        "real; memo, which is real but checks the same signature only once; or a model with the "
+        "same sizes and decisions that is much faster (default model)",
         3},
     {"crypto-salt", OPTION_SALT, "N", 0,
         "Changes every byte that the model makes and must not change the digest (default 1)", 3},
@@ -83,6 +84,18 @@ __attribute__((noreturn)) static void refuse(const char *option, const char *val
 {
     fprintf(stderr, "vx6-sim: --%s %s: %s\n", option, value, why);
     exit(2);
+}
+
+const char *const provider_names[] = {
+    [PROVIDER_MODEL] = "model", [PROVIDER_MEMO] = "memo", [PROVIDER_REAL] = "real"};
+
+static enum provider provider(const char *text)
+{
+    for (unsigned i = 0; i < sizeof provider_names / sizeof provider_names[0]; i++) {
+        if (strcmp(text, provider_names[i]) == 0)
+            return (enum provider)i;
+    }
+    refuse("crypto", text, "must be real, memo or model");
 }
 
 static uint64_t whole(const char *option, const char *text, uint64_t max, const char *why)
@@ -209,9 +222,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
             millionths("success-min", argument, 1000000, "must be a share between 0 and 1");
         break;
     case OPTION_CRYPTO:
-        options->real_crypto = strcmp(argument, "real") == 0;
-        if (!options->real_crypto && strcmp(argument, "model") != 0)
-            refuse("crypto", argument, "must be real or model");
+        options->provider = provider(argument);
         break;
     case OPTION_SALT:
         options->crypto_salt = whole("crypto-salt", argument, UINT64_MAX, "must be a whole number");

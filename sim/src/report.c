@@ -4,6 +4,7 @@
 #include "check.h"
 #include "churn.h"
 #include "fault.h"
+#include "options.h"
 #include "recovery.h"
 #include "workload.h"
 
@@ -148,7 +149,7 @@ static void command_print(FILE *file, const struct options *options)
         fprintf(file, " --entries-die %llums",
             (unsigned long long)(options->entries_die_at / VX6_MILLISECOND));
     fprintf(file, " --seed %llu --crypto %s --crypto-salt %llu", (unsigned long long)options->seed,
-        options->real_crypto ? "real" : "model", (unsigned long long)options->crypto_salt);
+        provider_names[options->provider], (unsigned long long)options->crypto_salt);
     if (options->perturb)
         fprintf(file, " --perturb %llu", (unsigned long long)options->perturb);
     fprintf(file, "\n");
@@ -301,7 +302,7 @@ static void json_print(const struct world *world)
     json_t *root = json_object();
     json_object_set_new(root, "digest", json_string(digest));
     json_object_set_new(root, "seed", json_string(seed));
-    json_object_set_new(root, "crypto", json_string(world->shards[0].crypto.name));
+    json_object_set_new(root, "crypto", json_string(provider_names[options->provider]));
     json_object_set_new(root, "nodes", integer(options->nodes));
     json_object_set_new(root, "churn", json_real(options->churn_ppm / 1e6));
     json_object_set_new(root, "loss", json_real(options->loss_ppm / 1e6));
@@ -439,7 +440,7 @@ static void text_print(const struct world *world)
         printf("PARTIAL: interrupted after %.0f simulated seconds\n", seconds(world->now));
     printf("%u nodes, churn %g per minute, %.0f s simulated, seed %llu, crypto %s\n",
         options->nodes, options->churn_ppm / 1e6, seconds(world->now),
-        (unsigned long long)options->seed, world->shards[0].crypto.name);
+        (unsigned long long)options->seed, provider_names[options->provider]);
     if (options->validate) {
         const struct validation *validation = &stats->validation;
         printf("kademlia: {hops_mean: %.3f, queries_mean: %.3f, closest_k_found: %.4f}\n",

@@ -35,17 +35,19 @@ static void traced(void *context, const struct vx6_event *event)
         transfer_dialled(member->actor, &event->peer);
 }
 
-static bool key_is_valid(const struct vx6_crypto *self, const uint8_t key[32])
+static void crypto_init(struct shard *shard)
 {
-    /* `self` is the shard's own table. */
-    struct shard *shard = (struct shard *)((uintptr_t)self - offsetof(struct shard, crypto));
-    enum memo_verdict verdict = memo_find(&shard->memo, key);
-    if (verdict == MEMO_UNKNOWN) {
-        bool valid = vx6_crypto_real.sign_public_is_valid(&vx6_crypto_real, key);
-        verdict = valid ? MEMO_VALID : MEMO_INVALID;
-        memo_add(&shard->memo, key, verdict);
+    switch (shard->world->options.provider) {
+    case PROVIDER_MODEL:
+        memo_wrap(&shard->memo, &shard->crypto, &vx6_crypto_model, MEMO_KEYS);
+        break;
+    case PROVIDER_MEMO:
+        memo_wrap(&shard->memo, &shard->crypto, &vx6_crypto_real, MEMO_KEYS_AND_SIGNATURES);
+        break;
+    case PROVIDER_REAL:
+        shard->crypto = vx6_crypto_real;
+        break;
     }
-    return verdict == MEMO_VALID;
 }
 
 static void shard_init(struct world *world, uint32_t index)
@@ -54,9 +56,8 @@ static void shard_init(struct world *world, uint32_t index)
     struct shard *shard = &world->shards[index];
     shard->world = world;
     shard->index = index;
-    shard->crypto = options->real_crypto ? vx6_crypto_real : vx6_crypto_model;
+    crypto_init(shard);
     shard->crypto.salt = options->crypto_salt;
-    shard->crypto.sign_public_is_valid = key_is_valid;
     queue_init(&shard->queue);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
     shard->scratch = pool_take(&shard->pool, VX6_FILL_MIN);

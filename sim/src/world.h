@@ -19,6 +19,12 @@
 
 #include <stdio.h>
 
+enum provider {
+    PROVIDER_MODEL,
+    PROVIDER_MEMO,
+    PROVIDER_REAL
+};
+
 struct options {
     uint32_t nodes;
     uint32_t churn_ppm; /* of the nodes leave in a minute */
@@ -32,7 +38,7 @@ struct options {
     vx6_ns entries_die_at; /* 0: never */
     uint32_t dead_ppm;     /* --validate: of the nodes are dead but in tables */
     vx6_ns recover_within; /* of the end of all faults; 0: at any time */
-    bool real_crypto;
+    enum provider provider;
     uint64_t crypto_salt;
     uint64_t perturb; /* which datagram is dropped instead of delivered, from 1; 0: none */
     uint32_t threads;

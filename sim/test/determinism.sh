@@ -20,6 +20,7 @@ reference=$(digest)
 check "reference has 16 digits" equal 16 "$(printf %s "$reference" | wc -c)"
 check "again" equal "$reference" "$(digest)"
 check "real crypto" equal "$reference" "$(digest --crypto real)"
+check "memo crypto" equal "$reference" "$(digest --crypto memo)"
 check "another crypto salt" equal "$reference" "$(digest --crypto-salt 2)"
 check "another seed" other "$reference" "$(digest --seed 2)"
 check "one datagram dropped" other "$reference" "$(digest --perturb 1000)"

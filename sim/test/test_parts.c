@@ -51,24 +51,61 @@ static void test_pool_gives_blocks_that_do_not_overlap(void **state)
     pool_free(&pool);
 }
 
+static bool first_byte_is_even(const struct vx6_crypto *self, const uint8_t key[32])
+{
+    (void)self;
+    return key[0] % 2 == 0;
+}
+
 static void test_memo_remembers_each_verdict(void **state)
 {
     (void)state;
-    struct memo memo = {0};
     enum {
         COUNT = 5000
     };
+    const struct vx6_crypto under = {.sign_public_is_valid = first_byte_is_even};
+    struct memo memo = {0};
+    struct vx6_crypto crypto;
+    memo_wrap(&memo, &crypto, &under, MEMO_KEYS);
     for (uint32_t pass = 0; pass < 2; pass++) {
         struct draw draw = {9};
         for (uint32_t i = 0; i < COUNT; i++) {
             uint8_t key[32];
             for (uint32_t j = 0; j < 32; j++)
                 key[j] = (uint8_t)draw_next(&draw);
-            enum memo_verdict verdict = i % 3 == 0 ? MEMO_INVALID : MEMO_VALID;
-            assert_int_equal(memo_find(&memo, key), pass == 0 ? MEMO_UNKNOWN : verdict);
-            memo_add(&memo, key, verdict);
+            assert_int_equal(crypto.sign_public_is_valid(&crypto, key), key[0] % 2 == 0);
         }
-        assert_int_equal(memo.count, COUNT);
+        assert_int_equal(memo.asked, (pass + 1) * COUNT);
+        assert_int_equal(memo.computed, COUNT);
+    }
+    memo_free(&memo);
+}
+
+/* Whatever is changed is another question, however alike: none is answered for another. */
+static void test_memo_tells_all_parts_of_a_signed_message_apart(void **state)
+{
+    (void)state;
+    const struct vx6_crypto *real = &vx6_crypto_real;
+    struct memo memo = {0};
+    struct vx6_crypto crypto;
+    memo_wrap(&memo, &crypto, real, MEMO_KEYS_AND_SIGNATURES);
+    const uint8_t seed[32] = {7}, *message = (const uint8_t *)"some words";
+    uint8_t key[32], other_key[32], signature[64];
+    real->sign_public(real, key, seed);
+    real->sign_public(real, other_key, message);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        crypto.sign(&crypto, signature, seed, key, "label", message, 10);
+        assert_true(crypto.verify(&crypto, signature, key, "label", message, 10));
+        assert_false(crypto.verify(&crypto, signature, other_key, "label", message, 10));
+        assert_false(crypto.verify(&crypto, signature, key, "labels", message, 10));
+        assert_false(crypto.verify(&crypto, signature, key, "labe", message, 10));
+        assert_false(crypto.verify(&crypto, signature, key, "label", message, 9));
+        assert_false(crypto.verify(&crypto, signature, key, "label", message + 1, 9));
+        assert_false(crypto.verify(&crypto, signature, key, "label", message, 0));
+        signature[63] ^= 1;
+        assert_false(crypto.verify(&crypto, signature, key, "label", message, 10));
+        assert_int_equal(memo.asked, (pass + 1) * 8);
+        assert_int_equal(memo.computed, 8);
     }
     memo_free(&memo);
 }
@@ -123,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_pool_keeps_what_was_there_whatever_the_sizes),
         cmocka_unit_test(test_pool_gives_blocks_that_do_not_overlap),
         cmocka_unit_test(test_memo_remembers_each_verdict),
+        cmocka_unit_test(test_memo_tells_all_parts_of_a_signed_message_apart),
         cmocka_unit_test(test_patterns_show_a_wrong_a_moved_and_a_lost_byte),
         cmocka_unit_test(test_quantiles_are_samples_that_enough_others_do_not_exceed),
         cmocka_unit_test(test_labels_lead_back_to_their_nodes),

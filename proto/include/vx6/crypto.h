@@ -6,7 +6,7 @@
  * Providers: vx6_crypto_real (libsodium, OpenSSL) and vx6_crypto_model (same sizes, same decisions
  * to accept or refuse, no curve arithmetic: for large simulations). Under every provider the hash
  * of public data, identity keys and their checks are real, since they decide where things are
- * placed.
+ * placed. A driver may put a table of its own between, as the simulator's memo does.
  *
  * What a provider makes (signatures, ephemerals, ciphertexts, MACs, bindings) is opaque to the rest
  * of proto/: copied, sent, compared for equality, nothing else (VX6-CRYPTO-017). Key seeds are
