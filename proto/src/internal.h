@@ -24,11 +24,6 @@
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
-enum {
-    KADEMLIA_K = 20,
-    KADEMLIA_ALPHA = 3
-};
-
 /* Outputs of the node itself; bits of vx6_node.ready. */
 enum {
     NODE_READY_DATAGRAMS = 1,

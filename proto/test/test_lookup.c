@@ -22,7 +22,8 @@ struct stub {
     uint8_t asked[VX6_CONTACT_COUNT_MAX];           /* find_value by index */
     uint32_t asks;                                  /* find_node and find_value */
     uint8_t extra_hint[VX6_HINT_SIZE], extra_count; /* instead of what it knows */
-    bool grinds; /* names keys close to the target where nobody is */
+    bool grinds;   /* names keys close to the target where nobody is */
+    bool colludes; /* holds nothing, and names none but its like */
 };
 
 struct flight {
@@ -174,6 +175,17 @@ static uint32_t ground_hints(struct world *world, const uint8_t target[32], uint
     return KADEMLIA_K;
 }
 
+static uint32_t colluder_hints(const struct world *world, uint8_t *hints)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world->count && count < KADEMLIA_K; i++) {
+        if (world->stubs[i].colludes)
+            write_hint(hints + (size_t)VX6_HINT_SIZE * count++, world->stubs[i].keys.identity,
+                &world->stubs[i].addr);
+    }
+    return count;
+}
+
 static bool stub_answer(struct world *world, struct stub *stub, const struct vx6_msg *ask,
     struct vx6_msg *answer, uint8_t *hints)
 {
@@ -191,7 +203,9 @@ static bool stub_answer(struct world *world, struct stub *stub, const struct vx6
         answer->u.value.bundle = (vx6_span){world->bundle, world->bundle_len};
         return true;
     }
-    if (stub->grinds) {
+    if (stub->colludes) {
+        count = colluder_hints(world, hints);
+    } else if (stub->grinds) {
         count = ground_hints(world, ask->u.find_node.target, hints);
     } else if (stub->extra_count > 0) {
         count = stub->extra_count;
@@ -509,7 +523,40 @@ static const struct ground_row {
     {"keys that nobody has", true, 4},
 };
 
-/* VX6-DHT-013 */
+static void resolve_in_vain(struct world *world, struct vx6_out *out)
+{
+    for (uint32_t i = 0; i < world->count; i++)
+        world->stubs[i].asks = 0;
+    struct vx6_in in = {.kind = VX6_IN_RESOLVE, .data = (const uint8_t *)"nobody", .len = 6};
+    assert_int_equal(vx6_node_input(world->solo.node, world->solo.now, &in), VX6_OK);
+    assert_true(run(world, in.id, out, 60000));
+    assert_int_equal(out->code, VX6_NOT_FOUND);
+}
+
+/* VX6-DHT-031, VX6-DHT-032 */
+static void test_disjoint_paths_ask_the_k_closest_once_each(void **state)
+{
+    (void)state;
+    struct world world;
+    struct vx6_out out;
+    uint8_t target[32];
+    world_start(&world, 500);
+    know_all(&world);
+    name_key(&world.solo.crypto, target, (vx6_span){(const uint8_t *)"nobody", 6});
+    resolve_in_vain(&world, &out);
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < world.count; i++) {
+        uint32_t closer = 0;
+        for (uint32_t j = 0; j < world.count; j++)
+            closer += distance_compare(target, world.stubs[j].keys.id, world.stubs[i].keys.id) < 0;
+        assert_in_range(world.stubs[i].asks, closer < KADEMLIA_K ? 1 : 0, 1);
+        asked += world.stubs[i].asks;
+    }
+    assert_in_range(asked, KADEMLIA_K, 30);
+    world_stop(&world);
+}
+
+/* VX6-DHT-013, VX6-DHT-033: on one path and on several. */
 static void test_ground_hints_do_not_push_out_who_answers(void **state)
 {
     (void)state;
@@ -527,6 +574,9 @@ static void test_ground_hints_do_not_push_out_who_answers(void **state)
         assert_true(run(&world, start(&world, target), &out, 60000));
         assert_int_equal(out.code, VX6_OK);
         assert_int_equal(count_closest(&world, target, &out), KADEMLIA_K);
+        resolve_in_vain(&world, &out);
+        for (uint32_t j = 0; j < world.count; j++)
+            assert_int_equal(world.stubs[j].asks, 1);
         world_stop(&world);
     }
 }
@@ -581,6 +631,74 @@ static void test_a_holder_is_asked_for_each_bundle_that_it_has(void **state)
     world_stop(&world);
 }
 
+/* Colluders whose IDs are closer to the target than those of all others, and who live. */
+static void add_colluders(struct world *world, const uint8_t target[32])
+{
+    world->stubs = realloc(world->stubs, (world->count + KADEMLIA_K) * sizeof *world->stubs);
+    assert_non_null(world->stubs);
+    for (uint32_t number = 0, left = KADEMLIA_K; left > 0; number++) {
+        uint8_t seed[32] = {2}, key[32], id[32];
+        store_u32(seed + 1, number);
+        world->solo.crypto.sign_public(&world->solo.crypto, key, seed);
+        vx6_node_id(&world->solo.crypto, id, key);
+        if (common_prefix(id, target) < 9)
+            continue;
+        struct stub *stub = &world->stubs[world->count];
+        *stub = (struct stub){
+            .addr = solo_addr(1000 + world->count), .delay_ms = DELAY_MS, .colludes = true};
+        own_keys_init(&stub->keys, &world->solo.crypto, seed);
+        world->count++;
+        left--;
+    }
+}
+
+/* VX6-DHT-030, VX6-DHT-032: one contact that colludes leads a plain lookup to nobody else; of three
+ * disjoint paths it leads one. */
+static void test_colluders_lead_one_path_astray_and_not_the_others(void **state)
+{
+    (void)state;
+    enum {
+        HONEST = 300
+    };
+    struct world world;
+    struct vx6_out out;
+    uint8_t target[32];
+    const uint8_t *text = (const uint8_t *)"alice";
+    world_start(&world, HONEST);
+    name_key(&world.solo.crypto, target, (vx6_span){text, 5});
+    struct record_facts facts = {
+        .sequence = 1, .unix_s = 1800000000, .life_s = 1800, .label = {text, 5}};
+    world.bundle_len =
+        record_make_bundle(&world.solo.crypto, &world.stubs[0].keys, &facts, world.bundle);
+    for (uint32_t i = 0; i < HONEST; i++) {
+        uint32_t closer = 0;
+        for (uint32_t j = 0; j < HONEST; j++)
+            closer += distance_compare(target, world.stubs[j].keys.id, world.stubs[i].keys.id) < 0;
+        world.stubs[i].bundle_count = closer < KADEMLIA_K;
+    }
+    uint16_t contacts[CONTACTS_MAX];
+    uint32_t contact_count;
+    fill_tables(&world, world.solo.node->keys.id, contacts, &contact_count);
+    add_colluders(&world, target);
+    know(&world, &world.stubs[HONEST]);
+    for (uint32_t i = 0; i < contact_count; i++)
+        know(&world, &world.stubs[contacts[i]]);
+
+    assert_true(run(&world, start(&world, target), &out, 60000));
+    assert_int_equal(out.code, VX6_OK);
+    assert_int_equal(count_closest(&world, target, &out), KADEMLIA_K);
+    struct vx6_in in = {.kind = VX6_IN_RESOLVE, .data = text, .len = 5};
+    assert_int_equal(vx6_node_input(world.solo.node, world.solo.now, &in), VX6_OK);
+    assert_true(run(&world, in.id, &out, 60000));
+    assert_int_equal(out.code, VX6_OK);
+    assert_in_range(out.queries, 3, 40);
+    uint32_t holders = 0;
+    for (uint32_t i = 0; i < HONEST; i++)
+        holders += world.stubs[i].asked[0] > 0 && world.stubs[i].bundle_count > 0;
+    assert_true(holders >= 3);
+    world_stop(&world);
+}
+
 static void test_lookups_are_bounded(void **state)
 {
     (void)state;
@@ -605,9 +723,11 @@ int main(void)
         cmocka_unit_test(test_a_lookup_that_lasts_too_long_ends_with_what_it_has),
         cmocka_unit_test(test_a_lookup_without_contacts_says_so_after_it_has_started),
         cmocka_unit_test(test_only_hints_that_can_be_meant_are_followed),
+        cmocka_unit_test(test_disjoint_paths_ask_the_k_closest_once_each),
         cmocka_unit_test(test_ground_hints_do_not_push_out_who_answers),
         cmocka_unit_test(test_hints_cannot_aim_a_lookup_at_one_site),
         cmocka_unit_test(test_a_holder_is_asked_for_each_bundle_that_it_has),
+        cmocka_unit_test(test_colluders_lead_one_path_astray_and_not_the_others),
         cmocka_unit_test(test_lookups_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

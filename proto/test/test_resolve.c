@@ -91,17 +91,25 @@ static struct lookup *last_lookup(void)
     return &lone_lookups[lone_lookup_count - 1];
 }
 
-static void show(
-    struct bench *bench, uint32_t holder, const struct owner *owner, uint32_t index, uint32_t count)
+static void show_value(struct bench *bench, const struct owner *owner, struct lookup_value value)
 {
     struct lookup *lookup = last_lookup();
     assert_true(lookup->running);
-    struct lookup_value value = {.holder = bench->holders[holder],
-        .bundle = {owner->bytes, owner->len},
-        .index = index,
-        .count = count,
-        .hops = 3};
+    value.bundle = (vx6_span){owner->bytes, owner->len};
+    value.hops = 3;
     resolve_bundle(bench->node, lookup->context, &value);
+}
+
+/* Odd holders are found on another path than even ones. */
+static void show(
+    struct bench *bench, uint32_t holder, const struct owner *owner, uint32_t index, uint32_t count)
+{
+    show_value(bench, owner,
+        (struct lookup_value){.holder = bench->holders[holder],
+            .index = index,
+            .count = count,
+            .path = holder % 2,
+            .path_count = 3});
 }
 
 static void end_lookup(struct bench *bench, enum vx6_code code)
@@ -170,6 +178,34 @@ static void test_enough_holders_end_the_wait(void **state)
     lone_run(bench.node, 0);
     expect(&bench, VX6_OK);
     bench_free(&bench);
+}
+
+/* VX6-NAME-007: what one path leads to may all be one attacker's. */
+static void test_holders_on_one_path_of_several_do_not_end_the_wait(void **state)
+{
+    (void)state;
+    for (uint32_t path_count = 1; path_count <= 3; path_count++) {
+        struct bench bench;
+        struct owner alice;
+        bench_init(&bench, "");
+        owner_make(&alice, 1, (struct claim){.label = "alice"});
+        bench_open(&bench, "alice");
+        struct lookup_value value = {.count = 1, .path = path_count - 1, .path_count = path_count};
+        for (uint32_t i = 0; i < 5; i++) {
+            value.holder = bench.holders[i];
+            show_value(&bench, &alice, value);
+        }
+        lone_run(bench.node, 0);
+        assert_int_equal(bench.session.calls, path_count == 1 ? 1 : 0);
+        if (path_count > 1) {
+            value.holder = bench.holders[5];
+            value.path = 0;
+            show_value(&bench, &alice, value);
+            lone_run(bench.node, 0);
+        }
+        expect(&bench, VX6_OK);
+        bench_free(&bench);
+    }
 }
 
 /* VX6-NAME-008: no rival is chosen silently, not even by who came first. */
@@ -763,6 +799,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_use_binds_a_name_and_tells_the_driver),
         cmocka_unit_test(test_enough_holders_end_the_wait),
+        cmocka_unit_test(test_holders_on_one_path_of_several_do_not_end_the_wait),
         cmocka_unit_test(test_rival_claims_are_an_error),
         cmocka_unit_test(test_a_driver_sees_every_claimant_and_nothing_is_bound),
         cmocka_unit_test(test_a_driver_learns_whether_a_service_is_public),

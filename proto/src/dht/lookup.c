@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* One lookup: a shortlist sorted by distance, asked from its near end until the k closest live
- * nodes of it have answered. Spec: spec/dht.md, "Lookup". */
+ * nodes of it have answered. Where the outcome is relied on it takes disjoint paths: whom one path
+ * hears of, the others do not. Spec: spec/dht.md, "Lookup", "Disjoint paths". */
 #include "internal.h"
 
 enum {
-    LISTED_FIRST = 32,
+    LISTED_STEP = 32,
+    UNTRIED_MAX = 48,   /* hints that nobody has tried; an equal share of it for each path */
     SHORTLIST_MAX = 64, /* candidates that are not lost */
-    LISTED_MAX = 128    /* with those that are, so that nobody is asked twice */
+    LISTED_MAX = 96     /* with those that are, so that nobody is asked twice */
 };
 
 enum candidate_state {
@@ -25,7 +27,14 @@ struct candidate {
     uint8_t token[16];
     uint8_t depth; /* own table = 1, else one more than the node that named it first */
     uint8_t index; /* of the bundle asked for */
-    enum candidate_state state;
+    uint8_t state; /* enum candidate_state */
+    uint8_t path;  /* that asked it; as long as none has: that heard of it first */
+    uint8_t paths; /* a bit for each that has heard of it */
+};
+
+struct path {
+    uint32_t active;  /* its queries that count against alpha */
+    uint32_t untried; /* its candidates that are the word of one path only */
 };
 
 struct lookup {
@@ -37,7 +46,9 @@ struct lookup {
     bool own_untold; /* bundles that this node holds itself are still to be shown */
     uint8_t target[32];
     vx6_ns deadline;
-    uint32_t active; /* queries that count against alpha */
+    uint32_t active; /* of all paths */
+    uint32_t path_count;
+    struct path paths[KADEMLIA_D];
     uint32_t queries, lost;
     uint32_t count, count_lost;
     struct candidate *candidates; /* closest first */
@@ -68,14 +79,30 @@ static void lookup_free(struct vx6_node *node, struct lookup *lookup)
     env_free(node->env, lookup, sizeof *lookup);
 }
 
+/* A hint that nobody has tried and no other path has heard. */
+static bool is_untried(const struct candidate *candidate)
+{
+    return candidate->state == CANDIDATE_NEW && candidate->depth > 1 &&
+           candidate->paths == 1u << candidate->path;
+}
+
 static void candidate_settle(
     struct lookup *lookup, struct candidate *candidate, enum candidate_state state)
 {
-    if (candidate->state == CANDIDATE_ASKED)
+    if (is_untried(candidate))
+        lookup->paths[candidate->path].untried--;
+    struct path *path = &lookup->paths[candidate->path];
+    if (candidate->state == CANDIDATE_ASKED) {
         lookup->active--;
+        path->active--;
+    }
+    if (state == CANDIDATE_ASKED) {
+        lookup->active++;
+        path->active++;
+    }
     if (state == CANDIDATE_LOST && candidate->state != CANDIDATE_LOST)
         lookup->count_lost++;
-    candidate->state = state;
+    candidate->state = (uint8_t)state;
 }
 
 static struct candidate *candidate_find(struct lookup *lookup, const struct peer *peer)
@@ -103,23 +130,34 @@ static void candidate_remove(struct vx6_node *node, struct lookup *lookup, uint3
     struct candidate *candidate = &lookup->candidates[index];
     if (candidate->state == CANDIDATE_LOST)
         lookup->count_lost--;
+    else if (is_untried(candidate))
+        lookup->paths[candidate->path].untried--;
     peer_drop(node->env, candidate->peer);
     uint32_t behind = --lookup->count - index;
     memmove(candidate, candidate + 1, behind * sizeof *candidate);
     memmove(&lookup->tags[index], &lookup->tags[index + 1], behind * sizeof lookup->tags[0]);
 }
 
-/* Room at *place. Only the word of another node gives way to the word of another node: who was
- * asked, or came from the own table, stays. VX6-DHT-013 */
+/* Only the word of another node gives way to the word of another node, and only of the same path:
+ * who was asked, or came from the own table, or was heard of on another path only, stays. */
+static bool may_give_way(const struct candidate *candidate, uint8_t path, bool path_is_full)
+{
+    if (path_is_full)
+        return candidate->path == path && is_untried(candidate);
+    return candidate->state == CANDIDATE_NEW && candidate->depth > 1 &&
+           (candidate->paths >> path & 1);
+}
+
+/* Room at *place. VX6-DHT-013, VX6-DHT-033 */
 static bool make_place(
-    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint32_t *place)
+    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint32_t *place)
 {
     uint32_t last = lookup->count;
-    if (lookup->count - lookup->count_lost >= SHORTLIST_MAX) {
+    bool path_is_full = lookup->paths[path].untried >= UNTRIED_MAX / lookup->path_count;
+    if (path_is_full || lookup->count - lookup->count_lost >= SHORTLIST_MAX) {
         if (!peer_key_is_valid(node->env, peer))
             return false;
-        while (last > *place && (lookup->candidates[last - 1].state != CANDIDATE_NEW ||
-                                    lookup->candidates[last - 1].depth == 1))
+        while (last > *place && !may_give_way(&lookup->candidates[last - 1], path, path_is_full))
             last--;
         if (last == *place)
             return false;
@@ -142,7 +180,7 @@ static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
     vx6_env *env = node->env;
     if (lookup->count < lookup->capacity)
         return true;
-    uint32_t capacity = lookup->capacity == 0 ? LISTED_FIRST : lookup->capacity * 2;
+    uint32_t capacity = lookup->capacity + LISTED_STEP;
     struct candidate *candidates = env_alloc(env, capacity * sizeof *candidates);
     uint64_t *tags = env_alloc(env, capacity * sizeof *tags);
     if (candidates == NULL || tags == NULL) {
@@ -164,7 +202,7 @@ static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
 
 /* Takes over the reference. A node is on the list once, under the address heard first. */
 static void candidate_add(
-    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t depth)
+    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint8_t depth)
 {
     uint64_t distance = load_u64(peer->id) ^ load_u64(lookup->target);
     uint32_t place = 0, end = lookup->count;
@@ -177,7 +215,7 @@ static void candidate_add(
     }
     const struct candidate *closer = place > 0 ? &lookup->candidates[place - 1] : NULL;
     if ((closer && bytes_equal(closer->peer->id, peer->id, 32)) ||
-        !make_place(node, lookup, peer, &place) || !lookup_grow(node, lookup)) {
+        !make_place(node, lookup, peer, path, &place) || !lookup_grow(node, lookup)) {
         peer_drop(node->env, peer);
         return;
     }
@@ -186,9 +224,13 @@ static void candidate_add(
     memmove(&lookup->tags[place + 1], &lookup->tags[place],
         (lookup->count - place) * sizeof lookup->tags[0]);
     lookup->tags[place] = load_u64(peer->key);
-    lookup->candidates[place] =
-        (struct candidate){.distance = distance, .peer = peer, .depth = depth};
+    lookup->candidates[place] = (struct candidate){.distance = distance,
+        .peer = peer,
+        .depth = depth,
+        .path = path,
+        .paths = (uint8_t)(1u << path)};
     lookup->count++;
+    lookup->paths[path].untried += depth > 1;
 }
 
 static void candidate_ask(
@@ -210,8 +252,7 @@ static void candidate_ask(
         return;
     candidate->index = index;
     candidate->asked = node->now;
-    candidate->state = CANDIDATE_ASKED;
-    lookup->active++;
+    candidate_settle(lookup, candidate, CANDIDATE_ASKED);
 }
 
 /* To a site where nobody has answered go few queries at once, whatever hints say; candidates there
@@ -231,37 +272,89 @@ static bool is_doubtful(
     return true;
 }
 
+/* One pass over the candidates, closest first: who is wanted, and to whom it falls. */
+struct pass {
+    uint32_t live;                  /* candidates so far */
+    uint32_t path_live[KADEMLIA_D]; /* of each path */
+    bool use_spare;                 /* a path may ask on behalf of those that have nobody to ask */
+    bool open;                      /* somebody wanted has not answered */
+    bool stuck;                     /* somebody cannot be asked now */
+    vx6_ns wake;
+};
+
+/* A candidate that nobody has asked falls to the path, of those that have heard of it, that has the
+ * fewest so far. VX6-DHT-032 */
+static uint8_t path_of(const struct lookup *lookup, const struct candidate *candidate,
+    const uint32_t path_live[KADEMLIA_D])
+{
+    uint8_t path = candidate->path;
+    if (candidate->state != CANDIDATE_NEW)
+        return path;
+    for (uint8_t i = 0; i < lookup->path_count; i++) {
+        if ((candidate->paths >> i & 1) && path_live[i] < path_live[path])
+            path = i;
+    }
+    return path;
+}
+
+static bool may_ask(const struct lookup *lookup, uint8_t path, bool use_spare)
+{
+    return use_spare ? lookup->active < KADEMLIA_ALPHA
+                     : lookup->paths[path].active < KADEMLIA_ALPHA / lookup->path_count;
+}
+
+static void path_ask(
+    struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, uint8_t path)
+{
+    candidate->path = path;
+    candidate_ask(node, lookup, candidate, 0);
+}
+
+static void pass_candidate(
+    struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, struct pass *pass)
+{
+    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
+    const uint32_t share = (KADEMLIA_K + lookup->path_count - 1) / lookup->path_count;
+    uint8_t path = path_of(lookup, candidate, pass->path_live);
+    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < share;
+    bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
+    if (is_held && candidate->state == CANDIDATE_NEW) {
+        pass->open = pass->stuck = true;
+        return;
+    }
+    if (is_wanted && candidate->state == CANDIDATE_NEW && may_ask(lookup, path, pass->use_spare)) {
+        path_ask(node, lookup, candidate, path);
+        pass->stuck = pass->stuck || candidate->state == CANDIDATE_NEW;
+    }
+    if (candidate->state == CANDIDATE_LOST)
+        return;
+    pass->open = pass->open || (is_wanted && candidate->state != CANDIDATE_ANSWERED);
+    if (!is_held && candidate->state != CANDIDATE_SLOW) {
+        pass->live++;
+        pass->path_live[path]++;
+    }
+    if (candidate->state == CANDIDATE_ASKED && candidate->asked + slow < pass->wake)
+        pass->wake = candidate->asked + slow;
+}
+
 /* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
- * VX6-DHT-011, VX6-DHT-012 */
+ * VX6-DHT-011, VX6-DHT-012, VX6-DHT-032 */
 static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
 {
     const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
-    vx6_ns wake = lookup->deadline;
-    uint32_t live = 0;
-    bool open = false, stuck = false;
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        struct candidate *candidate = &lookup->candidates[i];
-        bool is_wanted = live < KADEMLIA_K;
-        bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
-        if (is_held && candidate->state == CANDIDATE_NEW) {
-            open = stuck = true;
-            continue;
-        }
-        if (is_wanted && candidate->state == CANDIDATE_NEW && lookup->active < KADEMLIA_ALPHA) {
-            candidate_ask(node, lookup, candidate, 0);
-            stuck = stuck || candidate->state == CANDIDATE_NEW;
-        }
-        if (candidate->state == CANDIDATE_LOST)
-            continue;
-        open = open || (is_wanted && candidate->state != CANDIDATE_ANSWERED);
-        live += is_held || candidate->state == CANDIDATE_SLOW ? 0 : 1;
-        if (candidate->state == CANDIDATE_ASKED && candidate->asked + slow < wake)
-            wake = candidate->asked + slow;
-    }
-    if (stuck && node->now + slow < wake)
-        wake = node->now + slow;
-    timer_set(&node->timers, &lookup->timer, wake);
-    return open;
+    struct pass pass;
+    bool use_spare = false;
+    do {
+        pass = (struct pass){.wake = lookup->deadline, .use_spare = use_spare};
+        for (uint32_t i = 0; i < lookup->count; i++)
+            pass_candidate(node, lookup, &lookup->candidates[i], &pass);
+        use_spare =
+            !use_spare && lookup->path_count > 1 && pass.open && lookup->active < KADEMLIA_ALPHA;
+    } while (use_spare);
+    if (pass.stuck && node->now + slow < pass.wake)
+        pass.wake = node->now + slow;
+    timer_set(&node->timers, &lookup->timer, pass.wake);
+    return pass.open;
 }
 
 /* VX6-DHT-015 */
@@ -302,15 +395,19 @@ static void dispatch_done(
 
 static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6_code code)
 {
-    struct lookup_contact closest[KADEMLIA_K];
+    const uint32_t share = (KADEMLIA_K + lookup->path_count - 1) / lookup->path_count;
+    struct lookup_contact closest[LOOKUP_CLOSEST_MAX];
+    uint32_t answered = 0, path_answered[KADEMLIA_D] = {0};
     uint8_t target[32];
     memcpy(target, lookup->target, sizeof target);
     struct lookup_result result = {.target = target, .closest = closest, .code = code};
     set_counts(lookup, &result);
-    for (uint32_t i = 0; i < lookup->count && result.closest_count < KADEMLIA_K; i++) {
+    for (uint32_t i = 0; i < lookup->count; i++) {
         const struct candidate *candidate = &lookup->candidates[i];
-        if (candidate->state != CANDIDATE_ANSWERED)
+        if (candidate->state != CANDIDATE_ANSWERED ||
+            (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= share))
             continue;
+        path_answered[candidate->path]++;
         struct lookup_contact *contact = &closest[result.closest_count++];
         contact->peer = peer_hold(candidate->peer);
         memcpy(contact->token, candidate->token, sizeof contact->token);
@@ -353,8 +450,13 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
 
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
+    /* VX6-DHT-030 */
+    bool is_relied_on = user == LOOKUP_RESOLVE || user == LOOKUP_PUBLISH;
+    lookup->path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
+    if (lookup->path_count > count && count > 0)
+        lookup->path_count = count;
     for (uint32_t i = 0; i < count; i++)
-        candidate_add(node, lookup, peer_hold(peers[i]), 1);
+        candidate_add(node, lookup, peer_hold(peers[i]), (uint8_t)(i % lookup->path_count), 1);
     discovery_touch(node, target);
     struct blob *held = NULL;
     lookup->own_untold = want_values && holder_find(node, target, 0, &held) > 0;
@@ -378,38 +480,54 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
         .bundle = answer->bundle,
         .index = answer->index,
         .count = answer->count,
-        .hops = candidate->depth};
+        .hops = candidate->depth,
+        .path = candidate->path,
+        .path_count = lookup->path_count};
     uint32_t next = answer->index + 1u;
     if (next < answer->count && next < node->env->limits->claimant_max)
         candidate_ask(node, lookup, candidate, (uint8_t)next);
     resolve_bundle(node, lookup->context, &value);
 }
 
-static bool is_listed(const struct lookup *lookup, const uint8_t key[32])
+static struct candidate *listed(struct lookup *lookup, const uint8_t key[32])
 {
     uint64_t tag = load_u64(key);
     for (uint32_t i = 0; i < lookup->count; i++) {
         if (lookup->tags[i] == tag && bytes_equal(lookup->candidates[i].peer->key, key, 32))
-            return true;
+            return &lookup->candidates[i];
     }
-    return false;
+    return NULL;
+}
+
+static void heard_again(struct lookup *lookup, struct candidate *candidate, uint8_t path)
+{
+    bool was_untried = is_untried(candidate);
+    candidate->paths |= (uint8_t)(1u << path);
+    if (was_untried && !is_untried(candidate))
+        lookup->paths[candidate->path].untried--;
 }
 
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
- * passed over. */
-static void take_hints(struct vx6_node *node, struct lookup *lookup, const vx6_addr *source,
-    uint8_t depth, vx6_list hints)
+ * passed over. It is heard of on the path of the node that gave it: VX6-DHT-031. */
+static void take_hints(
+    struct vx6_node *node, struct lookup *lookup, const struct candidate *giver, vx6_list hints)
 {
+    const vx6_addr source = giver->peer->addr;
+    const uint8_t path = giver->path;
+    const uint8_t depth = giver->depth < UINT8_MAX ? giver->depth + 1 : giver->depth;
     struct vx6_hint hint;
     while (vx6_next_hint(&hints, &hint)) {
         vx6_addr addr = {.port = hint.port};
         memcpy(addr.ip, hint.ip, sizeof addr.ip);
-        if (is_listed(lookup, hint.key) || bytes_equal(hint.key, node->keys.identity, 32) ||
-            !addr_is_in_scope(&addr, source))
+        struct candidate *known = listed(lookup, hint.key);
+        if (known)
+            heard_again(lookup, known, path);
+        if (known || bytes_equal(hint.key, node->keys.identity, 32) ||
+            !addr_is_in_scope(&addr, &source))
             continue;
         struct peer *peer = peer_get(node->env, hint.key, &addr);
         if (peer)
-            candidate_add(node, lookup, peer, depth);
+            candidate_add(node, lookup, peer, path, depth);
     }
 }
 
@@ -427,12 +545,10 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
     } else {
         candidate_settle(lookup, candidate, CANDIDATE_ANSWERED);
         memcpy(candidate->token, result->token, sizeof candidate->token);
-        uint8_t depth = candidate->depth;
         if (result->answer->type == VX6_MSG_value)
             take_value(node, lookup, candidate, &result->answer->u.value);
         else if (result->answer->type == VX6_MSG_nodes)
-            take_hints(node, lookup, &result->peer->addr, depth < UINT8_MAX ? depth + 1 : depth,
-                result->answer->u.nodes.hints);
+            take_hints(node, lookup, candidate, result->answer->u.nodes.hints);
     }
     if (!lookup_advance(node, lookup))
         lookup_finish(node, lookup, VX6_OK);

@@ -9,6 +9,12 @@
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
+enum {
+    KADEMLIA_K = 20,
+    KADEMLIA_ALPHA = 3,
+    KADEMLIA_D = 3 /* disjoint paths where the outcome is relied on */
+};
+
 enum lookup_user {
     LOOKUP_OP,
     LOOKUP_RESOLVE,
@@ -28,12 +34,17 @@ struct lookup_contact {
     uint8_t token[16];
 };
 
+/* The k closest, and of each path its closest k / d, where they are not among these. */
+enum {
+    LOOKUP_CLOSEST_MAX = KADEMLIA_K + (KADEMLIA_D - 1) * (KADEMLIA_K / KADEMLIA_D + 1)
+};
+
 struct lookup_result {
     const uint8_t *target;
     const struct lookup_contact *closest; /* that answered, closest first */
-    uint32_t closest_count;
-    uint32_t hops;    /* depth of the closest node found; own table = 1 */
-    uint32_t queries; /* answered or lost */
+    uint32_t closest_count; /* at most LOOKUP_CLOSEST_MAX; KADEMLIA_K of a plain lookup */
+    uint32_t hops;          /* depth of the closest node found; own table = 1 */
+    uint32_t queries;       /* answered or lost */
     uint32_t lost;
     enum vx6_code code; /* OK; TIMEOUT; NO_PEERS */
 };
@@ -54,6 +65,7 @@ struct lookup_value {
     vx6_span bundle;
     uint32_t index, count; /* which of how many; the lookup asks the holder for the others itself */
     uint32_t hops;         /* depth of the holder; own table = 1, this node itself = 0 */
+    uint32_t path, path_count; /* which of how many found the holder */
 };
 
 /* Implemented by the users' files; dispatched in lookup.c. None of them cancels its lookup before

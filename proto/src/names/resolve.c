@@ -34,6 +34,7 @@ struct resolve {
     uint32_t claimant_count, claimant_capacity;
     struct peer *holders[VX6_CONTACT_COUNT_MAX]; /* that showed all they hold */
     uint32_t holder_count;
+    uint32_t holder_paths; /* a bit for each path of the lookup that found one of them */
 };
 
 static vx6_span resolve_label(const struct resolve *resolve)
@@ -305,15 +306,21 @@ static enum vx6_code take_bundle(
     return code;
 }
 
-static void holder_count(struct vx6_node *node, struct resolve *resolve, struct peer *holder)
+/* Enough have shown all they hold, and not all of them were named by the same nodes. VX6-NAME-007
+ */
+static void holder_count(
+    struct vx6_node *node, struct resolve *resolve, const struct lookup_value *value)
 {
     for (uint32_t i = 0; i < resolve->holder_count; i++) {
-        if (resolve->holders[i] == holder)
+        if (resolve->holders[i] == value->holder)
             return;
     }
     if (resolve->holder_count < VX6_CONTACT_COUNT_MAX)
-        resolve->holders[resolve->holder_count++] = peer_hold(holder);
-    if (resolve->holder_count >= node->env->limits->resolve_holders)
+        resolve->holders[resolve->holder_count++] = peer_hold(value->holder);
+    resolve->holder_paths |= 1u << value->path;
+    bool one_path = (resolve->holder_paths & (resolve->holder_paths - 1)) == 0;
+    if (resolve->holder_count >= node->env->limits->resolve_holders &&
+        (!one_path || value->path_count == 1))
         settle(node, resolve);
 }
 
@@ -375,7 +382,7 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     if (is_enough(node, resolve))
         settle(node, resolve);
     if (value->holder != NULL && is_last(node, value))
-        holder_count(node, resolve, value->holder);
+        holder_count(node, resolve, value);
 }
 
 void resolve_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result)

@@ -18,7 +18,7 @@ struct publication {
     uint8_t key[32];
     struct blob *bundle;
     struct lookup *lookup;
-    struct target targets[KADEMLIA_K];
+    struct target targets[LOOKUP_CLOSEST_MAX];
     uint32_t target_count, next, in_flight;
     uint32_t taken; /* holders that have it */
 };
@@ -252,7 +252,7 @@ void publish_lookup_done(struct vx6_node *node, void *context, const struct look
 {
     struct publication *publication = context;
     publication->lookup = NULL;
-    uint32_t count = result->closest_count < KADEMLIA_K ? result->closest_count : KADEMLIA_K;
+    uint32_t count = result->closest_count;
     if (count == KADEMLIA_K && is_own_place(node, publication->key, result))
         count--;
     for (uint32_t i = 0; i < count; i++) {
