@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Set "dht": distances, address scopes, signed contacts. */
+/* Set "dht": distances, address scopes, signed contacts, crowded contacts. */
 #include "vectors.h"
 
 #include <string.h>
 
+#include "internal.h"
 #include "query.h"
 #include "scope.h"
 #include "table.h"
@@ -119,12 +120,73 @@ static bool check_contact(json_t *line, char *reason, size_t cap)
     return verdict_is(contact_verify(&vx6_crypto_real, &peer, &head), line, reason, cap);
 }
 
+/* Contacts of a table that is nothing else; bucket `bucket` takes those of `field`. */
+static bool add_contacts(json_t *line, const char *field, struct vx6_node *node, uint32_t bucket,
+    char *reason, size_t cap)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(line, field), i, item)
+    {
+        size_t len;
+        struct peer *peer = vector_memory(sizeof *peer);
+        *peer = (struct peer){.addr.port = 1};
+        if (node->table.count == node->table.capacity || !json_is_string(item) ||
+            !vector_hex(json_string_value(item), peer->addr.ip, 16, &len) || len != 16)
+            return vector_failed(reason, cap, "%s: not an address", field);
+        node->table.contacts[node->table.count++].peer = peer;
+        node->table.bucket_count[bucket]++;
+    }
+    return true;
+}
+
+static bool read_asn_map(json_t *line, struct vx6_asn_range *ranges, size_t *count)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(line, "asn"), i, item)
+    {
+        size_t len;
+        json_t *first = json_array_get(item, 0), *last = json_array_get(item, 1);
+        if (i == IDS_MAX || !vector_hex(json_string_value(first), ranges[i].first, 16, &len) ||
+            len != 16 || !vector_hex(json_string_value(last), ranges[i].last, 16, &len))
+            return false;
+        ranges[i].asn = (uint32_t)json_integer_value(json_array_get(item, 2));
+        *count = i + 1;
+    }
+    return true;
+}
+
+static bool check_crowded(json_t *line, char *reason, size_t cap)
+{
+    struct contact contacts[IDS_MAX] = {0};
+    struct vx6_asn_range ranges[IDS_MAX];
+    struct vx6_asn_map map = {ranges, 0};
+    struct vx6_node *node = vector_memory(sizeof *node);
+    vx6_addr addr = {.port = 1};
+    vx6_span ip;
+    memset(node, 0, sizeof *node);
+    node->table = (struct table){.contacts = contacts, .capacity = IDS_MAX, .depth = 2};
+    node->asn_map = &map;
+    if (!vector_bytes(line, "ip", 16, &ip, reason, cap) ||
+        !add_contacts(line, "bucket", node, 0, reason, cap) ||
+        !add_contacts(line, "elsewhere", node, 1, reason, cap))
+        return false;
+    if (!read_asn_map(line, ranges, &map.count))
+        return vector_failed(reason, cap, "asn: not a map");
+    memcpy(addr.ip, ip.data, sizeof addr.ip);
+    bool crowded = diversity_is_crowded(node, &addr, 0, NULL);
+    return crowded == json_is_true(json_object_get(line, "crowded")) ||
+           vector_failed(reason, cap, "%s", crowded ? "crowded" : "not crowded");
+}
+
 static const struct vector_kind kinds[] = {
     {"order", check_order},
     {"prefix", check_prefix},
     {"scope", check_scope},
     {"used", check_used},
     {"contact", check_contact},
+    {"crowded", check_crowded},
 };
 
 int check_dht(json_t *line, char *reason, size_t cap)

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "discovery.h"
+#include "diversity.h"
 #include "env.h"
 #include "holder.h"
 #include "link.h"
@@ -53,6 +54,7 @@ struct vx6_node {
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
     enum vx6_suite suite;
+    const struct vx6_asn_map *asn_map;
     uint64_t sequence_next;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     uint32_t endpoint_count;

@@ -22,6 +22,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     node->unix_ms_at_zero = config->unix_ms - (int64_t)(now / VX6_MILLISECOND);
     node->tag = config->node_tag;
     node->suite = config->suite;
+    node->asn_map = config->asn_map;
     node->sequence_next = config->sequence_first;
     node->label_len = (uint8_t)label_len;
     memcpy(node->label, config->label, label_len);
@@ -366,6 +367,7 @@ void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
         .sessions = node->sessions.count,
         .streams = node->sessions.stream_count,
         .contacts = node->table.count,
+        .contacts_crowded = table_count_crowded(node),
         .bundles = node->holder.count,
         .lookups = node->lookups.count,
         .operations = node->ops.count};

@@ -17,15 +17,23 @@ static void draw_bytes(uint8_t *dst, size_t len)
 }
 
 /* A peer that nobody could ask, at a place in the ID space that the test chooses. */
-static struct peer *make_peer(struct solo *solo, const uint8_t id[32])
+static struct peer *make_peer_at(struct solo *solo, const uint8_t id[32], const vx6_addr *addr)
 {
     uint8_t key[32];
-    vx6_addr addr = solo_addr(draw());
     draw_bytes(key, sizeof key);
-    struct peer *peer = peer_get(solo->env, key, &addr);
+    struct peer *peer = peer_get(solo->env, key, addr);
     assert_non_null(peer);
     memcpy(peer->id, id, 32);
     return peer;
+}
+
+/* Every peer has a provider of its own. */
+static struct peer *make_peer(struct solo *solo, const uint8_t id[32])
+{
+    static uint32_t number;
+    vx6_addr addr = {.ip = {0x24}, .port = 1};
+    store_u32(addr.ip + 1, ++number << 8);
+    return make_peer_at(solo, id, &addr);
 }
 
 /* An ID whose first difference from the node's is bit `bucket`. */
@@ -51,6 +59,16 @@ static struct peer *peer_in_bucket(struct solo *solo, uint32_t bucket)
 static bool enter(struct solo *solo, uint32_t bucket)
 {
     struct peer *peer = peer_in_bucket(solo, bucket);
+    bool entered = table_seen(solo->node, peer);
+    peer_drop(solo->env, peer);
+    return entered;
+}
+
+static bool enter_at(struct solo *solo, uint32_t bucket, const vx6_addr *addr)
+{
+    uint8_t id[32];
+    id_in_bucket(solo, bucket, id);
+    struct peer *peer = make_peer_at(solo, id, addr);
     bool entered = table_seen(solo->node, peer);
     peer_drop(solo->env, peer);
     return entered;
@@ -172,12 +190,168 @@ static void test_a_full_bucket_refuses_newcomers(void **state)
         assert_true(enter(&solo, 0));
     assert_false(enter(&solo, 0));
     assert_int_equal(solo.node->table.bucket_count[0], KADEMLIA_K);
-    uint8_t id[32];
-    id_in_bucket(&solo, 0, id);
-    assert_false(table_has_room(solo.node, id));
-    id_in_bucket(&solo, 1, id);
-    assert_true(table_has_room(solo.node, id));
+    struct peer *peers[2] = {peer_in_bucket(&solo, 0), peer_in_bucket(&solo, 1)};
+    assert_false(table_offer(solo.node, peers[0]));
+    assert_true(table_offer(solo.node, peers[1]));
+    peer_drop(solo.env, peers[0]);
+    peer_drop(solo.env, peers[1]);
     solo_stop(&solo);
+}
+
+/* VX6-DHT-044 */
+static void test_a_refused_newcomer_has_the_longest_silent_asked(void **state)
+{
+    (void)state;
+    struct solo solo;
+    uint32_t idle_ms;
+    start(&solo);
+    const uint32_t ping_ms = solo.limits.contact_ping_ms;
+    assert_true(enter(&solo, 4));
+    pass(&solo, 10000);
+    for (uint32_t i = 0; i < KADEMLIA_K; i++) {
+        assert_true(enter(&solo, 0));
+        pass(&solo, 1000);
+    }
+    for (uint32_t i = 0; i < KADEMLIA_K; i++)
+        assert_true(enter(&solo, 5));
+    struct contact *longest = &solo.node->table.contacts[0];
+    struct peer *newcomer = peer_in_bucket(&solo, 0);
+    pass(&solo, ping_ms - KADEMLIA_K * 1000 - 1);
+    assert_false(table_offer(solo.node, newcomer));
+    assert_ptr_not_equal(table_oldest(solo.node, &idle_ms), longest);
+    pass(&solo, 1);
+    assert_false(table_offer(solo.node, newcomer));
+    assert_ptr_equal(table_oldest(solo.node, &idle_ms), longest);
+    assert_true(idle_ms >= table_patience_ms(solo.node));
+    table_asked(solo.node, longest);
+    assert_ptr_not_equal(table_oldest(solo.node, &idle_ms), longest);
+    assert_true(table_seen(solo.node, longest->peer));
+    assert_false(table_offer(solo.node, newcomer));
+    assert_ptr_not_equal(table_oldest(solo.node, &idle_ms), longest);
+    peer_drop(solo.env, newcomer);
+    solo_stop(&solo);
+}
+
+static vx6_addr numbered(vx6_addr addr, uint32_t at, uint32_t number)
+{
+    store_u16(addr.ip + at, (uint16_t)number);
+    return addr;
+}
+
+static const struct vx6_asn_range asn_ranges[] = {
+    {{[10] = 0xff, 0xff, 8}, {[10] = 0xff, 0xff, 8, 255, 255, 255}, 7},
+    {{0x20, 1, 1}, {0x20, 1, 1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
+        7},
+    {{0x20, 1, 2}, {0x20, 1, 3}, 9},
+};
+static const struct vx6_asn_map asn_map = {asn_ranges, 3};
+
+/* VX6-DHT-042: addresses that differ from number to number in two bytes are one group. */
+static const struct group_row {
+    const char *what;
+    vx6_addr addr;
+    uint32_t at; /* byte that is numbered */
+    uint32_t in_bucket, in_table;
+} group_rows[] = {
+    {"a /64", {{0x20, 1, 0xd, 0xb8, 1, 1, 1, 1}, 1}, 14, 1, 4},
+    {"a /48", {{0x20, 1, 0xd, 0xb8, 1, 1}, 1}, 6, 2, 8},
+    {"a /32", {{0x20, 1, 0xd, 0xb8}, 1}, 4, 4, 32},
+    {"IPv4 addresses in a /24", {{[10] = 0xff, 0xff, 9, 9}, 1}, 14, 2, 8},
+    {"a system's IPv6 addresses", {{0x20, 1, 1}, 1}, 3, 4, 32},
+    {"a system's IPv4 addresses", {{[10] = 0xff, 0xff, 8}, 1}, 13, 4, 32},
+};
+
+/* VX6-DHT-042, VX6-DHT-043 */
+static void test_the_crowded_give_way_to_others_and_only_they_do(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof group_rows / sizeof group_rows[0]; row++) {
+        const struct group_row *group = &group_rows[row];
+        struct solo solo;
+        uint32_t entered = 0;
+        print_message("group: %s\n", group->what);
+        start(&solo);
+        solo.node->asn_map = &asn_map;
+        for (uint32_t i = 0; i < KADEMLIA_K; i++)
+            assert_true(enter(&solo, 6));
+        for (uint32_t i = 0; i < KADEMLIA_K; i++) {
+            vx6_addr addr = numbered(group->addr, group->at, i + 1);
+            assert_true(enter_at(&solo, 1, &addr));
+        }
+        uint32_t one_more = KADEMLIA_K + 1;
+        vx6_addr addr = numbered(group->addr, group->at, one_more);
+        assert_false(enter_at(&solo, 1, &addr));
+        assert_int_equal(table_count_crowded(solo.node), KADEMLIA_K - group->in_bucket);
+        while (enter(&solo, 1))
+            entered++;
+        assert_int_equal(entered, KADEMLIA_K - group->in_bucket);
+        assert_int_equal(table_count_crowded(solo.node), 0);
+
+        uint32_t count = group->in_bucket;
+        for (uint32_t bucket = 7; count < group->in_table; bucket++) {
+            for (uint32_t i = 0; i < group->in_bucket && count < group->in_table; i++, count++) {
+                addr = numbered(group->addr, group->at, ++one_more);
+                assert_true(enter_at(&solo, bucket, &addr));
+            }
+        }
+        assert_int_equal(table_count_crowded(solo.node), 0);
+        addr = numbered(group->addr, group->at, ++one_more);
+        assert_true(enter_at(&solo, 40, &addr));
+        assert_int_equal(table_count_crowded(solo.node), 1);
+        solo_stop(&solo);
+    }
+}
+
+/* VX6-DHT-043: who owns one network and grinds keys cannot push out the node's neighbours. */
+static void test_crowded_neighbours_push_out_only_each_other(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    vx6_addr addr = group_rows[1].addr;
+    for (uint32_t i = 0; i < KADEMLIA_K / 2; i++)
+        assert_true(enter(&solo, 0));
+    for (uint32_t i = 0; i < 500; i++) {
+        addr = numbered(addr, 6, i);
+        (void)enter_at(&solo, 0, &addr);
+    }
+    uint32_t others = 0;
+    const struct table *table = &solo.node->table;
+    assert_int_equal(table->bucket_count[0], KADEMLIA_K);
+    for (uint32_t i = 0; i < table->count; i++)
+        others += !bytes_equal(table->contacts[i].peer->addr.ip, addr.ip, 6);
+    assert_int_equal(others, KADEMLIA_K / 2);
+    /* The crowded that stayed are the closest of the crowded: the k closest of one network. */
+    uint8_t closest[32];
+    memcpy(closest, solo.node->keys.id, 32);
+    closest[0] ^= 0x80;
+    struct peer *peer = make_peer_at(&solo, closest, &addr);
+    assert_true(table_seen(solo.node, peer));
+    peer_drop(solo.env, peer);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-043: one host, or one site. */
+static void test_a_network_of_one_site_fills_its_tables(void **state)
+{
+    (void)state;
+    static const vx6_addr sites[] = {
+        {{[15] = 1}, 1}, {{0xfd, 1}, 1}, {{[10] = 0xff, 0xff, 127, 0, 0, 1}, 1}};
+    for (size_t site = 0; site < sizeof sites / sizeof sites[0]; site++) {
+        struct solo solo;
+        start(&solo);
+        vx6_addr addr = sites[site];
+        for (uint32_t i = 0; i < 3 * KADEMLIA_K; i++) {
+            addr.port = (uint16_t)(4242 + i);
+            assert_true(enter_at(&solo, i % 3, &addr));
+        }
+        assert_int_equal(solo.node->table.count, 3 * KADEMLIA_K);
+        assert_int_equal(table_count_crowded(solo.node), 3 * KADEMLIA_K - 3);
+        struct vx6_counts counts;
+        vx6_node_counts(solo.node, &counts);
+        assert_int_equal(counts.contacts_crowded, 3 * KADEMLIA_K - 3);
+        solo_stop(&solo);
+    }
 }
 
 /* VX6-DHT-005 */
@@ -403,6 +577,10 @@ int main(void)
         cmocka_unit_test(test_equal_prefixes_are_told_apart_by_the_whole_id),
         cmocka_unit_test(test_common_prefix_counts_equal_bits),
         cmocka_unit_test(test_a_full_bucket_refuses_newcomers),
+        cmocka_unit_test(test_a_refused_newcomer_has_the_longest_silent_asked),
+        cmocka_unit_test(test_the_crowded_give_way_to_others_and_only_they_do),
+        cmocka_unit_test(test_crowded_neighbours_push_out_only_each_other),
+        cmocka_unit_test(test_a_network_of_one_site_fills_its_tables),
         cmocka_unit_test(test_a_failing_contact_gives_way_to_a_newcomer),
         cmocka_unit_test(test_a_neighbour_takes_the_place_of_the_farthest),
         cmocka_unit_test(test_a_full_table_still_takes_neighbours),

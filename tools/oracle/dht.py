@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Vectors of distances, address scopes and signed contacts, written from spec/dht.md alone, with
+"""Vectors of distances, address scopes, signed and crowded contacts, written from spec/dht.md alone, with
 Python's own arithmetic and address classes. It shares nothing with the code under test.
 
     dht.py             prints vectors/dht.jsonl
@@ -133,6 +133,57 @@ def contacts():
             yield f"{text}, {name}", {**true, **change}, False
 
 
+# Bits of IPv6 and of IPv4 addresses that make a group; how many in a bucket, in a table.
+GROUPS = [(64, 32, 1, 4), (48, 24, 2, 8), (32, 16, 4, 32), ("asn", "asn", 4, 32)]
+ASN_MAP = [("::ffff:8.0.0.0", "::ffff:8.255.255.255", 7), ("2001:100::", "2001:1ff:" + "ffff:" * 5 + "ffff", 7),
+           ("2001:200::", "2001:200::ff", 9)]
+
+
+def asn_of(address):
+    return next((asn for first, last, asn in ASN_MAP
+                 if ipaddress.IPv6Address(first) <= address <= ipaddress.IPv6Address(last)), None)
+
+
+def same_group(a, b, group):
+    a4, b4 = a.ipv4_mapped, b.ipv4_mapped
+    if group[0] == "asn":
+        return asn_of(a) is not None and asn_of(a) == asn_of(b)
+    if (a4 is None) != (b4 is None) or scope(str(a), 1) != scope(str(b), 1):
+        return False
+    bits = group[1] if a4 else group[0]
+    first, second = (a4, b4) if a4 else (a, b)
+    drop = first.max_prefixlen - bits
+    return int(first) >> drop == int(second) >> drop
+
+
+def is_crowded(address, bucket, elsewhere):
+    return any(sum(same_group(address, other, group) for other in bucket) >= group[2] or
+               sum(same_group(address, other, group) for other in bucket + elsewhere) >= group[3]
+               for group in GROUPS)
+
+
+def crowds():
+    """Each group just below and at its limits; neighbours of a group that are not in it."""
+    families = {
+        "site": lambda i: f"2001:db8:1:1::{i:x}", "network": lambda i: f"2001:db8:1:{i:x}::1",
+        "provider": lambda i: f"2001:db8:{i:x}::1", "beyond": lambda i: f"2001:{i + 0xd00:x}::1",
+        "IPv4 network": lambda i: f"::ffff:9.9.9.{i}", "IPv4 provider": lambda i: f"::ffff:9.9.{i}.1",
+        "IPv4 beyond": lambda i: f"::ffff:9.{i}.1.1", "system": lambda i: f"2001:1{i:02x}::1",
+        "system, IPv4": lambda i: f"::ffff:8.{i}.1.1", "not in the map": lambda i: f"2002:1{i:02x}::1",
+        "loopback": lambda i: "::1", "private": lambda i: f"fd00::{i:x}"}
+    for name, make in families.items():
+        address = ipaddress.IPv6Address(make(99))
+        for in_bucket in (0, 1, 2, 3, 4, 19):
+            for in_table in (3, 4, 7, 8, 31, 32):
+                if in_bucket <= in_table:
+                    others = [ipaddress.IPv6Address(make(i + 1)) for i in range(in_table)]
+                    yield (f"{name}, {in_bucket} in the bucket, {in_table} in all", address,
+                           others[:in_bucket], others[in_bucket:])
+    mixed = [ipaddress.IPv6Address(f"2001:1{i:02x}::1") for i in range(2)]
+    mixed += [ipaddress.IPv6Address(f"::ffff:8.{i}.1.1") for i in range(2)]
+    yield "a system with both kinds of addresses", ipaddress.IPv6Address("::ffff:8.77.1.1"), mixed, []
+
+
 def lines():
     for name, target, ids in orders():
         yield dict(name="order: " + name, spec="VX6-DHT-001", kind="order", target=target, ids=ids,
@@ -154,6 +205,12 @@ def lines():
             if about == "none" or ORDER.index(about) < ORDER.index(source):
                 line["refused"] = "scope"
             yield line
+    for name, address, bucket, elsewhere in crowds():
+        yield dict(name="crowded: " + name, spec="VX6-DHT-042", kind="crowded", ip=address.packed,
+                   bucket=[a.packed for a in bucket], elsewhere=[a.packed for a in elsewhere],
+                   asn=[[ipaddress.IPv6Address(first).packed, ipaddress.IPv6Address(last).packed, asn]
+                        for first, last, asn in ASN_MAP],
+                   crowded=is_crowded(address, bucket, elsewhere))
     for name, fields, is_good in contacts():
         line = dict(name="contact: " + name, spec="VX6-DHT-025", kind="contact", **fields)
         if not is_good:

@@ -73,15 +73,26 @@ struct vx6_trace {
     void *context;
 };
 
+/* Which autonomous system announces which addresses: a file that the operator has, if any. */
+struct vx6_asn_range {
+    uint8_t first[16], last[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint32_t asn;                /* not 0 */
+};
+struct vx6_asn_map {
+    const struct vx6_asn_range *ranges; /* ascending, none overlaps another */
+    size_t count;
+};
+
 typedef struct vx6_config {
-    uint64_t node_tag;             /* appears in trace events only */
-    uint8_t identity_seed[32];     /* Ed25519 */
-    uint8_t rng_seed[32];          /* the only randomness there is */
-    char label[VX6_LABEL_MAX + 1]; /* the node's own name; "" for none */
-    uint64_t sequence_first;       /* own records start here; the driver guarantees that no
-                                      earlier run used a number at or above it */
-    int64_t unix_ms;               /* wall time at `now` of vx6_node_new */
-    enum vx6_suite suite;          /* offered when dialling */
+    uint64_t node_tag;                 /* appears in trace events only */
+    uint8_t identity_seed[32];         /* Ed25519 */
+    uint8_t rng_seed[32];              /* the only randomness there is */
+    char label[VX6_LABEL_MAX + 1];     /* the node's own name; "" for none */
+    uint64_t sequence_first;           /* own records start here; the driver guarantees that no
+                                          earlier run used a number at or above it */
+    int64_t unix_ms;                   /* wall time at `now` of vx6_node_new */
+    enum vx6_suite suite;              /* offered when dialling */
+    const struct vx6_asn_map *asn_map; /* NULL: none. Must outlive the node */
 } vx6_config;
 
 enum vx6_in_kind {
@@ -203,6 +214,7 @@ void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32]);
 uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind);
 struct vx6_counts {
     uint32_t links, sessions, streams, contacts, bundles, lookups, operations;
+    uint32_t contacts_crowded; /* more from one site, network or provider than there should be */
 };
 void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts);
 /* Walks the routing table: the contact at `index`, in an order that is stable between inputs. */

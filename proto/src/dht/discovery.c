@@ -76,7 +76,7 @@ enum vx6_code discovery_consider(
     const struct contact *contact = table_find(node, peer->id);
     if (!peer_key_is_valid(node->env, peer)) {
         code = VX6_INVALID;
-    } else if (contact == NULL && !table_has_room(node, peer->id)) {
+    } else if (contact == NULL && !table_offer(node, peer)) {
         code = VX6_LIMIT;
     } else if (!(contact && contact->peer == peer) && !query_is_pending(node, peer)) {
         struct vx6_msg ping = {.type = VX6_MSG_ping};

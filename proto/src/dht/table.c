@@ -48,7 +48,7 @@ static uint32_t silent_ms_of(const struct vx6_node *node, const struct contact *
     return clock_ms(node) - contact->seen_ms;
 }
 
-static uint32_t bucket_begin(const struct table *table, uint32_t bucket)
+uint32_t table_bucket_begin(const struct table *table, uint32_t bucket)
 {
     uint32_t begin = 0;
     for (uint32_t i = 0; i < bucket && i < table->depth; i++)
@@ -58,7 +58,7 @@ static uint32_t bucket_begin(const struct table *table, uint32_t bucket)
 
 uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket)
 {
-    return node->table.count - bucket_begin(&node->table, bucket + 1);
+    return node->table.count - table_bucket_begin(&node->table, bucket + 1);
 }
 
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
@@ -68,7 +68,7 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     if (bucket >= table->depth)
         return NULL;
     uint64_t prefix = load_u64(id);
-    struct contact *contact = table->contacts + bucket_begin(table, bucket);
+    struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
         if (contact->prefix == prefix && bytes_equal(contact->peer->id, id, 32))
             return contact;
@@ -91,7 +91,7 @@ static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *co
 {
     uint32_t silent_ms = silent_ms_of(node, contact);
     uint32_t asked_ms = (uint16_t)(clock_ms(node) / 1000 - contact->asked_s) * 1000u;
-    if (contact->failures > 0 && asked_ms >= FAILING_MS)
+    if ((contact->failures > 0 || contact->due) && asked_ms >= FAILING_MS)
         return UINT32_MAX;
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
@@ -114,6 +114,7 @@ struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms)
 void table_asked(const struct vx6_node *node, struct contact *contact)
 {
     contact->asked_s = (uint16_t)(clock_ms(node) / 1000);
+    contact->due = false;
 }
 
 /* VX6-DHT-010: of the contacts asked, about contact_loss_percent are found gone. One loss is
@@ -216,7 +217,7 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
 {
     const struct table *table = &node->table;
     uint32_t closer = table_count_deeper(node, bucket);
-    const struct contact *contact = table->contacts + bucket_begin(table, bucket);
+    const struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
     for (uint32_t i = 0; i < table->bucket_count[bucket] && closer < KADEMLIA_K; i++) {
         if (distance_compare(node->keys.id, contact[i].peer->id, id) < 0)
             closer++;
@@ -228,7 +229,7 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
 static struct contact *bucket_failing(const struct vx6_node *node, uint32_t bucket)
 {
     const struct table *table = &node->table;
-    struct contact *contact = table->contacts + bucket_begin(table, bucket), *failing = NULL;
+    struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *failing = NULL;
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
         if (contact->failures == 0)
             continue;
@@ -238,15 +239,38 @@ static struct contact *bucket_failing(const struct vx6_node *node, uint32_t buck
     return failing;
 }
 
-static struct contact *bucket_farthest(const struct vx6_node *node, uint32_t bucket)
+/* Who came when there were enough from around it, and still there are. */
+static bool is_crowded(const struct vx6_node *node, const struct contact *contact, uint32_t bucket)
+{
+    return contact->crowded && diversity_is_crowded(node, &contact->peer->addr, bucket, contact);
+}
+
+/* The contact of a bucket farthest from the node, or the farthest crowded one, if there is one. */
+static struct contact *bucket_farthest(
+    const struct vx6_node *node, uint32_t bucket, bool only_crowded)
 {
     const struct table *table = &node->table;
-    struct contact *contact = table->contacts + bucket_begin(table, bucket), *farthest = contact;
-    for (uint32_t i = 1; i < table->bucket_count[bucket]; i++) {
-        if (distance_compare(node->keys.id, contact[i].peer->id, farthest->peer->id) > 0)
-            farthest = &contact[i];
+    struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
+    struct contact *farthest = NULL;
+    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
+        if (only_crowded && !is_crowded(node, contact, bucket))
+            continue;
+        if (farthest == NULL ||
+            distance_compare(node->keys.id, contact->peer->id, farthest->peer->id) > 0)
+            farthest = contact;
     }
     return farthest;
+}
+
+static struct contact *bucket_longest_silent(const struct vx6_node *node, uint32_t bucket)
+{
+    const struct table *table = &node->table;
+    struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *silent = NULL;
+    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
+        if (silent == NULL || silent_ms_of(node, contact) > silent_ms_of(node, silent))
+            silent = contact;
+    }
+    return silent;
 }
 
 static uint32_t bucket_fullest(const struct table *table)
@@ -260,9 +284,10 @@ static uint32_t bucket_fullest(const struct table *table)
 }
 
 /* Room for a newcomer: a free place, or else whose place it takes. A contact that fails gives way,
- * and so does a distant one to a neighbour: the k closest must be known. VX6-DHT-005 */
+ * a crowded one to whom it is not crowded around, and a distant one to a neighbour: the k closest
+ * must be known. VX6-DHT-005, VX6-DHT-043 */
 static bool make_room(
-    const struct vx6_node *node, const uint8_t id[32], uint32_t bucket, struct contact **victim)
+    const struct vx6_node *node, const struct peer *peer, uint32_t bucket, struct contact **victim)
 {
     const struct table *table = &node->table;
     *victim = NULL;
@@ -273,17 +298,44 @@ static bool make_room(
     *victim = bucket_failing(node, bucket);
     if (*victim)
         return true;
-    if (!is_neighbour(node, id, bucket))
+    uint32_t full = bucket_is_full ? bucket : bucket_fullest(table);
+    bool neighbour = is_neighbour(node, peer->id, bucket);
+    struct contact *crowded = bucket_farthest(node, full, true);
+    if (crowded == NULL && !neighbour)
         return false;
-    *victim = bucket_farthest(node, bucket_is_full ? bucket : bucket_fullest(table));
-    return true;
+    if (!diversity_is_crowded(node, &peer->addr, bucket, NULL)) {
+        *victim = crowded ? crowded : bucket_farthest(node, full, false);
+        return true;
+    }
+    *victim = crowded;
+    return neighbour && crowded && distance_compare(node->keys.id, peer->id, crowded->peer->id) < 0;
 }
 
-bool table_has_room(const struct vx6_node *node, const uint8_t id[32])
+/* VX6-DHT-044 */
+bool table_offer(struct vx6_node *node, const struct peer *peer)
 {
-    uint32_t bucket = common_prefix(node->keys.id, id);
-    struct contact *victim;
-    return bucket < 256 && make_room(node, id, bucket, &victim);
+    uint32_t bucket = common_prefix(node->keys.id, peer->id);
+    struct contact *contact;
+    if (bucket == 256)
+        return false;
+    if (make_room(node, peer, bucket, &contact))
+        return true;
+    contact = bucket_longest_silent(node, bucket);
+    if (contact && silent_ms_of(node, contact) >= node->env->limits->contact_ping_ms)
+        contact->due = true;
+    return false;
+}
+
+uint32_t table_count_crowded(const struct vx6_node *node)
+{
+    const struct table *table = &node->table;
+    uint32_t crowded = 0;
+    for (uint32_t bucket = 0; bucket < table->depth; bucket++) {
+        const struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
+        for (uint32_t i = 0; i < table->bucket_count[bucket]; i++)
+            crowded += is_crowded(node, &contact[i], bucket);
+    }
+    return crowded;
 }
 
 static void observe(struct vx6_node *node, const struct contact *contact, uint32_t gone_count)
@@ -318,7 +370,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     struct table *table = &node->table;
     uint32_t bucket = common_prefix(node->keys.id, peer->id);
     struct contact *victim;
-    if (bucket == 256 || !make_room(node, peer->id, bucket, &victim))
+    if (bucket == 256 || !make_room(node, peer, bucket, &victim))
         return NULL;
     if (table->count == table->capacity && victim == NULL) {
         uint32_t capacity = table->capacity + TABLE_STEP;
@@ -334,11 +386,13 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
         table_remove(node, victim, victim->failures > 0 ? VX6_TIMEOUT : VX6_LIMIT);
     }
 
-    uint32_t place = bucket_begin(table, bucket) + table->bucket_count[bucket];
+    bool crowded = diversity_is_crowded(node, &peer->addr, bucket, NULL);
+    uint32_t place = table_bucket_begin(table, bucket) + table->bucket_count[bucket];
     struct contact *contact = table->contacts + place;
     memmove(contact + 1, contact, (table->count - place) * sizeof *contact);
     *contact = (struct contact){
         .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
+    contact->crowded = crowded;
     table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
@@ -360,11 +414,13 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
     observe(node, contact, 0);
     contact->seen_ms = clock_ms(node);
     contact->failures = 0;
-    contact->restored = false;
+    contact->restored = contact->due = false;
     if (contact->peer == peer)
         return true;
     peer_drop(node->env, contact->peer);
     contact->peer = peer_hold(peer);
+    contact->crowded =
+        diversity_is_crowded(node, &peer->addr, common_prefix(node->keys.id, peer->id), contact);
     discovery_contact(node, peer);
     return true;
 }
@@ -373,8 +429,8 @@ void table_restore(struct vx6_node *node, struct peer *peer)
 {
     uint32_t bucket = common_prefix(node->keys.id, peer->id);
     struct contact *victim;
-    if (bucket == 256 || table_find(node, peer->id) ||
-        !make_room(node, peer->id, bucket, &victim) || victim != NULL)
+    if (bucket == 256 || table_find(node, peer->id) || !make_room(node, peer, bucket, &victim) ||
+        victim != NULL)
         return;
     struct contact *contact = table_enter(node, peer);
     if (contact != NULL)

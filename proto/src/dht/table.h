@@ -10,10 +10,12 @@
 struct contact {
     uint64_t prefix; /* first 8 bytes of the node ID */
     struct peer *peer;
-    uint32_t seen_ms; /* time of the last answer, in ms since the node began; wraps */
-    uint8_t failures; /* queries lost in a row */
-    uint8_t restored; /* came from an earlier run and has not answered yet */
-    uint16_t asked_s; /* when it was last asked whether it lives, in s; wraps */
+    uint32_t seen_ms;  /* time of the last answer, in ms since the node began; wraps */
+    uint8_t failures;  /* queries lost in a row */
+    bool restored : 1; /* came from an earlier run and has not answered yet */
+    bool crowded : 1;  /* when it came, there were enough from around it */
+    bool due : 1;      /* somebody would take its place: is to be asked */
+    uint16_t asked_s;  /* when it was last asked whether it lives, in s; wraps */
 };
 
 struct table {
@@ -31,8 +33,9 @@ struct table {
 bool table_seen(struct vx6_node *node, struct peer *peer);
 void table_restore(struct vx6_node *node, struct peer *peer);
 void table_failed(struct vx6_node *node, struct peer *peer); /* a query was lost */
-/* Would a new contact with this ID find room? */
-bool table_has_room(const struct vx6_node *node, const uint8_t id[32]);
+/* Would this newcomer find room? If not, the contact of its bucket that has been silent for longest
+ * is asked soon whether it lives. */
+bool table_offer(struct vx6_node *node, const struct peer *peer);
 /* The contacts closest to `target`, closest first, without those that failed unless all did;
  * returns how many. No references are taken. */
 uint32_t table_closest(
@@ -48,6 +51,8 @@ struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms);
 void table_asked(const struct vx6_node *node, struct contact *contact);
 /* For how long a contact may be silent: the faster contacts go away, the shorter. */
 uint32_t table_patience_ms(const struct vx6_node *node);
+uint32_t table_count_crowded(const struct vx6_node *node);
+uint32_t table_bucket_begin(const struct table *table, uint32_t bucket); /* index of its first */
 /* Contacts in buckets deeper than this one: closer to the node than any contact in it. */
 uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket);
 void table_free(struct vx6_node *node);

@@ -380,7 +380,7 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
 {
     const struct contact *contact = table_find(node, peer->id);
     if (contact == NULL || contact->peer != peer) {
-        if (head->contact_issued_s == 0 || (contact == NULL && !table_has_room(node, peer->id)))
+        if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
             return;
         if (!contact_verify(node->env->crypto, peer, head)) {
             trace(node, VX6_EVENT_contact_refused, &peer->addr, 0, 0, VX6_BAD_RECORD);
