@@ -168,6 +168,9 @@ void cli_print_status(json_t *answer)
            " streams, %" PRIdMAX " records held\n",
         number(counts, "contacts"), number(counts, "links"), number(counts, "sessions"),
         number(counts, "streams"), number(counts, "bundles"));
+    if (number(counts, "contacts_crowded") > 0)
+        printf("diversity  %" PRIdMAX " contacts are too many from one site, network or provider\n",
+            number(counts, "contacts_crowded"));
     cli_print_services(answer);
     print_forwards(answer);
     print_errors(answer);

@@ -68,7 +68,8 @@ static json_t *json_counts(const struct driver *driver)
 {
     struct vx6_counts counts;
     driver_counts(driver, &counts);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "contacts", (json_int_t)counts.contacts,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "contacts",
+        (json_int_t)counts.contacts, "contacts_crowded", (json_int_t)counts.contacts_crowded,
         "links", (json_int_t)counts.links, "sessions", (json_int_t)counts.sessions, "streams",
         (json_int_t)counts.streams, "bundles", (json_int_t)counts.bundles, "lookups",
         (json_int_t)counts.lookups, "operations", (json_int_t)counts.operations);

@@ -317,7 +317,8 @@ static bool make_node(struct driver *driver, const struct driver_config *from)
 {
     vx6_config config = {.sequence_first = from->sequence_first,
         .unix_ms = unix_ms_now(),
-        .suite = suite_for_this_machine()};
+        .suite = suite_for_this_machine(),
+        .asn_map = from->asn_map};
     memcpy(config.identity_seed, from->identity_seed, sizeof config.identity_seed);
     memcpy(config.label, from->label, sizeof config.label);
     driver->crypto = vx6_crypto_real;

@@ -12,6 +12,7 @@ struct driver_config {
     uint8_t identity_seed[32];
     char label[VX6_LABEL_MAX + 1];
     uint64_t sequence_first;
+    const struct vx6_asn_map *asn_map; /* NULL: none; outlives the driver */
 };
 
 /* NULL only when memory ran out. The caller wipes its copy of the config. */

@@ -22,6 +22,7 @@ struct host {
     struct offers *offers;         /* what this node offers */
     struct forwards *forwards;     /* local ports into services of others */
     struct control *control;       /* the command line's socket */
+    struct vx6_asn_map *asn_map;   /* NULL: none was given */
     char label[VX6_LABEL_MAX + 1];
     int64_t started_unix_ms;
 };

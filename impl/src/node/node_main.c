@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "asnmap.h"
 #include "control.h"
 #include "driver.h"
 #include "endpoints.h"
@@ -29,11 +30,12 @@ __attribute__((visibility("default"))) const char *argp_program_version = "vx6-n
 
 enum {
     STORED_CONTACTS_MAX = 1024,
-    STORED_BINDINGS_MAX = 4096
+    STORED_BINDINGS_MAX = 4096,
+    OPTION_ASN_MAP = 256 /* beyond all letters */
 };
 
 struct options {
-    const char *state, *name;
+    const char *state, *name, *asn_map;
     const char *listen[TCP_LISTENERS_MAX];
     size_t listen_count;
     const char *peers[PEERS_MAX];
@@ -44,7 +46,12 @@ static const struct argp_option option_rows[] = {
     {"state", 's', "DIR", 0, "Keep the state in DIR (default: the XDG state directory)", 0},
     {"listen", 'l', "ADDR", 0, "Listen on ADDR, TCP and UDP (default: [::]:4242); repeatable", 0},
     {"peer", 'p', "ADDR", 0, "Join the network by the node at ADDR; repeatable", 0},
-    {"name", 'n', "NAME", 0, "Be called NAME from now on", 0}, {0}};
+    {"name", 'n', "NAME", 0, "Be called NAME from now on", 0},
+    {"asn-map", OPTION_ASN_MAP, "FILE", 0,
+        "Know by FILE which autonomous system announces which addresses (lines: PREFIX/LENGTH "
+        "NUMBER), and prefer contacts from many systems",
+        0},
+    {0}};
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -58,6 +65,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'n':
         options->name = argument;
+        return 0;
+    case OPTION_ASN_MAP:
+        options->asn_map = argument;
         return 0;
     case 'l':
         if (options->listen_count == TCP_LISTENERS_MAX)
@@ -195,6 +205,14 @@ static bool start(struct host *host, const struct options *options, const struct
     host->store = store_open(paths->database, STORE_CREATE, error);
     if (host->store == NULL || !load_identity(host, options, &config, error))
         return false;
+    if (options->asn_map) {
+        host->asn_map = asnmap_load(options->asn_map, error);
+        if (host->asn_map == NULL)
+            return false;
+        journal_note(
+            &host->journal, "%zu address ranges from %s", host->asn_map->count, options->asn_map);
+    }
+    config.asn_map = host->asn_map;
     host->driver = driver_new(host, &config);
     explicit_bzero(&config, sizeof config);
     if (host->driver == NULL)
@@ -231,6 +249,7 @@ static void stop(struct host *host)
     udp_free(host->udp);
     tcp_free(host->tcp);
     driver_free(host->driver);
+    asnmap_free(host->asn_map);
     store_close(host->store);
 }
 
