@@ -100,8 +100,10 @@ void query_cancel(struct vx6_node *node, struct query *query)
     lone_in_flight--;
 }
 
-enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_span bytes)
+enum vx6_code holder_store(
+    struct vx6_node *node, const uint8_t key[32], vx6_span bytes, const vx6_addr *source)
 {
+    assert_null(source);
     struct bundle bundle;
     assert_int_equal(bundle_check(node->env, node_unix_s(node), bytes, &bundle), VX6_OK);
     assert_true(bundle_fits_key(node->env->crypto, &bundle, key));

@@ -12,6 +12,7 @@ struct owner {
     uint64_t sequence;
     const char *label;
     uint32_t site; /* a /48 of its endpoint */
+    uint32_t from; /* the /48 that brings it; 0: that of its endpoint */
     bool is_ipv4;  /* then a /24 */
     int64_t age_s;
 };
@@ -27,15 +28,20 @@ static vx6_span span_of(const struct made *made)
     return (vx6_span){made->bytes, made->len};
 }
 
+static vx6_addr site_addr(const struct owner *owner, uint32_t site)
+{
+    vx6_addr addr = {{0x20, 0x01, 0, 0, (uint8_t)(site >> 8), (uint8_t)site}, 4242};
+    if (owner->is_ipv4)
+        addr = (vx6_addr){.ip = {[10] = 0xff, [11] = 0xff, 8, 8, (uint8_t)site}, .port = 4242};
+    addr.ip[15] = owner->number;
+    return addr;
+}
+
 static void make(struct solo *solo, struct owner owner, struct made *made)
 {
     uint8_t seed[32] = {owner.number, 1};
     own_keys_init(&made->keys, &solo->crypto, seed);
-    vx6_addr addr = {{0x20, 0x01, 0, 0, (uint8_t)(owner.site >> 8), (uint8_t)owner.site}, 4242};
-    if (owner.is_ipv4)
-        addr =
-            (vx6_addr){.ip = {[10] = 0xff, [11] = 0xff, 8, 8, (uint8_t)owner.site}, .port = 4242};
-    addr.ip[15] = owner.number;
+    vx6_addr addr = site_addr(&owner, owner.site);
     struct record_facts facts = {.sequence = owner.sequence ? owner.sequence : 1,
         .unix_s = UNIX_S - owner.age_s,
         .life_s = LIFE_S,
@@ -61,7 +67,8 @@ static enum vx6_code store(struct solo *solo, struct owner owner)
         key_of(solo, owner.label, key);
     else
         memcpy(key, made.keys.id, 32);
-    return holder_store(solo->node, key, span_of(&made));
+    vx6_addr source = site_addr(&owner, owner.from ? owner.from : owner.site);
+    return holder_store(solo->node, key, span_of(&made), &source);
 }
 
 /* The owners held under a label, as a string of their numbers. */
@@ -184,7 +191,7 @@ static void test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key(void **st
         made.len -= row->cut;
         made.bytes[row->flip_at] ^= row->flip_at ? 1 : 0;
         print_message("store: %s\n", row->what);
-        assert_int_equal(holder_store(solo.node, key, span_of(&made)), row->code);
+        assert_int_equal(holder_store(solo.node, key, span_of(&made), NULL), row->code);
         assert_int_equal(holder_find(solo.node, key, 0, &blob), row->code == VX6_OK ? 1 : 0);
         assert_int_equal(solo.counts[VX6_EVENT_bundle_refused], row->code == VX6_OK ? 0 : 1);
         assert_int_equal(solo.codes[VX6_EVENT_bundle_refused], row->code);
@@ -245,6 +252,59 @@ static void test_a_full_name_keeps_the_longest_held_and_one_claim_per_site(void 
     solo_stop(&solo);
 }
 
+/* VX6-DHT-019: what a record says of its owner's addresses is its owner's word, and claims that
+ * others bring are all of one site. */
+static void test_a_site_is_where_the_claim_came_from(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.claimant_max = 4;
+    solo_start(&solo, 1);
+    for (uint8_t i = 1; i <= 4; i++)
+        assert_int_equal(
+            store(&solo, (struct owner){.number = i, .label = "alice", .site = i, .from = 77}),
+            VX6_OK);
+    /* Another such claim finds no place, one that its owner brings finds that of the youngest. */
+    struct owner fifth = {.number = 5, .label = "alice", .site = 5, .from = 78};
+    assert_int_equal(store(&solo, fifth), VX6_LIMIT);
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 6, .label = "alice", .site = 6}), VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "1236");
+    /* The same bytes from their owner: now it is known where that one is. */
+    for (uint8_t i = 1; i <= 3; i++)
+        assert_int_equal(
+            store(&solo, (struct owner){.number = i, .label = "alice", .site = i}), VX6_OK);
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 7, .label = "alice", .site = 7}), VX6_LIMIT);
+    /* A newer bundle that others bring does not undo that. */
+    struct owner newer = {.number = 1, .sequence = 2, .label = "alice", .site = 1, .from = 77};
+    assert_int_equal(store(&solo, newer), VX6_OK);
+    assert_int_equal(
+        store(&solo, (struct owner){.number = 7, .label = "alice", .site = 7}), VX6_LIMIT);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-020: the share of one source is bounded even while there is room. */
+static void test_one_source_brings_no_more_than_a_quarter(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.value_max = 64;
+    solo_start(&solo, 1);
+    for (uint8_t i = 1; i <= 100; i++)
+        (void)store(&solo, (struct owner){.number = i, .site = 3});
+    assert_int_equal(solo.node->holder.count, 16);
+    for (uint8_t i = 101; i <= 116; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 4, .from = 5}), VX6_OK);
+    assert_int_equal(solo.node->holder.count, 32);
+    for (uint8_t i = 117; i <= 150; i++)
+        (void)store(&solo, (struct owner){.number = i, .site = 6, .from = 5});
+    assert_int_equal(solo.node->holder.count, 32);
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-019: strangers of two networks are not one site because both speak IPv4. */
 static void test_claims_from_two_ipv4_networks_are_two_sites(void **state)
 {
@@ -297,7 +357,7 @@ static void test_a_full_holder_keeps_what_lies_closest_to_it(void **state)
             if (distance_compare(own, made[j].keys.id, made[i].keys.id) < 0)
                 closer++;
         }
-        assert_int_equal(holder_store(solo.node, made[i].keys.id, span_of(&made[i])),
+        assert_int_equal(holder_store(solo.node, made[i].keys.id, span_of(&made[i]), NULL),
             closer < 16 ? VX6_OK : VX6_LIMIT);
     }
     assert_int_equal(solo.node->holder.count, 16);
@@ -377,6 +437,8 @@ int main(void)
         cmocka_unit_test(test_tokens_of_ipv4_speak_for_one_address_and_of_one_node),
         cmocka_unit_test(test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key),
         cmocka_unit_test(test_only_a_newer_bundle_replaces_one_of_the_same_owner),
+        cmocka_unit_test(test_a_site_is_where_the_claim_came_from),
+        cmocka_unit_test(test_one_source_brings_no_more_than_a_quarter),
         cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
         cmocka_unit_test(test_claims_from_two_ipv4_networks_are_two_sites),
         cmocka_unit_test(test_a_clock_that_falls_makes_no_bundle_live_longer),

@@ -8,6 +8,7 @@ enum {
     HELD_STEP = 16, /* places by which the array grows */
     SWEEP_MAX_S = 86400,
     IPV4_SITE_AT = 10, /* ff ff and the first three bytes of the address */
+    SOURCE_SHARE = 4,  /* one source may bring a quarter of what is held */
     SITE_SIZE = 6      /* bytes of an address that tell sites apart: a /48, or an IPv4 /24 */
 };
 
@@ -18,8 +19,9 @@ struct held {
     struct blob *owner; /* node ID, 32 bytes */
     struct blob *bundle;
     uint64_t sequence;
-    int64_t expires_s;
-    uint8_t site[SITE_SIZE]; /* of its first endpoint; zero without one */
+    uint32_t expires_s;        /* Unix seconds */
+    uint8_t source[SITE_SIZE]; /* who brought it */
+    bool is_from_owner;        /* who can be reached there, says the bundle */
 };
 
 void holder_init(struct vx6_node *node)
@@ -117,7 +119,7 @@ static uint32_t held_count(const struct holder *holder, uint32_t begin, const ui
 static bool is_live(const struct vx6_node *node, const struct held *held)
 {
     const struct vx6_limits *limits = node->env->limits;
-    int64_t left_s = held->expires_s - node_unix_s(node);
+    int64_t left_s = (int64_t)held->expires_s - node_unix_s(node);
     return left_s > 0 && left_s <= (int64_t)limits->record_skew_s + limits->record_life_max_s;
 }
 
@@ -179,31 +181,51 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
         watch_expiry(node, next_s);
 }
 
+/* Of one site: claims that their owners brought from one /48, and all that others brought, since
+ * what a bundle says of its owner's addresses anybody can write. */
+static bool same_site(const struct held *a, const struct held *b)
+{
+    if (!a->is_from_owner || !b->is_from_owner)
+        return a->is_from_owner == b->is_from_owner;
+    return bytes_equal(a->source, b->source, SITE_SIZE);
+}
+
 /* A full name: of two claims from one site the younger one gives way to a claim from a site that
  * has none. Returns its index, or UINT32_MAX. VX6-DHT-019 */
 static uint32_t find_twin(
-    const struct holder *holder, uint32_t begin, uint32_t count, const uint8_t *site)
+    const struct holder *holder, uint32_t begin, uint32_t count, const struct held *claim)
 {
     uint32_t twin = UINT32_MAX;
     for (uint32_t i = begin; i < begin + count; i++) {
-        if (bytes_equal(holder->items[i].site, site, SITE_SIZE))
+        if (same_site(&holder->items[i], claim))
             return UINT32_MAX;
         for (uint32_t j = begin; j < i; j++) {
-            if (bytes_equal(holder->items[i].site, holder->items[j].site, SITE_SIZE))
+            if (same_site(&holder->items[i], &holder->items[j]))
                 twin = i;
         }
     }
     return twin;
 }
 
-/* The held bundle whose key is farthest from this node; UINT32_MAX when `key` is farther.
- * VX6-DHT-020 */
-static uint32_t find_farthest(const struct vx6_node *node, const uint8_t key[32])
+static uint32_t count_source(const struct holder *holder, const uint8_t source[SITE_SIZE])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < holder->count; i++)
+        count += bytes_equal(holder->items[i].source, source, SITE_SIZE);
+    return count;
+}
+
+/* The held bundle whose key is farthest from this node, of those of the source unless that is NULL;
+ * UINT32_MAX when `key` is farther. VX6-DHT-020 */
+static uint32_t find_farthest(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t *source)
 {
     const struct holder *holder = &node->holder;
     uint32_t farthest = UINT32_MAX;
     const uint8_t *farthest_key = key;
     for (uint32_t i = 0; i < holder->count; i++) {
+        if (source && !bytes_equal(holder->items[i].source, source, SITE_SIZE))
+            continue;
         if (distance_compare(node->keys.id, holder->items[i].key->data, farthest_key) > 0) {
             farthest = i;
             farthest_key = holder->items[i].key->data;
@@ -220,12 +242,16 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
     uint32_t begin = held_begin(holder, key);
     uint32_t claimants = held_count(holder, begin, key);
     if (claimants >= node->env->limits->claimant_max) {
-        uint32_t twin = find_twin(holder, begin, claimants, held->site);
+        uint32_t twin = find_twin(holder, begin, claimants, held);
         if (twin == UINT32_MAX)
             return VX6_LIMIT;
         held_remove(node, twin);
-    } else if (holder->count >= node->env->limits->value_max) {
-        uint32_t farthest = find_farthest(node, key);
+    }
+    const uint32_t value_max = node->env->limits->value_max;
+    bool is_greedy = !is_zero(held->source, SITE_SIZE) &&
+                     count_source(holder, held->source) >= value_max / SOURCE_SHARE;
+    if (is_greedy || holder->count >= value_max) {
+        uint32_t farthest = find_farthest(node, key, is_greedy ? held->source : NULL);
         if (farthest == UINT32_MAX)
             return VX6_LIMIT;
         held_remove(node, farthest);
@@ -242,19 +268,32 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
     return VX6_OK;
 }
 
-static void held_describe(const struct bundle *bundle, struct held *held)
+static void site_of(const vx6_addr *addr, uint8_t site[SITE_SIZE])
+{
+    memcpy(site, addr_is_ipv4(addr) ? addr->ip + IPV4_SITE_AT : addr->ip, SITE_SIZE);
+    if (addr_is_ipv4(addr))
+        site[SITE_SIZE - 1] = 0;
+}
+
+/* `source` has answered: its token says so. NULL: the node itself. */
+static void held_describe(const struct bundle *bundle, const vx6_addr *source, struct held *held)
 {
     held->sequence = bundle->sequence;
-    held->expires_s = bundle->expires_s;
+    held->expires_s = (uint32_t)bundle->expires_s;
+    held->is_from_owner = source == NULL;
+    if (source == NULL)
+        return;
+    site_of(source, held->source);
     vx6_list endpoints = bundle->node.endpoints;
     struct vx6_endpoint endpoint;
-    if (!vx6_next_endpoint(&endpoints, &endpoint))
-        return;
-    vx6_addr addr = {.port = endpoint.port};
-    memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
-    memcpy(held->site, addr_is_ipv4(&addr) ? addr.ip + IPV4_SITE_AT : addr.ip, SITE_SIZE);
-    if (addr_is_ipv4(&addr))
-        held->site[SITE_SIZE - 1] = 0;
+    while (vx6_next_endpoint(&endpoints, &endpoint)) {
+        vx6_addr addr = {.port = endpoint.port};
+        uint8_t site[SITE_SIZE];
+        memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
+        site_of(&addr, site);
+        if (bytes_equal(site, held->source, SITE_SIZE))
+            held->is_from_owner = true;
+    }
 }
 
 /* What is held already under this key from this owner: at `*index`, or where it would go. */
@@ -277,6 +316,10 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
         struct held *old = &holder->items[index];
         if (held->sequence <= old->sequence)
             return VX6_OUTDATED;
+        if (old->is_from_owner && !held->is_from_owner) {
+            memcpy(held->source, old->source, SITE_SIZE);
+            held->is_from_owner = true;
+        }
         held_drop(node->env, old);
         *old = *held;
         return VX6_OK;
@@ -292,30 +335,38 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
     return VX6_OK;
 }
 
-static bool is_held(const struct vx6_node *node, const uint8_t key[32], vx6_span data)
+/* Exactly these bytes; NULL: not, or they have expired. */
+static struct held *find_bytes(struct vx6_node *node, const uint8_t key[32], vx6_span data)
 {
     const struct holder *holder = &node->holder;
     uint32_t begin = held_begin(holder, key);
     for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
         const struct blob *bundle = holder->items[i].bundle;
         if (bundle->len == data.len && bytes_equal(bundle->data, data.data, data.len))
-            return is_live(node, &holder->items[i]);
+            return is_live(node, &holder->items[i]) ? &holder->items[i] : NULL;
     }
-    return false;
+    return NULL;
 }
 
 /* VX6-DHT-017, VX6-DHT-018: everything is checked before anything changes. */
-enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_span data)
+enum vx6_code holder_store(
+    struct vx6_node *node, const uint8_t key[32], vx6_span data, const vx6_addr *source)
 {
-    if (is_held(node, key, data))
-        return VX6_OK;
     struct bundle bundle;
+    struct held *same = find_bytes(node, key, data);
+    if (same) {
+        if (!same->is_from_owner) {
+            bundle_view(node->env->crypto, data, &bundle);
+            held_describe(&bundle, source, same);
+        }
+        return VX6_OK;
+    }
     struct held held = {.prefix = load_u64(key)};
     enum vx6_code code = bundle_check(node->env, node_unix_s(node), data, &bundle);
     if (code == VX6_OK && !bundle_fits_key(node->env->crypto, &bundle, key))
         code = VX6_INVALID;
     if (code == VX6_OK) {
-        held_describe(&bundle, &held);
+        held_describe(&bundle, source, &held);
         held.key = blob_get(node->env, (vx6_span){key, 32});
         held.owner = blob_get(node->env, (vx6_span){bundle.owner, 32});
         held.bundle = blob_get(node->env, data);
@@ -330,6 +381,27 @@ enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_spa
     watch_expiry(node, held.expires_s);
     trace(node, VX6_EVENT_bundle_held, NULL, 0, data.len, VX6_OK);
     return VX6_OK;
+}
+
+bool holder_item(struct vx6_node *node, uint32_t index, struct blob **key, struct blob **bundle)
+{
+    const struct held *held = &node->holder.items[index];
+    *key = held->key;
+    *bundle = held->bundle;
+    return is_live(node, held);
+}
+
+bool holder_wants(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begin = held_begin(holder, key);
+    for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
+        const struct held *held = &holder->items[i];
+        if (bytes_equal(held->owner->data, owner, 32) && is_live(node, held))
+            return held->sequence < sequence;
+    }
+    return !bytes_equal(owner, node->keys.id, 32);
 }
 
 void holder_free(struct vx6_node *node)

@@ -22,8 +22,15 @@ struct holder {
 void holder_init(struct vx6_node *node);
 void token_make(struct vx6_node *node, uint8_t token[16], const vx6_addr *from);
 bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_addr *from);
-/* OK, or why not: BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
-enum vx6_code holder_store(struct vx6_node *node, const uint8_t key[32], vx6_span bundle);
+/* `source` brings it, and has shown that it answers there; NULL: this node itself. OK, or why not:
+ * BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
+enum vx6_code holder_store(
+    struct vx6_node *node, const uint8_t key[32], vx6_span bundle, const vx6_addr *source);
+/* What is held at `index`, from 0 to holder.count; false: it has expired. No reference is given. */
+bool holder_item(struct vx6_node *node, uint32_t index, struct blob **key, struct blob **bundle);
+/* Is what is held under the key from this owner (a node ID) older than that, or nothing? */
+bool holder_wants(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence);
 /* How many bundles are held under the key; *bundle is the one at `index`, if there is one. */
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle);

@@ -182,7 +182,7 @@ static enum vx6_code take_store(
 {
     if (!token_is_valid(node, ask->token, from))
         return VX6_BAD_TOKEN;
-    return holder_store(node, ask->key, ask->bundle);
+    return holder_store(node, ask->key, ask->bundle, from);
 }
 
 bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_msg *ask,

@@ -76,11 +76,11 @@ static struct record_facts own_facts(struct vx6_node *node, vx6_span *services)
 /* A node answers for itself from the start: in a network of two, nobody else can. VX6-REC-015 */
 static void hold_own(struct vx6_node *node, vx6_span bundle)
 {
-    (void)holder_store(node, node->keys.id, bundle);
+    (void)holder_store(node, node->keys.id, bundle, NULL);
     if (node->label_len > 0) {
         uint8_t key[32];
         name_key(node->env->crypto, key, own_label(node));
-        (void)holder_store(node, key, bundle);
+        (void)holder_store(node, key, bundle, NULL);
     }
 }
 
