@@ -20,6 +20,7 @@
 #include "scope.h"
 #include "session.h"
 #include "slots.h"
+#include "sync.h"
 #include "table.h"
 #include "timer.h"
 #include "vx6/msg.h"
@@ -63,6 +64,7 @@ struct vx6_node {
     struct holder holder;
     struct discovery discovery;
     struct publish publish;
+    struct syncs syncs;
     struct bindings bindings;
     struct known known;
     struct resolve *resolves;

@@ -34,6 +34,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     holder_init(node);
     discovery_init(node);
     publish_init(node);
+    sync_init(node);
     return node;
 }
 
@@ -46,6 +47,7 @@ void vx6_node_free(vx6_node *node)
     links_free(node);
     resolves_free(node);
     publish_free(node);
+    sync_free(node);
     discovery_free(node);
     lookups_free(node);
     queries_free(node);
@@ -126,6 +128,8 @@ static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
 /* VX6-NODE-011: who uses lookups and queries stops before them. */
 static void shut_down(struct vx6_node *node)
 {
+    if (node->shutting_down)
+        return;
     node->shutting_down = true;
     ops_shutdown(node);
     sessions_shutdown(node);
@@ -133,6 +137,7 @@ static void shut_down(struct vx6_node *node)
     publish_shutdown(node);
     queries_shutdown(node);
     links_shutdown(node);
+    sync_hand_over(node);
 }
 
 static void timers_run(struct vx6_node *node)
@@ -166,6 +171,9 @@ static void timers_run(struct vx6_node *node)
             break;
         case TIMER_PUBLISH:
             publish_timer(node, timer);
+            break;
+        case TIMER_SYNC:
+            sync_timer(node, timer);
             break;
         }
     }
@@ -251,8 +259,7 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_LINK_ACCEPTED:
         return link_accepted(node, &in->peer, &in->id);
     case VX6_IN_DATAGRAM:
-        if (!node->shutting_down)
-            query_datagram(node, &in->peer, in->data, in->len);
+        query_datagram(node, &in->peer, in->data, in->len);
         return VX6_OK;
     case VX6_IN_SHUTDOWN:
         shut_down(node);
@@ -353,6 +360,11 @@ void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32])
 {
     memcpy(key, node->keys.identity, 32);
     memcpy(id, node->keys.id, 32);
+}
+
+bool vx6_node_is_closed(const vx6_node *node)
+{
+    return node->shutting_down && node->links.count == 0 && node->syncs.first == NULL;
 }
 
 uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind)

@@ -500,6 +500,8 @@ static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **stat
         {VX6_MSG_stored, 0x27, VX6_SCOPE_QUERY, 91, 91},
         {VX6_MSG_announce, 0x28, VX6_SCOPE_QUERY, 51, 51},
         {VX6_MSG_announced, 0x29, VX6_SCOPE_QUERY, 91, 91},
+        {VX6_MSG_sync, 0x2a, VX6_SCOPE_QUERY, 2, 1082},
+        {VX6_MSG_synced, 0x2b, VX6_SCOPE_QUERY, 91, 91},
         {VX6_MSG_link_hello, 0x40, VX6_SCOPE_LINK, 23, 23},
         {VX6_MSG_link_close, 0x41, VX6_SCOPE_LINK, 3, 3},
         {VX6_MSG_link_rekey, 0x42, VX6_SCOPE_LINK, 1, 1},

@@ -100,6 +100,8 @@ void actor_event(struct actor *actor, struct event *event)
     if (event->kind == EVENT_WAKE) {
         wake(actor, event);
     } else if (event->kind == EVENT_COMMAND) {
+        if (actor->leaving)
+            return;
         actor->shard->stats.commands++;
         workload_command(actor, (enum command)event->u.value);
         actor_pump(actor);

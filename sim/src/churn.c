@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Departures are a Poisson process of constant rate: --churn of the population in each minute,
  * anybody with the same probability. Half of those who leave are killed: no word, no socket that
- * would answer. The others shut down in order. For each, a newcomer with a new identity and a new
- * address comes at the same moment, knowing one live node. Acts happen between windows only. */
+ * would answer. The others shut down in order, for which they have some time. For each, a newcomer
+ * with a new identity and a new address comes at the same moment, knowing one live node. Acts
+ * happen between windows only. */
 #include "churn.h"
 #include "actor.h"
 #include "workload.h"
 
+#include <stdlib.h>
+
 static const uint64_t minute_ns = 60 * VX6_SECOND;
+static const vx6_ns leave_time = 1500 * VX6_MILLISECOND; /* to close, and to hand over */
+
+struct departure {
+    vx6_ns end;
+    uint32_t index;
+};
 
 /* The exact time of the next departure is kept, so that rounding up to the window does not add. */
 static void churn_draw(struct world *world)
@@ -15,7 +24,15 @@ static void churn_draw(struct world *world)
     const struct options *options = &world->options;
     uint64_t mean = minute_ns / options->nodes * 1000000 / options->churn_ppm;
     world->churn_exact += exponential(draw_next(&world->churn_draw), mean);
-    world->churn_next = (world->churn_exact / NET_LOOKAHEAD + 1) * NET_LOOKAHEAD;
+    world->leave_next = (world->churn_exact / NET_LOOKAHEAD + 1) * NET_LOOKAHEAD;
+}
+
+static void set_next(struct world *world)
+{
+    world->churn_next = world->leave_next;
+    if (world->departure_first < world->departure_count &&
+        world->departures[world->departure_first].end < world->churn_next)
+        world->churn_next = world->departures[world->departure_first].end;
 }
 
 void churn_init(struct world *world)
@@ -25,6 +42,7 @@ void churn_init(struct world *world)
         return;
     world->churn_draw = draw_init(options->seed, PURPOSE_CHURN, 0);
     churn_draw(world);
+    set_next(world);
 }
 
 uint64_t churn_expected(const struct world *world)
@@ -55,12 +73,31 @@ static void leave(struct world *world)
     (void)actor_input(actor, &in);
     actor->shard->stats.commands++;
     actor_pump(actor);
-    world_remove(world, actor);
+    world_depart(world, actor);
+    if (world->departure_count == world->departure_capacity) {
+        uint32_t capacity = world->departure_capacity + 1024;
+        world->departures = realloc(world->departures, capacity * sizeof *world->departures);
+        VX6_ASSERT(world->departures != NULL);
+        world->departure_capacity = capacity;
+    }
+    world->departures[world->departure_count++] =
+        (struct departure){world->now + leave_time, index};
+}
+
+/* Those who shut down in order and have had their time. */
+static void remove_departed(struct world *world)
+{
+    while (world->departure_first < world->departure_count &&
+           world->departures[world->departure_first].end <= world->now) {
+        uint32_t index = world->departures[world->departure_first++].index;
+        world_remove(world, world->members[index].actor);
+    }
 }
 
 void churn_act(struct world *world)
 {
-    while (world->churn_next <= world->now) {
+    remove_departed(world);
+    while (world->leave_next <= world->now) {
         leave(world);
         struct actor *actor = world_join(world);
         world->joins++;
@@ -68,4 +105,5 @@ void churn_act(struct world *world)
         actor_pump(actor);
         churn_draw(world);
     }
+    set_next(world);
 }

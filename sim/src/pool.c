@@ -58,6 +58,15 @@ static uint32_t class_of(size_t size, size_t *block_size)
     return class;
 }
 
+static size_t size_of(uint32_t class)
+{
+    const uint32_t small = SMALL_MAX / SMALL_STEP;
+    if (class <= small)
+        return (size_t) class * SMALL_STEP;
+    uint32_t doublings = (class - small) / 4, quarter = (class - small) % 4;
+    return ((size_t)SMALL_MAX << doublings) / 4 * (4 + quarter);
+}
+
 /* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
  * cache misses themselves. */
 static void *chunk_take(void)
@@ -84,17 +93,51 @@ static void *chunk_cut(struct pool *pool, size_t size)
     return block;
 }
 
+static void put(struct pool *pool, uint32_t class, void *block)
+{
+    memcpy(block, &pool->free_lists[class], sizeof block);
+    pool->free_lists[class] = block;
+}
+
+static void *get(struct pool *pool, uint32_t class)
+{
+    void *block = pool->free_lists[class];
+    memcpy(&pool->free_lists[class], block, sizeof block);
+    return block;
+}
+
+/* Of the smallest larger block that is free: the rest becomes free blocks of other classes. Arrays
+ * that grow leave many behind. NULL: there is none. */
+static void *split(struct pool *pool, uint32_t class, size_t size)
+{
+    uint32_t larger = class + 1;
+    while (larger < POOL_CLASS_COUNT && pool->free_lists[larger] == NULL)
+        larger++;
+    if (larger == POOL_CLASS_COUNT)
+        return NULL;
+    uint8_t *block = get(pool, larger), *rest = block + size;
+    for (size_t left = size_of(larger) - size; left > 0;) {
+        size_t part;
+        uint32_t part_class = class_of(left, &part);
+        if (part > left)
+            part = size_of(--part_class);
+        put(pool, part_class, rest);
+        rest += part;
+        left -= part;
+    }
+    return block;
+}
+
 void *pool_take(struct pool *pool, size_t size)
 {
     if (POOL_OFF || size > POOL_BLOCK_MAX)
         return memory_take(size);
     size_t block_size;
     uint32_t class = class_of(size, &block_size);
-    void *block = pool->free_lists[class];
-    if (block == NULL)
-        return chunk_cut(pool, block_size);
-    memcpy(&pool->free_lists[class], block, sizeof block);
-    return block;
+    if (pool->free_lists[class])
+        return get(pool, class);
+    void *block = split(pool, class, block_size);
+    return block ? block : chunk_cut(pool, block_size);
 }
 
 void pool_give(struct pool *pool, void *block, size_t size)
@@ -106,9 +149,7 @@ void pool_give(struct pool *pool, void *block, size_t size)
         return;
     }
     size_t block_size;
-    uint32_t class = class_of(size, &block_size);
-    memcpy(block, &pool->free_lists[class], sizeof block);
-    pool->free_lists[class] = block;
+    put(pool, class_of(size, &block_size), block);
 }
 
 void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)

@@ -102,7 +102,7 @@ static uint32_t entry_of(struct actor *actor)
     uint32_t first = draw_below(&actor->draw, ENTRY_COUNT);
     for (uint32_t i = 0; i < ENTRY_COUNT && world->entries_next != VX6_NEVER; i++) {
         entry = (first + i) % ENTRY_COUNT;
-        if (world->members[entry].actor != NULL)
+        if (world->members[entry].left == VX6_NEVER)
             return entry;
     }
     for (uint32_t i = 0; i < TARGET_TRIES; i++) {

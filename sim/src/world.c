@@ -118,6 +118,7 @@ void world_free(struct world *world)
     free(world->ids);
     free(world->liars);
     free(world->sorted);
+    free(world->departures);
 }
 
 static void seed_fill(
@@ -189,14 +190,20 @@ struct actor *world_join(struct world *world)
     return actor;
 }
 
-void world_remove(struct world *world, struct actor *actor)
+void world_depart(struct world *world, struct actor *actor)
 {
-    struct member *member = &world->members[actor->index];
     uint32_t moved = world->live[--world->live_count];
     world->live[actor->live_slot] = moved;
     world->members[moved].actor->live_slot = actor->live_slot;
     workload_left(actor);
-    member->left = world->now;
+    world->members[actor->index].left = world->now;
+}
+
+void world_remove(struct world *world, struct actor *actor)
+{
+    struct member *member = &world->members[actor->index];
+    if (member->left == VX6_NEVER)
+        world_depart(world, actor);
     world->digest_gone += digest_of(actor);
     actor_free(actor);
     member->actor = NULL;

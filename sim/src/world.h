@@ -270,7 +270,9 @@ struct world {
     vx6_ns now;
     /* churn.c */
     struct draw churn_draw;
-    vx6_ns churn_exact, churn_next;
+    vx6_ns churn_exact, leave_next, churn_next;
+    struct departure *departures; /* nodes that shut down and are still up, in order of their end */
+    uint32_t departure_first, departure_count, departure_capacity;
     uint64_t leaves, leaves_silent, joins;
     /* report.c */
     uint64_t rss_before;
@@ -285,6 +287,8 @@ void world_free(struct world *world);
 struct actor *world_join(struct world *world);
 /* Runs all events before `limit`; then it is `limit`. */
 void world_run(struct world *world, vx6_ns limit);
+/* It counts among the live no more, but is up until world_remove(). */
+void world_depart(struct world *world, struct actor *actor);
 /* Gone; its node is freed. */
 void world_remove(struct world *world, struct actor *actor);
 /* The secret that a member's identity is made from; only liars need it. */

@@ -60,6 +60,10 @@ def hint(f):
     return f["key"] + f["ip"] + u16(f["port"]) + u16(f["flags"])
 
 
+def item(f):
+    return f["key"] + f["owner"] + u64(f["sequence"])
+
+
 def service(f):
     return label(f["name"]) + u8(f["flags"])
 
@@ -123,6 +127,14 @@ def announce(f):
     return f["token"] + f["key"] + u16(f["port"])
 
 
+def sync(f):
+    return many(item, f["items"])
+
+
+def synced(f):
+    return answer_head(f) + u16(f["wanted"])
+
+
 def link_hello(f):
     return u32(f["time_s"]) + f["ip"] + u16(f["port"])
 
@@ -174,6 +186,8 @@ MESSAGES = {
     "stored": (0x27, "query", answer_code),
     "announce": (0x28, "query", announce),
     "announced": (0x29, "query", answer_code),
+    "sync": (0x2a, "query", sync),
+    "synced": (0x2b, "query", synced),
     "link_hello": (0x40, "link", link_hello),
     "link_close": (0x41, "link", lambda f: u16(f["code"])),
     "link_rekey": (0x42, "link", nothing),
@@ -209,6 +223,11 @@ def a_hint(number, **changes):
     return {"key": bytes_of(f"hint {number}", 32), "ip": IPV6, "port": 4242, "flags": 0} | changes
 
 
+def an_item(number, **changes):
+    return {"key": bytes_of(f"key {number}", 32), "owner": bytes_of(f"owner {number}", 32),
+            "sequence": number + 1} | changes
+
+
 TYPICAL = {
     "node_record": {"identity": bytes_of("identity", 32), "link_key": bytes_of("link", 32),
                     "record_key": bytes_of("record", 32), **DATES, "roles": 0,
@@ -233,6 +252,8 @@ TYPICAL = {
     "stored": {**HEAD, "code": 56},
     "announce": {"token": bytes_of("token", 16), "key": bytes_of("key", 32), "port": 4242},
     "announced": {**HEAD, "code": 0},
+    "sync": {"items": [an_item(0), an_item(1)]},
+    "synced": {**HEAD, "wanted": 2},
     "link_hello": {"time_s": 1767225600, "ip": IPV4, "port": 50000},
     "link_close": {"code": 19},
     "link_rekey": {},
@@ -278,6 +299,11 @@ EDGES = [
     ("store", "longest bundle", {"bundle": bytes_of("bundle", 1000)}),
     ("stored", "a code that nobody has defined", {"code": 65535}),
     ("announce", "last port", {"port": 65535}),
+    ("sync", "no item", {"items": []}),
+    ("sync", "fifteen items", {"items": [an_item(i) for i in range(15)]}),
+    ("sync", "largest number", {"items": [an_item(0, sequence=U64_MAX)]}),
+    ("synced", "nothing", {"wanted": 0}),
+    ("synced", "all fifteen", {"wanted": 32767}),
     ("link_hello", "from the initiator", {"time_s": 0}),
     ("link_close", "largest code", {"code": 65535}),
     ("session_open", "largest numbers", {"path": U32_MAX, "privacy": 3, "service": LABEL_63}),
@@ -347,6 +373,10 @@ BEYOND = [
     ("store", "no bundle", {"bundle": b""}, "bundle: too short", 4),
     ("store", "bundle of 1001 bytes", {"bundle": bytes_of("bundle", 1001)}, "bundle: too long", 4),
     ("announce", "port 0", {"port": 0}, "port: too small", 2),
+    ("sync", "sixteen items", {"items": [an_item(i) for i in range(16)]}, "items: too many", 5),
+    ("sync", "second item with sequence 0", {"items": [an_item(0), an_item(1, sequence=0)]},
+     "items[1].sequence: too small", 5),
+    ("synced", "a sixteenth", {"wanted": 32768}, "wanted: too large", 2),
     ("session_open", "path 0", {"path": 0}, "path: too small", 2),
     ("session_open", "privacy 0", {"privacy": 0}, "privacy: too small", 2),
     ("session_open", "privacy 4", {"privacy": 4}, "privacy: too large", 2),
@@ -366,7 +396,8 @@ LAST = {
     "node_record": "signature", "name_claim": "signature", "service_list": "signature",
     "bundle": "services", "pong": "record", "find_node": "target", "nodes": "hints[2].flags",
     "find_value": "index", "value": "bundle", "store": "bundle", "stored": "code",
-    "announce": "port", "announced": "code", "link_hello": "port", "link_close": "code",
+    "announce": "port", "announced": "code", "sync": "items[1].sequence", "synced": "wanted",
+    "link_hello": "port", "link_close": "code",
     "session_open": "client_random", "session_opened": "owner_random", "session_close": "code",
     "stream_open": "window_end", "stream_accept": "window_end", "stream_ack": "window_end",
     "stream_reset": "code",
@@ -378,7 +409,7 @@ def plain(value):
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, list):
-        return [{name: plain(item) for name, item in element.items()} for element in value]
+        return [plain_fields(element) for element in value]
     return value
 
 
@@ -432,7 +463,7 @@ def vectors():
                               f"{name}.{reason}")
     for scope in ("record", "query", "link"):
         yield line("message", f"no bytes, {scope}", 11, scope, b"", refused="message: empty")
-        for number in (0x00, 0x0f, 0x1f, 0x2a, 0x45, 0x58, 0xff):
+        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x45, 0x58, 0xff):
             yield line("message", f"type {number:#04x}, {scope}", 9, scope,
                        u8(number) + bytes(40), refused="message: unknown type")
 

@@ -31,7 +31,7 @@ enum {
     CONTACTS_FIRST_SAVE_S = 30,
     CONTACTS_PERIOD_S = 300,
     SHUTDOWN_POLL_MS = 20,
-    SHUTDOWN_MAX_MS = 1500
+    SHUTDOWN_MAX_MS = 2500
 };
 
 struct driver {
@@ -285,7 +285,8 @@ static void on_shutdown_poll(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct driver *driver = context;
-    if (tcp_is_idle(driver->host->tcp) || now_ns() >= driver->shutdown_deadline) {
+    bool is_done = vx6_node_is_closed(driver->node) && tcp_is_idle(driver->host->tcp);
+    if (is_done || now_ns() >= driver->shutdown_deadline) {
         event_base_loopbreak(driver->host->base);
         return;
     }

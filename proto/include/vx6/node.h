@@ -121,7 +121,8 @@ enum vx6_in_kind {
     VX6_IN_LINK_DOWN,      /* id, code: closed by the other end, refused or unreachable */
     VX6_IN_LINK_BYTES,     /* id, data: any chunk of the stream */
     VX6_IN_DATAGRAM,       /* peer, data: one whole datagram */
-    VX6_IN_SHUTDOWN        /* close all that is open; done when no output is left */
+    VX6_IN_SHUTDOWN        /* close all that is open, and hand over what is held for others; done
+                              when vx6_node_is_closed() and no output is left */
 };
 
 /* Flat on purpose: it is logged, replayed and fuzzed. Fields that a kind does not use are zero. */
@@ -211,6 +212,8 @@ void vx6_stream_commit(vx6_node *node, vx6_id stream, size_t len, bool fin);
 
 /* What the node knows of itself. */
 void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32]);
+/* After VX6_IN_SHUTDOWN: nothing is open any more. */
+bool vx6_node_is_closed(const vx6_node *node);
 uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind);
 struct vx6_counts {
     uint32_t links, sessions, streams, contacts, bundles, lookups, operations;

@@ -12,9 +12,10 @@ struct vx6_env {
     const struct vx6_crypto *crypto;
     const struct vx6_limits *limits;
     const struct vx6_trace *trace;
-    struct intern peers; /* struct peer */
-    struct intern blobs; /* struct blob */
-    uint8_t *scratch;    /* ENV_SCRATCH_SIZE, or NULL until first used */
+    struct intern peers;  /* struct peer */
+    struct intern blobs;  /* struct blob */
+    struct intern placed; /* struct placed */
+    uint8_t *scratch;     /* ENV_SCRATCH_SIZE, or NULL until first used */
 };
 
 enum {

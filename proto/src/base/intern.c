@@ -161,6 +161,47 @@ void blob_drop(struct vx6_env *env, struct blob *blob)
         env_free(env, blob, sizeof *blob + blob->len);
 }
 
+static void release_parts(struct vx6_env *env, const struct placed *placed)
+{
+    blob_drop(env, placed->key);
+    blob_drop(env, placed->owner);
+    blob_drop(env, placed->bundle);
+}
+
+struct placed *placed_get(struct vx6_env *env, const struct placed *content)
+{
+    struct placed *placed = NULL;
+    if (content->key && content->owner && content->bundle && make_room(env, &env->placed)) {
+        uint32_t hash =
+            content->key->interned.hash ^ content->bundle->interned.hash * UINT32_C(0x9e3779b1);
+        struct interned *object = *chain_of(&env->placed, hash);
+        for (; object != NULL; object = object->next) {
+            placed = (struct placed *)object;
+            if (placed->key != content->key || placed->bundle != content->bundle)
+                continue;
+            release_parts(env, content);
+            placed->interned.references++;
+            return placed;
+        }
+        placed = env_alloc(env, sizeof *placed);
+        if (placed != NULL) {
+            *placed = *content;
+            insert(&env->placed, &placed->interned, hash);
+            return placed;
+        }
+    }
+    release_parts(env, content);
+    return NULL;
+}
+
+void placed_drop(struct vx6_env *env, struct placed *placed)
+{
+    if (placed == NULL || !release(&env->placed, &placed->interned))
+        return;
+    release_parts(env, placed);
+    env_free(env, placed, sizeof *placed);
+}
+
 bool peer_key_is_valid(struct vx6_env *env, struct peer *peer)
 {
     if (peer->key_checked == 0)

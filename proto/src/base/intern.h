@@ -3,9 +3,8 @@
  *
  * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a record or
  * bundle that has been verified, so that whoever meets the same bytes again need not, or the 32
- * bytes of a key. Pointers are
- * equal exactly if the contents are. No decision depends on a pointer, nor on the order of objects
- * in these tables, which are never walked. */
+ * bytes of a key. Pointers are equal exactly if the contents are. No decision depends on a pointer,
+ * nor on the order of objects in these tables, which are never walked. */
 #ifndef VX6_INTERN_H
 #define VX6_INTERN_H
 
@@ -39,11 +38,25 @@ struct blob {
     uint8_t data[];
 };
 
+/* A verified bundle under a key that it fits, and what it says of itself. */
+struct placed {
+    struct interned interned;
+    struct blob *key;   /* 32 bytes */
+    struct blob *owner; /* node ID, 32 bytes */
+    struct blob *bundle;
+    uint64_t sequence;
+    uint32_t expires_s; /* Unix seconds */
+};
+
 /* One more reference to the peer or blob with this content; NULL when memory ran out. */
 struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr);
 struct blob *blob_get(struct vx6_env *env, vx6_span data);
 /* The blob with this content if anybody in the env holds it, without a reference; else NULL. */
 struct blob *blob_find(struct vx6_env *env, vx6_span data);
+
+/* The same for `placed`, whose content is given, with the references that it holds: they are taken
+ * over, also when memory ran out. */
+struct placed *placed_get(struct vx6_env *env, const struct placed *content);
 
 static inline struct peer *peer_hold(struct peer *peer)
 {
@@ -59,6 +72,7 @@ static inline struct blob *blob_hold(struct blob *blob)
 
 void peer_drop(struct vx6_env *env, struct peer *peer); /* NULL is fine */
 void blob_drop(struct vx6_env *env, struct blob *blob);
+void placed_drop(struct vx6_env *env, struct placed *placed);
 
 /* Is the key one that an identity can have? Checked once per peer. */
 bool peer_key_is_valid(struct vx6_env *env, struct peer *peer);

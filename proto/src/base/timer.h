@@ -15,7 +15,8 @@ enum timer_kind {
     TIMER_RESOLVE,
     TIMER_HOLDER,
     TIMER_DISCOVERY,
-    TIMER_PUBLISH
+    TIMER_PUBLISH,
+    TIMER_SYNC
 };
 
 struct timer {

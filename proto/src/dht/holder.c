@@ -14,12 +14,8 @@ enum {
 
 /* Many nodes hold the same: what is the same for all is shared. */
 struct held {
-    uint64_t prefix;    /* first 8 bytes of the key */
-    struct blob *key;   /* 32 bytes */
-    struct blob *owner; /* node ID, 32 bytes */
-    struct blob *bundle;
-    uint64_t sequence;
-    uint32_t expires_s;        /* Unix seconds */
+    struct placed *placed;
+    uint32_t prefix;           /* first 4 bytes of the key */
     uint8_t source[SITE_SIZE]; /* who brought it */
     bool is_from_owner;        /* who can be reached there, says the bundle */
 };
@@ -74,25 +70,18 @@ bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_ad
     return equal_ct(token, expected, sizeof expected);
 }
 
-static void held_drop(vx6_env *env, struct held *held)
-{
-    blob_drop(env, held->key);
-    blob_drop(env, held->owner);
-    blob_drop(env, held->bundle);
-}
-
 /* < 0 when what is held has the lower key. */
-static int held_compare(const struct held *held, uint64_t prefix, const uint8_t key[32])
+static int held_compare(const struct held *held, uint32_t prefix, const uint8_t key[32])
 {
     if (held->prefix != prefix)
         return held->prefix < prefix ? -1 : 1;
-    return memcmp(held->key->data, key, 32);
+    return memcmp(held->placed->key->data, key, 32);
 }
 
 /* Index of the first bundle whose key is not less. */
 static uint32_t held_begin(const struct holder *holder, const uint8_t key[32])
 {
-    uint64_t prefix = load_u64(key);
+    uint32_t prefix = load_u32(key);
     uint32_t low = 0, high = holder->count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -106,7 +95,7 @@ static uint32_t held_begin(const struct holder *holder, const uint8_t key[32])
 
 static uint32_t held_count(const struct holder *holder, uint32_t begin, const uint8_t key[32])
 {
-    uint64_t prefix = load_u64(key);
+    uint32_t prefix = load_u32(key);
     uint32_t end = begin;
     while (end < holder->count && held_compare(&holder->items[end], prefix, key) == 0)
         end++;
@@ -119,7 +108,7 @@ static uint32_t held_count(const struct holder *holder, uint32_t begin, const ui
 static bool is_live(const struct vx6_node *node, const struct held *held)
 {
     const struct vx6_limits *limits = node->env->limits;
-    int64_t left_s = (int64_t)held->expires_s - node_unix_s(node);
+    int64_t left_s = (int64_t)held->placed->expires_s - node_unix_s(node);
     return left_s > 0 && left_s <= (int64_t)limits->record_skew_s + limits->record_life_max_s;
 }
 
@@ -133,7 +122,7 @@ uint32_t holder_find(
         if (!is_live(node, &holder->items[i]))
             continue;
         if (live++ == index)
-            *bundle = holder->items[i].bundle;
+            *bundle = holder->items[i].placed->bundle;
     }
     return live;
 }
@@ -154,7 +143,7 @@ static void watch_expiry(struct vx6_node *node, int64_t expires_s)
 static void held_remove(struct vx6_node *node, uint32_t index)
 {
     struct holder *holder = &node->holder;
-    held_drop(node->env, &holder->items[index]);
+    placed_drop(node->env, holder->items[index].placed);
     holder->count--;
     memmove(&holder->items[index], &holder->items[index + 1],
         (holder->count - index) * sizeof holder->items[0]);
@@ -169,12 +158,12 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
     for (uint32_t i = 0; i < holder->count; i++) {
         struct held *held = &holder->items[i];
         if (is_live(node, held)) {
-            next_s = held->expires_s < next_s ? held->expires_s : next_s;
+            next_s = held->placed->expires_s < next_s ? held->placed->expires_s : next_s;
             holder->items[kept++] = *held;
             continue;
         }
-        trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->bundle->len, VX6_EXPIRED);
-        held_drop(node->env, held);
+        trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->placed->bundle->len, VX6_EXPIRED);
+        placed_drop(node->env, held->placed);
     }
     holder->count = kept;
     if (kept > 0)
@@ -226,9 +215,9 @@ static uint32_t find_farthest(
     for (uint32_t i = 0; i < holder->count; i++) {
         if (source && !bytes_equal(holder->items[i].source, source, SITE_SIZE))
             continue;
-        if (distance_compare(node->keys.id, holder->items[i].key->data, farthest_key) > 0) {
+        if (distance_compare(node->keys.id, holder->items[i].placed->key->data, farthest_key) > 0) {
             farthest = i;
-            farthest_key = holder->items[i].key->data;
+            farthest_key = holder->items[i].placed->key->data;
         }
     }
     return farthest;
@@ -238,7 +227,7 @@ static uint32_t find_farthest(
 static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 {
     struct holder *holder = &node->holder;
-    const uint8_t *key = held->key->data;
+    const uint8_t *key = held->placed->key->data;
     uint32_t begin = held_begin(holder, key);
     uint32_t claimants = held_count(holder, begin, key);
     if (claimants >= node->env->limits->claimant_max) {
@@ -278,8 +267,6 @@ static void site_of(const vx6_addr *addr, uint8_t site[SITE_SIZE])
 /* `source` has answered: its token says so. NULL: the node itself. */
 static void held_describe(const struct bundle *bundle, const vx6_addr *source, struct held *held)
 {
-    held->sequence = bundle->sequence;
-    held->expires_s = (uint32_t)bundle->expires_s;
     held->is_from_owner = source == NULL;
     if (source == NULL)
         return;
@@ -299,10 +286,10 @@ static void held_describe(const struct bundle *bundle, const vx6_addr *source, s
 /* What is held already under this key from this owner: at `*index`, or where it would go. */
 static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
 {
-    uint32_t begin = held_begin(holder, held->key->data);
-    uint32_t end = begin + held_count(holder, begin, held->key->data);
+    uint32_t begin = held_begin(holder, held->placed->key->data);
+    uint32_t end = begin + held_count(holder, begin, held->placed->key->data);
     for (*index = begin; *index < end; (*index)++) {
-        if (holder->items[*index].owner == held->owner)
+        if (holder->items[*index].placed->owner == held->placed->owner)
             return true;
     }
     return false;
@@ -314,13 +301,13 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
     uint32_t index;
     if (find_owner(holder, held, &index)) {
         struct held *old = &holder->items[index];
-        if (held->sequence <= old->sequence)
+        if (held->placed->sequence <= old->placed->sequence)
             return VX6_OUTDATED;
         if (old->is_from_owner && !held->is_from_owner) {
             memcpy(held->source, old->source, SITE_SIZE);
             held->is_from_owner = true;
         }
-        held_drop(node->env, old);
+        placed_drop(node->env, old->placed);
         *old = *held;
         return VX6_OK;
     }
@@ -341,7 +328,7 @@ static struct held *find_bytes(struct vx6_node *node, const uint8_t key[32], vx6
     const struct holder *holder = &node->holder;
     uint32_t begin = held_begin(holder, key);
     for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
-        const struct blob *bundle = holder->items[i].bundle;
+        const struct blob *bundle = holder->items[i].placed->bundle;
         if (bundle->len == data.len && bytes_equal(bundle->data, data.data, data.len))
             return is_live(node, &holder->items[i]) ? &holder->items[i] : NULL;
     }
@@ -361,24 +348,26 @@ enum vx6_code holder_store(
         }
         return VX6_OK;
     }
-    struct held held = {.prefix = load_u64(key)};
+    struct held held = {.prefix = load_u32(key)};
     enum vx6_code code = bundle_check(node->env, node_unix_s(node), data, &bundle);
     if (code == VX6_OK && !bundle_fits_key(node->env->crypto, &bundle, key))
         code = VX6_INVALID;
     if (code == VX6_OK) {
+        struct placed content = {.key = blob_get(node->env, (vx6_span){key, 32}),
+            .owner = blob_get(node->env, (vx6_span){bundle.owner, 32}),
+            .bundle = blob_get(node->env, data),
+            .sequence = bundle.sequence,
+            .expires_s = (uint32_t)bundle.expires_s};
         held_describe(&bundle, source, &held);
-        held.key = blob_get(node->env, (vx6_span){key, 32});
-        held.owner = blob_get(node->env, (vx6_span){bundle.owner, 32});
-        held.bundle = blob_get(node->env, data);
-        bool is_whole = held.key && held.owner && held.bundle;
-        code = is_whole ? hold(node, &held) : VX6_NOMEM;
+        held.placed = placed_get(node->env, &content);
+        code = held.placed ? hold(node, &held) : VX6_NOMEM;
     }
     if (code != VX6_OK) {
-        held_drop(node->env, &held);
+        placed_drop(node->env, held.placed);
         trace(node, VX6_EVENT_bundle_refused, NULL, 0, data.len, code);
         return code;
     }
-    watch_expiry(node, held.expires_s);
+    watch_expiry(node, held.placed->expires_s);
     trace(node, VX6_EVENT_bundle_held, NULL, 0, data.len, VX6_OK);
     return VX6_OK;
 }
@@ -386,9 +375,14 @@ enum vx6_code holder_store(
 bool holder_item(struct vx6_node *node, uint32_t index, struct blob **key, struct blob **bundle)
 {
     const struct held *held = &node->holder.items[index];
-    *key = held->key;
-    *bundle = held->bundle;
+    *key = held->placed->key;
+    *bundle = held->placed->bundle;
     return is_live(node, held);
+}
+
+bool holder_item_is_own(const struct vx6_node *node, uint32_t index)
+{
+    return bytes_equal(node->holder.items[index].placed->owner->data, node->keys.id, 32);
 }
 
 bool holder_wants(
@@ -396,19 +390,21 @@ bool holder_wants(
 {
     const struct holder *holder = &node->holder;
     uint32_t begin = held_begin(holder, key);
+    if (bytes_equal(owner, node->keys.id, 32))
+        return false;
     for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
         const struct held *held = &holder->items[i];
-        if (bytes_equal(held->owner->data, owner, 32) && is_live(node, held))
-            return held->sequence < sequence;
+        if (bytes_equal(held->placed->owner->data, owner, 32) && is_live(node, held))
+            return held->placed->sequence < sequence;
     }
-    return !bytes_equal(owner, node->keys.id, 32);
+    return true;
 }
 
 void holder_free(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
     for (uint32_t i = 0; i < holder->count; i++)
-        held_drop(node->env, &holder->items[i]);
+        placed_drop(node->env, holder->items[i].placed);
     env_free(node->env, holder->items, holder->capacity * sizeof *holder->items);
     wipe(holder->token_secret, sizeof holder->token_secret);
     holder->items = NULL;

@@ -131,6 +131,11 @@ uint32_t table_patience_ms(const struct vx6_node *node)
     return ms < limits->contact_ping_max_ms ? (uint32_t)ms : limits->contact_ping_max_ms;
 }
 
+uint64_t table_contact_life_ms(const struct vx6_node *node)
+{
+    return node->table.silence_ms / (1 + (uint64_t)node->table.gone_count);
+}
+
 struct near {
     uint64_t distance; /* its first 8 bytes */
     struct peer *peer;
@@ -407,9 +412,11 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
     struct contact *contact = table_find(node, peer->id);
     if (contact == NULL) {
         contact = table_enter(node, peer);
-        if (contact != NULL)
-            discovery_contact(node, peer);
-        return contact != NULL;
+        if (contact == NULL)
+            return false;
+        discovery_contact(node, peer);
+        sync_entered(node, peer);
+        return true;
     }
     observe(node, contact, 0);
     contact->seen_ms = clock_ms(node);

@@ -49,6 +49,8 @@ bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
  * the table is empty. */
 struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms);
 void table_asked(const struct vx6_node *node, struct contact *contact);
+/* For how long a contact lives, by what was seen; 0 while little was seen. */
+uint64_t table_contact_life_ms(const struct vx6_node *node);
 /* For how long a contact may be silent: the faster contacts go away, the shorter. */
 uint32_t table_patience_ms(const struct vx6_node *node);
 uint32_t table_count_crowded(const struct vx6_node *node);

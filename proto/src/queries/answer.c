@@ -40,6 +40,8 @@ bool answer_head(const struct vx6_msg *answer, struct answer_head *head)
         *head = HEAD_OF(answer->u.stored);
     else if (answer->type == VX6_MSG_announced)
         *head = HEAD_OF(answer->u.announced);
+    else if (answer->type == VX6_MSG_synced)
+        *head = HEAD_OF(answer->u.synced);
     else
         return false;
     return true;
@@ -55,6 +57,8 @@ bool answer_fits(enum vx6_msg_type ask, enum vx6_msg_type answer)
         return answer == VX6_MSG_value || answer == VX6_MSG_nodes;
     if (ask == VX6_MSG_store)
         return answer == VX6_MSG_stored;
+    if (ask == VX6_MSG_sync)
+        return answer == VX6_MSG_synced;
     return ask == VX6_MSG_announce && answer == VX6_MSG_announced;
 }
 
@@ -208,6 +212,10 @@ bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_ms
         answer->type = VX6_MSG_announced;
         answer->u.announced.code = (uint16_t)take_announce(node, from, &ask->u.announce);
         SET_HEAD(answer->u.announced, &head);
+    } else if (ask->type == VX6_MSG_sync) {
+        answer->type = VX6_MSG_synced;
+        answer->u.synced.wanted = sync_wanted(node, from, &ask->u.sync);
+        SET_HEAD(answer->u.synced, &head);
     } else {
         return false;
     }

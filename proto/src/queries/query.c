@@ -168,6 +168,16 @@ void query_cancel(struct vx6_node *node, struct query *query)
         query_free(node, query);
 }
 
+void queries_cancel(struct vx6_node *node, const void *context)
+{
+    struct query *query = node->queries.first, *next;
+    for (; query; query = next) {
+        next = query->next;
+        if (query->context == context)
+            query_cancel(node, query);
+    }
+}
+
 bool query_is_pending(const struct vx6_node *node, const struct peer *peer)
 {
     for (const struct query *query = node->queries.first; query; query = query->next) {
@@ -212,6 +222,9 @@ static void query_done(
         break;
     case QUERY_STORE:
         publish_query_done(node, context, &result);
+        break;
+    case QUERY_SYNC:
+        sync_query_done(node, context, &result);
         break;
     case QUERY_ENTRY:
     case QUERY_CHECK:
@@ -430,7 +443,7 @@ static void take_answer(struct vx6_node *node, const vx6_addr *from, const uint8
 /* VX6-QUERY-001, VX6-QUERY-002 */
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len)
 {
-    if (len == 0 || data[0] >= TYPE_QUIC)
+    if (len == 0 || data[0] >= TYPE_QUIC || (node->shutting_down && data[0] != TYPE_ANSWER))
         return;
     if (len != VX6_DATAGRAM_SIZE || (data[0] != TYPE_ASK && data[0] != TYPE_ANSWER))
         refuse(node, from, len, VX6_BAD_MESSAGE);

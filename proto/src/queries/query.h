@@ -16,7 +16,8 @@ enum query_user {
     QUERY_ENTRY,    /* discovery: an entry point that the driver named */
     QUERY_CHECK,    /* discovery: does a silent contact live? */
     QUERY_CONSIDER, /* discovery: somebody who is not in the table yet */
-    QUERY_ANNOUNCE
+    QUERY_ANNOUNCE,
+    QUERY_SYNC
 };
 
 struct query; /* in flight */
@@ -49,6 +50,7 @@ struct queries {
 struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
     enum query_user user, void *context);
 void query_cancel(struct vx6_node *node, struct query *query);
+void queries_cancel(struct vx6_node *node, const void *context); /* all that have it */
 bool query_is_pending(const struct vx6_node *node, const struct peer *peer);
 /* Are as many queries in flight to this site as may be, and none of its nodes is in the table? */
 bool query_site_is_spent(const struct vx6_node *node, const vx6_addr *addr);
@@ -66,6 +68,7 @@ struct query_result {
 /* Implemented by the user's file; dispatched in query.c. */
 void lookup_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 void publish_query_done(struct vx6_node *node, void *context, const struct query_result *result);
+void sync_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 
 /* ---- for node.c ---- */
