@@ -128,14 +128,56 @@ static bool check_answer_refused(const struct exchange *exchange, char *reason, 
     return true;
 }
 
+/* What a responder under load and its asker do. */
+static bool check_prove(json_t *line, bool refused, char *reason, size_t cap)
+{
+    vx6_span ask, cookie, proven;
+    uint8_t datagram[VX6_DATAGRAM_SIZE];
+    if (!vector_bytes(line, "ask", VX6_DATAGRAM_SIZE, &ask, reason, cap) ||
+        !vector_bytes(line, "cookie", VX6_COOKIE_SIZE, &cookie, reason, cap) ||
+        !vector_bytes(line, "proven", VX6_DATAGRAM_SIZE, &proven, reason, cap))
+        return false;
+    memcpy(datagram, ask.data, sizeof datagram);
+    real->ask_prove(real, cookie.data, datagram);
+    if (real->ask_is_proven(real, cookie.data, proven.data) == refused)
+        return vector_failed(reason, cap, refused ? "accepted" : "refused");
+    return refused ||
+           vector_compare("proven", (vx6_span){datagram, sizeof datagram}, proven, reason, cap);
+}
+
+static bool check_cookie(json_t *line, bool refused, char *reason, size_t cap)
+{
+    vx6_span identity, mac1, cookie, nonce, sealed;
+    uint8_t made[VX6_COOKIE_SIZE + VX6_TAG_SIZE], opened[VX6_COOKIE_SIZE];
+    if (!vector_bytes(line, "identity", 32, &identity, reason, cap) ||
+        !vector_bytes(line, "mac1", VX6_MAC_SIZE, &mac1, reason, cap) ||
+        !vector_bytes(line, "cookie", VX6_COOKIE_SIZE, &cookie, reason, cap) ||
+        !vector_bytes(line, "nonce", VX6_COOKIE_NONCE_SIZE, &nonce, reason, cap) ||
+        !vector_bytes(line, "sealed", sizeof made, &sealed, reason, cap))
+        return false;
+    bool accepted =
+        real->cookie_open(real, identity.data, mac1.data, nonce.data, sealed.data, opened);
+    if (accepted == refused)
+        return vector_failed(reason, cap, refused ? "accepted" : "refused");
+    if (refused)
+        return true;
+    real->cookie_seal(real, identity.data, mac1.data, cookie.data, nonce.data, made);
+    return vector_compare("sealed", (vx6_span){made, sizeof made}, sealed, reason, cap) &&
+           vector_compare("cookie", (vx6_span){opened, sizeof opened}, cookie, reason, cap);
+}
+
 int check_query(json_t *line, char *reason, size_t cap)
 {
     const char *name = vector_text(line, "op");
     struct exchange exchange;
     struct vx6_ask responder;
+    bool refused = *vector_text(line, "refused") != '\0';
+    if (strcmp(name, "prove") == 0)
+        return check_prove(line, refused, reason, cap);
+    if (strcmp(name, "cookie") == 0)
+        return check_cookie(line, refused, reason, cap);
     if (!read_ask(line, &exchange, reason, cap) || !read_answer(line, &exchange, reason, cap))
         return VECTOR_FAILED;
-    bool refused = *vector_text(line, "refused") != '\0';
     if (strcmp(name, "ask") == 0)
         return refused ? check_ask_refused(&exchange, reason, cap)
                        : check_ask(&exchange, &responder, reason, cap);

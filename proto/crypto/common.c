@@ -8,8 +8,9 @@
 
 #include <sodium.h>
 
-_Static_assert(ASK_MAC1_AT == 1168, "layout of an ask");
-_Static_assert(ASK_MAC2_AT + VX6_MAC_SIZE == VX6_DATAGRAM_SIZE, "an ask fills its datagram");
+_Static_assert(SEALED_PAYLOAD_AT + VX6_ASK_PAYLOAD_SIZE + VX6_TAG_SIZE == VX6_ASK_MAC1_AT &&
+                   ASK_MAC2_AT + VX6_MAC_SIZE == VX6_DATAGRAM_SIZE,
+    "an ask fills its datagram");
 _Static_assert(SEALED_PAYLOAD_AT + VX6_ANSWER_PAYLOAD_SIZE + VX6_TAG_SIZE == VX6_DATAGRAM_SIZE,
     "an answer fills its datagram");
 

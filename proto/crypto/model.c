@@ -24,7 +24,9 @@ enum purpose {
     FOR_REKEY,
     FOR_MAC1,
     FOR_ASK,
-    FOR_ANSWER
+    FOR_ANSWER,
+    FOR_MAC2,
+    FOR_COOKIE
 };
 
 static struct mix begin(const struct vx6_crypto *self, enum purpose purpose)
@@ -356,9 +358,9 @@ static void model_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
 {
     write_sealed(self, ephemeral_seed, (vx6_span){payload, len}, VX6_ASK_PAYLOAD_SIZE, datagram);
     struct mix transcript = ask_mix(self, responder, datagram);
-    mix_finish(&transcript, datagram + ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE);
+    mix_finish(&transcript, datagram + VX6_ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE);
     struct mix mac1 = mac1_mix(self, responder, datagram);
-    mix_finish(&mac1, datagram + ASK_MAC1_AT, VX6_MAC_SIZE);
+    mix_finish(&mac1, datagram + VX6_ASK_MAC1_AT, VX6_MAC_SIZE);
     memset(datagram + ASK_MAC2_AT, 0, VX6_MAC_SIZE);
     keep(ask, &transcript, datagram);
 }
@@ -369,10 +371,10 @@ static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
 {
     (void)identity_seed;
     struct mix mac1 = mac1_mix(self, identity, datagram);
-    if (!mix_matches(&mac1, datagram + ASK_MAC1_AT, VX6_MAC_SIZE))
+    if (!mix_matches(&mac1, datagram + VX6_ASK_MAC1_AT, VX6_MAC_SIZE))
         return false;
     struct mix transcript = ask_mix(self, identity, datagram);
-    if (!mix_matches(&transcript, datagram + ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE) ||
+    if (!mix_matches(&transcript, datagram + VX6_ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE) ||
         common_is_low_order(datagram + SEALED_EPHEMERAL_AT)) {
         memset(payload, 0, VX6_ASK_PAYLOAD_SIZE);
         return false;
@@ -419,6 +421,70 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
     return true;
 }
 
+/* ---- proofs of address ---- */
+static bool model_ask_is_for(
+    const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
+{
+    struct mix mac1 = mac1_mix(self, identity, datagram);
+    return mix_matches(&mac1, datagram + VX6_ASK_MAC1_AT, VX6_MAC_SIZE);
+}
+
+/* Covers what no other tag covers: the mac1 and, by it, the ask. */
+static struct mix mac2_mix(
+    const struct vx6_crypto *self, const uint8_t cookie[VX6_COOKIE_SIZE], const uint8_t *datagram)
+{
+    struct mix mix = begin(self, FOR_MAC2);
+    mix_bytes(&mix, cookie, VX6_COOKIE_SIZE);
+    mix_bytes(&mix, datagram, ASK_MAC2_AT);
+    return mix;
+}
+
+static void model_ask_prove(
+    const struct vx6_crypto *self, const uint8_t cookie[VX6_COOKIE_SIZE], uint8_t *datagram)
+{
+    struct mix mac2 = mac2_mix(self, cookie, datagram);
+    mix_finish(&mac2, datagram + ASK_MAC2_AT, VX6_MAC_SIZE);
+}
+
+static bool model_ask_is_proven(
+    const struct vx6_crypto *self, const uint8_t cookie[VX6_COOKIE_SIZE], const uint8_t *datagram)
+{
+    struct mix mac2 = mac2_mix(self, cookie, datagram);
+    return mix_matches(&mac2, datagram + ASK_MAC2_AT, VX6_MAC_SIZE);
+}
+
+static struct mix cookie_mix(const struct vx6_crypto *self, const uint8_t responder[32],
+    const uint8_t mac1[VX6_MAC_SIZE], const uint8_t nonce[VX6_COOKIE_NONCE_SIZE],
+    const uint8_t cookie[VX6_COOKIE_SIZE])
+{
+    struct mix mix = begin(self, FOR_COOKIE);
+    mix_bytes(&mix, responder, VX6_KEY_SIZE);
+    mix_bytes(&mix, mac1, VX6_MAC_SIZE);
+    mix_bytes(&mix, nonce, VX6_COOKIE_NONCE_SIZE);
+    mix_bytes(&mix, cookie, VX6_COOKIE_SIZE);
+    return mix;
+}
+
+static void model_cookie_seal(const struct vx6_crypto *self, const uint8_t responder[32],
+    const uint8_t mac1[VX6_MAC_SIZE], const uint8_t cookie[VX6_COOKIE_SIZE],
+    const uint8_t nonce[VX6_COOKIE_NONCE_SIZE], uint8_t sealed[VX6_COOKIE_SIZE + VX6_TAG_SIZE])
+{
+    struct mix tag = cookie_mix(self, responder, mac1, nonce, cookie);
+    memcpy(sealed, cookie, VX6_COOKIE_SIZE);
+    mix_finish(&tag, sealed + VX6_COOKIE_SIZE, VX6_TAG_SIZE);
+}
+
+static bool model_cookie_open(const struct vx6_crypto *self, const uint8_t responder[32],
+    const uint8_t mac1[VX6_MAC_SIZE], const uint8_t nonce[VX6_COOKIE_NONCE_SIZE],
+    const uint8_t sealed[VX6_COOKIE_SIZE + VX6_TAG_SIZE], uint8_t cookie[VX6_COOKIE_SIZE])
+{
+    struct mix tag = cookie_mix(self, responder, mac1, nonce, sealed);
+    if (!mix_matches(&tag, sealed + VX6_COOKIE_SIZE, VX6_TAG_SIZE))
+        return false;
+    memcpy(cookie, sealed, VX6_COOKIE_SIZE);
+    return true;
+}
+
 const struct vx6_crypto vx6_crypto_model = {
     .name = "model",
     .salt = 1,
@@ -443,4 +509,9 @@ const struct vx6_crypto vx6_crypto_model = {
     .ask_open = model_ask_open,
     .answer_seal = model_answer_seal,
     .answer_open = model_answer_open,
+    .ask_is_for = model_ask_is_for,
+    .ask_prove = model_ask_prove,
+    .ask_is_proven = model_ask_is_proven,
+    .cookie_seal = model_cookie_seal,
+    .cookie_open = model_cookie_open,
 };

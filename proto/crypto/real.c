@@ -7,6 +7,7 @@
 
 #include "aead.h"
 #include "common.h"
+#include "cookie.h"
 #include "noise.h"
 #include "sealed.h"
 
@@ -208,4 +209,9 @@ const struct vx6_crypto vx6_crypto_real = {
     .ask_open = sealed_ask_open,
     .answer_seal = sealed_answer_seal,
     .answer_open = sealed_answer_open,
+    .ask_is_for = cookie_ask_is_for,
+    .ask_prove = cookie_ask_prove,
+    .ask_is_proven = cookie_ask_is_proven,
+    .cookie_seal = cookie_seal,
+    .cookie_open = cookie_open,
 };

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "common.h"
+#include "cookie.h"
 #include "noise.h"
 
 /* What either end keeps of message 1. The key is the asker's secret ephemeral key or, at the
@@ -20,18 +21,6 @@ struct kept {
     uint8_t header[VX6_QUERY_HEADER_SIZE];
 };
 _Static_assert(sizeof(struct kept) <= sizeof(struct vx6_ask), "struct vx6_ask holds it");
-
-/* VX6-CRYPTO-013 */
-static void make_mac1(uint8_t mac[VX6_MAC_SIZE], const uint8_t responder[32], const uint8_t *ask)
-{
-    static const char label[8] = {'v', 'x', '6', ' ', 'm', 'a', 'c', '1'};
-    uint8_t input[sizeof label + VX6_KEY_SIZE];
-    uint8_t key[32];
-    memcpy(input, label, sizeof label);
-    memcpy(input + sizeof label, responder, VX6_KEY_SIZE);
-    crypto_hash_sha256(key, input, sizeof input);
-    crypto_generichash_blake2b(mac, VX6_MAC_SIZE, ask, ASK_MAC1_AT, key, sizeof key);
-}
 
 /* VX6-CRYPTO-012: nobody holds the secret of a hash, so an ask to a key that is not valid opens
  * nowhere. */
@@ -109,7 +98,7 @@ void sealed_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
         .remote_static = responder_public};
     VX6_ASSERT(noise_init(&noise, &config));
     write_padded(&noise, payload, len, VX6_ASK_PAYLOAD_SIZE, datagram);
-    make_mac1(datagram + ASK_MAC1_AT, responder, datagram);
+    cookie_mac1(datagram + VX6_ASK_MAC1_AT, responder, datagram);
     memset(datagram + ASK_MAC2_AT, 0, VX6_MAC_SIZE);
     keep(ask, &noise, datagram);
     sodium_memzero(&noise, sizeof noise);
@@ -119,13 +108,9 @@ bool sealed_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t identity_seed[32], const uint8_t identity[32], const uint8_t *datagram,
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE])
 {
-    uint8_t mac[VX6_MAC_SIZE];
     uint8_t secret_key[32];
     struct noise noise;
-    (void)self;
-    common_ready();
-    make_mac1(mac, identity, datagram);
-    if (sodium_memcmp(mac, datagram + ASK_MAC1_AT, sizeof mac) != 0)
+    if (!cookie_ask_is_for(self, identity, datagram))
         return false;
     query_secret(secret_key, identity_seed);
     struct noise_config config = {.pattern = NOISE_NK,
@@ -133,8 +118,9 @@ bool sealed_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
         .initiator = false,
         .prologue = {datagram, VX6_QUERY_HEADER_SIZE},
         .static_secret = secret_key};
-    bool opened = noise_init(&noise, &config) && noise_read(&noise, datagram + SEALED_EPHEMERAL_AT,
-                                                     ASK_MAC1_AT - SEALED_EPHEMERAL_AT, payload);
+    bool opened =
+        noise_init(&noise, &config) && noise_read(&noise, datagram + SEALED_EPHEMERAL_AT,
+                                           VX6_ASK_MAC1_AT - SEALED_EPHEMERAL_AT, payload);
     if (opened)
         keep(ask, &noise, datagram);
     else

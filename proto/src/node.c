@@ -31,6 +31,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     rng_init(&node->secret_rng, config->rng_seed, "secret");
     rng_init(&node->public_rng, config->rng_seed, "public");
     node->ready.kind = READY_NODE;
+    queries_init(node);
     holder_init(node);
     discovery_init(node);
     publish_init(node);

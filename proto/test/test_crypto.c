@@ -537,6 +537,45 @@ static void test_answer_opens_for_its_ask_only_and_as_it_was_sealed(void **state
     }
 }
 
+/* VX6-CRYPTO-018, VX6-CRYPTO-019: every changed bit of what goes in is refused, by every provider.
+ */
+static void test_proofs_of_address_hold_for_one_ask_and_cookie(void **state)
+{
+    (void)state;
+    for (uint32_t p = 0; p < PROVIDERS; p++) {
+        struct vx6_crypto crypto = provider(p);
+        uint8_t ask[VX6_DATAGRAM_SIZE] = {0x08, 1}, identity[32], mac1[16] = {1}, nonce[24] = {2};
+        uint8_t cookie[16] = {3}, sealed[32], opened[16], seed[32] = {4};
+        struct vx6_ask state_of_ask;
+        crypto.sign_public(&crypto, identity, seed);
+        crypto.ask_seal(&crypto, &state_of_ask, seed, identity, cookie, 16, ask);
+        assert_true(crypto.ask_is_for(&crypto, identity, ask));
+        assert_false(crypto.ask_is_for(&crypto, seed, ask));
+        assert_false(crypto.ask_is_proven(&crypto, cookie, ask));
+        crypto.ask_prove(&crypto, cookie, ask);
+        for (size_t i = 0; i < sizeof ask; i++) {
+            ask[i] ^= 0x10;
+            assert_false(crypto.ask_is_proven(&crypto, cookie, ask));
+            ask[i] ^= 0x10;
+        }
+        assert_true(crypto.ask_is_proven(&crypto, cookie, ask));
+        crypto.cookie_seal(&crypto, identity, mac1, cookie, nonce, sealed);
+        assert_true(crypto.cookie_open(&crypto, identity, mac1, nonce, sealed, opened));
+        assert_memory_equal(opened, cookie, sizeof cookie);
+        uint8_t *const parts[] = {identity, mac1, nonce, sealed};
+        static const size_t sizes[] = {32, 16, 24, 32};
+        for (size_t part = 0; part < 4; part++) {
+            for (size_t i = 0; i < sizes[part]; i++) {
+                parts[part][i] ^= 0x01;
+                assert_false(crypto.cookie_open(&crypto, identity, mac1, nonce, sealed, opened));
+                parts[part][i] ^= 0x01;
+            }
+        }
+        cookie[15] ^= 1;
+        assert_false(crypto.ask_is_proven(&crypto, cookie, ask));
+    }
+}
+
 /* VX6-CRYPTO-006 */
 static void test_changed_handshake_never_completes(void **state)
 {
@@ -655,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_signature_holds_for_one_key_label_and_message),
         cmocka_unit_test(test_ask_opens_for_its_responder_only_and_as_it_was_sealed),
         cmocka_unit_test(test_answer_opens_for_its_ask_only_and_as_it_was_sealed),
+        cmocka_unit_test(test_proofs_of_address_hold_for_one_ask_and_cookie),
         cmocka_unit_test(test_changed_handshake_never_completes),
         cmocka_unit_test(test_record_opens_once_in_its_place),
         cmocka_unit_test(test_handshake_messages_have_the_sizes_of_noise_xx),

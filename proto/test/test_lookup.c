@@ -591,6 +591,7 @@ static void test_hints_cannot_aim_a_lookup_at_one_site(void **state)
     world_start(&world, KADEMLIA_K);
     know_all(&world);
     world.ground_keys_are_valid = world.ground_at_one_site = true;
+    world.solo.limits.query_timeout_min_ms = world.solo.limits.query_timeout_ms;
     for (uint32_t i = 0; i < 2; i++)
         world.stubs[i].grinds = true;
     draw_target(target);

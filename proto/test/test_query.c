@@ -516,6 +516,134 @@ static void test_newcomers_at_one_site_are_asked_few_at_a_time(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-QUERY-010 */
+static void test_a_try_waits_as_long_as_answers_take(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rtt_ms, first_ms, second_ms;
+    } rows[] = {{20, 500, 1000}, {300, 700, 1200}, {1400, 1500, 1500}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+        two_start(&two, &vx6_crypto_model);
+        /* Without an endpoint it is no contact: there are no queries but the test's. */
+        struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = two.responder.addr};
+        assert_int_equal(vx6_node_input(two.responder.node, two.responder.now, &in), VX6_OK);
+        for (uint32_t j = 0; j < 40; j++) {
+            assert_non_null(ask(&two, VX6_MSG_ping));
+            take_ask(&two, question);
+            assert_true(take_answer(&two, question, answer));
+            two.asker.now += rows[i].rtt_ms * VX6_MILLISECOND;
+            give_answer(&two, answer);
+        }
+        struct query *query = ask(&two, VX6_MSG_ping);
+        assert_non_null(query);
+        solo_wait(&two.asker, rows[i].first_ms + 1);
+        take_ask(&two, question);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 0);
+        solo_wait(&two.asker, rows[i].second_ms + rows[i].first_ms);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 1);
+        two_stop(&two);
+    }
+}
+
+/* As many asks as need no proof, opened by nobody. */
+static void flood(struct two *two, const vx6_addr *from, uint32_t count)
+{
+    uint8_t garbage[VX6_DATAGRAM_SIZE] = {0x08, 1};
+    memcpy(garbage + 2, two->responder.node->keys.id, 2);
+    for (uint32_t i = 0; i < count; i++)
+        solo_give(&two->responder, from, garbage, sizeof garbage);
+}
+
+static size_t take_any(struct solo *solo, uint8_t *datagram)
+{
+    static uint8_t buffer[VX6_FILL_MIN];
+    struct vx6_batch batch = {.dst = buffer, .cap = sizeof buffer};
+    if (solo->node->queries.waiting_first == NULL || !query_fill(solo->node, &batch))
+        return 0;
+    assert_int_equal(batch.len, batch.segment_len);
+    memcpy(datagram, buffer, batch.len);
+    return batch.len;
+}
+
+/* VX6-QUERY-011, VX6-QUERY-012, VX6-QUERY-013 */
+static void test_under_load_who_asks_proves_that_it_receives(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], reply[VX6_DATAGRAM_SIZE], again[VX6_DATAGRAM_SIZE];
+        two_start(&two, providers(i));
+        vx6_addr attacker = solo_addr(99);
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        flood(&two, &attacker, two.responder.limits.asks_per_second);
+        solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+        assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 0);
+        assert_int_equal(two.responder.counts[VX6_EVENT_cookie_sent], 1);
+        assert_int_equal(take_any(&two.responder, reply), 68);
+        assert_int_equal(reply[0], 0x0a);
+        assert_memory_equal(reply + OFFSET_ID, question + OFFSET_ID, 8);
+
+        /* Changed, from elsewhere, or once more: it changes nothing. */
+        for (size_t at = 0; at < 68; at++) {
+            reply[at] ^= 1;
+            if (at != 0)
+                solo_give(&two.asker, &two.responder.addr, reply, 68);
+            reply[at] ^= 1;
+        }
+        solo_give(&two.asker, &attacker, reply, 68);
+        assert_int_equal(two.asker.counts[VX6_EVENT_cookie_taken], 0);
+        solo_give(&two.asker, &two.responder.addr, reply, 68);
+        assert_int_equal(two.asker.counts[VX6_EVENT_cookie_taken], 1);
+        solo_give(&two.asker, &two.responder.addr, reply, 68);
+        assert_int_equal(two.asker.counts[VX6_EVENT_cookie_taken], 1);
+
+        /* Asked again at once; the proof is good for one address. */
+        take_ask(&two, again);
+        assert_false(is_zero(again + VX6_ASK_MAC1_AT + VX6_MAC_SIZE, VX6_MAC_SIZE));
+        solo_give(&two.responder, &attacker, again, sizeof again);
+        assert_int_equal(two.responder.counts[VX6_EVENT_cookie_sent], 2);
+        assert_int_equal(take_any(&two.responder, reply), 68);
+        solo_give(&two.responder, &two.asker.addr, again, sizeof again);
+        assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
+        assert_int_equal(take_any(&two.responder, reply), VX6_DATAGRAM_SIZE);
+        give_answer(&two, reply);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+
+        /* A second later there is no load: nothing needs a proof, and no counters are left. */
+        solo_wait(&two.responder, 1001);
+        solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+        assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 2);
+        solo_wait(&two.responder, 1001);
+        solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+        assert_null(two.responder.node->queries.load.sites);
+        two_stop(&two);
+    }
+}
+
+/* VX6-QUERY-011: one network that asks too much needs proofs; others do not. */
+static void test_a_site_over_its_share_proves_its_address_alone(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE];
+    two_start(&two, &vx6_crypto_model);
+    const struct vx6_limits *limits = &two.responder.limits;
+    vx6_addr greedy = {{0x26, 7, [15] = 9}, 1};
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, question);
+    flood(&two, &greedy, limits->asks_per_second / 8 + limits->asks_per_site_per_second);
+    solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+    assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
+    solo_give(&two.responder, &greedy, question, sizeof question);
+    assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
+    assert_int_equal(two.responder.counts[VX6_EVENT_cookie_sent], 1);
+    two_stop(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +661,9 @@ int main(void)
         cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),
         cmocka_unit_test(test_losses_in_a_row_are_not_held_against_contacts),
         cmocka_unit_test(test_newcomers_at_one_site_are_asked_few_at_a_time),
+        cmocka_unit_test(test_a_try_waits_as_long_as_answers_take),
+        cmocka_unit_test(test_under_load_who_asks_proves_that_it_receives),
+        cmocka_unit_test(test_a_site_over_its_share_proves_its_address_alone),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,38 @@ def mac1(identity, ask):
     return c.mac(c.sha256(b"vx6 mac1", identity), ask)
 
 
+def prove(ask, cookie):
+    return ask[:1184] + c.mac(cookie, ask[:1184])
+
+
+def seal_cookie(fields):
+    return c.xchacha_seal(c.sha256(b"vx6 cook", fields["identity"]), fields["nonce"], fields["mac1"],
+                          fields["cookie"])
+
+
+def cookies(ask, identity):
+    # draft-irtf-cfrg-xchacha-03, 2.2.1
+    assert c.hchacha20(bytes(range(32)), bytes.fromhex("000000090000004a0000000031415927")).hex() == (
+        "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc")
+    cookie = given("cookie", 16)
+    yield dict(name="an ask that is proven", op="prove", ask=ask, cookie=cookie,
+               proven=prove(ask, cookie))
+    for name, data in (("no proof", ask), ("another cookie", prove(ask, given("other", 16))),
+                       ("mac1 flipped", flip(prove(ask, cookie), 8 * 1168)),
+                       ("mac2 flipped", flip(prove(ask, cookie), 8 * 1199))):
+        yield dict(name=name, op="prove", ask=ask, cookie=cookie, proven=data, refused="mac2")
+    fields = dict(identity=identity, mac1=ask[1168:1184], cookie=cookie, nonce=given("nonce", 24))
+    sealed = seal_cookie(fields)
+    yield dict(name="a cookie", op="cookie", **fields, sealed=sealed)
+    other = {"identity": given("somebody"), "mac1": given("mac1", 16), "nonce": given("number", 24)}
+    for field, value in other.items():
+        yield dict(name="another " + field, op="cookie", **fields,
+                   sealed=seal_cookie({**fields, field: value}), refused="does not authenticate")
+    for bit in (0, 8 * 16, 8 * 31 + 7):
+        yield dict(name=f"bit {bit} flipped", op="cookie", **fields, sealed=flip(sealed, bit),
+                   refused="does not authenticate")
+
+
 def seal_answer(noise, fields):
     message = noise.send_key(c.link_public(fields["answer_ephemeral"]))
     noise.mix_key(fields["answer_ephemeral"], c.link_public(fields["ask_ephemeral"]))
@@ -277,6 +309,7 @@ def query_vectors():
         ("the answer to another ask", "does not authenticate", seal_answer(noise, elsewhere)))
     for name, reason, data in cases:
         yield dict(name=name, op="answer", **base, answer=data, refused=reason)
+    yield from cookies(ask, identity)
 
 
 # ---- link.jsonl ----
@@ -379,6 +412,7 @@ SPEC = {"sha256": "VX6-CRYPTO-001", "mac": "VX6-CRYPTO-001", "link_public": "VX6
         "identity_key": "VX6-CRYPTO-002", "x25519_key": "VX6-CRYPTO-003", "sign": "VX6-CRYPTO-004",
         "verify": "VX6-CRYPTO-005", "seal": "VX6-CRYPTO-008", "open": "VX6-CRYPTO-009",
         "rekey": "VX6-CRYPTO-010", "ask": "VX6-CRYPTO-011", "query_public": "VX6-CRYPTO-012",
+        "prove": "VX6-CRYPTO-018", "cookie": "VX6-CRYPTO-019",
         "answer": "VX6-CRYPTO-014", "link": "VX6-LINK-003", "node_keys": "VX6-REC-002",
         "name_key": "VX6-REC-001"}
 SPEC_REFUSED = {("ask", "mac1"): "VX6-CRYPTO-013", ("answer", "header"): "VX6-CRYPTO-015",

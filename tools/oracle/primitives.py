@@ -139,6 +139,30 @@ def open_sealed(suite, key, nonce, ad, sealed):
         return None
 
 
+def quarter_round(x, a, b, c, d):
+    for first, second, third, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+        x[first] = (x[first] + x[second]) & 0xffffffff
+        mixed = x[third] ^ x[first]
+        x[third] = (mixed << bits | mixed >> 32 - bits) & 0xffffffff
+
+
+def hchacha20(key, nonce):
+    """The key of XChaCha20 (draft-irtf-cfrg-xchacha): rows 0 and 3 of the state after 20 rounds."""
+    data = b"expand 32-byte k" + key + nonce[:16]
+    x = [int.from_bytes(data[i:i + 4], "little") for i in range(0, 64, 4)]
+    for _ in range(10):
+        for i in range(4):
+            quarter_round(x, i, 4 + i, 8 + i, 12 + i)
+        for i in range(4):
+            quarter_round(x, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
+    return b"".join(word.to_bytes(4, "little") for word in x[:4] + x[12:])
+
+
+def xchacha_seal(key, nonce, ad, plain):
+    subkey = hchacha20(key, nonce)
+    return ChaCha20Poly1305(subkey).encrypt(bytes(4) + nonce[16:], plain, ad)
+
+
 def rekey(suite, key):
     return seal(suite, key, 2**64 - 1, b"", bytes(32))[:32]
 

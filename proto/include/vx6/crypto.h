@@ -25,7 +25,10 @@ enum {
     VX6_DATAGRAM_SIZE = 1200,
     VX6_QUERY_HEADER_SIZE = 12,  /* type, suite, key hint 2, query id 8 */
     VX6_ASK_PAYLOAD_SIZE = 1108, /* u16 length, message, zeros */
-    VX6_ANSWER_PAYLOAD_SIZE = 1140
+    VX6_ANSWER_PAYLOAD_SIZE = 1140,
+    VX6_ASK_MAC1_AT = 1168, /* 16 bytes; mac2 follows */
+    VX6_COOKIE_SIZE = 16,
+    VX6_COOKIE_NONCE_SIZE = 24
 };
 
 /* The AEAD of a link; both are mandatory. */
@@ -120,6 +123,23 @@ struct vx6_crypto {
         const uint8_t ephemeral_seed[32], const uint8_t *payload, size_t len, uint8_t *datagram);
     bool (*answer_open)(const struct vx6_crypto *self, const struct vx6_ask *ask,
         const uint8_t *datagram, uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE]);
+
+    /* ---- proofs of address under load, spec/crypto.md ---- */
+    /* Does mac1 fit? Cheap; ask_open checks it as well. */
+    bool (*ask_is_for)(
+        const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram);
+    /* Sets mac2 of a sealed ask. */
+    void (*ask_prove)(
+        const struct vx6_crypto *self, const uint8_t cookie[VX6_COOKIE_SIZE], uint8_t *datagram);
+    bool (*ask_is_proven)(const struct vx6_crypto *self, const uint8_t cookie[VX6_COOKIE_SIZE],
+        const uint8_t *datagram);
+    /* `mac1` is that of the ask; the nonce is fresh. Who has seen the ask can open the cookie. */
+    void (*cookie_seal)(const struct vx6_crypto *self, const uint8_t responder[32],
+        const uint8_t mac1[VX6_MAC_SIZE], const uint8_t cookie[VX6_COOKIE_SIZE],
+        const uint8_t nonce[VX6_COOKIE_NONCE_SIZE], uint8_t sealed[VX6_COOKIE_SIZE + VX6_TAG_SIZE]);
+    bool (*cookie_open)(const struct vx6_crypto *self, const uint8_t responder[32],
+        const uint8_t mac1[VX6_MAC_SIZE], const uint8_t nonce[VX6_COOKIE_NONCE_SIZE],
+        const uint8_t sealed[VX6_COOKIE_SIZE + VX6_TAG_SIZE], uint8_t cookie[VX6_COOKIE_SIZE]);
 };
 
 extern const struct vx6_crypto vx6_crypto_real;

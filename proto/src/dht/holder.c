@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bundles held for others: verified, bounded, never older than what is held already; and the tokens
- * that make a store or an announcement come from an address that answers. Spec: spec/dht.md,
- * "Tokens" and "Storing". */
+/* Bundles held for others: verified, bounded, never older than what is held already. Spec:
+ * spec/dht.md, "Holding". */
 #include "internal.h"
 
 enum {
@@ -24,50 +23,6 @@ void holder_init(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
     timer_init(&holder->timer, TIMER_HOLDER);
-    rng_bytes(&node->secret_rng, holder->token_secret, sizeof holder->token_secret);
-    holder->token_changed = node->now;
-}
-
-/* VX6-DHT-016: two secrets, each replaced at half of a token's life. */
-static void token_turn(struct vx6_node *node)
-{
-    struct holder *holder = &node->holder;
-    vx6_ns half = (vx6_ns)node->env->limits->token_life_ms * VX6_MILLISECOND / 2;
-    vx6_ns age = node->now - holder->token_changed;
-    if (age < half)
-        return;
-    memcpy(holder->token_secret[1], holder->token_secret[0], 32);
-    rng_bytes(&node->secret_rng, holder->token_secret[0], 32);
-    if (age >= 2 * half)
-        rng_bytes(&node->secret_rng, holder->token_secret[1], 32);
-    holder->token_changed = node->now - age % half;
-}
-
-/* A token speaks for the source's /64, or for one IPv4 address: a host may well ask and store from
- * different addresses of its /64. */
-static void token_with(
-    struct vx6_node *node, uint32_t which, uint8_t token[16], const vx6_addr *from)
-{
-    const struct vx6_crypto *crypto = node->env->crypto;
-    size_t len = addr_is_ipv4(from) ? 16 : 8;
-    crypto->mac(crypto, token, node->holder.token_secret[which], from->ip, len);
-}
-
-void token_make(struct vx6_node *node, uint8_t token[16], const vx6_addr *from)
-{
-    token_turn(node);
-    token_with(node, 0, token, from);
-}
-
-bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_addr *from)
-{
-    uint8_t expected[16];
-    token_turn(node);
-    token_with(node, 0, expected, from);
-    if (equal_ct(token, expected, sizeof expected))
-        return true;
-    token_with(node, 1, expected, from);
-    return equal_ct(token, expected, sizeof expected);
 }
 
 /* < 0 when what is held has the lower key. */
@@ -406,7 +361,6 @@ void holder_free(struct vx6_node *node)
     for (uint32_t i = 0; i < holder->count; i++)
         placed_drop(node->env, holder->items[i].placed);
     env_free(node->env, holder->items, holder->capacity * sizeof *holder->items);
-    wipe(holder->token_secret, sizeof holder->token_secret);
     holder->items = NULL;
     holder->count = holder->capacity = 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bundles held for others, verified before they are kept, and the tokens that guard storing.
+/* Bundles held for others, verified before they are kept.
  * Spec: spec/dht.md. */
 #ifndef VX6_HOLDER_H
 #define VX6_HOLDER_H
@@ -13,15 +13,11 @@ struct held; /* one bundle under one key */
 struct holder {
     struct held *items; /* sorted by key, then by age of the claim */
     uint32_t count, capacity;
-    struct timer timer;          /* first expiry */
-    int64_t sweep_s;             /* wall time that the timer stands for */
-    uint8_t token_secret[2][32]; /* current and previous */
-    vx6_ns token_changed;
+    struct timer timer; /* first expiry */
+    int64_t sweep_s;    /* wall time that the timer stands for */
 };
 
 void holder_init(struct vx6_node *node);
-void token_make(struct vx6_node *node, uint8_t token[16], const vx6_addr *from);
-bool token_is_valid(struct vx6_node *node, const uint8_t token[16], const vx6_addr *from);
 /* `source` brings it, and has shown that it answers there; NULL: this node itself. OK, or why not:
  * BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
 enum vx6_code holder_store(

@@ -6,6 +6,9 @@
 enum {
     TYPE_ASK = 0x08,
     TYPE_ANSWER = 0x09,
+    TYPE_COOKIE = 0x0a,
+    COOKIE_DATAGRAM_SIZE =
+        VX6_QUERY_HEADER_SIZE + VX6_COOKIE_NONCE_SIZE + VX6_COOKIE_SIZE + VX6_TAG_SIZE,
     TYPE_QUIC = 0x40, /* and above */
     QUERY_SUITE = 1,
     LENGTH_SIZE = 2,
@@ -26,8 +29,11 @@ struct query {
     enum vx6_msg_type type;
     bool waiting; /* on the list of outgoing ones */
     bool sealed;  /* id and state are set: at least one try has left */
+    bool has_cookie;
     uint8_t tries;
     uint16_t len;
+    uint8_t mac1[VX6_MAC_SIZE]; /* of the last try */
+    uint8_t cookie[VX6_COOKIE_SIZE];
     struct vx6_ask state; /* of the last try */
     uint8_t ask[];
 };
@@ -35,7 +41,7 @@ struct query {
 struct datagram {
     struct outgoing outgoing;
     vx6_addr to;
-    enum vx6_msg_type type;
+    enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
     uint8_t bytes[VX6_DATAGRAM_SIZE];
 };
 
@@ -115,10 +121,38 @@ static bool make_room(struct vx6_node *node)
     return false;
 }
 
+/* VX6-QUERY-010: as TCP does, but not below a floor, since responders are many and far apart. */
+static uint32_t timeout_ms(const struct vx6_node *node, const struct query *query)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    const struct queries *queries = &node->queries;
+    if (queries->rtt_us == 0)
+        return limits->query_timeout_ms;
+    uint64_t ms = ((uint64_t)queries->rtt_us + 4 * (uint64_t)queries->rtt_deviation_us) / 1000;
+    ms = ms < limits->query_timeout_min_ms ? limits->query_timeout_min_ms : ms;
+    ms <<= query->tries > 1 ? query->tries - 1 : 0;
+    return ms < limits->query_timeout_ms ? (uint32_t)ms : limits->query_timeout_ms;
+}
+
+/* Each try has its own ID, so that it is certain which one was answered. */
+static void take_rtt(struct vx6_node *node, vx6_ns rtt)
+{
+    struct queries *queries = &node->queries;
+    uint32_t sample = rtt > 60 * VX6_SECOND ? 60000000 : (uint32_t)(rtt / 1000) + 1;
+    if (queries->rtt_us == 0) {
+        queries->rtt_us = sample;
+        queries->rtt_deviation_us = sample / 2;
+        return;
+    }
+    uint32_t off = sample > queries->rtt_us ? sample - queries->rtt_us : queries->rtt_us - sample;
+    queries->rtt_deviation_us = queries->rtt_deviation_us / 4 * 3 + off / 4;
+    queries->rtt_us = queries->rtt_us / 8 * 7 + sample / 8 + 1;
+}
+
 static void query_try(struct vx6_node *node, struct query *query)
 {
     query->tries++;
-    timer_set(&node->timers, &query->timer, after_ms(node, node->env->limits->query_timeout_ms));
+    timer_set(&node->timers, &query->timer, after_ms(node, timeout_ms(node, query)));
     if (query->waiting)
         return;
     query->waiting = true;
@@ -257,6 +291,8 @@ void query_timer(struct vx6_node *node, struct timer *timer)
     query_done(node, query, NULL, NULL);
 }
 
+static const uint8_t no_hint[2];
+
 static void write_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id)
 {
     datagram[0] = type;
@@ -275,15 +311,24 @@ static void query_seal(struct vx6_node *node, struct query *query, uint8_t *data
     query->id = load_u64(id);
     query->sent = node->now;
     query->sealed = true;
-    timer_set(&node->timers, &query->timer, after_ms(node, node->env->limits->query_timeout_ms));
+    timer_set(&node->timers, &query->timer, after_ms(node, timeout_ms(node, query)));
     store_u16(payload, query->len);
     memcpy(payload + LENGTH_SIZE, query->ask, query->len);
     write_header(datagram, TYPE_ASK, query->peer->id, id);
     crypto->ask_seal(crypto, &query->state, seed, query->peer->key, payload,
         LENGTH_SIZE + (size_t)query->len, datagram);
+    memcpy(query->mac1, datagram + VX6_ASK_MAC1_AT, sizeof query->mac1);
+    if (query->has_cookie)
+        crypto->ask_prove(crypto, query->cookie, datagram);
     wipe(seed, sizeof seed);
     trace(node, VX6_EVENT_datagram_sent, &query->peer->addr, (uint8_t)query->type, query->len,
         VX6_OK);
+}
+
+static size_t size_of(struct outgoing *outgoing)
+{
+    bool is_cookie = !outgoing->is_query && datagram_of(outgoing)->type == VX6_MSG_NONE;
+    return is_cookie ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
 }
 
 static void write_outgoing(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
@@ -296,10 +341,10 @@ static void write_outgoing(struct vx6_node *node, struct outgoing *outgoing, uin
         return;
     }
     struct datagram *datagram = datagram_of(outgoing);
-    memcpy(dst, datagram->bytes, sizeof datagram->bytes);
+    size_t size = size_of(outgoing);
+    memcpy(dst, datagram->bytes, size);
     node->queries.answer_count--;
-    trace(node, VX6_EVENT_datagram_sent, &datagram->to, (uint8_t)datagram->type,
-        sizeof datagram->bytes, VX6_OK);
+    trace(node, VX6_EVENT_datagram_sent, &datagram->to, (uint8_t)datagram->type, size, VX6_OK);
     env_free(node->env, datagram, sizeof *datagram);
 }
 
@@ -313,12 +358,13 @@ bool query_fill(struct vx6_node *node, struct vx6_batch *batch)
     struct outgoing *first = node->queries.waiting_first;
     if (first == NULL)
         return false;
+    const size_t size = size_of(first);
     batch->peer = *destination(first);
-    batch->segment_len = VX6_DATAGRAM_SIZE;
-    while (first && batch->len + VX6_DATAGRAM_SIZE <= batch->cap &&
+    batch->segment_len = (uint32_t)size;
+    while (first && batch->len + size <= batch->cap && size_of(first) == size &&
            addr_equal(destination(first), &batch->peer)) {
         write_outgoing(node, first, batch->dst + batch->len);
-        batch->len += VX6_DATAGRAM_SIZE;
+        batch->len += size;
         first = node->queries.waiting_first;
     }
     return true;
@@ -339,23 +385,31 @@ static void refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum
 }
 
 /* VX6-QUERY-008 */
-static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
-    const struct vx6_msg *answer, struct vx6_ask *state)
+static struct datagram *datagram_new(
+    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t len)
 {
-    const struct vx6_crypto *crypto = node->env->crypto;
-    static const uint8_t no_hint[2];
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], seed[32];
-    size_t len = vx6_msg_encode(answer, payload + LENGTH_SIZE, ANSWER_MAX);
-    VX6_ASSERT(len > 0);
     struct datagram *datagram = NULL;
     if (node->queries.answer_count < node->env->limits->datagram_pending_max)
         datagram = env_alloc(node->env, sizeof *datagram);
     if (datagram == NULL) {
-        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)answer->type, len, VX6_LIMIT);
-        return;
+        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, len, VX6_LIMIT);
+        return NULL;
     }
     datagram->to = *to;
-    datagram->type = answer->type;
+    datagram->type = type;
+    return datagram;
+}
+
+static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
+    const struct vx6_msg *answer, struct vx6_ask *state)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], seed[32];
+    size_t len = vx6_msg_encode(answer, payload + LENGTH_SIZE, ANSWER_MAX);
+    VX6_ASSERT(len > 0);
+    struct datagram *datagram = datagram_new(node, to, answer->type, len);
+    if (datagram == NULL)
+        return;
     store_u16(payload, (uint16_t)len);
     write_header(datagram->bytes, TYPE_ANSWER, no_hint, id);
     rng_bytes(&node->secret_rng, seed, sizeof seed);
@@ -365,6 +419,42 @@ static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t
     wait_for_carrier(node, &datagram->outgoing);
 }
 
+/* VX6-QUERY-012: shorter than the ask, and good for its address only. */
+static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t *ask)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t cookie[VX6_COOKIE_SIZE];
+    struct datagram *datagram = datagram_new(node, to, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE);
+    if (datagram == NULL)
+        return;
+    uint8_t *nonce = datagram->bytes + VX6_QUERY_HEADER_SIZE;
+    write_header(datagram->bytes, TYPE_COOKIE, no_hint, ask + 4);
+    rng_bytes(&node->public_rng, nonce, VX6_COOKIE_NONCE_SIZE);
+    cookie_make(node, cookie, to);
+    crypto->cookie_seal(crypto, node->keys.identity, ask + VX6_ASK_MAC1_AT, cookie, nonce,
+        nonce + VX6_COOKIE_NONCE_SIZE);
+    node->queries.answer_count++;
+    wait_for_carrier(node, &datagram->outgoing);
+    trace(node, VX6_EVENT_cookie_sent, to, 0, COOKIE_DATAGRAM_SIZE, VX6_OK);
+}
+
+/* Under load: the one check that costs more than a hash waits until the sender is known to receive.
+ * False: a cookie was sent, or nothing. VX6-QUERY-011 */
+static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_t *ask)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    if (!load_is_too_much(node, from))
+        return true;
+    if (!crypto->ask_is_for(crypto, node->keys.identity, ask)) {
+        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
+        return false;
+    }
+    if (cookie_proves(node, from, ask))
+        return true;
+    send_cookie(node, from, ask);
+    return false;
+}
+
 /* VX6-QUERY-007: nothing about the asker is kept. */
 static void take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
@@ -372,9 +462,11 @@ static void take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t 
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
     struct vx6_ask state;
     struct vx6_msg ask, answer;
-    if (!bytes_equal(data + 2, node->keys.id, 2) ||
-        !crypto->ask_open(
-            crypto, &state, node->keys.identity_seed, node->keys.identity, data, payload)) {
+    bool is_for_me = bytes_equal(data + 2, node->keys.id, 2);
+    if (is_for_me && !is_welcome(node, from, data))
+        return;
+    if (!is_for_me || !crypto->ask_open(crypto, &state, node->keys.identity_seed,
+                          node->keys.identity, data, payload)) {
         refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return;
     }
@@ -435,24 +527,50 @@ static void take_answer(struct vx6_node *node, const vx6_addr *from, const uint8
         return;
     }
     node->queries.lost_in_row = 0;
+    take_rtt(node, node->now - query->sent);
     trace(node, VX6_EVENT_query_answered, from, (uint8_t)answer.type, query->len, VX6_OK);
     learn(node, query->peer, &head);
     query_done(node, query, &answer, head.token);
 }
 
+/* The responder wants to know that this node receives: asked again at once, once. VX6-QUERY-013 */
+static void take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    const uint8_t *nonce = data + VX6_QUERY_HEADER_SIZE;
+    struct query *query = query_find(node, from, data);
+    enum vx6_code code = VX6_OK;
+    if (query == NULL || !is_zero(data + 2, 2) || query->has_cookie || query->waiting)
+        code = VX6_UNEXPECTED;
+    else if (!crypto->cookie_open(crypto, query->peer->key, query->mac1, nonce,
+                 nonce + VX6_COOKIE_NONCE_SIZE, query->cookie))
+        code = VX6_BAD_SEAL;
+    if (code != VX6_OK) {
+        refuse(node, from, COOKIE_DATAGRAM_SIZE, code);
+        return;
+    }
+    trace(node, VX6_EVENT_cookie_taken, from, (uint8_t)query->type, COOKIE_DATAGRAM_SIZE, VX6_OK);
+    query->has_cookie = true;
+    query->waiting = true;
+    wait_for_carrier(node, &query->outgoing);
+}
+
 /* VX6-QUERY-001, VX6-QUERY-002 */
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len)
 {
-    if (len == 0 || data[0] >= TYPE_QUIC || (node->shutting_down && data[0] != TYPE_ANSWER))
+    if (len == 0 || data[0] >= TYPE_QUIC || (node->shutting_down && (data[0] < TYPE_ANSWER || data[0] > TYPE_COOKIE)))
         return;
-    if (len != VX6_DATAGRAM_SIZE || (data[0] != TYPE_ASK && data[0] != TYPE_ANSWER))
+    const size_t size = data[0] == TYPE_COOKIE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
+    if (len != size || data[0] < TYPE_ASK || data[0] > TYPE_COOKIE)
         refuse(node, from, len, VX6_BAD_MESSAGE);
     else if (data[1] != QUERY_SUITE)
         refuse(node, from, len, VX6_BAD_SUITE);
     else if (data[0] == TYPE_ASK)
         take_ask(node, from, data);
-    else
+    else if (data[0] == TYPE_ANSWER)
         take_answer(node, from, data);
+    else
+        take_cookie(node, from, data);
 }
 
 void queries_shutdown(struct vx6_node *node)
@@ -461,9 +579,16 @@ void queries_shutdown(struct vx6_node *node)
         query_free(node, node->queries.first);
 }
 
+void queries_init(struct vx6_node *node)
+{
+    tokens_init(node);
+}
+
 void queries_free(struct vx6_node *node)
 {
     queries_shutdown(node);
+    load_free(node);
+    tokens_free(node);
     struct outgoing *outgoing;
     while ((outgoing = node->queries.waiting_first) != NULL) {
         wait_no_longer(node, outgoing);

@@ -5,7 +5,9 @@
 #define VX6_QUERY_H
 
 #include "intern.h"
+#include "load.h"
 #include "timer.h"
+#include "token.h"
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
@@ -42,6 +44,9 @@ struct queries {
     uint32_t answer_count; /* of those that wait */
     uint32_t lost_in_row;  /* queries to contacts lost since any was answered */
     struct own_contact contacts[VX6_ENDPOINT_MAX];
+    struct load load;
+    struct tokens tokens;
+    uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
 };
 
 /* Sends `ask` to `peer`; the query holds a reference. The outcome comes once, to query_done() of
@@ -72,6 +77,7 @@ void sync_query_done(struct vx6_node *node, void *context, const struct query_re
 void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 
 /* ---- for node.c ---- */
+void queries_init(struct vx6_node *node);
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len);
 bool query_fill(struct vx6_node *node, struct vx6_batch *batch);
 void query_timer(struct vx6_node *node, struct timer *timer);
