@@ -386,6 +386,13 @@ void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
         .operations = node->ops.count};
 }
 
+void vx6_node_memory(const vx6_node *node, struct vx6_memory *memory)
+{
+    *memory = (struct vx6_memory){.state = sizeof *node,
+        .contacts = node->table.capacity * sizeof(struct contact),
+        .held = holder_memory(node)};
+}
+
 bool vx6_node_contact(const vx6_node *node, size_t index, uint8_t key[32], vx6_addr *addr)
 {
     if (index >= node->table.count)

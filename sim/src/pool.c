@@ -84,6 +84,7 @@ static void *chunk_cut(struct pool *pool, size_t size)
         uint8_t *chunk = chunk_take();
         memcpy(chunk, &pool->chunks, sizeof pool->chunks);
         pool->chunks = chunk;
+        pool->chunk_bytes += CHUNK_SIZE;
         pool->chunk = chunk + SMALL_STEP;
         pool->chunk_left = CHUNK_SIZE - SMALL_STEP;
     }
@@ -97,12 +98,14 @@ static void put(struct pool *pool, uint32_t class, void *block)
 {
     memcpy(block, &pool->free_lists[class], sizeof block);
     pool->free_lists[class] = block;
+    pool->free_counts[class]++;
 }
 
 static void *get(struct pool *pool, uint32_t class)
 {
     void *block = pool->free_lists[class];
     memcpy(&pool->free_lists[class], block, sizeof block);
+    pool->free_counts[class]--;
     return block;
 }
 
@@ -130,6 +133,7 @@ static void *split(struct pool *pool, uint32_t class, size_t size)
 
 void *pool_take(struct pool *pool, size_t size)
 {
+    pool->used += size;
     if (POOL_OFF || size > POOL_BLOCK_MAX)
         return memory_take(size);
     size_t block_size;
@@ -144,6 +148,7 @@ void pool_give(struct pool *pool, void *block, size_t size)
 {
     if (block == NULL)
         return;
+    pool->used -= size;
     if (POOL_OFF || size > POOL_BLOCK_MAX) {
         free(block);
         return;
@@ -163,12 +168,28 @@ void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
         return pool_take(pool, size_to);
     size_t block_from, block_to;
     if (!POOL_OFF && size_from <= POOL_BLOCK_MAX && size_to <= POOL_BLOCK_MAX &&
-        class_of(size_from, &block_from) == class_of(size_to, &block_to))
+        class_of(size_from, &block_from) == class_of(size_to, &block_to)) {
+        pool->used += size_to - size_from;
         return block;
+    }
     void *moved = pool_take(pool, size_to);
     memcpy(moved, block, size_from < size_to ? size_from : size_to);
     pool_give(pool, block, size_from);
     return moved;
+}
+
+void pool_balance(struct pool *a, struct pool *b)
+{
+    enum {
+        UNEVEN = 64 /* blocks; fewer are not worth the walk */
+    };
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
+        bool a_has_more = a->free_counts[class] > b->free_counts[class];
+        struct pool *from = a_has_more ? a : b, *to = a_has_more ? b : a;
+        uint32_t count = from->free_counts[class] - to->free_counts[class];
+        for (count = count > UNEVEN ? count / 2 : 0; count > 0; count--)
+            put(to, class, get(from, class));
+    }
 }
 
 void pool_free(struct pool *pool)

@@ -14,15 +14,20 @@ enum {
 
 struct pool {
     void *free_lists[POOL_CLASS_COUNT];
+    uint32_t free_counts[POOL_CLASS_COUNT];
     uint8_t *chunk; /* the rest of the newest chunk */
     size_t chunk_left;
-    void *chunks; /* all of them, linked through their first word */
+    void *chunks;       /* all of them, linked through their first word */
+    size_t chunk_bytes; /* of all of them */
+    size_t used;        /* given out, in sizes asked for; blocks given back elsewhere count there */
 };
 
 /* Never NULL: when the machine has no memory left the program ends with a message. */
 void *pool_take(struct pool *pool, size_t size);
 void pool_give(struct pool *pool, void *block, size_t size);
 void *pool_resize(void *pool, void *block, size_t size_from, size_t size_to); /* for vx6_alloc */
-void pool_free(struct pool *pool);                                            /* all at once */
+/* Evens out the free blocks of two pools: what one shard takes another may give back. */
+void pool_balance(struct pool *a, struct pool *b);
+void pool_free(struct pool *pool); /* all at once */
 
 #endif

@@ -9,6 +9,7 @@
 #include "workload.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -83,6 +84,85 @@ static uint64_t bytes_per_node(const struct world *world)
     if (world->live_peak == 0 || peak < world->rss_before)
         return 0;
     return (peak - world->rss_before) / world->live_peak;
+}
+
+/* Where the memory is at the end of the run, by what it is for; the peak may have been before. */
+struct memory_kinds {
+    uint64_t state, contacts, held, peers, records, passing, unused, rest;
+};
+
+static const struct {
+    const char *name;
+    size_t offset;
+} memory_kinds[] = {
+    {"state", offsetof(struct memory_kinds, state)},
+    {"contacts", offsetof(struct memory_kinds, contacts)},
+    {"held", offsetof(struct memory_kinds, held)},
+    {"peers", offsetof(struct memory_kinds, peers)},
+    {"records", offsetof(struct memory_kinds, records)},
+    {"passing", offsetof(struct memory_kinds, passing)},
+    {"unused", offsetof(struct memory_kinds, unused)},
+    {"rest", offsetof(struct memory_kinds, rest)},
+};
+enum {
+    MEMORY_KINDS = sizeof memory_kinds / sizeof memory_kinds[0]
+};
+
+static uint64_t memory_of(const struct memory_kinds *kinds, uint32_t index)
+{
+    uint64_t bytes;
+    memcpy(&bytes, (const char *)kinds + memory_kinds[index].offset, sizeof bytes);
+    return bytes;
+}
+
+static struct memory_kinds memory_now(const struct world *world)
+{
+    struct memory_kinds kinds = {0};
+    for (uint32_t i = 0; i < world->member_count; i++) {
+        struct vx6_memory memory;
+        if (world->members[i].actor == NULL)
+            continue;
+        vx6_node_memory(world->members[i].actor->node, &memory);
+        kinds.state += memory.state;
+        kinds.contacts += memory.contacts;
+        kinds.held += memory.held;
+    }
+    uint64_t used = 0, taken = 0, now = rss_now();
+    for (uint32_t i = 0; i < world->shard_count; i++) {
+        struct vx6_shared_memory shared;
+        vx6_env_memory(world->shards[i].env, &shared);
+        kinds.peers += shared.peers;
+        kinds.records += shared.records;
+        used += world->shards[i].pool.used;
+        taken += world->shards[i].pool.chunk_bytes;
+    }
+    uint64_t known = kinds.state + kinds.contacts + kinds.held + kinds.peers + kinds.records;
+    kinds.passing = used > known ? used - known : 0;
+    kinds.unused = taken > used ? taken - used : 0;
+    uint64_t all = now > world->rss_before ? now - world->rss_before : 0;
+    uint64_t pools = known + kinds.passing + kinds.unused;
+    kinds.rest = all > pools ? all - pools : 0;
+    return kinds;
+}
+
+static json_t *memory_json(const struct world *world)
+{
+    const struct memory_kinds kinds = memory_now(world);
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < MEMORY_KINDS; i++)
+        json_object_set_new(object, memory_kinds[i].name,
+            json_integer((json_int_t)(memory_of(&kinds, i) / world->live_count)));
+    return object;
+}
+
+static void memory_text(const struct world *world)
+{
+    const struct memory_kinds kinds = memory_now(world);
+    printf("memory: %.1f KiB per node; at the end", (double)bytes_per_node(world) / 1024);
+    for (uint32_t i = 0; i < MEMORY_KINDS; i++)
+        printf("%s %s %.1f", i > 0 ? "," : "", memory_kinds[i].name,
+            (double)memory_of(&kinds, i) / 1024 / world->live_count);
+    printf("\n");
 }
 
 void report_progress(const struct world *world, vx6_ns end)
@@ -314,6 +394,7 @@ static void json_print(const struct world *world)
     json_object_set_new(root, "threads", integer(world->shard_count));
     json_object_set_new(root, "waiting_share", real(waiting_share(world)));
     json_object_set_new(root, "bytes_per_node", integer(bytes_per_node(world)));
+    json_object_set_new(root, "bytes_at_end_per_node", memory_json(world));
     json_object_set_new(root, "nodes_peak", integer(world->live_peak));
     if (options->validate) {
         json_object_set_new(root, "kademlia", validation_json(&stats->validation));
@@ -457,7 +538,7 @@ static void text_print(const struct world *world)
     printf("traffic per node: %.2f datagrams/s, %.0f bytes/s\n",
         (double)stats->datagrams_sent / node_seconds,
         (double)(stats->datagram_bytes + stats->chunk_bytes) / node_seconds);
-    printf("memory: %.1f KiB per node\n", (double)bytes_per_node(world) / 1024);
+    memory_text(world);
     printf("speed: %.2f M events in %.1f s wall: %.0f events/s, %.0f times real time\n",
         (double)world_event_count(world) / 1e6, wall, (double)world_event_count(world) / wall,
         seconds(world->now) / wall);

@@ -257,6 +257,8 @@ void world_run(struct world *world, vx6_ns limit)
 {
     windows_run(world, limit);
     world->now = limit;
+    for (uint32_t i = 1; i < world->shard_count; i++)
+        pool_balance(&world->shards[i - 1].pool, &world->shards[i].pool);
 }
 
 uint64_t world_event_count(const struct world *world)

@@ -51,6 +51,44 @@ static void test_pool_gives_blocks_that_do_not_overlap(void **state)
     pool_free(&pool);
 }
 
+/* Two pools that take from each other, as shards do: whatever is split, evened out or given back
+ * elsewhere, no two blocks share a byte. */
+static void test_pools_stay_whole_when_blocks_wander(void **state)
+{
+    (void)state;
+    static struct pool pools[2];
+    enum {
+        COUNT = 400
+    };
+    static struct {
+        uint8_t *block;
+        size_t size;
+        uint8_t mark;
+    } held[COUNT];
+    struct draw draw = {6};
+    for (uint32_t i = 0; i < 200000; i++) {
+        uint32_t at = draw_below(&draw, COUNT);
+        for (size_t j = 0; j < held[at].size; j += 1 + held[at].size / 16)
+            assert_int_equal(held[at].block[j], held[at].mark);
+        pool_give(&pools[draw_below(&draw, 4) == 0], held[at].block, held[at].size);
+        held[at].size = 1 + draw_below(&draw, i % 3 == 0 ? 6000 : 600);
+        held[at].mark = (uint8_t)draw_next(&draw);
+        held[at].block = pool_take(&pools[draw_below(&draw, 2)], held[at].size);
+        memset(held[at].block, held[at].mark, held[at].size);
+        if (i % 1000 == 0)
+            pool_balance(&pools[0], &pools[1]);
+    }
+    size_t used = 0;
+    for (uint32_t i = 0; i < COUNT; i++)
+        used += held[i].size;
+    assert_int_equal(pools[0].used + pools[1].used, used);
+    assert_true(pools[0].chunk_bytes + pools[1].chunk_bytes <= 8 << 20);
+    for (uint32_t i = 0; i < COUNT; i++)
+        pool_give(&pools[i % 2], held[i].block, held[i].size);
+    pool_free(&pools[0]);
+    pool_free(&pools[1]);
+}
+
 static bool first_byte_is_even(const struct vx6_crypto *self, const uint8_t key[32])
 {
     (void)self;
@@ -159,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_keeps_what_was_there_whatever_the_sizes),
         cmocka_unit_test(test_pool_gives_blocks_that_do_not_overlap),
+        cmocka_unit_test(test_pools_stay_whole_when_blocks_wander),
         cmocka_unit_test(test_memo_remembers_each_verdict),
         cmocka_unit_test(test_memo_tells_all_parts_of_a_signed_message_apart),
         cmocka_unit_test(test_patterns_show_a_wrong_a_moved_and_a_lost_byte),

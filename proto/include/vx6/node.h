@@ -220,6 +220,17 @@ struct vx6_counts {
     uint32_t contacts_crowded; /* more from one site, network or provider than there should be */
 };
 void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts);
+/* Bytes that the node holds for long. What comes and goes (queries, lookups, links, sessions) is
+ * not in it, nor what all nodes of the env share. */
+struct vx6_memory {
+    size_t state, contacts, held;
+};
+void vx6_node_memory(const vx6_node *node, struct vx6_memory *memory);
+/* What the nodes of an env share: identities with addresses, records and bundles. */
+struct vx6_shared_memory {
+    size_t peers, records;
+};
+void vx6_env_memory(const vx6_env *env, struct vx6_shared_memory *memory);
 /* Walks the routing table: the contact at `index`, in an order that is stable between inputs. */
 bool vx6_node_contact(const vx6_node *node, size_t index, uint8_t key[32], vx6_addr *addr);
 

@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "env.h"
+#include "vx6/node.h"
 
 enum {
     CHAINS_FIRST = 64
@@ -58,8 +59,9 @@ static bool make_room(struct vx6_env *env, struct intern *intern)
     return true;
 }
 
-static void insert(struct intern *intern, struct interned *object, uint32_t hash)
+static void insert(struct intern *intern, struct interned *object, uint32_t hash, size_t size)
 {
+    intern->bytes += size;
     struct interned **chain = chain_of(intern, hash);
     object->hash = hash;
     object->references = 1;
@@ -69,7 +71,7 @@ static void insert(struct intern *intern, struct interned *object, uint32_t hash
 }
 
 /* One reference less; true when it was the last and the object has left its chain. */
-static bool release(struct intern *intern, struct interned *object)
+static bool release(struct intern *intern, struct interned *object, size_t size)
 {
     VX6_ASSERT(object->references > 0);
     if (--object->references > 0)
@@ -79,6 +81,7 @@ static bool release(struct intern *intern, struct interned *object)
         link = &(*link)->next;
     *link = object->next;
     intern->object_count--;
+    intern->bytes -= size;
     return true;
 }
 
@@ -101,7 +104,7 @@ struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr
     memcpy(peer->key, key, 32);
     peer->addr = *addr;
     vx6_node_id(env->crypto, peer->id, key);
-    insert(&env->peers, &peer->interned, hash);
+    insert(&env->peers, &peer->interned, hash, sizeof *peer);
     return peer;
 }
 
@@ -145,19 +148,19 @@ struct blob *blob_get(struct vx6_env *env, vx6_span data)
     blob->len = (uint32_t)data.len;
     if (data.len > 0)
         memcpy(blob->data, data.data, data.len);
-    insert(&env->blobs, &blob->interned, hash);
+    insert(&env->blobs, &blob->interned, hash, sizeof *blob + data.len);
     return blob;
 }
 
 void peer_drop(struct vx6_env *env, struct peer *peer)
 {
-    if (peer != NULL && release(&env->peers, &peer->interned))
+    if (peer != NULL && release(&env->peers, &peer->interned, sizeof *peer))
         env_free(env, peer, sizeof *peer);
 }
 
 void blob_drop(struct vx6_env *env, struct blob *blob)
 {
-    if (blob != NULL && release(&env->blobs, &blob->interned))
+    if (blob != NULL && release(&env->blobs, &blob->interned, sizeof *blob + blob->len))
         env_free(env, blob, sizeof *blob + blob->len);
 }
 
@@ -186,7 +189,7 @@ struct placed *placed_get(struct vx6_env *env, const struct placed *content)
         placed = env_alloc(env, sizeof *placed);
         if (placed != NULL) {
             *placed = *content;
-            insert(&env->placed, &placed->interned, hash);
+            insert(&env->placed, &placed->interned, hash, sizeof *placed);
             return placed;
         }
     }
@@ -196,7 +199,7 @@ struct placed *placed_get(struct vx6_env *env, const struct placed *content)
 
 void placed_drop(struct vx6_env *env, struct placed *placed)
 {
-    if (placed == NULL || !release(&env->placed, &placed->interned))
+    if (placed == NULL || !release(&env->placed, &placed->interned, sizeof *placed))
         return;
     release_parts(env, placed);
     env_free(env, placed, sizeof *placed);
@@ -207,6 +210,17 @@ bool peer_key_is_valid(struct vx6_env *env, struct peer *peer)
     if (peer->key_checked == 0)
         peer->key_checked = env->crypto->sign_public_is_valid(env->crypto, peer->key) ? 1 : 2;
     return peer->key_checked == 1;
+}
+
+static size_t all_bytes(const struct intern *intern)
+{
+    return intern->bytes + intern->chain_count * sizeof(struct interned *);
+}
+
+void vx6_env_memory(const vx6_env *env, struct vx6_shared_memory *memory)
+{
+    *memory = (struct vx6_shared_memory){.peers = all_bytes(&env->peers),
+        .records = all_bytes(&env->blobs) + all_bytes(&env->placed)};
 }
 
 void intern_clear(struct vx6_env *env, struct intern *intern)

@@ -22,6 +22,7 @@ struct intern {
     struct interned **chains;
     uint32_t chain_count; /* a power of two */
     uint32_t object_count;
+    size_t bytes; /* of the objects */
 };
 
 struct peer {

@@ -355,6 +355,11 @@ bool holder_wants(
     return true;
 }
 
+size_t holder_memory(const struct vx6_node *node)
+{
+    return node->holder.capacity * sizeof(struct held);
+}
+
 void holder_free(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;

@@ -4,7 +4,7 @@
 #include "internal.h"
 
 enum {
-    TABLE_STEP = 32,           /* contacts by which the array grows */
+    TABLE_STEP = 96,           /* contacts by which the array grows */
     FAILING_MS = 5000,         /* pause before a contact that failed is asked again */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
