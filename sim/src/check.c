@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
+#include "actor.h"
 #include "churn.h"
+#include "fault.h"
 #include "vx6/msg.h"
 #include "workload.h"
 
@@ -45,12 +47,26 @@ struct violations check_all(const struct world *world)
 
 void check_key(struct actor *actor, uint32_t target, const uint8_t key[32], const char *what)
 {
+    actor->shard->stats.observed.keys++;
     if (memcmp(actor->shard->world->members[target].key, key, 32) != 0)
         violation(actor, "%s of n%u brought a key that is not its owner's", what, target);
 }
 
-void check_candidate(struct actor *actor, uint32_t target, const struct vx6_out *out)
+void check_sequence(struct actor *actor, uint32_t target, uint64_t *newest, uint64_t shown)
 {
+    if (*newest > 0)
+        actor->shard->stats.observed.repeated++;
+    if (shown < *newest)
+        violation(actor, "was shown record %llu of n%u after record %llu",
+            (unsigned long long)shown, target, (unsigned long long)*newest);
+    else
+        *newest = shown;
+}
+
+void check_candidate(
+    struct actor *actor, uint32_t target, const struct vx6_out *out, uint64_t *sequence)
+{
+    actor->shard->stats.observed.candidates++;
     check_key(actor, target, out->key, "a candidate");
     struct vx6_msg bundle, record, claim;
     char label[VX6_LABEL_MAX + 1];
@@ -65,6 +81,10 @@ void check_candidate(struct actor *actor, uint32_t target, const struct vx6_out 
     }
     if (memcmp(record.u.node_record.identity, out->key, 32) != 0)
         violation(actor, "a candidate for %s carries another's record", label);
+    *sequence = record.u.node_record.sequence;
+    uint64_t end_s = record.u.node_record.issued_s + record.u.node_record.life_s;
+    if (end_s <= (uint64_t)(world_unix_ms(actor->shard->now) / 1000))
+        violation(actor, "a candidate for %s has expired", label);
     if (bundle.u.bundle.claim.len == 0)
         return;
     if (vx6_msg_decode(&claim, VX6_SCOPE_RECORD, bundle.u.bundle.claim.data,
@@ -72,6 +92,57 @@ void check_candidate(struct actor *actor, uint32_t target, const struct vx6_out 
         claim.type != VX6_MSG_name_claim || claim.u.name_claim.label.len != strlen(label) ||
         memcmp(claim.u.name_claim.label.data, label, strlen(label)) != 0)
         violation(actor, "a candidate for %s claims another name", label);
+}
+
+static void check_budget(struct actor *actor, const char *what, uint32_t count, uint32_t limit)
+{
+    actor->shard->stats.observed.budgets++;
+    if (count > limit)
+        violation(actor, "has %u %s, its limit is %u", count, what, limit);
+}
+
+static void check_node_budgets(struct actor *actor)
+{
+    const struct vx6_limits *limits = &actor->shard->world->limits;
+    struct vx6_counts counts;
+    vx6_node_counts(actor->node, &counts);
+    check_budget(actor, "links", counts.links, limits->link_max);
+    check_budget(actor, "sessions", counts.sessions, limits->session_max);
+    check_budget(actor, "streams", counts.streams, limits->stream_max);
+    check_budget(actor, "contacts", counts.contacts, limits->contact_max);
+    check_budget(actor, "bundles", counts.bundles, limits->value_max);
+    check_budget(actor, "lookups", counts.lookups, limits->lookup_max);
+    check_budget(actor, "operations", counts.operations, limits->op_max);
+}
+
+/* Another part of the nodes each time: in a minute, each of them about once. */
+void check_budgets(struct world *world)
+{
+    enum {
+        PARTS = 128
+    };
+    uint32_t part = (uint32_t)(world->budget_checks++ % PARTS);
+    for (uint32_t i = part; i < world->live_count; i += PARTS)
+        check_node_budgets(world->members[world->live[i]].actor);
+}
+
+void check_settled(struct world *world)
+{
+    const vx6_ns settled = 300 * VX6_SECOND;
+    if (world->options.liar_ppm > 0 || world->options.validate || world->now < settled ||
+        world->now - settled < fault_end(&world->options))
+        return;
+    for (uint32_t i = 0; i < world->live_count; i++) {
+        const struct member *member = &world->members[world->live[i]];
+        struct vx6_counts counts;
+        if (member->came > world->now - settled)
+            continue;
+        vx6_node_counts(member->actor->node, &counts);
+        member->actor->shard->stats.observed.settled++;
+        if (counts.contacts == 0 || member->published == VX6_NEVER)
+            violation(member->actor, "has been up for %.0f s, and is not in the network",
+                (double)((world->now - member->came) / VX6_SECOND));
+    }
 }
 
 static uint64_t pattern_word(uint64_t nonce, uint64_t offset)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6-sim: many VX6 nodes in one process and in virtual time. Spec of the model: sim/README.md. */
+#include "check.h"
 #include "churn.h"
 #include "fault.h"
 #include "options.h"
@@ -41,11 +42,15 @@ static void run(struct world *world, vx6_ns end)
             churn_act(world);
         if (world->fault_next <= world->now)
             fault_act(world);
+        if (world->now % step == 0)
+            check_budgets(world);
         if (world->options.progress && world->now % step == 0)
             report_progress(world, end);
     }
     windows_stop(world);
     world->partial = world->now < end;
+    if (!world->partial)
+        check_settled(world);
     if (world->options.progress)
         report_progress_done(world);
 }

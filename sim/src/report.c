@@ -145,6 +145,15 @@ static struct memory_kinds memory_now(const struct world *world)
     return kinds;
 }
 
+static json_t *checks_json(const struct world *world)
+{
+    const struct observations *observed = &world->total.observed;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "keys", (json_int_t)observed->keys,
+        "candidates", (json_int_t)observed->candidates, "seen_before",
+        (json_int_t)observed->repeated, "budgets", (json_int_t)observed->budgets, "settled_nodes",
+        (json_int_t)observed->settled, "bytes", (json_int_t)world->total.sessions.bytes_verified);
+}
+
 static json_t *memory_json(const struct world *world)
 {
     const struct memory_kinds kinds = memory_now(world);
@@ -410,6 +419,7 @@ static void json_print(const struct world *world)
     }
     json_object_set_new(root, "traffic", traffic_json(stats));
     json_object_set_new(root, "trace", trace_json(stats));
+    json_object_set_new(root, "checks", checks_json(world));
     json_object_set_new(root, "violations", integer(check_all(world).count));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     printf("\n");
@@ -545,6 +555,12 @@ static void text_print(const struct world *world)
     if (world->shard_count > 1)
         printf("threads: %u, waiting for each other %.0f %% of the time\n", world->shard_count,
             100 * waiting_share(world));
+    const struct observations *observed = &world->total.observed;
+    printf("checks: %llu keys, %llu candidates, %llu of them of names seen before, %llu budgets, "
+           "%llu nodes settled: %llu violations\n",
+        (unsigned long long)observed->keys, (unsigned long long)observed->candidates,
+        (unsigned long long)observed->repeated, (unsigned long long)observed->budgets,
+        (unsigned long long)observed->settled, (unsigned long long)check_all(world).count);
     printf("digest: %016llx\n", (unsigned long long)world_digest(world));
 }
 

@@ -144,6 +144,11 @@ void stats_add(struct stats *sum, const struct stats *stats)
     sum->joins_tried += stats->joins_tried;
     sum->joins_failed += stats->joins_failed;
     sum->lies += stats->lies;
+    sum->observed.keys += stats->observed.keys;
+    sum->observed.candidates += stats->observed.candidates;
+    sum->observed.repeated += stats->observed.repeated;
+    sum->observed.budgets += stats->observed.budgets;
+    sum->observed.settled += stats->observed.settled;
     for (uint32_t i = 0; i < VX6_EVENT_COUNT; i++)
         sum->traced[i] += stats->traced[i];
 }

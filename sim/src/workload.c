@@ -12,6 +12,7 @@
 static const vx6_ns resolve_mean = 60 * VX6_SECOND;
 static const vx6_ns resolve_again_mean = 240 * VX6_SECOND;
 static const vx6_ns session_mean = 600 * VX6_SECOND;
+static const vx6_ns change_mean = 1200 * VX6_SECOND;
 static const vx6_ns join_retry = 2 * VX6_SECOND;
 enum {
     TARGET_TRIES = 64
@@ -68,7 +69,10 @@ static void set_up(struct actor *actor)
 
 static void ask_from_now_on(struct actor *actor)
 {
+    if (actor->joined)
+        return;
     actor->joined = true;
+    schedule_next(actor, COMMAND_CHANGE, change_mean);
     if (actor->liar)
         return; /* what liars find out does not count */
     schedule_next(actor, COMMAND_RESOLVE, resolve_mean);
@@ -133,13 +137,13 @@ void workload_arrived(struct actor *actor)
     join(actor);
 }
 
-static bool is_known(const struct actor *actor, uint32_t target)
+static struct known *known_find(const struct actor *actor, uint32_t target)
 {
     for (uint32_t i = 0; i < actor->known_count; i++) {
-        if (actor->known[i] == target)
-            return true;
+        if (actor->known[i].target == target)
+            return &actor->known[i];
     }
-    return false;
+    return NULL;
 }
 
 uint32_t workload_target(struct actor *actor, bool only_unknown)
@@ -151,7 +155,7 @@ uint32_t workload_target(struct actor *actor, bool only_unknown)
         vx6_ns published = world->members[target].published;
         if (target == actor->index || published == VX6_NEVER || published + PUBLISHED_FOR > now)
             continue;
-        if (!only_unknown || !is_known(actor, target))
+        if (!only_unknown || known_find(actor, target) == NULL)
             return target;
     }
     return UINT32_MAX;
@@ -187,8 +191,19 @@ static uint32_t known_target(struct actor *actor)
 {
     if (actor->known_count == 0)
         return UINT32_MAX;
-    uint32_t target = actor->known[draw_below(&actor->draw, actor->known_count)];
+    uint32_t target = actor->known[draw_below(&actor->draw, actor->known_count)].target;
     return actor->shard->world->members[target].left == VX6_NEVER ? target : UINT32_MAX;
+}
+
+/* A second service comes or goes: what is known of the owner gets old. */
+static void change(struct actor *actor)
+{
+    struct vx6_in in = {
+        .kind = actor->has_second_service ? VX6_IN_SERVICE_REMOVE : VX6_IN_SERVICE_ADD,
+        .data = (const uint8_t *)"api",
+        .len = 3};
+    must(actor_input(actor, &in));
+    actor->has_second_service = !actor->has_second_service;
 }
 
 void workload_command(struct actor *actor, enum command command)
@@ -206,6 +221,10 @@ void workload_command(struct actor *actor, enum command command)
         schedule_next(actor, command, session_mean);
         transfer_open(actor);
         break;
+    case COMMAND_CHANGE:
+        schedule_next(actor, command, change_mean);
+        change(actor);
+        break;
     case COMMAND_JOIN:
         join(actor);
         break;
@@ -220,11 +239,11 @@ void workload_command(struct actor *actor, enum command command)
 
 static void known_add(struct actor *actor, uint32_t target)
 {
-    if (is_known(actor, target))
+    if (known_find(actor, target))
         return;
     actor->known = actor_room(
         actor, actor->known, actor->known_count, &actor->known_capacity, sizeof *actor->known);
-    actor->known[actor->known_count++] = target;
+    actor->known[actor->known_count++] = (struct known){.target = target};
 }
 
 /* First use: from now on the name is asked for by its key. */
@@ -247,6 +266,9 @@ static void resolve_done(
     if (out->code == VX6_OK) {
         check_key(actor, pending->target, out->key, "a resolve");
         bind(actor, pending->target, out->key);
+        if (pending->command == COMMAND_RESOLVE_AGAIN)
+            check_sequence(actor, pending->target, &known_find(actor, pending->target)->sequence,
+                pending->sequence);
     }
     if (actor->leaving) {
         stats->asker_left++;
@@ -259,6 +281,8 @@ static void resolve_done(
     bool is_name = pending->command == COMMAND_RESOLVE;
     if (out->code != VX6_OK) {
         stats->failures[out->code]++;
+        if (out->code == VX6_NO_PEERS) /* its driver names another entry point */
+            workload_schedule(actor, COMMAND_JOIN, join_retry);
         if (is_name)
             timeline_add(&actor->shard->stats.timeline, pending->started, false);
         return;
@@ -319,7 +343,7 @@ void workload_output(struct actor *actor, const struct vx6_out *out)
         if (actor->pending[i].id.bits != out->id.bits)
             continue;
         if (out->kind == VX6_OUT_CANDIDATE)
-            check_candidate(actor, actor->pending[i].target, out);
+            check_candidate(actor, actor->pending[i].target, out, &actor->pending[i].sequence);
         else
             op_done(actor, i, out);
         return;

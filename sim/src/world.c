@@ -173,6 +173,7 @@ struct actor *world_join(struct world *world)
     if (world->live_count > world->live_peak)
         world->live_peak = world->live_count;
     member->actor = actor;
+    member->came = world->now;
 
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,

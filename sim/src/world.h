@@ -69,9 +69,10 @@ enum command {
     COMMAND_RESOLVE,       /* a name that this node has not resolved before */
     COMMAND_RESOLVE_AGAIN, /* one that it has: asked for by key */
     COMMAND_SESSION,
-    COMMAND_JOIN,  /* a newcomer tries an entry peer */
-    COMMAND_BEGIN, /* warm.c: one of the first nodes wakes up */
-    COMMAND_LOOKUP /* validate.c */
+    COMMAND_CHANGE, /* the owner changes its services, and so its record */
+    COMMAND_JOIN,   /* a newcomer tries an entry peer */
+    COMMAND_BEGIN,  /* warm.c: one of the first nodes wakes up */
+    COMMAND_LOOKUP  /* validate.c */
 };
 
 /* Bytes on their way. Of a long run of zeros, which padding is under the model's crypto, only the
@@ -102,7 +103,8 @@ struct pending {
     uint32_t target; /* member whose name is asked for */
     uint8_t command;
     vx6_ns started;
-    uint8_t key[32]; /* COMMAND_LOOKUP */
+    uint8_t key[32];   /* COMMAND_LOOKUP */
+    uint64_t sequence; /* of the record shown */
 };
 
 /* One transfer of TRANSFER_BYTES over a session, as client or as owner. */
@@ -129,8 +131,15 @@ struct member {
     uint8_t key[32];
     _Atomic vx6_ns published; /* VX6_NEVER: not yet. Set by its own shard; to be read by others
                                  only as to whether it lies more than a window back */
-    vx6_ns left;              /* VX6_NEVER: still up */
-    bool silent;              /* left without a word: its host answers nothing */
+    vx6_ns came;
+    vx6_ns left; /* VX6_NEVER: still up */
+    bool silent; /* left without a word: its host answers nothing */
+};
+
+/* What a node has been shown of another. */
+struct known {
+    uint32_t target;
+    uint64_t sequence; /* of the newest record shown since its name was bound; 0: none */
 };
 
 /* A node that is up. */
@@ -157,7 +166,8 @@ struct actor {
     struct end *ends;
     struct pending *pending;
     struct transfer *transfers;
-    uint32_t *known;   /* members whose names it has resolved */
+    struct known *known; /* members whose names it has resolved */
+    bool has_second_service;
     struct liar *liar; /* NULL: honest */
     struct draw draw;
 };
@@ -204,6 +214,12 @@ struct validation {
     uint64_t closest_found, closest_all;
 };
 
+/* How often check.c looked, so that it can be seen that it did. */
+struct observations {
+    uint64_t keys, candidates, repeated; /* repeated: of names whose record had been seen before */
+    uint64_t budgets, settled;
+};
+
 struct stats {
     struct validation validation;
     uint64_t messages, timers, commands; /* events */
@@ -211,6 +227,7 @@ struct stats {
     uint64_t datagram_bytes, chunk_bytes, chunks, connects;
     uint64_t joins_tried, joins_failed;
     uint64_t lies; /* answers that liars made up */
+    struct observations observed;
     struct lookup_stats names, records;
     struct timeline timeline; /* of names */
     struct session_stats sessions;
@@ -274,6 +291,7 @@ struct world {
     struct departure *departures; /* nodes that shut down and are still up, in order of their end */
     uint32_t departure_first, departure_count, departure_capacity;
     uint64_t leaves, leaves_silent, joins;
+    uint64_t budget_checks; /* check.c */
     /* report.c */
     uint64_t rss_before;
     uint64_t wall_started_ns;
