@@ -625,23 +625,32 @@ static void test_under_load_who_asks_proves_that_it_receives(void **state)
 }
 
 /* VX6-QUERY-011: one network that asks too much needs proofs; others do not. */
-static void test_a_site_over_its_share_proves_its_address_alone(void **state)
+static void test_a_network_over_its_share_proves_its_addresses_alone(void **state)
 {
     (void)state;
-    struct two two;
-    uint8_t question[VX6_DATAGRAM_SIZE];
-    two_start(&two, &vx6_crypto_model);
-    const struct vx6_limits *limits = &two.responder.limits;
-    vx6_addr greedy = {{0x26, 7, [15] = 9}, 1};
-    assert_non_null(ask(&two, VX6_MSG_ping));
-    take_ask(&two, question);
-    flood(&two, &greedy, limits->asks_per_second / 8 + limits->asks_per_site_per_second);
-    solo_give(&two.responder, &two.asker.addr, question, sizeof question);
-    assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
-    solo_give(&two.responder, &greedy, question, sizeof question);
-    assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
-    assert_int_equal(two.responder.counts[VX6_EVENT_cookie_sent], 1);
-    two_stop(&two);
+    static const struct {
+        vx6_addr flooding, same, other; /* networks */
+    } rows[] = {
+        {{{0x26, 7, [15] = 9}, 1}, {{0x26, 7, [7] = 1, [15] = 8}, 1}, {{0x26, 7, [5] = 1}, 1}},
+        {{{[10] = 0xff, 0xff, 9, 9, 9, 1}, 1}, {{[10] = 0xff, 0xff, 9, 9, 9, 2}, 1},
+            {{[10] = 0xff, 0xff, 9, 9, 8, 1}, 1}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE];
+        two_start(&two, &vx6_crypto_model);
+        const struct vx6_limits *limits = &two.responder.limits;
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        flood(&two, &rows[i].flooding,
+            limits->asks_per_second / 8 + limits->asks_per_site_per_second);
+        solo_give(&two.responder, &rows[i].other, question, sizeof question);
+        assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
+        solo_give(&two.responder, &rows[i].same, question, sizeof question);
+        assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 1);
+        assert_int_equal(two.responder.counts[VX6_EVENT_cookie_sent], 1);
+        two_stop(&two);
+    }
 }
 
 int main(void)
@@ -663,7 +672,7 @@ int main(void)
         cmocka_unit_test(test_newcomers_at_one_site_are_asked_few_at_a_time),
         cmocka_unit_test(test_a_try_waits_as_long_as_answers_take),
         cmocka_unit_test(test_under_load_who_asks_proves_that_it_receives),
-        cmocka_unit_test(test_a_site_over_its_share_proves_its_address_alone),
+        cmocka_unit_test(test_a_network_over_its_share_proves_its_addresses_alone),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

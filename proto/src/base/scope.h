@@ -66,6 +66,19 @@ static inline bool addr_is_in_scope(const vx6_addr *addr, const vx6_addr *source
     return scope != SCOPE_NONE && scope >= addr_scope(source);
 }
 
+/* The network that an address is in: a /48, or of IPv4 a /24. */
+enum {
+    NETWORK_SIZE = 6
+};
+
+static inline void addr_network(const vx6_addr *addr, uint8_t network[NETWORK_SIZE])
+{
+    bool is_ipv4 = addr_is_ipv4(addr); /* ff ff, three bytes of the address, zero */
+    memcpy(network, is_ipv4 ? addr->ip + 10 : addr->ip, NETWORK_SIZE);
+    if (is_ipv4)
+        network[NETWORK_SIZE - 1] = 0;
+}
+
 /* The same host or site: one IPv4 address, or one IPv6 /64. */
 static inline bool addr_same_site(const vx6_addr *a, const vx6_addr *b)
 {

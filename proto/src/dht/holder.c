@@ -6,17 +6,15 @@
 enum {
     HELD_STEP = 16, /* places by which the array grows */
     SWEEP_MAX_S = 86400,
-    IPV4_SITE_AT = 10, /* ff ff and the first three bytes of the address */
-    SOURCE_SHARE = 4,  /* one source may bring a quarter of what is held */
-    SITE_SIZE = 6      /* bytes of an address that tell sites apart: a /48, or an IPv4 /24 */
+    SOURCE_SHARE = 4, /* one source may bring a quarter of what is held */
 };
 
 /* Many nodes hold the same: what is the same for all is shared. */
 struct held {
     struct placed *placed;
-    uint32_t prefix;           /* first 4 bytes of the key */
-    uint8_t source[SITE_SIZE]; /* who brought it */
-    bool is_from_owner;        /* who can be reached there, says the bundle */
+    uint32_t prefix;              /* first 4 bytes of the key */
+    uint8_t source[NETWORK_SIZE]; /* who brought it */
+    bool is_from_owner;           /* who can be reached there, says the bundle */
 };
 
 void holder_init(struct vx6_node *node)
@@ -131,7 +129,7 @@ static bool same_site(const struct held *a, const struct held *b)
 {
     if (!a->is_from_owner || !b->is_from_owner)
         return a->is_from_owner == b->is_from_owner;
-    return bytes_equal(a->source, b->source, SITE_SIZE);
+    return bytes_equal(a->source, b->source, NETWORK_SIZE);
 }
 
 /* A full name: of two claims from one site the younger one gives way to a claim from a site that
@@ -151,11 +149,11 @@ static uint32_t find_twin(
     return twin;
 }
 
-static uint32_t count_source(const struct holder *holder, const uint8_t source[SITE_SIZE])
+static uint32_t count_source(const struct holder *holder, const uint8_t source[NETWORK_SIZE])
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < holder->count; i++)
-        count += bytes_equal(holder->items[i].source, source, SITE_SIZE);
+        count += bytes_equal(holder->items[i].source, source, NETWORK_SIZE);
     return count;
 }
 
@@ -168,7 +166,7 @@ static uint32_t find_farthest(
     uint32_t farthest = UINT32_MAX;
     const uint8_t *farthest_key = key;
     for (uint32_t i = 0; i < holder->count; i++) {
-        if (source && !bytes_equal(holder->items[i].source, source, SITE_SIZE))
+        if (source && !bytes_equal(holder->items[i].source, source, NETWORK_SIZE))
             continue;
         if (distance_compare(node->keys.id, holder->items[i].placed->key->data, farthest_key) > 0) {
             farthest = i;
@@ -192,7 +190,7 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
         held_remove(node, twin);
     }
     const uint32_t value_max = node->env->limits->value_max;
-    bool is_greedy = !is_zero(held->source, SITE_SIZE) &&
+    bool is_greedy = !is_zero(held->source, NETWORK_SIZE) &&
                      count_source(holder, held->source) >= value_max / SOURCE_SHARE;
     if (is_greedy || holder->count >= value_max) {
         uint32_t farthest = find_farthest(node, key, is_greedy ? held->source : NULL);
@@ -212,28 +210,21 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
     return VX6_OK;
 }
 
-static void site_of(const vx6_addr *addr, uint8_t site[SITE_SIZE])
-{
-    memcpy(site, addr_is_ipv4(addr) ? addr->ip + IPV4_SITE_AT : addr->ip, SITE_SIZE);
-    if (addr_is_ipv4(addr))
-        site[SITE_SIZE - 1] = 0;
-}
-
 /* `source` has answered: its token says so. NULL: the node itself. */
 static void held_describe(const struct bundle *bundle, const vx6_addr *source, struct held *held)
 {
     held->is_from_owner = source == NULL;
     if (source == NULL)
         return;
-    site_of(source, held->source);
+    addr_network(source, held->source);
     vx6_list endpoints = bundle->node.endpoints;
     struct vx6_endpoint endpoint;
     while (vx6_next_endpoint(&endpoints, &endpoint)) {
         vx6_addr addr = {.port = endpoint.port};
-        uint8_t site[SITE_SIZE];
+        uint8_t network[NETWORK_SIZE];
         memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
-        site_of(&addr, site);
-        if (bytes_equal(site, held->source, SITE_SIZE))
+        addr_network(&addr, network);
+        if (bytes_equal(network, held->source, NETWORK_SIZE))
             held->is_from_owner = true;
     }
 }
@@ -259,7 +250,7 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
         if (held->placed->sequence <= old->placed->sequence)
             return VX6_OUTDATED;
         if (old->is_from_owner && !held->is_from_owner) {
-            memcpy(held->source, old->source, SITE_SIZE);
+            memcpy(held->source, old->source, NETWORK_SIZE);
             held->is_from_owner = true;
         }
         placed_drop(node->env, old->placed);

@@ -8,8 +8,9 @@ enum {
 
 static uint32_t site_of(const vx6_addr *addr)
 {
-    const uint8_t *site = addr_is_ipv4(addr) ? addr->ip + 10 : addr->ip;
-    uint64_t hash = (load_u64(site) >> 16) * UINT64_C(0x9e3779b97f4a7c15);
+    uint8_t network[8] = {0};
+    addr_network(addr, network);
+    uint64_t hash = load_u64(network) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)(hash >> 56) % LOAD_SITES;
 }
 
