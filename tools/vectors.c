@@ -17,6 +17,7 @@ static const struct {
     {"crypto", check_crypto},
     {"dht", check_dht},
     {"link", check_link},
+    {"lookup", check_lookup},
     {"messages", check_messages},
     {"names", check_names},
     {"query", check_query},

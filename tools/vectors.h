@@ -18,6 +18,7 @@ enum {
 int check_crypto(json_t *line, char *reason, size_t cap);
 int check_dht(json_t *line, char *reason, size_t cap);
 int check_link(json_t *line, char *reason, size_t cap);
+int check_lookup(json_t *line, char *reason, size_t cap);
 int check_messages(json_t *line, char *reason, size_t cap);
 int check_names(json_t *line, char *reason, size_t cap);
 int check_noise(json_t *line, char *reason, size_t cap);
