@@ -459,7 +459,7 @@ class Test:
                   f"dropped without a word: {what} ({requirement})")
 
         asker.socket.sendto(sealed(ping)[:1184] + os.urandom(16), self.alice)
-        check(len(asker.socket.recv(2048)) == 1200, "mac2 is not looked at (VX6-CRYPTO-013)")
+        check(len(asker.socket.recv(2048)) == 1200, "without load mac2 is not looked at (VX6-QUERY-011)")
 
     def store(self, key, bundle, token=None):
         token = token or self.ask("find_node", target=key)[1]["token"]
@@ -474,6 +474,13 @@ class Test:
         old, stranger = Identity("stranger", seed=self.me.seed), Identity("stranger")
         old.sequence = self.me.sequence - 1
         stranger.issued_s -= 1800
+        held = dict(key=place, owner=self.me.id, sequence=self.me.sequence)
+        alice = node_id(self.key)
+        items = [held, {**held, "sequence": self.me.sequence + 1}, {**held, "owner": os.urandom(32)},
+                 dict(key=alice, owner=alice, sequence=2**64 - 1)]
+        name, synced = self.ask("sync", items=items)
+        check((name, synced["wanted"]) == ("synced", 0b0110),
+              "sync: wanted is what is newer or of a new owner, and not its own (VX6-DHT-054)", synced)
         rows = [
             ("a token of nobody", place, bundle, os.urandom(16), "BAD_TOKEN", "messages.md"),
             ("a changed bundle", place, flipped(bundle, -1), None, "BAD_RECORD", "VX6-REC-005"),

@@ -127,10 +127,11 @@ static void test_memo_tells_all_parts_of_a_signed_message_apart(void **state)
     struct memo memo = {0};
     struct vx6_crypto crypto;
     memo_wrap(&memo, &crypto, real, MEMO_KEYS_AND_SIGNATURES);
-    const uint8_t seed[32] = {7}, *message = (const uint8_t *)"some words";
+    const uint8_t seed[32] = {7}, other_seed[32] = {8};
+    const uint8_t *message = (const uint8_t *)"some words";
     uint8_t key[32], other_key[32], signature[64];
     real->sign_public(real, key, seed);
-    real->sign_public(real, other_key, message);
+    real->sign_public(real, other_key, other_seed);
     for (uint32_t pass = 0; pass < 2; pass++) {
         crypto.sign(&crypto, signature, seed, key, "label", message, 10);
         assert_true(crypto.verify(&crypto, signature, key, "label", message, 10));

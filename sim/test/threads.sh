@@ -12,8 +12,9 @@ for count in $threads; do
     "$sim" --threads "$count" --json --quiet "$@" >"$work/report"
     grep -E '"(events_per_second|bytes_per_node|digest)"' "$work/report" | tr -d '\n'
     echo "  threads $count"
-    grep -vE '"(wall_seconds|events_per_second|bytes_per_node|threads|waiting_share)"' \
-        "$work/report" >"$work/$count"
+    sed '/"bytes_at_end_per_node"/,/}/d' "$work/report" |
+        grep -vE '"(wall_seconds|events_per_second|bytes_per_node|threads|waiting_share)"' \
+            >"$work/$count"
     [ -s "$work/$count" ]
     [ -e "$work/first" ] || cp "$work/$count" "$work/first"
     diff "$work/first" "$work/$count"

@@ -20,6 +20,8 @@ MESSAGES = """
 27 stored HEAD code=u16
 28 announce token=16 key=32 port=u16:1
 29 announced HEAD code=u16
+2a sync items=list:0:15:item
+2b synced HEAD wanted=u16:0:32767
 40 link_hello time_s=u32 ip=16 port=u16
 41 link_close code=u16
 42 link_rekey
@@ -39,6 +41,7 @@ ELEMENTS = """
 endpoint ip=16 port=u16:1 carriers=u8:1:7
 hint key=32 ip=16 port=u16:1 flags=u16:0:0
 service name=label flags=u8:0:0
+item key=32 owner=32 sequence=u64:1
 """
 CODES = {
     "OK": 0, "LIMIT": 1, "INVALID": 4, "SHUTDOWN": 5, "CANCELLED": 6, "TIMEOUT": 16, "UNREACHABLE": 17,

@@ -11,7 +11,7 @@ from peer_codec import CODES, Refused, decode, encode
 from peer_records import (contact, ip_bytes, name_key, node_id, require, verify, verify_bundle)
 
 ANSWERS = {"ping": ("pong",), "find_node": ("nodes",), "find_value": ("value", "nodes"),
-           "store": ("stored",), "announce": ("announced",)}
+           "store": ("stored",), "announce": ("announced",), "sync": ("synced",)}
 SIZE, ASK_PAYLOAD, ANSWER_PAYLOAD = 1200, 1108, 1140
 TRY_S, TRIES, TOKEN_LIFE_S = 1.5, 4, 120
 
@@ -204,6 +204,17 @@ class Responder:
         if good:
             self.announced.append(dict(key=key, ip=ip_bytes(source[0]), port=port, flags=0))
         return encode("announced", **self.head(source), code=CODES["OK" if good else "BAD_TOKEN"])
+
+    def sync(self, source, items):
+        """All that is not held, or older, and not its own: with so few contacts all is its share."""
+        wanted = 0
+        for i, item in enumerate(items):
+            sequences = [verify_bundle(bundle)["record"]["sequence"]
+                         for owner, bundle in self.held.get(item["key"], {}).items()
+                         if node_id(owner) == item["owner"]]
+            if item["owner"] != self.me.id and item["sequence"] > max(sequences, default=0):
+                wanted |= 1 << i
+        return encode("synced", **self.head(source), wanted=wanted)
 
 
 def publish(asker, me, address, key):
