@@ -181,6 +181,8 @@ def crowds():
                            others[:in_bucket], others[in_bucket:])
     mixed = [ipaddress.IPv6Address(f"2001:1{i:02x}::1") for i in range(2)]
     mixed += [ipaddress.IPv6Address(f"::ffff:8.{i}.1.1") for i in range(2)]
+    yield ("loopback of both versions", ipaddress.IPv6Address("::1"),
+           [ipaddress.IPv6Address("::ffff:127.0.0.1")] * 3, [])
     yield "a system with both kinds of addresses", ipaddress.IPv6Address("::ffff:8.77.1.1"), mixed, []
 
 

@@ -82,8 +82,12 @@ static inline void addr_network(const vx6_addr *addr, uint8_t network[NETWORK_SI
 /* The same host or site: one IPv4 address, or one IPv6 /64. */
 static inline bool addr_same_site(const vx6_addr *a, const vx6_addr *b)
 {
-    size_t len = addr_is_ipv4(a) || addr_is_ipv4(b) ? 16 : 8;
-    return memcmp(a->ip, b->ip, len) == 0;
+    uint64_t first = load_u64(a->ip);
+    if (first != load_u64(b->ip))
+        return false;
+    bool may_be_ipv4 = first == 0;
+    return !may_be_ipv4 || load_u64(a->ip + 8) == load_u64(b->ip + 8) ||
+           (!addr_is_ipv4(a) && !addr_is_ipv4(b));
 }
 
 #endif

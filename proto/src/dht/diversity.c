@@ -6,17 +6,19 @@
 
 /* VX6-DHT-042: the first bits of two addresses agree, or one system announces both. */
 static const struct group {
-    uint8_t ipv6_bytes, ipv4_bytes; /* of 16; 0: by the number of the system */
+    uint8_t ipv6_free, ipv4_free; /* last bits of 64 or 32 that may differ */
     uint8_t bucket_max, table_max;
 } groups[] = {
-    {8, 16, 1, 4},  /* a site: /64, or one IPv4 address */
-    {6, 15, 2, 8},  /* a network: /48 or /24 */
-    {4, 14, 4, 32}, /* a provider: /32 or /16 */
-    {0, 0, 4, 32},  /* an autonomous system */
+    {0, 0, 1, 4},    /* a site: /64, or one IPv4 address */
+    {16, 8, 2, 8},   /* a network: /48 or /24 */
+    {32, 16, 4, 32}, /* a provider: /32 or /16 */
+    {0, 0, 4, 32},   /* an autonomous system */
 };
 enum {
-    GROUP_COUNT = sizeof groups / sizeof groups[0]
+    BY_SYSTEM = 3,
+    GROUP_COUNT
 };
+_Static_assert(GROUP_COUNT == sizeof groups / sizeof groups[0], "the last one goes by number");
 
 uint32_t diversity_asn(const struct vx6_asn_map *map, const vx6_addr *addr)
 {
@@ -36,20 +38,29 @@ uint32_t diversity_asn(const struct vx6_asn_map *map, const vx6_addr *addr)
 
 /* What is looked for among the contacts. */
 struct around {
-    const struct vx6_node *node;
-    const vx6_addr *addr;
+    const struct vx6_asn_map *map;
+    uint64_t high, low; /* of the address */
     bool is_ipv4;
     enum addr_scope scope;
     uint32_t asn; /* 0: not known */
 };
 
-static bool is_in_group(
-    const struct around *around, const struct group *group, const vx6_addr *addr)
+/* The groups that an address shares with what is looked for: the smallest one and all larger. */
+static uint32_t first_group(const struct around *around, const vx6_addr *addr)
 {
-    if (group->ipv6_bytes == 0)
-        return around->asn != 0 && diversity_asn(around->node->asn_map, addr) == around->asn;
-    size_t bytes = around->is_ipv4 ? group->ipv4_bytes : group->ipv6_bytes;
-    return memcmp(addr->ip, around->addr->ip, bytes) == 0 && addr_scope(addr) == around->scope;
+    uint64_t difference = load_u64(addr->ip) ^ around->high;
+    if (around->is_ipv4) {
+        if (difference != 0)
+            return BY_SYSTEM;
+        difference = load_u64(addr->ip + 8) ^ around->low;
+    }
+    uint32_t group = 0;
+    while (group < BY_SYSTEM &&
+           difference >> (around->is_ipv4 ? groups[group].ipv4_free : groups[group].ipv6_free) != 0)
+        group++;
+    bool is_alike = group < BY_SYSTEM && addr_is_ipv4(addr) == around->is_ipv4 &&
+                    addr_scope(addr) == around->scope;
+    return is_alike ? group : BY_SYSTEM;
 }
 
 static void count_groups(const struct around *around, const struct contact *contacts,
@@ -58,8 +69,11 @@ static void count_groups(const struct around *around, const struct contact *cont
     for (uint32_t i = 0; i < count; i++) {
         if (&contacts[i] == but)
             continue;
-        for (uint32_t j = 0; j < GROUP_COUNT; j++)
-            counts[j] += is_in_group(around, &groups[j], &contacts[i].peer->addr);
+        const vx6_addr *addr = &contacts[i].peer->addr;
+        for (uint32_t j = first_group(around, addr); j < BY_SYSTEM; j++)
+            counts[j]++;
+        if (around->asn != 0)
+            counts[BY_SYSTEM] += diversity_asn(around->map, addr) == around->asn;
     }
 }
 
@@ -67,8 +81,9 @@ bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uin
     const struct contact *contact)
 {
     const struct table *table = &node->table;
-    const struct around around = {.node = node,
-        .addr = addr,
+    const struct around around = {.map = node->asn_map,
+        .high = load_u64(addr->ip),
+        .low = load_u64(addr->ip + 8),
         .is_ipv4 = addr_is_ipv4(addr),
         .scope = addr_scope(addr),
         .asn = diversity_asn(node->asn_map, addr)};
