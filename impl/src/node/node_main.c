@@ -209,8 +209,8 @@ static bool start(struct host *host, const struct options *options, const struct
         host->asn_map = asnmap_load(options->asn_map, error);
         if (host->asn_map == NULL)
             return false;
-        journal_note(
-            &host->journal, "%zu address ranges from %s", host->asn_map->count, options->asn_map);
+        journal_note(&host->journal, "address ranges read from %s: %zu", options->asn_map,
+            host->asn_map->count);
     }
     config.asn_map = host->asn_map;
     host->driver = driver_new(host, &config);
