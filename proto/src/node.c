@@ -207,11 +207,11 @@ static enum vx6_code object_input(struct vx6_node *node, struct vx6_in *in)
     if (in->kind == VX6_IN_STREAM_ACCEPT)
         return stream_accept(node, object);
     if (in->kind == VX6_IN_LINK_UP)
-        link_carrier_up(node, object);
-    else if (in->kind == VX6_IN_LINK_DOWN)
+        return link_carrier_up(node, object, in);
+    if (in->kind == VX6_IN_LINK_BYTES)
+        return link_bytes(node, object, in);
+    if (in->kind == VX6_IN_LINK_DOWN)
         link_carrier_down(node, object, in->code);
-    else if (in->kind == VX6_IN_LINK_BYTES)
-        link_bytes(node, object, in->data, in->len);
     else if (in->kind == VX6_IN_SESSION_CLOSE)
         session_close(node, object, VX6_OK);
     else if (in->kind == VX6_IN_STREAM_RESET)
@@ -258,7 +258,7 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_SESSION_OPEN:
         return session_open(node, in, &in->id);
     case VX6_IN_LINK_ACCEPTED:
-        return link_accepted(node, &in->peer, &in->id);
+        return link_accepted(node, in, &in->id);
     case VX6_IN_DATAGRAM:
         query_datagram(node, &in->peer, in->data, in->len);
         return VX6_OK;
@@ -348,11 +348,13 @@ vx6_ns vx6_node_deadline(const vx6_node *node)
 /* VX6-NODE-008 */
 bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch)
 {
-    VX6_ASSERT(batch->cap >= VX6_FILL_MIN);
     batch->len = 0;
     batch->segment_len = 0;
-    if (carrier.bits == VX6_DATAGRAMS.bits)
+    batch->channel = 0;
+    if (carrier.bits == VX6_DATAGRAMS.bits) {
+        VX6_ASSERT(batch->cap >= VX6_FILL_MIN);
         return query_fill(node, batch);
+    }
     struct link *link = slots_get(&node->slots, SLOT_LINK, carrier);
     return link != NULL && link_fill(node, link, batch);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two ends of one link and the wire between them, with the parts above links replaced by a script:
- * for tests that need every byte in their hands. */
+ * for tests that need every byte in their hands. On a wire with channels each batch has its channel
+ * and length before it. */
 #ifndef VX6_TEST_ENDS_H
 #define VX6_TEST_ENDS_H
 
@@ -38,6 +39,7 @@ struct end {
     uint32_t received;
     uint64_t received_bytes;
     enum vx6_code frame_code; /* what the script says to a frame */
+    bool is_lax;              /* the script takes any data */
     uint8_t record[VX6_RECORD_MAX];
     uint32_t record_len;
     int64_t record_age_s;
@@ -52,6 +54,12 @@ struct ends {
     struct vx6_limits limits;
     vx6_ns now;
     size_t chunk; /* bytes fed at once; 0: all there are */
+    bool channels;
+    size_t fill_cap; /* 0: plenty */
+};
+
+enum {
+    BATCH_HEAD = 5 /* on a wire with channels: u8 channel, u32 length */
 };
 
 static struct ends *ends_now; /* the test that runs */
@@ -101,16 +109,35 @@ void discovery_link_down(struct vx6_node *node, struct link *link, enum vx6_code
     end_of(node)->discovery_downs++;
 }
 
+/* Where there are channels a frame comes in pieces; all have the same payload then. */
+static inline void take_pieces(struct end *end, vx6_span bytes)
+{
+    uint32_t payload = ends_now->end[end == &ends_now->end[DIALLER]].payload;
+    for (size_t i = 0; i < bytes.len; i++) {
+        uint64_t at = end->received_bytes + i;
+        assert_int_equal(bytes.data[i], (uint8_t)(at % payload + at / payload));
+    }
+    end->received_bytes += bytes.len;
+    end->received = (uint32_t)(end->received_bytes / payload);
+}
+
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame)
 {
     (void)link;
     struct end *end = end_of(node);
     assert_int_equal(frame->type, VX6_MSG_stream_data);
+    if (end->is_lax)
+        return VX6_OK;
     assert_int_equal(frame->u.stream_data.offset, end->received_bytes);
-    for (size_t i = 0; i < frame->u.stream_data.bytes.len; i++)
+    size_t len = frame->u.stream_data.bytes.len;
+    if (ends_now->channels) {
+        take_pieces(end, frame->u.stream_data.bytes);
+        return end->frame_code;
+    }
+    for (size_t i = 0; i < len; i++)
         assert_int_equal(frame->u.stream_data.bytes.data[i], (uint8_t)(i + end->received));
     end->received++;
-    end->received_bytes += frame->u.stream_data.bytes.len;
+    end->received_bytes += len;
     return end->frame_code;
 }
 
@@ -125,7 +152,7 @@ size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size
     int side = end == &ends_now->end[LISTENER];
     size_t len = 0;
     end->fills++;
-    assert_true(cap >= VX6_FRAME_MAX + 2);
+    assert_true(cap >= (ends_now->channels ? VX6_FILL_CHANNEL_MIN : VX6_FRAME_MAX + 2));
     while (end->to_send > 0 && cap - len >= end->payload + 64) {
         for (size_t i = 0; i < end->payload; i++)
             payload[i] = (uint8_t)(i + sent_frames[side]);
@@ -143,6 +170,13 @@ size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size
         end->to_send--;
     }
     return len;
+}
+
+size_t session_fill_channel(
+    struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap, uint8_t *channel)
+{
+    *channel = 1;
+    return session_fill(node, link, dst, cap);
 }
 
 vx6_span publish_record(struct vx6_node *node)
@@ -221,10 +255,17 @@ static inline void end_fill(struct ends *ends, struct end *end)
     static uint8_t buffer[3 * VX6_FILL_MIN];
     struct end *other = &ends->end[end == &ends->end[DIALLER]];
     struct vx6_batch batch = {.dst = buffer, .cap = sizeof buffer};
+    if (ends->fill_cap)
+        batch.cap = ends->fill_cap;
     struct link *link;
     while ((link = end_link(end)) != NULL && link_fill(&end->node, link, &batch)) {
         assert_true(batch.len <= batch.cap);
-        assert_true(other->in.len + batch.len <= WIRE_MAX);
+        assert_true(other->in.len + BATCH_HEAD + batch.len <= WIRE_MAX);
+        if (ends->channels) {
+            other->in.bytes[other->in.len] = batch.channel;
+            store_u32(other->in.bytes + other->in.len + 1, (uint32_t)batch.len);
+            other->in.len += BATCH_HEAD;
+        }
         memcpy(other->in.bytes + other->in.len, buffer, batch.len);
         other->in.len += batch.len;
     }
@@ -249,6 +290,48 @@ static inline void end_drain(struct ends *ends, struct end *end)
     }
 }
 
+static inline void end_feed_channel(
+    struct end *end, uint8_t channel, const uint8_t *data, size_t len)
+{
+    struct link *link = end_link(end);
+    struct vx6_in in = {.kind = VX6_IN_LINK_BYTES, .channel = channel, .data = data, .len = len};
+    if (link)
+        assert_int_equal(link_bytes(&end->node, link, &in), VX6_OK);
+}
+
+static inline void end_feed(struct end *end, const uint8_t *data, size_t len)
+{
+    end_feed_channel(end, 0, data, len);
+}
+
+/* VX6-LINK-020: what a carrier with channels tells of the other end; a byte stream tells nothing.
+ */
+static const uint8_t carrier_binding[VX6_BINDING_SIZE] = {0xb1, 0xd1};
+
+static inline void prove_other(struct end *end, struct vx6_in *in)
+{
+    if (!ends_now->channels)
+        return;
+    struct end *other = &ends_now->end[end == &ends_now->end[DIALLER]];
+    memcpy(in->key, other->node.keys.identity, sizeof in->key);
+    in->data = carrier_binding;
+    in->len = sizeof carrier_binding;
+}
+
+static inline enum vx6_code end_accept(struct end *end, const vx6_addr *peer, vx6_id *id)
+{
+    struct vx6_in in = {.kind = VX6_IN_LINK_ACCEPTED, .peer = *peer};
+    prove_other(end, &in);
+    return link_accepted(&end->node, &in, id);
+}
+
+static inline void end_carrier_up(struct end *end, struct link *link)
+{
+    struct vx6_in in = {.kind = VX6_IN_LINK_UP};
+    prove_other(end, &in);
+    assert_int_equal(link_carrier_up(&end->node, link, &in), VX6_OK);
+}
+
 /* Feeds what is on the wire to an end. */
 static inline void end_deliver(struct ends *ends, struct end *end)
 {
@@ -256,13 +339,19 @@ static inline void end_deliver(struct ends *ends, struct end *end)
     size_t len = end->in.len;
     memcpy(bytes, end->in.bytes, len);
     end->in.len = 0;
+    uint8_t channel = 0;
+    size_t left = ends->channels ? 0 : len; /* of the batch */
     for (size_t at = 0; at < len;) {
-        size_t part = ends->chunk && ends->chunk < len - at ? ends->chunk : len - at;
-        struct link *link = end_link(end);
-        if (link)
-            link_bytes(&end->node, link, bytes + at, part);
+        if (left == 0) {
+            channel = bytes[at];
+            left = load_u32(bytes + at + 1);
+            at += BATCH_HEAD;
+        }
+        size_t part = ends->chunk && ends->chunk < left ? ends->chunk : left;
+        end_feed_channel(end, channel, bytes + at, part);
         end_drain(ends, end);
         at += part;
+        left -= part;
     }
 }
 
@@ -315,8 +404,8 @@ static inline void ends_connect(struct ends *ends, const uint8_t *expected)
     dialler->id = link->id;
     end_drain(ends, dialler);
     assert_true(dialler->dialled);
-    assert_int_equal(link_accepted(&listener->node, &dialler_addr, &listener->id), VX6_OK);
-    link_carrier_up(&dialler->node, link);
+    assert_int_equal(end_accept(listener, &dialler_addr, &listener->id), VX6_OK);
+    end_carrier_up(dialler, link);
     end_drain(ends, dialler);
 }
 

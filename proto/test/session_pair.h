@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The session layers of two nodes, joined by links that are only frames: no crypto, no carrier.
- * Included once by a test, which thereby brings its own link layer. */
+ * Included once by a test, which thereby brings its own link layer. Every test runs twice: over
+ * links whose frames keep their order, and over links with channels, where a frame overtakes those
+ * of other channels by chance. */
 #ifndef VX6_SESSION_PAIR_H
 #define VX6_SESSION_PAIR_H
 
@@ -15,9 +17,18 @@ enum {
     LOG_MAX = 20000
 };
 
+/* A frame on its way. */
+struct flying {
+    struct flying *next;
+    uint8_t channel;
+    size_t len;
+    uint8_t bytes[];
+};
+
 struct link {
     struct vx6_node *node;
-    struct link *other; /* NULL once it is dead */
+    struct link *other;    /* NULL once it is dead */
+    struct flying *flying; /* that this end sent, oldest first; where there are channels */
     struct link_sessions sessions;
     struct link *next;
     bool is_initiator, is_up, wants_write;
@@ -53,6 +64,7 @@ struct world {
 
 static struct world world;
 static uint64_t random_state;
+static bool with_channels; /* which of the two runs this is */
 
 static inline uint32_t chance(uint32_t bound)
 {
@@ -163,6 +175,12 @@ bool link_is_initiator(const struct link *link)
     return link->is_initiator;
 }
 
+bool link_has_channels(const struct link *link)
+{
+    (void)link;
+    return with_channels;
+}
+
 struct link_sessions *link_sessions(struct link *link)
 {
     return &link->sessions;
@@ -194,11 +212,22 @@ static void links_up(void)
     }
 }
 
+static void drop_flying(struct link *link)
+{
+    while (link->flying) {
+        struct flying *first = link->flying;
+        link->flying = first->next;
+        free(first);
+    }
+}
+
 static void link_kill(struct link *link, enum vx6_code code)
 {
     struct link *other = link->other;
     if (other == NULL)
         return;
+    drop_flying(link);
+    drop_flying(other);
     world.broken = code;
     link->other = other->other = NULL;
     session_link_down(link->node, link, code);
@@ -228,27 +257,90 @@ static inline enum vx6_code feed(int side, const struct vx6_msg *frame)
     return session_frame(&world.nodes[side], link, frame);
 }
 
-static void deliver(struct link *link)
+static void deliver_frame(struct link *link, const uint8_t *bytes, size_t len)
+{
+    struct vx6_msg msg;
+    const char *why = vx6_msg_decode(&msg, VX6_SCOPE_LINK, bytes, len);
+    assert_null(why);
+    if (world.on_frame)
+        world.on_frame(&msg, side_of(link->node));
+    if (link->other == NULL)
+        return;
+    enum vx6_code code = session_frame(link->other->node, link->other, &msg);
+    if (code != VX6_OK)
+        link_kill(link, code);
+}
+
+/* VX6-LINK-022 */
+static void fly(struct link *link, uint8_t channel, const uint8_t *bytes, size_t len)
+{
+    assert_int_equal(bytes[0] == VX6_MSG_stream_data, channel != 0);
+    struct flying *frame = malloc(sizeof *frame + len);
+    assert_non_null(frame);
+    frame->channel = channel;
+    frame->len = len;
+    frame->next = NULL;
+    memcpy(frame->bytes, bytes, len);
+    struct flying **last = &link->flying;
+    while (*last)
+        last = &(*last)->next;
+    *last = frame;
+}
+
+/* One frame that is the first of its channel, whichever. */
+static void land(struct link *link)
+{
+    bool passed[VX6_CHANNEL_COUNT] = {false};
+    struct flying **choice = &link->flying;
+    for (struct flying **at = &link->flying; *at; at = &(*at)->next) {
+        if (!passed[(*at)->channel] && chance(3) == 0)
+            choice = at;
+        passed[(*at)->channel] = true;
+    }
+    struct flying *frame = *choice;
+    *choice = frame->next;
+    deliver_frame(link, frame->bytes, frame->len);
+    free(frame);
+}
+
+/* What one fill gives; false: it gave nothing. */
+static bool fill_link(struct link *link)
 {
     static uint8_t buffer[33000];
-    size_t len = session_fill(link->node, link, buffer, world.fill_cap);
-    assert_true(len <= world.fill_cap);
-    if (len == 0)
-        link->wants_write = false;
+    uint8_t channel = 0;
+    size_t cap = world.fill_cap;
+    size_t len = with_channels ? session_fill_channel(link->node, link, buffer, cap, &channel)
+                               : session_fill(link->node, link, buffer, cap);
+    assert_true(len <= cap);
     for (size_t at = 0; at < len;) {
         size_t size = load_u16(buffer + at);
-        struct vx6_msg msg;
-        const char *why = vx6_msg_decode(&msg, VX6_SCOPE_LINK, buffer + at + 2, size);
-        assert_null(why);
+        if (with_channels)
+            fly(link, channel, buffer + at + 2, size);
+        else
+            deliver_frame(link, buffer + at + 2, size);
         at += 2 + size;
-        if (world.on_frame)
-            world.on_frame(&msg, side_of(link->node));
-        if (link->other == NULL)
-            return;
-        enum vx6_code code = session_frame(link->other->node, link->other, &msg);
-        if (code != VX6_OK)
-            link_kill(link, code);
     }
+    return len > 0;
+}
+
+static void deliver(struct link *link)
+{
+    if (!fill_link(link))
+        link->wants_write = false;
+    else if (with_channels && chance(4) > 0)
+        return; /* more comes behind it */
+    while (link->flying && link->other)
+        land(link);
+}
+
+/* All that an end has to say arrives. */
+static inline void deliver_all(struct link *link)
+{
+    while (fill_link(link))
+        ;
+    link->wants_write = false;
+    while (link->flying && link->other)
+        land(link);
 }
 
 static void drain(int side)
@@ -275,7 +367,7 @@ static void settle(void)
     while (moved) {
         moved = false;
         for (struct link *link = world.links; link; link = link->next) {
-            if (link->other && link->wants_write) {
+            if (link->other && (link->wants_write || link->flying)) {
                 moved = true;
                 deliver(link);
             }
@@ -361,8 +453,16 @@ static int world_teardown(void **state)
         struct link *link = world.links;
         world.links = link->next;
         assert_int_equal(link->users, 0);
+        drop_flying(link);
         free(link);
     }
+    return 0;
+}
+
+static int over_channels(void **state)
+{
+    (void)state;
+    with_channels = true;
     return 0;
 }
 

@@ -257,7 +257,8 @@ static void test_find_value_shows_one_bundle_of_those_held_or_else_contacts(void
     name_key(&bench.solo.crypto, msg.u.find_value.key, (vx6_span){(const uint8_t *)"alice", 5});
     for (uint8_t i = 0; i < 3; i++) {
         bundles[i] = make_bundle(&bench, i, bytes[i]);
-        assert_int_equal(holder_store(bench.solo.node, msg.u.find_value.key, bundles[i], NULL), VX6_OK);
+        assert_int_equal(
+            holder_store(bench.solo.node, msg.u.find_value.key, bundles[i], NULL), VX6_OK);
     }
     for (uint8_t i = 0; i < 3; i++) {
         msg.u.find_value.index = i;

@@ -340,7 +340,7 @@ static void test_a_replayed_handshake_is_refused(void **state)
         memcpy(third, listener->in.bytes, third_len);
         ends_run(ends);
         assert_both_up(ends);
-        assert_int_equal(link_accepted(&listener->node, &dialler_addr, &listener->id), VX6_OK);
+        assert_int_equal(end_accept(listener, &dialler_addr, &listener->id), VX6_OK);
         memcpy(listener->in.bytes, first, sizeof first);
         memcpy(listener->in.bytes + sizeof first, third, third_len);
         listener->in.len = sizeof first + third_len;
@@ -427,11 +427,11 @@ static void test_no_memory_closes_only_the_link(void **state)
             struct link *link = link_get(&dialler->node, &listener_addr, NULL, &code);
             assert_true(link != NULL || code == VX6_NOMEM);
             dialler->id.bits = link ? link->id.bits : 0;
-            code = link_accepted(&listener->node, &dialler_addr, &listener->id);
+            code = end_accept(listener, &dialler_addr, &listener->id);
             assert_true(code == VX6_OK || code == VX6_NOMEM);
             if (link) {
                 end_drain(ends, dialler);
-                link_carrier_up(&dialler->node, link);
+                end_carrier_up(dialler, link);
             }
             dialler->to_send = 3;
             dialler->payload = 9000;

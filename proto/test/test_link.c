@@ -215,7 +215,7 @@ static void test_hello_comes_first(void **state)
             end_deliver(ends, dialler);
         int other = 1 - liar;
         struct link *link = end_link(&ends->end[liar]);
-        link_bytes(&ends->end[liar].node, link, ends->end[liar].in.bytes, ends->end[liar].in.len);
+        end_feed(&ends->end[liar], ends->end[liar].in.bytes, ends->end[liar].in.len);
         ends->end[liar].in.len = 0;
         assert_true(link->owed & OWED_HELLO);
         link->owed = 0;
@@ -435,12 +435,12 @@ static void test_strangers_get_a_share_of_the_pending_links(void **state)
     uint32_t accepted = 0;
     for (uint8_t host = 1; host < 20; host++) {
         vx6_addr addr = addr_number(1, host);
-        accepted += link_accepted(&listener->node, &addr, &listener->id) == VX6_OK;
+        accepted += end_accept(listener, &addr, &listener->id) == VX6_OK;
     }
     assert_int_equal(accepted, 4);
     for (uint8_t site = 2; site < 40; site++) {
         vx6_addr addr = addr_number(site, 1);
-        accepted += link_accepted(&listener->node, &addr, &listener->id) == VX6_OK;
+        accepted += end_accept(listener, &addr, &listener->id) == VX6_OK;
     }
     assert_int_equal(accepted, 16);
     assert_int_equal(listener->node.links.pending, 16);
@@ -461,11 +461,11 @@ static void test_a_full_table_closes_the_link_that_was_idle_longest(void **state
     vx6_id idle = listener->id;
     for (uint8_t site = 2; site < 4; site++) {
         vx6_addr addr = addr_number(site, 1);
-        assert_int_equal(link_accepted(&listener->node, &addr, &listener->id), VX6_OK);
+        assert_int_equal(end_accept(listener, &addr, &listener->id), VX6_OK);
     }
     assert_int_equal(listener->node.links.count, 3);
     vx6_addr addr = addr_number(9, 1);
-    assert_int_equal(link_accepted(&listener->node, &addr, &listener->id), VX6_OK);
+    assert_int_equal(end_accept(listener, &addr, &listener->id), VX6_OK);
     assert_int_equal(listener->node.links.count, 3);
     listener->id = idle;
     end_drain(ends, listener);
@@ -473,7 +473,7 @@ static void test_a_full_table_closes_the_link_that_was_idle_longest(void **state
     end_deliver(ends, dialler);
     assert_int_equal(dialler->close_code, VX6_IDLE);
     addr = addr_number(10, 1);
-    assert_int_equal(link_accepted(&listener->node, &addr, &listener->id), VX6_LIMIT);
+    assert_int_equal(end_accept(listener, &addr, &listener->id), VX6_LIMIT);
     ends_free(ends);
 }
 

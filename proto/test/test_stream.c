@@ -314,7 +314,7 @@ static void test_a_reset_after_the_end_is_no_end(void **state)
     write_some(0, end, 500);
     settle();
     stream_reset(&world.nodes[0], stream_by_id(0, end->id), VX6_CANCELLED);
-    deliver(link_of(0));
+    deliver_all(link_of(0));
     vx6_span span;
     bool is_end;
     assert_int_equal(vx6_stream_peek(&world.nodes[1], ends[1][0].id, &span, 1, &is_end), 0);
@@ -448,7 +448,7 @@ static void test_a_session_closed_at_once_still_acknowledges_what_ended(void **s
             read_some(1, &ends[1][i], 1);
             write_some(1, &ends[1][i], 1);
         }
-        deliver(link_of(1));
+        deliver_all(link_of(1));
         for (uint32_t i = 0; i < 3; i++)
             read_some(0, &ends[0][i], 1);
         drain(0);
@@ -722,7 +722,7 @@ static void test_an_end_is_final(void **state)
     }
 }
 
-/* VX6-SESS-009 */
+/* VX6-SESS-009. That the client's end may get data early is the next test's. */
 static void test_before_it_is_accepted_a_stream_carries_nothing(void **state)
 {
     (void)state;
@@ -735,11 +735,93 @@ static void test_before_it_is_accepted_a_stream_carries_nothing(void **state)
         struct vx6_msg data = {.type = VX6_MSG_stream_data};
         data.u.stream_data =
             (struct vx6_stream_data){session->path->id, 1, 0, 0, {(const uint8_t *)"x", 1}};
-        assert_int_equal(feed(side, &data), VX6_UNEXPECTED);
+        if (side == 1 || !with_channels)
+            assert_int_equal(feed(side, &data), VX6_UNEXPECTED);
         struct vx6_msg ack = {.type = VX6_MSG_stream_ack};
         ack.u.stream_ack = (struct vx6_stream_ack){session->path->id, 1, 0, 1u << 20};
         assert_int_equal(feed(side, &ack), VX6_UNEXPECTED);
     }
+}
+
+static enum vx6_code feed_data(uint64_t offset, size_t len, bool fin)
+{
+    static const uint8_t bytes[32000] = {'x'};
+    struct vx6_msg msg = {
+        .type = VX6_MSG_stream_data, .u.stream_data = {1, 1, offset, fin, {bytes, len}}};
+    return feed(0, &msg);
+}
+
+/* VX6-SESS-022: the owner's data has overtaken its session_opened and stream_accept. */
+static void test_early_data_is_kept_until_the_stream_is_accepted(void **state)
+{
+    (void)state;
+    world.on_output = NULL;
+    vx6_id session_id, id;
+    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(ask_for("web", &session_id), VX6_OK);
+    struct session *session = slots_get(&world.nodes[0].slots, SLOT_SESSION, session_id);
+    assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_OK);
+    links_up();
+    if (with_channels) /* no stream has been asked for */
+        assert_int_equal(feed_data(0, 100, false), VX6_UNEXPECTED);
+    while (fill_link(link_of(0)))
+        ;
+    if (!with_channels) {
+        assert_int_equal(feed_data(0, 100, false), VX6_UNEXPECTED);
+        return;
+    }
+    struct stream *stream = stream_by_id(0, id);
+    vx6_ns deadline = stream->timer.deadline;
+    assert_int_not_equal(deadline, VX6_NEVER);
+    assert_int_equal(feed_data(0, 30000, false), VX6_OK);
+    assert_int_equal(feed_data(stream->window_end, 1, false), VX6_FLOW);
+    assert_int_equal(feed_data(30000, 30000, true), VX6_OK);
+    assert_int_equal(session->state, SESSION_OPENING);
+    drain(0);
+    assert_int_equal(world.log_count[0], 0);
+    assert_int_equal(stream->control, 0);               /* nothing is acknowledged */
+    assert_int_equal(stream->timer.deadline, deadline); /* nor is the wait over */
+
+    deliver_all(link_of(0));
+    drain(1);
+    deliver_all(link_of(1));
+    drain(0);
+    assert_int_equal(session->state, SESSION_UP);
+    assert_int_equal(seen_count(0, VX6_OUT_STREAM_READABLE), 0);
+    const struct seen *incoming = seen(1, VX6_OUT_STREAM_INCOMING, 0);
+    assert_int_equal(stream_accept(&world.nodes[1], stream_by_id(1, incoming->id)), VX6_OK);
+    deliver_all(link_of(1));
+    drain(0);
+    assert_int_equal(seen_count(0, VX6_OUT_STREAM_WRITABLE), 1);
+    assert_int_equal(seen_count(0, VX6_OUT_STREAM_READABLE), 1);
+    vx6_span spans[8];
+    bool is_end;
+    size_t count = vx6_stream_peek(&world.nodes[0], id, spans, 8, &is_end), len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += spans[i].len;
+    assert_int_equal(len, 60000);
+    assert_true(is_end);
+    assert_true(stream->control & STREAM_SEND_ACK);
+}
+
+/* Early data of a stream that is refused is dropped with it, and the budget is whole again. */
+static void test_early_data_of_a_refused_stream_is_dropped(void **state)
+{
+    (void)state;
+    if (!with_channels)
+        return; /* there is none */
+    world.on_output = NULL;
+    struct session *session = join();
+    vx6_id id;
+    assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_OK);
+    settle();
+    assert_int_equal(feed_data(0, 20000, true), VX6_OK);
+    const struct seen *incoming = seen(1, VX6_OUT_STREAM_INCOMING, 0);
+    stream_reset(&world.nodes[1], stream_by_id(1, incoming->id), VX6_SERVICE_DOWN);
+    settle();
+    assert_int_equal(seen_count(0, VX6_OUT_STREAM_READABLE), 0);
+    assert_int_equal(seen(0, VX6_OUT_STREAM_CLOSED, 0)->code, VX6_SERVICE_DOWN);
+    assert_int_equal(world.nodes[0].sessions.granted, 0);
 }
 
 /* Well-formed frames with numbers that often mean something. */
@@ -898,8 +980,11 @@ int main(void)
         TEST(test_each_wrong_frame_has_its_code),
         TEST(test_an_end_is_final),
         TEST(test_before_it_is_accepted_a_stream_carries_nothing),
+        TEST(test_early_data_is_kept_until_the_stream_is_accepted),
+        TEST(test_early_data_of_a_refused_stream_is_dropped),
         TEST(test_any_frames_in_any_order_leave_a_whole_node),
         TEST(test_any_failed_allocation_closes_what_it_concerned),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("in order", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("over channels", tests, over_channels, NULL);
 }

@@ -20,7 +20,9 @@ typedef struct vx6_env vx6_env; /* memory, crypto, limits and trace; shared by a
 typedef struct vx6_node vx6_node;
 
 enum {
-    VX6_FILL_MIN = 33000,       /* room that fill needs: one link record, or one datagram */
+    VX6_FILL_MIN = 33000,        /* room that fill needs: one link record, or one datagram */
+    VX6_FILL_CHANNEL_MIN = 1200, /* the same where the carrier has channels */
+    VX6_CHANNEL_COUNT = 64,
     VX6_HINT_SIZE = 52,         /* key 32, ip 16, port 2, flags 2 */
     VX6_CONTACT_COUNT_MAX = 20, /* k: contacts in an answer, holders of a value */
     VX6_ENDPOINT_MAX = 4
@@ -116,10 +118,12 @@ enum vx6_in_kind {
     VX6_IN_STREAM_ACCEPT,  /* id: the local service behind an incoming stream answered */
     VX6_IN_STREAM_RESET,   /* id, code */
     VX6_IN_CANCEL,         /* id of an operation */
-    VX6_IN_LINK_ACCEPTED,  /* peer; makes a link */
-    VX6_IN_LINK_UP,        /* id: answers VX6_OUT_LINK_DIAL */
+    VX6_IN_LINK_ACCEPTED,  /* peer; makes a link. Where the carrier is secure by itself and has
+                          channels (VX6-LINK-020), also key: the peer's, which it has proved;
+                          data: the binding, 32 bytes */
+    VX6_IN_LINK_UP,        /* id: answers VX6_OUT_LINK_DIAL; key and data as above */
     VX6_IN_LINK_DOWN,      /* id, code: closed by the other end, refused or unreachable */
-    VX6_IN_LINK_BYTES,     /* id, data: any chunk of the stream */
+    VX6_IN_LINK_BYTES,     /* id, channel, data: any chunk of the stream, or of one channel */
     VX6_IN_DATAGRAM,       /* peer, data: one whole datagram */
     VX6_IN_SHUTDOWN        /* close all that is open, and hand over what is held for others; done
                               when vx6_node_is_closed() and no output is left */
@@ -135,10 +139,12 @@ struct vx6_in {
     const uint8_t *data; /* used or copied before the call returns */
     size_t len;
     uint8_t key[32];
+    uint8_t channel; /* below VX6_CHANNEL_COUNT; 0 where there are none */
 };
 
 enum vx6_out_kind {
-    VX6_OUT_LINK_DIAL,       /* id, peer: connect; answer LINK_UP or LINK_DOWN */
+    VX6_OUT_LINK_DIAL,       /* id, peer, key: whose it should be, zero if anybody's: connect;
+                            answer LINK_UP or LINK_DOWN */
     VX6_OUT_LINK_CLOSE,      /* id is dead: send what fill already gave, then close. code */
     VX6_OUT_LINK_PAUSE,      /* id: stop reading; bytes already read may still be fed */
     VX6_OUT_LINK_RESUME,     /* id */
@@ -169,13 +175,15 @@ struct vx6_out {
 };
 
 /* Where fill writes. For datagrams `len` is a whole number of datagrams of `segment_len` (the last
- * may be shorter), all to `peer`: what one GSO send takes. For streams `peer` is unused. */
+ * may be shorter), all to `peer`: what one GSO send takes. For links `peer` is unused; where the
+ * carrier has channels, all is for `channel`. */
 struct vx6_batch {
     uint8_t *dst;
-    size_t cap; /* at least VX6_FILL_MIN */
+    size_t cap; /* at least VX6_FILL_MIN, or VX6_FILL_CHANNEL_MIN */
     size_t len;
     size_t segment_len;
     vx6_addr peer;
+    uint8_t channel;
 };
 
 /* NULL only when memory ran out. `crypto`, `limits` and `trace` must outlive the env; `trace` may
@@ -195,8 +203,8 @@ VX6_MUST_CHECK enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct v
 bool vx6_node_output(vx6_node *node, struct vx6_out *out);
 vx6_ns vx6_node_deadline(const vx6_node *node);
 
-/* True when it wrote: whole link records, or datagrams. False: nothing to say until the next
- * WANT_WRITE. The node keeps no copy. */
+/* True when it wrote: whole link records, whole frames of one channel, or datagrams. False: nothing
+ * to say until the next WANT_WRITE. The node keeps no copy. */
 bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch);
 
 /* Application bytes without a copy. Look at what came and release it, which opens the peer's

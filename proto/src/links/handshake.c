@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The handshake of a link over a byte stream (VX6-LINK-001): Noise XX with the node records as
  * payload. Whatever comes in is checked in full before any of it is kept; what it leaves behind is
- * the peer's record, two ciphers and a binding, which another kind of carrier could supply as well.
+ * the peer's record, two ciphers and a binding.
  *
  * The next message is made as soon as the one before it has been read, so that what a link does
  * never depends on when the driver asks for bytes. Spec: spec/links.md, "Handshake". */
@@ -114,35 +114,18 @@ bool handshake_start(struct vx6_node *node, struct link *link)
     return true;
 }
 
-/* VX6-LINK-005: is the payload a record that certifies the key which the peer has just
- * proved to hold, of an identity that we may talk to? Keeps it if so. */
+/* VX6-LINK-004, VX6-LINK-005 */
 static enum vx6_code take_payload(
     struct vx6_node *node, struct link *link, const uint8_t payload[LINK_PAYLOAD_SIZE])
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    vx6_span data = {payload + 2, load_u16(payload)};
-    if (data.len > VX6_RECORD_MAX ||
-        !is_zero(data.data + data.len, LINK_PAYLOAD_SIZE - 2 - data.len))
+    vx6_span record = {payload + 2, load_u16(payload)};
+    if (record.len > VX6_RECORD_MAX ||
+        !is_zero(record.data + record.len, LINK_PAYLOAD_SIZE - 2 - record.len))
         return VX6_BAD_MESSAGE;
-    struct vx6_node_record record;
-    enum vx6_code code = record_check_node(node->env, node_unix_s(node), data, &record);
-    if (code != VX6_OK)
-        return code;
     uint8_t remote_static[32];
     crypto->handshake_remote_static(crypto, &link->handshake->noise, remote_static);
-    if (!bytes_equal(remote_static, record.link_key, sizeof remote_static))
-        return VX6_BAD_RECORD;
-    if (bytes_equal(record.identity, node->keys.identity, 32))
-        return VX6_SELF;
-    if (link->pinned && !bytes_equal(record.identity, link->peer_key, 32))
-        return VX6_KEY_MISMATCH;
-    struct blob *blob = blob_get(node->env, data);
-    if (blob == NULL)
-        return VX6_NOMEM;
-    link->record = blob;
-    link->pinned = true;
-    memcpy(link->peer_key, record.identity, 32);
-    return VX6_OK;
+    return peer_record_take(node, link, record, remote_static);
 }
 
 static void split(struct vx6_node *node, struct link *link)

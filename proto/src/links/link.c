@@ -73,6 +73,7 @@ static void release(struct vx6_node *node, struct link *link)
     if (link->partial)
         env_free(node->env, link->partial, load_u16(link->head));
     link->partial = NULL;
+    channels_free(node, link);
     if (link->keyed) {
         crypto->cipher_clear(crypto, &link->send);
         crypto->cipher_clear(crypto, &link->receive);
@@ -210,15 +211,26 @@ static bool may_accept(struct vx6_node *node, const vx6_addr *peer)
     return make_room(node, limits->link_max - limits->link_max / 4);
 }
 
-enum vx6_code link_accepted(struct vx6_node *node, const vx6_addr *peer, vx6_id *id)
+/* VX6-LINK-020: a carrier that brings a binding is secure by itself. */
+static bool is_well_formed(const struct vx6_in *in)
 {
+    return in->len == 0 || in->len == VX6_BINDING_SIZE;
+}
+
+enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_id *id)
+{
+    const vx6_addr *peer = &in->peer;
     *id = (vx6_id){0};
+    if (!is_well_formed(in))
+        return VX6_INVALID;
     if (!may_accept(node, peer))
         return VX6_LIMIT;
     struct link *link = link_new(node, peer, false);
     if (link == NULL)
         return VX6_NOMEM;
-    if (!handshake_start(node, link)) {
+    if (in->len > 0) {
+        channels_start(node, link, in);
+    } else if (!handshake_start(node, link)) {
         node->links.count--;
         node->links.pending--;
         link_free(node, link);
@@ -230,14 +242,19 @@ enum vx6_code link_accepted(struct vx6_node *node, const vx6_addr *peer, vx6_id 
     return VX6_OK;
 }
 
-void link_carrier_up(struct vx6_node *node, struct link *link)
+enum vx6_code link_carrier_up(struct vx6_node *node, struct link *link, const struct vx6_in *in)
 {
+    if (!is_well_formed(in))
+        return VX6_INVALID;
     if (link->state != LINK_DIALLING)
-        return;
+        return VX6_OK;
     link->state = LINK_HANDSHAKE;
     timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->handshake_timeout_ms));
-    if (!handshake_start(node, link))
+    if (in->len > 0)
+        channels_start(node, link, in);
+    else if (!handshake_start(node, link))
         link_finish(node, link, VX6_NOMEM);
+    return VX6_OK;
 }
 
 /* ---- up ---- */
@@ -317,19 +334,27 @@ void link_timer(struct vx6_node *node, struct timer *timer)
     }
 }
 
-void link_bytes(struct vx6_node *node, struct link *link, const uint8_t *data, size_t len)
+
+
+enum vx6_code link_bytes(struct vx6_node *node, struct link *link, const struct vx6_in *in)
 {
-    while (len > 0) {
-        size_t used = 0;
+    if (in->channel >= (link->channels ? VX6_CHANNEL_COUNT : 1))
+        return VX6_INVALID;
+    if (link->channels) {
+        channels_take(node, link, in);
+        return VX6_OK;
+    }
+    const uint8_t *data = in->data;
+    for (size_t len = in->len, used; len > 0; data += used, len -= used) {
+        used = 0;
         if (link->state == LINK_HANDSHAKE)
             used = handshake_take(node, link, data, len);
         else if (link->state == LINK_CONFIRMING || link->state == LINK_UP)
             used = link_take_records(node, link, data, len);
         if (used == 0)
-            return;
-        data += used;
-        len -= used;
+            break;
     }
+    return VX6_OK;
 }
 
 /* ---- ending ---- */
@@ -370,7 +395,7 @@ void link_close(struct vx6_node *node, struct link *link, enum vx6_code code)
 {
     if (!is_live(link))
         return;
-    if (!link->keyed) {
+    if (!link->keyed && !link->channels) {
         link_finish(node, link, code);
         return;
     }
@@ -403,6 +428,11 @@ void link_post_write(struct vx6_node *node, struct link *link)
     ready_post(&node->ready_list, &link->ready, LINK_READY_WRITE);
 }
 
+bool link_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch)
+{
+    return link->channels ? channels_fill(node, link, batch) : link_fill_records(node, link, batch);
+}
+
 void link_want_write(struct vx6_node *node, struct link *link)
 {
     if (link->state == LINK_UP)
@@ -417,6 +447,7 @@ bool link_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out
     if (ready->pending & LINK_READY_DIAL) {
         ready_take(&node->ready_list, ready, LINK_READY_DIAL);
         out->kind = VX6_OUT_LINK_DIAL;
+        memcpy(out->key, link->peer_key, sizeof out->key);
         return true;
     }
     if (ready->pending & LINK_READY_WRITE) {
@@ -464,12 +495,7 @@ bool link_is_initiator(const struct link *link)
     return link->initiator;
 }
 
-struct vx6_node_record link_peer_record(const struct link *link)
+bool link_has_channels(const struct link *link)
 {
-    VX6_ASSERT(link->record != NULL);
-    struct vx6_msg msg;
-    const char *reason =
-        vx6_msg_decode(&msg, VX6_SCOPE_RECORD, link->record->data, link->record->len);
-    VX6_ASSERT(reason == NULL && msg.type == VX6_MSG_node_record);
-    return msg.u.node_record;
+    return link->channels;
 }

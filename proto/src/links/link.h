@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Links: authenticated hops to other nodes over a carrier, Noise XX over a byte stream.
+/* Links: authenticated hops to other nodes over a carrier, which is a byte stream that Noise XX
+ * secures, or is secure by itself and has channels.
  *
  * A link carries frames (scope LINK of the message table) for whoever stands above: today sessions
  * over direct paths. Spec: spec/links.md. */
@@ -21,6 +22,10 @@ enum link_state {
     LINK_UP,
     LINK_CLOSING, /* the close frame waits for fill */
     LINK_CLOSED   /* waits until the driver has taken LINK_CLOSE out; then it is freed */
+};
+
+enum {
+    STREAM_DATA_HEADER = 18 /* of a stream_data message, before its bytes */
 };
 
 struct link; /* link_internal.h */
@@ -60,6 +65,7 @@ const uint8_t *link_peer_key(const struct link *link);   /* of a link that is up
 const vx6_addr *link_peer_addr(const struct link *link); /* as dialled or accepted */
 const uint8_t *link_binding(const struct link *link);    /* 32 bytes */
 bool link_is_initiator(const struct link *link);
+bool link_has_channels(const struct link *link); /* then data can come before other frames */
 /* The record that the peer showed in the handshake, verified; views live as long as the link. */
 struct vx6_node_record link_peer_record(const struct link *link);
 void link_want_write(struct vx6_node *node, struct link *link); /* session_fill has frames */
@@ -68,10 +74,10 @@ void link_in_use(struct vx6_node *node, struct link *link, int change); /* +1, -
 void link_close(struct vx6_node *node, struct link *link, enum vx6_code code);
 
 /* ---- for node.c ---- */
-enum vx6_code link_accepted(struct vx6_node *node, const vx6_addr *peer, vx6_id *id);
-void link_carrier_up(struct vx6_node *node, struct link *link);
+enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_id *id);
+enum vx6_code link_carrier_up(struct vx6_node *node, struct link *link, const struct vx6_in *in);
 void link_carrier_down(struct vx6_node *node, struct link *link, enum vx6_code code);
-void link_bytes(struct vx6_node *node, struct link *link, const uint8_t *data, size_t len);
+enum vx6_code link_bytes(struct vx6_node *node, struct link *link, const struct vx6_in *in);
 bool link_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch);
 bool link_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
 void link_timer(struct vx6_node *node, struct timer *timer);
@@ -89,6 +95,9 @@ enum vx6_code session_frame(struct vx6_node *node, struct link *link, const stru
 /* Writes whole frames, each u16 length and message, and returns their size; 0: nothing to say.
  * `cap` has room for the largest frame. */
 size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap);
+/* The same for one channel, which it chooses; `cap` is at least VX6_FILL_CHANNEL_MIN. */
+size_t session_fill_channel(
+    struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap, uint8_t *channel);
 /* discovery.c */
 void discovery_link_up(struct vx6_node *node, struct link *link);
 void discovery_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a link, for link.c (its life), link_records.c (its bytes), handshake.c (its keys)
- * and dial.c (its right to exist). Spec: spec/links.md. */
+/* The inside of a link: link.c is its life, link_frames.c what it says and hears itself,
+ * link_records.c and handshake.c its bytes and keys over a byte stream, link_channels.c its bytes
+ * over a carrier with channels, peer_record.c whom it leads to, dial.c its right to exist.
+ * Spec: spec/links.md. */
 #ifndef VX6_LINK_INTERNAL_H
 #define VX6_LINK_INTERNAL_H
 
@@ -12,6 +14,9 @@ enum {
     LINK_MESSAGE_2_SIZE = 32 + 48 + LINK_PAYLOAD_SIZE + 16,
     LINK_MESSAGE_3_SIZE = 48 + LINK_PAYLOAD_SIZE + 16,
     LINK_MESSAGE_MAX = LINK_MESSAGE_2_SIZE,
+
+    FRAME_HEAD_SIZE = 2, /* its length */
+    OWN_FRAMES_MAX = 64, /* room that the frames of the link itself may need, but for link_record */
 
     RECORD_PLAIN_MAX = ENV_SCRATCH_SIZE,
     RECORD_HEAD_SIZE = 2,
@@ -28,10 +33,11 @@ enum {
 
 /* Frames that the link itself has to send. */
 enum {
-    OWED_HELLO = 1,
-    OWED_PROBE = 2,
-    OWED_ALIVE = 4,
-    OWED_CLOSE = 8
+    OWED_RECORD = 1,
+    OWED_HELLO = 2,
+    OWED_PROBE = 4,
+    OWED_ALIVE = 8,
+    OWED_CLOSE = 16
 };
 
 struct handshake;
@@ -48,6 +54,7 @@ struct link {
     bool initiator : 1;
     bool pinned : 1;     /* peer_key is what we expect, or know */
     bool keyed : 1;      /* send, receive and binding are set */
+    bool channels : 1;   /* the carrier is secure and has them; binding is set */
     bool was_up : 1;     /* has been LINK_UP */
     bool peer_hello : 1; /* the peer's first frame has come */
     bool probed : 1;     /* and nothing has come since */
@@ -63,10 +70,13 @@ struct link {
     uint32_t send_records; /* under the current key */
     vx6_ns send_key_since;
 
-    uint8_t head[RECORD_HEAD_SIZE]; /* of the record that is coming in */
+    /* The record, or frame of channel 0, that is coming in: its length, and its first bytes when it
+     * did not come at once. */
+    uint8_t head[RECORD_HEAD_SIZE];
     uint8_t head_len;
     uint16_t partial_have;
-    uint8_t *partial; /* its first bytes, when it did not come at once */
+    uint8_t *partial;
+    struct idmap lanes; /* channels on which a frame has come in part: struct lane */
     struct link_sessions sessions;
 };
 
@@ -76,9 +86,53 @@ void link_established(struct vx6_node *node, struct link *link); /* may be used 
 void link_finish(struct vx6_node *node, struct link *link, enum vx6_code code);
 void link_post_write(struct vx6_node *node, struct link *link);
 
+
+
+/* ---- link_frames.c ---- */
+/* Writes a frame, length first; there must be room. */
+size_t link_put_frame(
+    struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap, const struct vx6_msg *msg);
+/* Writes all that the link itself owes; OWN_FRAMES_MAX are enough, and VX6_RECORD_MAX more where
+ * link_record is owed. */
+size_t link_put_own_frames(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap);
+void link_trace_frames(
+    struct vx6_node *node, const struct link *link, const uint8_t *frames, size_t len);
+/* VX6-LINK-011: acts on one message; what is wrong with it closes the link. */
+void link_take_frame(
+    struct vx6_node *node, struct link *link, const uint8_t *frame, size_t len, bool is_last);
+void link_heard(struct vx6_node *node, struct link *link); /* a sign of life */
+/* What comes with its length first, a record or a frame: consumes at least one byte of `data`, and
+ * returns how many. When `unit` is whole it is shown, in `data` or, if `owned`, in memory to be
+ * given to link_unit_free(); else unit->data is NULL. Closes the link when the length is not within
+ * the bounds. */
+struct unit {
+    uint8_t *owned; /* NULL: the bytes are the driver's */
+    const uint8_t *data;
+    size_t len;
+};
+size_t link_collect(struct vx6_node *node, struct link *link, const uint8_t *data, size_t len,
+    size_t min, size_t max, struct unit *unit);
+void link_unit_free(struct vx6_node *node, struct unit *unit);
+
 /* ---- link_records.c ---- */
 /* Consumes at least one byte; may close the link. */
 size_t link_take_records(struct vx6_node *node, struct link *link, const uint8_t *data, size_t len);
+bool link_fill_records(struct vx6_node *node, struct link *link, struct vx6_batch *batch);
+
+/* ---- link_channels.c ---- */
+/* VX6-LINK-020: the carrier is up and has proved its peer; may close the link. */
+void channels_start(struct vx6_node *node, struct link *link, const struct vx6_in *in);
+void channels_take(struct vx6_node *node, struct link *link, const struct vx6_in *in);
+/* The peer has shown its record. */
+enum vx6_code channels_take_record(struct vx6_node *node, struct link *link, vx6_span record);
+bool channels_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch);
+void channels_free(struct vx6_node *node, struct link *link);
+
+/* ---- peer_record.c ---- */
+/* VX6-LINK-005: is this a record of somebody that we may talk to, and does it certify the key that
+ * the peer has proved? Keeps it if so. `link_key` NULL: the carrier has proved link->peer_key. */
+enum vx6_code peer_record_take(
+    struct vx6_node *node, struct link *link, vx6_span record, const uint8_t *link_key);
 
 /* ---- handshake.c ---- */
 /* The initiator's first message is ready then. False: no memory. */

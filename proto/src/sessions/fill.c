@@ -158,46 +158,80 @@ static void put_data(struct sheet *sheet, struct stream *stream, size_t len)
     stream->fin_sent = fin;
 }
 
-/* VX6-SESS-018 */
-static void fill_data(struct vx6_node *node, struct link_sessions *on_link, struct sheet *sheet)
+/* One frame of data; false: no room that is worth it. */
+static bool fill_stream(
+    struct vx6_node *node, struct turns *turns, struct sheet *sheet, struct stream *stream)
 {
-    struct turns *turns = &on_link->data_streams;
-    struct turn *turn;
-    while ((turn = turns->first) != NULL) {
-        struct stream *stream = CONTAINER_OF(turn, struct stream, data_turn);
-        size_t overhead = LENGTH_SIZE + STREAM_DATA_HEADER, room = sheet->cap - sheet->len;
-        uint64_t sendable = flow_sendable_bytes(stream);
-        uint64_t worth = sheet->len == 0 ? 1 : DATA_WORTH;
-        if (room < overhead + (sendable < worth ? sendable : worth))
-            return;
-        VX6_ASSERT(flow_is_sendable(stream));
-        size_t len = room - overhead < STREAM_DATA_MAX ? room - overhead : STREAM_DATA_MAX;
-        bool is_alone = turns->first == turns->last;
-        if (stream->deficit == 0)
-            stream->deficit = TURN_BYTES;
-        if (!is_alone && len > stream->deficit)
-            len = stream->deficit;
-        if (len > sendable)
-            len = (size_t)sendable;
-        put_data(sheet, stream, len);
+    size_t overhead = LENGTH_SIZE + STREAM_DATA_HEADER, room = sheet->cap - sheet->len;
+    uint64_t sendable = flow_sendable_bytes(stream);
+    uint64_t worth = sheet->len == 0 ? 1 : DATA_WORTH;
+    if (room < overhead + (sendable < worth ? sendable : worth))
+        return false;
+    VX6_ASSERT(flow_is_sendable(stream));
+    size_t len = room - overhead < STREAM_DATA_MAX ? room - overhead : STREAM_DATA_MAX;
+    bool is_alone = turns->first == turns->last;
+    if (stream->deficit == 0)
+        stream->deficit = TURN_BYTES;
+    if (!is_alone && len > stream->deficit)
+        len = stream->deficit;
+    if (len > sendable)
+        len = (size_t)sendable;
+    put_data(sheet, stream, len);
 
-        stream->deficit -= len < stream->deficit ? (uint32_t)len : stream->deficit;
-        if (!flow_is_sendable(stream))
-            stream->deficit = 0;
-        if (stream->deficit == 0)
-            turns_remove(turns, &stream->data_turn);
-        if (flow_is_sendable(stream))
-            turns_add(turns, &stream->data_turn);
-        if (stream->fin_sent)
-            stream_linger(node, stream);
-    }
+    stream->deficit -= len < stream->deficit ? (uint32_t)len : stream->deficit;
+    if (!flow_is_sendable(stream))
+        stream->deficit = 0;
+    if (stream->deficit == 0)
+        turns_remove(turns, &stream->data_turn);
+    if (flow_is_sendable(stream))
+        turns_add(turns, &stream->data_turn);
+    if (stream->fin_sent)
+        stream_linger(node, stream);
+    return true;
 }
 
+static struct stream *next_stream(const struct link_sessions *on_link)
+{
+    struct turn *turn = on_link->data_streams.first;
+    return turn ? CONTAINER_OF(turn, struct stream, data_turn) : NULL;
+}
+
+/* VX6-SESS-018 */
 size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap)
 {
     struct link_sessions *on_link = link_sessions(link);
     struct sheet sheet = {.dst = dst, .cap = cap};
-    if (fill_paths(node, on_link, &sheet) && fill_streams(node, on_link, &sheet))
-        fill_data(node, on_link, &sheet);
+    if (!fill_paths(node, on_link, &sheet) || !fill_streams(node, on_link, &sheet))
+        return sheet.len;
+    struct stream *stream;
+    while ((stream = next_stream(on_link)) != NULL &&
+           fill_stream(node, &on_link->data_streams, &sheet, stream))
+        ;
+    return sheet.len;
+}
+
+/* VX6-LINK-022 */
+static uint8_t channel_of(const struct stream *stream)
+{
+    uint64_t number = (uint64_t)(stream->session->path->id / 2) + stream->number - 1;
+    return (uint8_t)(1 + number % (VX6_CHANNEL_COUNT - 1));
+}
+
+/* VX6-SESS-018: control first, then the turn of one stream. */
+size_t session_fill_channel(
+    struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap, uint8_t *channel)
+{
+    struct link_sessions *on_link = link_sessions(link);
+    struct sheet sheet = {.dst = dst, .cap = cap};
+    *channel = 0;
+    if (!fill_paths(node, on_link, &sheet) || !fill_streams(node, on_link, &sheet) || sheet.len > 0)
+        return sheet.len;
+    struct stream *stream = next_stream(on_link);
+    if (stream == NULL)
+        return 0;
+    *channel = channel_of(stream);
+    while (
+        next_stream(on_link) == stream && fill_stream(node, &on_link->data_streams, &sheet, stream))
+        ;
     return sheet.len;
 }

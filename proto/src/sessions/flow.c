@@ -205,7 +205,7 @@ static enum vx6_code check_data(const struct stream *stream, const struct vx6_st
     uint64_t held = stream->receive.end;
     if (data->bytes.len == 0 && data->fin == 0)
         return VX6_BAD_MESSAGE;
-    if (stream->state != STREAM_OPEN)
+    if (stream->state != STREAM_OPEN && !stream_may_get_early_data(stream))
         return VX6_UNEXPECTED;
     if (data->bytes.len > left_of(stream->window_end, data->offset))
         return VX6_FLOW;
@@ -231,16 +231,29 @@ enum vx6_code flow_take_data(
         stream_end(node, stream, VX6_NOMEM, NOTICE_SEND);
         return VX6_OK;
     }
-    ready_post(&node->ready_list, &stream->ready, STREAM_READY_READABLE);
     if (ends) {
         stream->receive_ended = true;
         account(node, stream);
+    }
+    if (stream->state != STREAM_OPEN)
+        return VX6_OK;
+    ready_post(&node->ready_list, &stream->ready, STREAM_READY_READABLE);
+    if (ends) {
         timer_clear(&node->timers, &stream->timer);
         stream_linger(node, stream);
     }
     acknowledge(node, stream);
     stream_finish(node, stream);
     return VX6_OK;
+}
+
+/* VX6-SESS-022 */
+void flow_accepted(struct vx6_node *node, struct stream *stream)
+{
+    if (stream->receive.end > 0 || stream->receive_ended)
+        ready_post(&node->ready_list, &stream->ready, STREAM_READY_READABLE);
+    acknowledge(node, stream);
+    flow_resume(node, stream);
 }
 
 size_t vx6_stream_peek(

@@ -215,7 +215,9 @@ enum vx6_code session_frame(struct vx6_node *node, struct link *link, const stru
         return session_take_opened(node, session, &frame->u.session_opened);
     if (frame->type == VX6_MSG_session_close)
         return session_take_close(node, session, (enum vx6_code)frame->u.session_close.code);
-    if (session->state != SESSION_UP)
+    bool may_be_early = frame->type == VX6_MSG_stream_data && session->role == SESSION_CLIENT &&
+                        link_has_channels(link);
+    if (session->state != SESSION_UP && !may_be_early)
         return VX6_UNEXPECTED;
     if (frame->type == VX6_MSG_stream_open)
         return stream_take_open(node, session, &frame->u.stream_open);

@@ -8,7 +8,7 @@
 enum {
     STREAM_WINDOW_MIN = 16384,   /* always granted, whatever the budgets say */
     STREAM_WINDOW_FIRST = 65536, /* granted to a new stream while there is plenty */
-    STREAM_DATA_HEADER = 18,     /* of a stream_data frame, before its bytes */
+
     STREAM_DATA_MAX = 32000
 };
 
@@ -188,6 +188,8 @@ enum vx6_code stream_take_open(
     struct vx6_node *node, struct session *session, const struct vx6_stream_open *open);
 enum vx6_code stream_take_accept(
     struct vx6_node *node, struct stream *stream, const struct vx6_stream_accept *accept);
+/* VX6-SESS-022: may bytes come for it that the client's driver must not see yet? */
+bool stream_may_get_early_data(const struct stream *stream);
 void stream_asked(struct vx6_node *node, struct stream *stream); /* its open frame was sent */
 void stream_list(struct vx6_node *node, struct stream *stream);  /* on its link, if it has one */
 void stream_post(struct vx6_node *node, struct stream *stream, unsigned bits);
@@ -207,6 +209,7 @@ enum vx6_code flow_take_data(
     struct vx6_node *node, struct stream *stream, const struct vx6_stream_data *data);
 enum vx6_code flow_take_ack(
     struct vx6_node *node, struct stream *stream, const struct vx6_stream_ack *ack);
+void flow_accepted(struct vx6_node *node, struct stream *stream);    /* the client's has been */
 void flow_open_window(struct vx6_node *node, struct stream *stream); /* before an ack is sent */
 void flow_resume(struct vx6_node *node, struct stream *stream);      /* queues it, if it can send */
 uint64_t flow_sendable_bytes(const struct stream *stream);

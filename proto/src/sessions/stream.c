@@ -197,8 +197,16 @@ enum vx6_code stream_take_accept(
     stream->send_window_end = accept->window_end;
     timer_clear(&node->timers, &stream->timer);
     ready_post(&node->ready_list, &stream->ready, STREAM_READY_WRITABLE);
-    flow_resume(node, stream);
+    flow_accepted(node, stream);
     return VX6_OK;
+}
+
+bool stream_may_get_early_data(const struct stream *stream)
+{
+    const struct session *session = stream->session;
+    return stream->state == STREAM_OPENING && !(stream->control & STREAM_SEND_OPEN) &&
+           session->role == SESSION_CLIENT && session->path &&
+           link_has_channels(session->path->link);
 }
 
 /* VX6-SESS-015, VX6-SESS-016: in order, both directions are complete and only a last
