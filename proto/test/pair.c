@@ -24,6 +24,7 @@ struct pair_event {
     vx6_addr from;
     struct pair_carrier *carrier;
     int end; /* of the carrier: which end hears of it */
+    uint8_t channel;
     size_t len;
     uint8_t data[];
 };
@@ -33,7 +34,8 @@ struct pair_carrier {
     uint32_t node[2];
     vx6_id link[2];
     bool open[2]; /* this end still listens */
-    vx6_ns last_arrival[2];
+    vx6_ns last_arrival[2][VX6_CHANNEL_COUNT];
+    uint8_t binding[32];
 };
 
 static const uint64_t unix_ms_at_start = 1800000000000;
@@ -77,6 +79,8 @@ struct pair_net *pair_net_new(uint64_t seed, bool real)
     net->rng = seed * 0x9e3779b97f4a7c15 + 1;
     net->now = VX6_SECOND;
     net->delay = 20 * VX6_MILLISECOND;
+    const char *carrier = getenv("VX6_TEST_CARRIER");
+    net->channels = carrier && strcmp(carrier, "channels") == 0;
     net->env = vx6_env_new((vx6_alloc){resize, net}, &net->crypto, &net->limits, &net->trace);
     assert_non_null(net->env);
     return net;
@@ -142,21 +146,38 @@ static struct pair_carrier *carrier_of(struct pair_node *node, vx6_id link, int 
     return NULL;
 }
 
-/* Events of one carrier and direction arrive in the order in which they were sent. */
-static void carrier_event(
-    struct pair_net *net, struct pair_carrier *carrier, int to, enum event_kind kind, vx6_span data)
+/* Events of one channel and direction arrive in the order in which they were sent. */
+static void channel_event(struct pair_net *net, struct pair_carrier *carrier, int to,
+    enum event_kind kind, uint8_t channel, vx6_span data)
 {
     vx6_ns at = net->now + net->delay;
-    if (at < carrier->last_arrival[to])
-        at = carrier->last_arrival[to];
-    carrier->last_arrival[to] = at;
+    vx6_ns *last_arrival = carrier->last_arrival[to];
+    if (net->channels && kind == EVENT_CHUNK)
+        at += draw(net, 3) * net->delay;
+    if (kind == EVENT_DOWN) { /* what was given before is sent */
+        for (int i = 0; i < VX6_CHANNEL_COUNT; i++) {
+            if (last_arrival[channel] < last_arrival[i])
+                last_arrival[channel] = last_arrival[i];
+        }
+    }
+    if (at < last_arrival[channel])
+        at = last_arrival[channel];
+    last_arrival[channel] = at;
     struct pair_event *event = event_add(net, kind, at, data.data, data.len);
     event->carrier = carrier;
     event->end = to;
     event->to = carrier->node[to];
+    event->channel = channel;
 }
 
-static void send_chunks(struct pair_node *node, vx6_id link, uint8_t *data, size_t len)
+static void carrier_event(
+    struct pair_net *net, struct pair_carrier *carrier, int to, enum event_kind kind)
+{
+    channel_event(net, carrier, to, kind, 0, (vx6_span){0});
+}
+
+static void send_chunks(
+    struct pair_node *node, vx6_id link, uint8_t channel, uint8_t *data, size_t len)
 {
     struct pair_net *net = node->net;
     int end;
@@ -168,7 +189,7 @@ static void send_chunks(struct pair_node *node, vx6_id link, uint8_t *data, size
     size_t most = net->faults.chunk_max ? net->faults.chunk_max : len;
     for (size_t done = 0; done < len; done += most) {
         size_t part = len - done < most ? len - done : most;
-        carrier_event(net, carrier, 1 - end, EVENT_CHUNK, (vx6_span){data + done, part});
+        channel_event(net, carrier, 1 - end, EVENT_CHUNK, channel, (vx6_span){data + done, part});
     }
 }
 
@@ -182,15 +203,17 @@ static void dial(struct pair_node *node, const struct vx6_out *out)
     carrier->node[0] = (uint32_t)(node - net->nodes);
     carrier->link[0] = out->id;
     carrier->open[0] = true;
+    for (size_t i = 0; i < sizeof carrier->binding; i++)
+        carrier->binding[i] = (uint8_t)(net->event_order >> i % 8);
     struct pair_node *target = node_at(net, &out->peer);
     if (target == NULL || target->dead || target->addr.port != out->peer.port) {
         carrier->node[1] = UINT32_MAX;
-        carrier_event(net, carrier, 0, EVENT_DOWN, (vx6_span){0});
+        carrier_event(net, carrier, 0, EVENT_DOWN);
         return;
     }
     carrier->node[1] = (uint32_t)(target - net->nodes);
     carrier->open[1] = true;
-    carrier_event(net, carrier, 1, EVENT_CONNECT, (vx6_span){0});
+    carrier_event(net, carrier, 1, EVENT_CONNECT);
 }
 
 static void hang_up(struct pair_node *node, vx6_id link)
@@ -201,7 +224,7 @@ static void hang_up(struct pair_node *node, vx6_id link)
         return;
     carrier->open[end] = false;
     if (carrier->open[1 - end])
-        carrier_event(node->net, carrier, 1 - end, EVENT_DOWN, (vx6_span){0});
+        carrier_event(node->net, carrier, 1 - end, EVENT_DOWN);
 }
 
 static void write_all(struct pair_node *node, vx6_id carrier)
@@ -210,7 +233,7 @@ static void write_all(struct pair_node *node, vx6_id carrier)
     struct vx6_batch batch = {.dst = buffer, .cap = sizeof buffer};
     while (vx6_node_fill(node->node, carrier, &batch)) {
         if (carrier.bits != VX6_DATAGRAMS.bits) {
-            send_chunks(node, carrier, buffer, batch.len);
+            send_chunks(node, carrier, batch.channel, buffer, batch.len);
             continue;
         }
         for (size_t done = 0; done < batch.len; done += batch.segment_len) {
@@ -318,7 +341,7 @@ void pair_remove(struct pair_node *node)
                 continue;
             c->open[end] = false;
             if (c->open[1 - end])
-                carrier_event(node->net, c, 1 - end, EVENT_DOWN, (vx6_span){0});
+                carrier_event(node->net, c, 1 - end, EVENT_DOWN);
         }
     }
     vx6_node_free(node->node);
@@ -330,9 +353,21 @@ void pair_cut_carriers(struct pair_net *net)
     for (struct pair_carrier *c = net->carriers; c; c = c->next) {
         for (int end = 0; end < 2; end++) {
             if (c->open[end])
-                carrier_event(net, c, end, EVENT_DOWN, (vx6_span){0});
+                carrier_event(net, c, end, EVENT_DOWN);
         }
     }
+}
+
+/* VX6-LINK-020: a carrier with channels knows who is at its other end. */
+static void prove(
+    struct pair_net *net, const struct pair_carrier *carrier, int peer, struct vx6_in *in)
+{
+    uint8_t id[32];
+    if (!net->channels)
+        return;
+    vx6_node_identity(net->nodes[carrier->node[peer]].node, in->key, id);
+    in->data = carrier->binding;
+    in->len = sizeof carrier->binding;
 }
 
 static void deliver_to_carrier(struct pair_net *net, struct pair_event *event)
@@ -345,23 +380,26 @@ static void deliver_to_carrier(struct pair_net *net, struct pair_event *event)
     if (event->kind == EVENT_CONNECT) {
         in = (struct vx6_in){
             .kind = VX6_IN_LINK_ACCEPTED, .peer = net->nodes[carrier->node[0]].addr};
+        prove(net, carrier, 0, &in);
         enum vx6_code code = vx6_node_input(node->node, net->now + node->clock_offset, &in);
         carrier->open[1] = code == VX6_OK;
         carrier->link[1] = in.id;
-        carrier_event(
-            net, carrier, 0, code == VX6_OK ? EVENT_CONNECTED : EVENT_DOWN, (vx6_span){0});
+        carrier_event(net, carrier, 0, code == VX6_OK ? EVENT_CONNECTED : EVENT_DOWN);
         pair_drain(node);
         return;
     }
-    if (event->kind == EVENT_CONNECTED)
+    in.channel = event->channel;
+    in.data = event->data;
+    in.len = event->len;
+    if (event->kind == EVENT_CONNECTED) {
         in.kind = VX6_IN_LINK_UP;
+        prove(net, carrier, 1, &in);
+    }
     if (event->kind == EVENT_DOWN) {
         in.kind = VX6_IN_LINK_DOWN;
         in.code = carrier->node[1] == UINT32_MAX ? VX6_UNREACHABLE : VX6_TRUNCATED;
         carrier->open[event->end] = false;
     }
-    in.data = event->data;
-    in.len = event->len;
     (void)pair_input(node, &in); /* STALE where the node has closed meanwhile */
 }
 

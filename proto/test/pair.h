@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A few nodes in virtual time, joined by a network that can lose, repeat and reorder datagrams, cut
- * stream carriers and jump the clock. The driver loop is the one that real drivers have. */
+ * stream carriers and jump the clock. The driver loop is the one that real drivers have. Links are
+ * byte streams, or, where VX6_TEST_CARRIER is "channels", secure carriers with channels, which
+ * overtake each other. */
 #ifndef VX6_PAIR_H
 #define VX6_PAIR_H
 
@@ -9,7 +11,7 @@
 
 enum {
     PAIR_NODES_MAX = 32,
-    PAIR_OUTS_MAX = 4096
+    PAIR_OUTS_MAX = 16384
 };
 
 struct pair_faults {
@@ -40,6 +42,7 @@ struct pair_net {
     struct vx6_limits limits;
     struct vx6_trace trace;
     struct pair_faults faults;
+    bool channels;
     vx6_ns now, delay; /* one way */
     uint64_t rng;
     size_t memory; /* bytes that nodes hold */

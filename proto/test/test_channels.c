@@ -199,6 +199,7 @@ static void test_frames_that_break_a_rule_end_the_link(void **state)
         {"a probe on channel 1", 1, 20, {0, 18, VX6_MSG_link_probe}, VX6_UNEXPECTED},
         {"data that is too short", 1, 20, {0, 17, VX6_MSG_stream_data}, VX6_BAD_MESSAGE},
         {"data that is too long", 63, 20, {0xff, 0xff, VX6_MSG_stream_data}, VX6_BAD_MESSAGE},
+        {"data of 32,001 bytes", 1, 20, {0x7d, 0x13, VX6_MSG_stream_data}, VX6_BAD_MESSAGE},
         {"data with a bad head", 63, 20, {0, 19, VX6_MSG_stream_data, [19] = 2}, VX6_BAD_MESSAGE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -29,6 +29,5 @@ void carrier_event(struct actor *actor, struct event *event);
 void carrier_event_gone(
     struct shard *shard, const struct member *member, const struct event *event);
 void carrier_free(struct actor *actor);
-void payload_drop(struct shard *shard, struct payload *payload);
 
 #endif

@@ -39,7 +39,8 @@ enum purpose {
     PURPOSE_VALIDATE,
     PURPOSE_FAULT,
     PURPOSE_LIAR,
-    PURPOSE_LIE
+    PURPOSE_LIE,
+    PURPOSE_BINDING
 };
 
 /* A stream of draws. */

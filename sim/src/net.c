@@ -26,6 +26,11 @@ enum {
 };
 
 /* Access lines: half cable-like, a third fibre, the rest slow. Rates in kbit/s. */
+const struct net_carrier net_carriers[] = {
+    [CARRIER_TCP] = {1400, 60, 60, VX6_FILL_MIN},
+    [CARRIER_STREAMS] = {1200, 84, 1248, NET_FILL_MAX},
+};
+
 struct access {
     uint32_t up_kbit, down_kbit, share; /* of 100 nodes */
 };

@@ -9,13 +9,26 @@
 
 enum {
     NET_PORT = 4242,
-    NET_SEGMENT_BYTES = 1400,    /* of a stream, in one packet */
-    NET_HEADER_BYTES = 60,       /* around it */
     NET_DATAGRAM_HEADER = 48,    /* IPv6 and UDP */
     NET_RETRANSMIT_SYN_MS = 1000 /* a lost connect is tried again after this */
 };
 /* No event crosses from one node to another in less: what shards may run ahead by. */
 #define NET_LOOKAHEAD (5 * VX6_MILLISECOND)
+
+enum carrier {
+    CARRIER_TCP,    /* a byte stream */
+    CARRIER_STREAMS /* secure by itself, with channels, as QUIC is */
+};
+struct net_carrier {
+    uint32_t segment_bytes; /* of a link, in one packet */
+    uint32_t header_bytes;  /* around it */
+    uint32_t connect_bytes; /* of each of the two packets that connect */
+    uint32_t fill_bytes;    /* asked for at once */
+};
+extern const struct net_carrier net_carriers[]; /* by enum carrier */
+enum {
+    NET_FILL_MAX = 44 * 1200 /* what one batch of datagrams takes */
+};
 
 struct place {
     int32_t x_us, y_us; /* distance in the plane: microseconds of round trip */

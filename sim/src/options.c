@@ -19,7 +19,8 @@ enum {
 };
 
 enum {
-    OPTION_CRYPTO = 256,
+    OPTION_CARRIER = 256,
+    OPTION_CRYPTO,
     OPTION_SALT,
     OPTION_JSON,
     OPTION_PERTURB,
@@ -62,6 +63,11 @@ static const struct argp_option option_table[] = {
         "With --validate: so many of the nodes die just before the lookups, and still stand in the "
         "tables of others",
         2},
+    {"carrier", OPTION_CARRIER, "tcp|streams", 0,
+        "What links run over: a byte stream that they secure themselves, or a secure carrier of "
+        "many "
+        "streams, as QUIC is (default tcp)",
+        2},
     {"crypto", OPTION_CRYPTO, "real|memo|model", 0,
         "real; memo, which is real but checks the same signature only once; or a model with the "
         "same sizes and decisions that is much faster (default model)",
@@ -89,13 +95,17 @@ __attribute__((noreturn)) static void refuse(const char *option, const char *val
 const char *const provider_names[] = {
     [PROVIDER_MODEL] = "model", [PROVIDER_MEMO] = "memo", [PROVIDER_REAL] = "real"};
 
-static enum provider provider(const char *text)
+const char *const carrier_names[] = {[CARRIER_TCP] = "tcp", [CARRIER_STREAMS] = "streams"};
+
+/* Which of the names it is. */
+static unsigned choice(
+    const char *option, const char *text, const char *const *names, unsigned count, const char *why)
 {
-    for (unsigned i = 0; i < sizeof provider_names / sizeof provider_names[0]; i++) {
-        if (strcmp(text, provider_names[i]) == 0)
-            return (enum provider)i;
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return i;
     }
-    refuse("crypto", text, "must be real, memo or model");
+    refuse(option, text, why);
 }
 
 static uint64_t whole(const char *option, const char *text, uint64_t max, const char *why)
@@ -221,8 +231,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->success_min_ppm =
             millionths("success-min", argument, 1000000, "must be a share between 0 and 1");
         break;
+    case OPTION_CARRIER:
+        options->carrier =
+            (enum carrier)choice("carrier", argument, carrier_names, 2, "must be tcp or streams");
+        break;
     case OPTION_CRYPTO:
-        options->provider = provider(argument);
+        options->provider = (enum provider)choice(
+            "crypto", argument, provider_names, 3, "must be real, memo or model");
         break;
     case OPTION_SALT:
         options->crypto_salt = whole("crypto-salt", argument, UINT64_MAX, "must be a whole number");

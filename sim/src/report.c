@@ -237,7 +237,8 @@ static void command_print(FILE *file, const struct options *options)
     if (options->entries_die_at > 0)
         fprintf(file, " --entries-die %llums",
             (unsigned long long)(options->entries_die_at / VX6_MILLISECOND));
-    fprintf(file, " --seed %llu --crypto %s --crypto-salt %llu", (unsigned long long)options->seed,
+    fprintf(file, " --seed %llu --carrier %s --crypto %s --crypto-salt %llu",
+        (unsigned long long)options->seed, carrier_names[options->carrier],
         provider_names[options->provider], (unsigned long long)options->crypto_salt);
     if (options->perturb)
         fprintf(file, " --perturb %llu", (unsigned long long)options->perturb);
@@ -391,6 +392,7 @@ static void json_print(const struct world *world)
     json_t *root = json_object();
     json_object_set_new(root, "digest", json_string(digest));
     json_object_set_new(root, "seed", json_string(seed));
+    json_object_set_new(root, "carrier", json_string(carrier_names[options->carrier]));
     json_object_set_new(root, "crypto", json_string(provider_names[options->provider]));
     json_object_set_new(root, "nodes", integer(options->nodes));
     json_object_set_new(root, "churn", json_real(options->churn_ppm / 1e6));
@@ -529,9 +531,10 @@ static void text_print(const struct world *world)
     double wall = wall_s(world);
     if (world->partial)
         printf("PARTIAL: interrupted after %.0f simulated seconds\n", seconds(world->now));
-    printf("%u nodes, churn %g per minute, %.0f s simulated, seed %llu, crypto %s\n",
+    printf("%u nodes, churn %g per minute, %.0f s simulated, seed %llu, carrier %s, crypto %s\n",
         options->nodes, options->churn_ppm / 1e6, seconds(world->now),
-        (unsigned long long)options->seed, provider_names[options->provider]);
+        (unsigned long long)options->seed, carrier_names[options->carrier],
+        provider_names[options->provider]);
     if (options->validate) {
         const struct validation *validation = &stats->validation;
         printf("kademlia: {hops_mean: %.3f, queries_mean: %.3f, closest_k_found: %.4f}\n",

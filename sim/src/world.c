@@ -4,6 +4,7 @@
 #include "actor.h"
 #include "digest.h"
 #include "liar.h"
+#include "payload.h"
 #include "workload.h"
 
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static void shard_init(struct world *world, uint32_t index)
     shard->crypto.salt = options->crypto_salt;
     queue_init(&shard->queue);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
-    shard->scratch = pool_take(&shard->pool, VX6_FILL_MIN);
+    shard->scratch = pool_take(&shard->pool, NET_FILL_MAX);
     vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
     shard->env = vx6_env_new(alloc, &shard->crypto, &world->limits, &shard->trace);
     VX6_ASSERT(shard->env != NULL);
@@ -103,7 +104,7 @@ void world_free(struct world *world)
     for (uint32_t i = 0; i < world->shard_count; i++) {
         struct shard *shard = &world->shards[i];
         vx6_env_free(shard->env);
-        pool_give(&shard->pool, shard->scratch, VX6_FILL_MIN);
+        pool_give(&shard->pool, shard->scratch, NET_FILL_MAX);
         queue_free(&shard->queue);
         stats_free(&shard->stats);
         memo_free(&shard->memo);

@@ -39,6 +39,7 @@ struct options {
     uint32_t dead_ppm;     /* --validate: of the nodes are dead but in tables */
     vx6_ns recover_within; /* of the end of all faults; 0: at any time */
     enum provider provider;
+    enum carrier carrier;
     uint64_t crypto_salt;
     uint64_t perturb; /* which datagram is dropped instead of delivered, from 1; 0: none */
     uint32_t threads;
@@ -50,14 +51,15 @@ struct options {
 enum event_kind {
     EVENT_WAKE, /* a node's deadline; also: room on the access line */
     EVENT_DATAGRAM,
-    EVENT_CONNECT, /* stream carrier */
+    EVENT_CONNECT, /* of links */
     EVENT_CONNECTED,
     EVENT_REFUSED,
     EVENT_CHUNK,
     EVENT_CREDIT,
     EVENT_CLOSE,
     EVENT_RESET,
-    EVENT_COMMAND /* the workload of one node; value: enum command */
+    EVENT_CONFIRM, /* the dialler is proved; secure carriers only */
+    EVENT_COMMAND  /* the workload of one node; value: enum command */
 };
 
 enum event_flag {
@@ -75,25 +77,24 @@ enum command {
     COMMAND_LOOKUP  /* validate.c */
 };
 
-/* Bytes on their way. Of a long run of zeros, which padding is under the model's crypto, only the
- * length is kept: it lies between the first `head` bytes and the last ones. */
-struct payload {
-    uint32_t references;
-    uint32_t len, head;
-    struct payload *next; /* chunks that wait because their receiver paused */
-    uint8_t data[];
+struct payload; /* payload.h */
+
+/* What channels have beyond a byte stream. */
+struct channels {
+    vx6_ns arrival_last[VX6_CHANNEL_COUNT];
 };
 
-/* One end of a stream carrier. */
+/* One end of a connection. */
 struct end {
     vx6_id id; /* the node's link */
     uint32_t peer;
     uint32_t conn; /* with the dialler's index: which connection */
     bool dialled, up, paused, want_write, closed_by_peer;
-    uint32_t in_flight;   /* bytes sent that the other end has not read */
-    uint32_t unreported;  /* bytes read that the other end does not know of */
-    vx6_ns arrival_last;  /* of what this end sent: keeps the order */
-    struct payload *held; /* arrived while paused, oldest first */
+    uint32_t in_flight;        /* bytes sent that the other end has not read */
+    uint32_t unreported;       /* bytes read that the other end does not know of */
+    vx6_ns arrival_last;       /* of what this end sent: keeps the order */
+    struct channels *channels; /* NULL: it is a byte stream */
+    struct payload *held;      /* arrived while paused, oldest first */
     struct payload *held_last;
 };
 
@@ -261,7 +262,7 @@ struct shard {
     struct vx6_trace trace;
     struct stats stats;
     vx6_ns now;
-    uint8_t *scratch; /* VX6_FILL_MIN bytes for fill */
+    uint8_t *scratch; /* NET_FILL_MAX bytes for fill */
 };
 
 struct world {

@@ -192,7 +192,8 @@ MESSAGES = {
     "link_close": (0x41, "link", lambda f: u16(f["code"])),
     "link_rekey": (0x42, "link", nothing),
     "link_probe": (0x43, "link", nothing),
-    "link_alive": (0x44, "link", nothing),
+        "link_alive": (0x44, "link", nothing),
+    "link_record": (0x45, "link", lambda f: opaque(f["record"])),
     "session_open": (0x50, "link", session_open),
     "session_opened": (0x51, "link", session_opened),
     "session_close": (0x52, "link", session_close),
@@ -258,7 +259,8 @@ TYPICAL = {
     "link_close": {"code": 19},
     "link_rekey": {},
     "link_probe": {},
-    "link_alive": {},
+        "link_alive": {},
+    "link_record": {"record": bytes_of("node", 203)},
     "session_open": {"path": 1, "privacy": 1, "service": "web",
                      "client_random": bytes_of("client", 32)},
     "session_opened": {"path": 1, "session": bytes_of("session", 16),
@@ -289,6 +291,8 @@ EDGES = [
      {"node": bytes_of("node", 300), "claim": bytes_of("claim", 200), "services": b""}),
     ("bundle", "shortest node record", {"node": bytes_of("node", 184)}),
     ("pong", "shortest record", {"record": bytes_of("node", 184)}),
+        ("link_record", "shortest record", {"record": bytes_of("node", 184)}),
+    ("link_record", "longest record", {"record": bytes_of("node", 300)}),
     ("value", "shortest bundle", {"bundle": bytes_of("bundle", 191)}),
     ("store", "shortest bundle", {"bundle": bytes_of("bundle", 191)}),
     ("pong", "longest record", {"record": bytes_of("node", 300)}),
@@ -377,6 +381,10 @@ BEYOND = [
     ("sync", "second item with sequence 0", {"items": [an_item(0), an_item(1, sequence=0)]},
      "items[1].sequence: too small", 5),
     ("synced", "a sixteenth", {"wanted": 32768}, "wanted: too large", 2),
+        ("link_record", "record of 183 bytes", {"record": bytes_of("node", 183)},
+     "record: too short", 4),
+    ("link_record", "record of 301 bytes", {"record": bytes_of("node", 301)},
+     "record: too long", 4),
     ("session_open", "path 0", {"path": 0}, "path: too small", 2),
     ("session_open", "privacy 0", {"privacy": 0}, "privacy: too small", 2),
     ("session_open", "privacy 4", {"privacy": 4}, "privacy: too large", 2),
@@ -397,7 +405,7 @@ LAST = {
     "bundle": "services", "pong": "record", "find_node": "target", "nodes": "hints[2].flags",
     "find_value": "index", "value": "bundle", "store": "bundle", "stored": "code",
     "announce": "port", "announced": "code", "sync": "items[1].sequence", "synced": "wanted",
-    "link_hello": "port", "link_close": "code",
+    "link_hello": "port", "link_close": "code", "link_record": "record",
     "session_open": "client_random", "session_opened": "owner_random", "session_close": "code",
     "stream_open": "window_end", "stream_accept": "window_end", "stream_ack": "window_end",
     "stream_reset": "code",
@@ -463,7 +471,7 @@ def vectors():
                               f"{name}.{reason}")
     for scope in ("record", "query", "link"):
         yield line("message", f"no bytes, {scope}", 11, scope, b"", refused="message: empty")
-        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x45, 0x58, 0xff):
+        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x46, 0x58, 0xff):
             yield line("message", f"type {number:#04x}, {scope}", 9, scope,
                        u8(number) + bytes(40), refused="message: unknown type")
 

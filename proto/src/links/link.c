@@ -334,8 +334,6 @@ void link_timer(struct vx6_node *node, struct timer *timer)
     }
 }
 
-
-
 enum vx6_code link_bytes(struct vx6_node *node, struct link *link, const struct vx6_in *in)
 {
     if (in->channel >= (link->channels ? VX6_CHANNEL_COUNT : 1))

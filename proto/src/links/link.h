@@ -25,7 +25,8 @@ enum link_state {
 };
 
 enum {
-    STREAM_DATA_HEADER = 18 /* of a stream_data message, before its bytes */
+    STREAM_DATA_HEADER = 18, /* of a stream_data message, before its bytes */
+    STREAM_DATA_MAX = 32000
 };
 
 struct link; /* link_internal.h */

@@ -97,7 +97,7 @@ static enum vx6_code check_head(struct vx6_node *node, struct link *link, const 
 {
     size_t len = load_u16(lane->head);
     struct vx6_msg msg;
-    if (len < STREAM_DATA_HEADER || len > VX6_FRAME_MAX)
+    if (len < STREAM_DATA_HEADER || len > STREAM_DATA_HEADER + STREAM_DATA_MAX)
         return VX6_BAD_MESSAGE;
     if (lane->head[FRAME_HEAD_SIZE] != VX6_MSG_stream_data)
         return VX6_UNEXPECTED;

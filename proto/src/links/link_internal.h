@@ -86,8 +86,6 @@ void link_established(struct vx6_node *node, struct link *link); /* may be used 
 void link_finish(struct vx6_node *node, struct link *link, enum vx6_code code);
 void link_post_write(struct vx6_node *node, struct link *link);
 
-
-
 /* ---- link_frames.c ---- */
 /* Writes a frame, length first; there must be room. */
 size_t link_put_frame(

@@ -6,10 +6,8 @@
 #include "internal.h"
 
 enum {
-    STREAM_WINDOW_MIN = 16384,   /* always granted, whatever the budgets say */
-    STREAM_WINDOW_FIRST = 65536, /* granted to a new stream while there is plenty */
-
-    STREAM_DATA_MAX = 32000
+    STREAM_WINDOW_MIN = 16384,  /* always granted, whatever the budgets say */
+    STREAM_WINDOW_FIRST = 65536 /* granted to a new stream while there is plenty */
 };
 
 enum path_kind {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of the carriers: carrier.c hands on what concerns datagrams (datagram.c) and links
+ * (connection.c); both pass the access lines (line.c). */
+#ifndef SIM_CARRIER_H
+#define SIM_CARRIER_H
+
+#include "actor.h"
+#include "payload.h"
+
+/* ---- line.c: the access lines of a node, first in, first out ---- */
+bool line_has_room(struct actor *actor); /* to send; else actor->write_again says when */
+const struct place *line_place(const struct actor *actor, uint32_t index);
+/* So many bytes go onto the sender's line: when their last leaves it. */
+vx6_ns line_depart(struct actor *actor, uint64_t bytes);
+/* The draw for the next packet of this node: loss and jitter follow from it. */
+uint64_t line_random(struct actor *actor, uint32_t dst);
+void line_send(struct actor *actor, struct event *event);
+uint64_t line_wire_bytes(const struct actor *actor, const struct event *event);
+/* Passes the receiver's line; false: it waits there and comes again. */
+bool line_arrive(struct actor *actor, struct event *event);
+
+/* ---- datagram.c ---- */
+bool datagrams_write(struct actor *actor); /* true when any was sent */
+void datagram_event(struct actor *actor, struct event *event);
+
+/* ---- connection.c ---- */
+bool connections_write(struct actor *actor);
+void connection_want_write(struct actor *actor, vx6_id id);
+void connection_event(struct actor *actor, const struct event *event);
+void connection_event_gone(
+    struct shard *shard, const struct member *member, const struct event *event);
+void connections_free(struct actor *actor);
+
+#endif

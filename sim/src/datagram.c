@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Datagrams: lost by chance, late by distance and jitter, in no order. */
+#include "carrier.h"
+#include "digest.h"
+#include "fault.h"
+#include "liar.h"
+
+static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data, size_t len)
+{
+    struct shard *shard = actor->shard;
+    const struct world *world = shard->world;
+    vx6_ns depart = line_depart(actor, len + NET_DATAGRAM_HEADER);
+    shard->stats.datagrams_sent++;
+    shard->stats.datagram_bytes += len;
+    if (dst == UINT32_MAX || world->members[dst].actor == NULL) {
+        shard->stats.datagrams_dead++;
+        return;
+    }
+    uint64_t random = line_random(actor, dst);
+    if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
+        shard->stats.datagrams_lost++;
+        return;
+    }
+    const struct place *there = line_place(actor, dst);
+    vx6_ns one_way = net_one_way(line_place(actor, actor->index), there);
+    struct event event = {.kind = EVENT_DATAGRAM,
+        .dst = dst,
+        .time = depart + one_way + net_jitter(random, one_way) +
+                net_serialise(there->down_ns_per_kib, len + NET_DATAGRAM_HEADER),
+        .u.payload = payload_new(shard, data, len)};
+    line_send(actor, &event);
+}
+
+bool datagrams_write(struct actor *actor)
+{
+    const struct world *world = actor->shard->world;
+    bool wrote = false;
+    while (line_has_room(actor)) {
+        struct vx6_batch batch = {.dst = actor->shard->scratch, .cap = VX6_FILL_MIN};
+        if (!vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch)) {
+            actor->datagrams_wanted = false;
+            break;
+        }
+        wrote = true;
+        uint32_t dst = net_addr_index(world->options.seed, &batch.peer, world->member_count);
+        for (size_t at = 0; at < batch.len; at += batch.segment_len) {
+            size_t left = batch.len - at;
+            datagram_send(
+                actor, dst, batch.dst + at, left < batch.segment_len ? left : batch.segment_len);
+        }
+    }
+    return wrote;
+}
+
+/* --perturb counts through all datagrams: the first of each node, the second of each, and so on. */
+static bool is_perturbed(struct actor *actor)
+{
+    const struct options *options = &actor->shard->world->options;
+    return actor->index + actor->datagrams++ * options->nodes + 1 == options->perturb;
+}
+
+/* True when a liar has answered, or keeps silent, in place of its node. */
+static bool lie(struct actor *actor, uint32_t src, const uint8_t *data, size_t len)
+{
+    uint8_t answer[VX6_DATAGRAM_SIZE];
+    size_t answer_len;
+    if (!liar_datagram(actor, data, len, answer, &answer_len))
+        return false;
+    if (answer_len > 0)
+        datagram_send(actor, src, answer, answer_len);
+    return true;
+}
+
+void datagram_event(struct actor *actor, struct event *event)
+{
+    struct shard *shard = actor->shard;
+    struct payload *payload = event->u.payload;
+    shard->stats.datagrams_delivered++;
+    if (!is_perturbed(actor)) {
+        shard->stats.messages++;
+        digest_delivery(actor, event, payload->len);
+        const uint8_t *bytes = payload_bytes(shard, payload);
+        if (actor->liar == NULL || !lie(actor, event->src, bytes, payload->len)) {
+            struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
+                .peer = net_addr(shard->world->options.seed, event->src),
+                .data = bytes,
+                .len = payload->len};
+            (void)actor_input(actor, &in);
+        }
+    }
+    payload_drop(shard, payload);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Payloads, without the zeros that they are mostly made of. */
+#include "payload.h"
+
+#include <string.h>
+
+enum {
+    PAYLOAD_TAIL = 64,  /* tags at the end of a datagram */
+    PAYLOAD_LEAP = 256, /* zeros are looked for in steps of this many bytes, and fewer */
+    PAYLOAD_STEP = 16
+};
+
+/* Bytes before a run of zeros that ends PAYLOAD_TAIL bytes before the end; `len` if there is none.
+ */
+static size_t head_of(const uint8_t *data, size_t len)
+{
+    static const uint8_t zeros[PAYLOAD_LEAP];
+    if (len < 2 * PAYLOAD_TAIL)
+        return len;
+    size_t head = len - PAYLOAD_TAIL;
+    for (size_t step = PAYLOAD_LEAP; step >= PAYLOAD_STEP; step /= 4) {
+        while (head >= step && memcmp(data + head - step, zeros, step) == 0)
+            head -= step;
+    }
+    return head < len - PAYLOAD_TAIL ? head : len;
+}
+
+static size_t payload_stored(const struct payload *payload)
+{
+    return payload->head == payload->len ? payload->len : payload->head + PAYLOAD_TAIL;
+}
+
+struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len)
+{
+    size_t head = head_of(data, len);
+    size_t stored = head == len ? len : head + PAYLOAD_TAIL;
+    struct payload *payload = pool_take(&shard->pool, sizeof *payload + stored);
+    *payload = (struct payload){.references = 1, .len = (uint32_t)len, .head = (uint32_t)head};
+    memcpy(payload->data, data, head);
+    memcpy(payload->data + head, data + len - (stored - head), stored - head);
+    return payload;
+}
+
+const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload)
+{
+    if (payload->head == payload->len)
+        return payload->data;
+    uint8_t *bytes = shard->scratch;
+    size_t tail_at = payload->len - PAYLOAD_TAIL;
+    memcpy(bytes, payload->data, payload->head);
+    memset(bytes + payload->head, 0, tail_at - payload->head);
+    memcpy(bytes + tail_at, payload->data + payload->head, PAYLOAD_TAIL);
+    return bytes;
+}
+
+void payload_drop(struct shard *shard, struct payload *payload)
+{
+    if (--payload->references == 0)
+        pool_give(&shard->pool, payload, sizeof *payload + payload_stored(payload));
+}

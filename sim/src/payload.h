@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes on their way. */
+#ifndef SIM_PAYLOAD_H
+#define SIM_PAYLOAD_H
+
+#include "world.h"
+
+/* Of a long run of zeros, which padding is under the model's crypto, only the length is kept: it
+ * lies between the first `head` bytes and the last ones. */
+struct payload {
+    uint32_t references;
+    uint32_t len, head;
+    uint8_t channel;      /* of a carrier that has them */
+    struct payload *next; /* chunks that wait because their receiver paused */
+    uint8_t data[];
+};
+
+struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len);
+/* The bytes as they were sent; valid until the shard's scratch is used again. */
+const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload);
+void payload_drop(struct shard *shard, struct payload *payload);
+
+#endif
