@@ -12,7 +12,8 @@ import sys
 
 LARGE = ["--nodes", "500", "--duration", "120s", "--churn", "0.1"]
 SMALL = ["--nodes", "50", "--duration", "60s", "--churn", "0.1"]
-RUNS = [(LARGE, ["model", "memo"]), (SMALL, ["model", "memo", "real"])]
+STREAMS = ["--nodes", "50", "--duration", "60s", "--churn", "0.1", "--carrier", "streams"]
+RUNS = [(LARGE, ["model", "memo"]), (SMALL, ["model", "memo", "real"]), (STREAMS, ["model", "real"])]
 
 
 def digest(build, *arguments):

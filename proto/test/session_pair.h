@@ -50,6 +50,7 @@ struct world {
     struct seen log[SIDES][LOG_MAX];
     uint32_t log_count[SIDES];
     size_t fill_cap;
+    uint8_t stalled;      /* nothing on this channel arrives; 0: none is */
     enum vx6_code broken; /* why a link was closed */
     size_t memory;
     uint64_t allocations, fail_at;
@@ -287,20 +288,33 @@ static void fly(struct link *link, uint8_t channel, const uint8_t *bytes, size_t
     *last = frame;
 }
 
-/* One frame that is the first of its channel, whichever. */
-static void land(struct link *link)
+static bool may_land(const struct link *link)
+{
+    for (const struct flying *frame = link->flying; frame; frame = frame->next) {
+        if (world.stalled == 0 || frame->channel != world.stalled)
+            return true;
+    }
+    return false;
+}
+
+/* One frame that is the first of its channel, whichever; false: none may arrive. */
+static bool land(struct link *link)
 {
     bool passed[VX6_CHANNEL_COUNT] = {false};
-    struct flying **choice = &link->flying;
+    struct flying **choice = NULL;
     for (struct flying **at = &link->flying; *at; at = &(*at)->next) {
-        if (!passed[(*at)->channel] && chance(3) == 0)
+        bool is_stalled = world.stalled != 0 && (*at)->channel == world.stalled;
+        if (!is_stalled && !passed[(*at)->channel] && (choice == NULL || chance(3) == 0))
             choice = at;
         passed[(*at)->channel] = true;
     }
+    if (choice == NULL)
+        return false;
     struct flying *frame = *choice;
     *choice = frame->next;
     deliver_frame(link, frame->bytes, frame->len);
     free(frame);
+    return true;
 }
 
 /* What one fill gives; false: it gave nothing. */
@@ -329,8 +343,8 @@ static void deliver(struct link *link)
         link->wants_write = false;
     else if (with_channels && chance(4) > 0)
         return; /* more comes behind it */
-    while (link->flying && link->other)
-        land(link);
+    while (link->other && land(link))
+        ;
 }
 
 /* All that an end has to say arrives. */
@@ -339,8 +353,8 @@ static inline void deliver_all(struct link *link)
     while (fill_link(link))
         ;
     link->wants_write = false;
-    while (link->flying && link->other)
-        land(link);
+    while (link->other && land(link))
+        ;
 }
 
 static void drain(int side)
@@ -367,7 +381,7 @@ static void settle(void)
     while (moved) {
         moved = false;
         for (struct link *link = world.links; link; link = link->next) {
-            if (link->other && (link->wants_write || link->flying)) {
+            if (link->other && (link->wants_write || may_land(link))) {
                 moved = true;
                 deliver(link);
             }

@@ -804,6 +804,28 @@ static void test_early_data_is_kept_until_the_stream_is_accepted(void **state)
     assert_true(stream->control & STREAM_SEND_ACK);
 }
 
+/* VX6-LINK-021, VX6-LINK-022: what is late on one channel is late for its stream alone. */
+static void test_a_stalled_channel_holds_up_no_other_stream(void **state)
+{
+    (void)state;
+    if (!with_channels)
+        return; /* everything waits */
+    struct session *session = join();
+    for (uint32_t i = 0; i < 4; i++)
+        begin_stream(session, 300000);
+    settle();
+    world.stalled = 2; /* that of the second stream */
+    work(30000);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(ends[1][i].read, i == 1 ? 0 : 300000);
+        assert_int_equal(ends[0][i].closed, i != 1);
+    }
+    world.stalled = 0;
+    work(30000);
+    assert_int_equal(ends[1][1].read, 300000);
+    assert_int_equal(ends[0][1].code, VX6_OK);
+}
+
 /* Early data of a stream that is refused is dropped with it, and the budget is whole again. */
 static void test_early_data_of_a_refused_stream_is_dropped(void **state)
 {
@@ -981,6 +1003,7 @@ int main(void)
         TEST(test_an_end_is_final),
         TEST(test_before_it_is_accepted_a_stream_carries_nothing),
         TEST(test_early_data_is_kept_until_the_stream_is_accepted),
+        TEST(test_a_stalled_channel_holds_up_no_other_stream),
         TEST(test_early_data_of_a_refused_stream_is_dropped),
         TEST(test_any_frames_in_any_order_leave_a_whole_node),
         TEST(test_any_failed_allocation_closes_what_it_concerned),

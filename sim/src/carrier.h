@@ -24,6 +24,8 @@ bool datagrams_write(struct actor *actor); /* true when any was sent */
 void datagram_event(struct actor *actor, struct event *event);
 
 /* ---- connection.c ---- */
+/* To the other end: what is lost is sent again, and order is kept (VX6-LINK-021). */
+void connection_send(struct actor *actor, struct end *end, struct event *event);
 bool connections_write(struct actor *actor);
 void connection_want_write(struct actor *actor, vx6_id id);
 void connection_event(struct actor *actor, const struct event *event);

@@ -105,7 +105,7 @@ static vx6_ns arrival_last(const struct end *end, const struct event *event)
     return last;
 }
 
-static void end_send(struct actor *actor, struct end *end, struct event *event)
+void connection_send(struct actor *actor, struct end *end, struct event *event)
 {
     const struct world *world = actor->shard->world;
     vx6_ns one_way = net_one_way(line_place(actor, actor->index), line_place(actor, end->peer));
@@ -145,7 +145,7 @@ void carrier_dial(struct actor *actor, vx6_id id, const vx6_addr *addr)
     end->dialled = true;
     actor->shard->stats.connects++;
     struct event event = {.kind = EVENT_CONNECT};
-    end_send(actor, end, &event);
+    connection_send(actor, end, &event);
 }
 
 void connection_want_write(struct actor *actor, vx6_id id)
@@ -162,7 +162,7 @@ void carrier_close(struct actor *actor, vx6_id id)
         return;
     if (!end->closed_by_peer) {
         struct event event = {.kind = EVENT_CLOSE};
-        end_send(actor, end, &event);
+        connection_send(actor, end, &event);
     }
     end_remove(actor, end);
 }
@@ -185,7 +185,7 @@ static bool end_write(struct actor *actor, struct end *end)
         struct event event = {
             .kind = EVENT_CHUNK, .u.payload = payload_new(shard, batch.dst, batch.len)};
         event.u.payload->channel = batch.channel;
-        end_send(actor, end, &event);
+        connection_send(actor, end, &event);
     }
     return wrote;
 }
@@ -215,7 +215,7 @@ static void feed(struct actor *actor, struct end *end, struct payload *payload)
     if (end->unreported >= WINDOW_BYTES / 2 && !end->closed_by_peer) {
         struct event event = {.kind = EVENT_CREDIT, .u.value = end->unreported};
         end->unreported = 0;
-        end_send(actor, end, &event);
+        connection_send(actor, end, &event);
     }
     payload_drop(actor->shard, payload);
 }
@@ -272,7 +272,7 @@ static void answer(struct actor *actor, const struct event *event, enum event_ki
     end->peer = event->src;
     end->conn = event->conn;
     struct event message = {.kind = kind};
-    end_send(actor, end, &message);
+    connection_send(actor, end, &message);
     end_remove(actor, end);
 }
 
@@ -296,7 +296,7 @@ static void accept_event(struct actor *actor, const struct event *event)
     end->up = true;
     struct event message = {.kind = EVENT_CONNECTED};
     if (event->kind == EVENT_CONNECT)
-        end_send(actor, end, &message);
+        connection_send(actor, end, &message);
 }
 
 static void connect_event(struct actor *actor, const struct event *event)
@@ -311,7 +311,7 @@ static void connected_event(struct actor *actor, struct end *end, const struct e
 {
     struct event message = {.kind = EVENT_CONFIRM};
     if (has_channels(actor))
-        end_send(actor, end, &message);
+        connection_send(actor, end, &message);
     end->up = true;
     struct vx6_in in = {.kind = VX6_IN_LINK_UP, .id = end->id};
     struct proof proof;

@@ -52,7 +52,7 @@ enum vx6_code channels_take_record(struct vx6_node *node, struct link *link, vx6
 
 /* ---- sending ---- */
 
-/* Whole frames of one channel. */
+/* VX6-LINK-021: whole frames of one channel. */
 bool channels_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch)
 {
     VX6_ASSERT(batch->cap >= VX6_FILL_CHANNEL_MIN);
