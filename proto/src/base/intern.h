@@ -71,6 +71,12 @@ static inline struct blob *blob_hold(struct blob *blob)
     return blob;
 }
 
+static inline struct placed *placed_hold(struct placed *placed)
+{
+    placed->interned.references++;
+    return placed;
+}
+
 void peer_drop(struct vx6_env *env, struct peer *peer); /* NULL is fine */
 void blob_drop(struct vx6_env *env, struct blob *blob);
 void placed_drop(struct vx6_env *env, struct placed *placed);

@@ -214,17 +214,19 @@ void discovery_query_done(struct vx6_node *node, void *context, const struct que
     }
 }
 
-/* VX6-DHT-010: asked by find_node, so that the answer is of use. */
-static void check_contact(struct vx6_node *node)
+/* VX6-DHT-010: asked by find_node, so that the answer is of use. Returns for how long the contact
+ * that is next in line has been idle. */
+static uint32_t check_contact(struct vx6_node *node)
 {
-    uint32_t idle_ms;
-    struct contact *contact = table_oldest(node, &idle_ms);
-    if (contact == NULL || idle_ms < table_patience_ms(node))
-        return;
+    uint32_t idle_ms[2];
+    struct contact *contact = table_oldest(node, idle_ms);
+    if (contact == NULL || idle_ms[0] < table_patience_ms(node))
+        return idle_ms[0];
     struct vx6_msg ask = {.type = VX6_MSG_find_node};
     table_asked(node, contact);
     choose_target(node, common_prefix(node->keys.id, contact->peer->id), ask.u.find_node.target);
     (void)query_start(node, contact->peer, &ask, QUERY_CHECK, NULL);
+    return idle_ms[1];
 }
 
 /* The slot whose lookup is due first, and when. VX6-DHT-023 */
@@ -252,15 +254,15 @@ static bool is_alone(const struct vx6_node *node)
            query_is_cut_off(node);
 }
 
-static vx6_ns next_step(const struct vx6_node *node)
+static vx6_ns next_step(const struct vx6_node *node, uint32_t idle_ms)
 {
     const struct discovery *discovery = &node->discovery;
     vx6_ns next = VX6_NEVER, at;
-    uint32_t idle_ms, patience_ms = table_patience_ms(node);
+    uint32_t patience_ms = table_patience_ms(node);
     bool can_retry = discovery->lookup == NULL && (node->table.count > 0 || discovery->entries);
     if (can_retry && (!discovery->joined || is_alone(node)))
         next = discovery->retry_at;
-    if (table_oldest(node, &idle_ms)) {
+    if (node->table.count > 0) {
         at = idle_ms < patience_ms ? after_ms(node, patience_ms - idle_ms) : node->now;
         next = at < next ? at : next;
     }
@@ -271,9 +273,9 @@ static vx6_ns next_step(const struct vx6_node *node)
     return next;
 }
 
-static void set_timer(struct vx6_node *node)
+static void set_timer(struct vx6_node *node, uint32_t idle_ms)
 {
-    vx6_ns next = next_step(node);
+    vx6_ns next = next_step(node, idle_ms);
     vx6_ns pace = (vx6_ns)node->env->limits->maintain_ms * VX6_MILLISECOND;
     if (query_is_cut_off(node))
         pace *= CUT_OFF_PACE;
@@ -304,8 +306,7 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
         else if (discovery->joined && at <= node->now)
             start_lookup(node, slot);
     }
-    check_contact(node);
-    set_timer(node);
+    set_timer(node, check_contact(node));
 }
 
 void discovery_shutdown(struct vx6_node *node)

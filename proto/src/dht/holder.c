@@ -318,17 +318,10 @@ enum vx6_code holder_store(
     return VX6_OK;
 }
 
-bool holder_item(struct vx6_node *node, uint32_t index, struct blob **key, struct blob **bundle)
+struct placed *holder_item(const struct vx6_node *node, uint32_t index)
 {
     const struct held *held = &node->holder.items[index];
-    *key = held->placed->key;
-    *bundle = held->placed->bundle;
-    return is_live(node, held);
-}
-
-bool holder_item_is_own(const struct vx6_node *node, uint32_t index)
-{
-    return bytes_equal(node->holder.items[index].placed->owner->data, node->keys.id, 32);
+    return is_live(node, held) ? held->placed : NULL;
 }
 
 bool holder_wants(

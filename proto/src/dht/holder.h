@@ -22,9 +22,8 @@ void holder_init(struct vx6_node *node);
  * BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span bundle, const vx6_addr *source);
-/* What is held at `index`, from 0 to holder.count; false: it has expired. No reference is given. */
-bool holder_item(struct vx6_node *node, uint32_t index, struct blob **key, struct blob **bundle);
-bool holder_item_is_own(const struct vx6_node *node, uint32_t index);
+/* What is held at `index`, from 0 to holder.count; NULL: it has expired. No reference is given. */
+struct placed *holder_item(const struct vx6_node *node, uint32_t index);
 /* Is what is held under the key from this owner (a node ID) older than that, or nothing? */
 bool holder_wants(
     const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence);

@@ -10,14 +10,10 @@ enum {
     OFFERS_MAX = 64 /* neighbours that are offered something in one round */
 };
 
-struct sync_item {
-    struct blob *key, *bundle;
-};
-
 struct sync {
     struct sync *next;
     struct peer *peer;
-    struct sync_item *items;
+    struct placed **items;
     uint32_t count, capacity;
     uint32_t page, page_end; /* items of the page on its way */
     uint32_t next_item;      /* of the page: to be stored, if wanted */
@@ -67,10 +63,8 @@ static void sync_drop(struct vx6_node *node, struct sync *sync)
         link = &(*link)->next;
     *link = sync->next;
     queries_cancel(node, sync);
-    for (uint32_t i = 0; i < sync->count; i++) {
-        blob_drop(env, sync->items[i].key);
-        blob_drop(env, sync->items[i].bundle);
-    }
+    for (uint32_t i = 0; i < sync->count; i++)
+        placed_drop(env, sync->items[i]);
     env_free(env, sync->items, sync->capacity * sizeof *sync->items);
     peer_drop(env, sync->peer);
     env_free(env, sync, sizeof *sync);
@@ -93,22 +87,21 @@ static struct sync *sync_for(struct vx6_node *node, struct peer *peer)
     return sync;
 }
 
-static void sync_add(
-    struct vx6_node *node, struct peer *peer, struct blob *key, struct blob *bundle)
+static void sync_add(struct vx6_node *node, struct peer *peer, struct placed *item)
 {
     struct sync *sync = sync_for(node, peer);
     if (sync == NULL || sync->is_at_work)
         return; /* its turn comes again */
     if (sync->count == sync->capacity) {
         uint32_t capacity = sync->capacity + ITEMS_STEP;
-        struct sync_item *items = env_resize(
+        struct placed **items = env_resize(
             node->env, sync->items, sync->capacity * sizeof *items, capacity * sizeof *items);
         if (items == NULL)
             return;
         sync->items = items;
         sync->capacity = capacity;
     }
-    sync->items[sync->count++] = (struct sync_item){blob_hold(key), blob_hold(bundle)};
+    sync->items[sync->count++] = placed_hold(item);
 }
 
 static bool ask_peer(struct vx6_node *node, struct sync *sync, const struct vx6_msg *ask)
@@ -125,13 +118,11 @@ static bool offer_page(struct vx6_node *node, struct sync *sync)
     uint32_t count = 0;
     sync->page = sync->next_item = sync->page_end;
     for (; sync->page_end < sync->count && count < SYNC_PAGE_MAX; sync->page_end++, count++) {
-        const struct sync_item *item = &sync->items[sync->page_end];
-        struct bundle bundle;
+        const struct placed *item = sync->items[sync->page_end];
         uint8_t *at = bytes + (size_t)count * SYNC_ITEM_SIZE;
-        bundle_view(node->env->crypto, (vx6_span){item->bundle->data, item->bundle->len}, &bundle);
         memcpy(at, item->key->data, 32);
-        memcpy(at + 32, bundle.owner, 32);
-        store_u64(at + 64, bundle.sequence);
+        memcpy(at + 32, item->owner->data, 32);
+        store_u64(at + 64, item->sequence);
     }
     struct vx6_msg ask = {.type = VX6_MSG_sync};
     ask.u.sync.items = (vx6_list){count, {bytes, (size_t)count * SYNC_ITEM_SIZE}};
@@ -142,7 +133,7 @@ static void store_wanted(struct vx6_node *node, struct sync *sync)
 {
     for (; sync->next_item < sync->page_end && sync->in_flight < KADEMLIA_ALPHA;
          sync->next_item++) {
-        const struct sync_item *item = &sync->items[sync->next_item];
+        const struct placed *item = sync->items[sync->next_item];
         if ((sync->wanted >> (sync->next_item - sync->page) & 1) == 0)
             continue;
         struct vx6_msg ask = {.type = VX6_MSG_store};
@@ -217,17 +208,18 @@ static void offer_to(
 {
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct peer *closest[KADEMLIA_K];
-        struct blob *key, *bundle;
-        if (!holder_item(node, i, &key, &bundle))
+        struct placed *item = holder_item(node, i);
+        if (item == NULL)
             continue;
-        uint32_t count = table_closest(node, key->data, closest, KADEMLIA_K);
-        bool is_misplaced = is_round && !is_own_share(node, key->data, closest, count);
+        const uint8_t *key = item->key->data;
+        uint32_t count = table_closest(node, key, closest, KADEMLIA_K);
+        bool is_misplaced = is_round && !is_own_share(node, key, closest, count);
         for (uint32_t j = 0; is_misplaced && j < RIGHTFUL; j++)
-            sync_add(node, closest[j], key, bundle);
+            sync_add(node, closest[j], item);
         for (uint32_t j = 0; j < count; j++) {
             for (uint32_t k = 0; k < peer_count; k++) {
                 if (closest[j] == peers[k] && !(is_misplaced && j < RIGHTFUL))
-                    sync_add(node, peers[k], key, bundle);
+                    sync_add(node, peers[k], item);
             }
         }
     }
@@ -293,12 +285,12 @@ void sync_hand_over(struct vx6_node *node)
     sync_free(node);
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct peer *closest[KADEMLIA_K];
-        struct blob *key, *bundle;
-        if (!holder_item(node, i, &key, &bundle) || holder_item_is_own(node, i))
+        struct placed *item = holder_item(node, i);
+        if (item == NULL || bytes_equal(item->owner->data, node->keys.id, 32))
             continue;
-        uint32_t count = table_closest(node, key->data, closest, KADEMLIA_K);
+        uint32_t count = table_closest(node, item->key->data, closest, KADEMLIA_K);
         if (count > 0)
-            sync_add(node, closest[count - 1], key, bundle);
+            sync_add(node, closest[count - 1], item);
     }
     if (node->syncs.first == NULL)
         return;

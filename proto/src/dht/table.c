@@ -2,6 +2,7 @@
 /* The routing table: one flat array in the order of buckets, so that the contacts closest to a
  * target are found by walking buckets, without sorting the whole. Spec: spec/dht.md, "Table". */
 #include "internal.h"
+#include "scope.h"
 
 enum {
     TABLE_STEP = 96,           /* contacts by which the array grows */
@@ -96,16 +97,19 @@ static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *co
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
 
-struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms)
+struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2])
 {
     const struct table *table = &node->table;
     struct contact *oldest = NULL;
-    *idle_ms = 0;
+    idle_ms[0] = idle_ms[1] = 0;
     for (uint32_t i = 0; i < table->count; i++) {
         uint32_t ms = idle_ms_of(node, &table->contacts[i]);
-        if (oldest == NULL || ms > *idle_ms) {
+        if (oldest == NULL || ms > idle_ms[0]) {
             oldest = &table->contacts[i];
-            *idle_ms = ms;
+            idle_ms[1] = idle_ms[0];
+            idle_ms[0] = ms;
+        } else if (ms > idle_ms[1]) {
+            idle_ms[1] = ms;
         }
     }
     return oldest;
@@ -152,8 +156,8 @@ struct search {
     const uint8_t *target;
     struct peer **peers;
     uint32_t count, found;
-    const vx6_addr *asker; /* contacts of a narrower scope are passed over; NULL: none is */
-    uint8_t failures_max;  /* contacts that failed more often are passed over */
+    enum addr_scope scope_min; /* contacts of a narrower scope are passed over */
+    uint8_t failures_max;      /* contacts that failed more often are passed over */
 };
 
 /* Adds the contacts of one bucket, closest first. */
@@ -163,8 +167,7 @@ static void search_bucket(struct search *search, const struct contact *contacts,
     uint32_t sorted_count = 0;
     uint64_t prefix = load_u64(search->target);
     for (uint32_t i = 0; i < count; i++) {
-        if (contacts[i].failures > search->failures_max ||
-            (search->asker && !addr_is_in_scope(&contacts[i].peer->addr, search->asker)))
+        if (contacts[i].failures > search->failures_max || contacts[i].scope < search->scope_min)
             continue;
         struct near near = {contacts[i].prefix ^ prefix, contacts[i].peer};
         uint32_t place = sorted_count++;
@@ -208,7 +211,10 @@ uint32_t table_closest(
 uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count)
 {
-    struct search search = {.target = target, .asker = asker, .peers = peers, .count = count};
+    struct search search = {.target = target, .peers = peers, .count = count};
+    search.scope_min = asker ? addr_scope(asker) : SCOPE_NONE;
+    if (asker && search.scope_min == SCOPE_NONE)
+        search.scope_min = SCOPE_LOOPBACK;
     search_table(node, &search);
     if (search.found == 0) {
         search.failures_max = UINT8_MAX;
@@ -224,7 +230,10 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
     uint32_t closer = table_count_deeper(node, bucket);
     const struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
     for (uint32_t i = 0; i < table->bucket_count[bucket] && closer < KADEMLIA_K; i++) {
-        if (distance_compare(node->keys.id, contact[i].peer->id, id) < 0)
+        uint64_t own = contact[i].prefix ^ load_u64(node->keys.id);
+        uint64_t other = load_u64(id) ^ load_u64(node->keys.id);
+        if (own < other ||
+            (own == other && distance_compare(node->keys.id, contact[i].peer->id, id) < 0))
             closer++;
     }
     return closer < KADEMLIA_K;
@@ -398,6 +407,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     *contact = (struct contact){
         .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
     contact->crowded = crowded;
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 7);
     table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
@@ -426,6 +436,7 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         return true;
     peer_drop(node->env, contact->peer);
     contact->peer = peer_hold(peer);
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 7);
     contact->crowded =
         diversity_is_crowded(node, &peer->addr, common_prefix(node->keys.id, peer->id), contact);
     discovery_contact(node, peer);

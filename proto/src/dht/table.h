@@ -15,6 +15,7 @@ struct contact {
     bool restored : 1; /* came from an earlier run and has not answered yet */
     bool crowded : 1;  /* when it came, there were enough from around it */
     bool due : 1;      /* somebody would take its place: is to be asked */
+    uint8_t scope : 3; /* enum addr_scope of its address: peers lie far away in memory */
     uint16_t asked_s;  /* when it was last asked whether it lives, in s; wraps */
 };
 
@@ -45,9 +46,9 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
-/* The contact that has neither answered nor been asked for the longest time, *idle_ms; NULL when
- * the table is empty. */
-struct contact *table_oldest(const struct vx6_node *node, uint32_t *idle_ms);
+/* The contact that has neither answered nor been asked for the longest time, idle_ms[0], and the
+ * time of the next in line, idle_ms[1]; NULL when the table is empty. Reads the whole table. */
+struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2]);
 void table_asked(const struct vx6_node *node, struct contact *contact);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */
 uint64_t table_contact_life_ms(const struct vx6_node *node);
