@@ -23,10 +23,16 @@ static inline row row_load(const uint8_t *src)
     return words;
 }
 
+/* Byte by byte, in a form that compilers make one store of. */
 static inline void row_store(uint8_t *dst, row words)
 {
-    for (unsigned i = 0; i < 16; i++)
-        dst[i] = (uint8_t)(words[i / 4] >> 8 * (i % 4));
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t word = words[i];
+        dst[4 * i] = (uint8_t)word;
+        dst[4 * i + 1] = (uint8_t)(word >> 8);
+        dst[4 * i + 2] = (uint8_t)(word >> 16);
+        dst[4 * i + 3] = (uint8_t)(word >> 24);
+    }
 }
 
 static inline row rotate(row words, unsigned bits)
