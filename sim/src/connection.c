@@ -271,7 +271,7 @@ static void answer(struct actor *actor, const struct event *event, enum event_ki
     struct end *end = end_add(actor);
     end->peer = event->src;
     end->conn = event->conn;
-    struct event message = {.kind = kind};
+    struct event message = {.kind = (uint8_t)kind};
     connection_send(actor, end, &message);
     end_remove(actor, end);
 }

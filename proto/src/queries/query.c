@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries: sealed only when the carrier takes them, found again by their query ID, tried anew under
  * a new ID and ephemeral key, and over when answered or lost. Spec: spec/queries.md. */
-#include "internal.h"
+#include "query_internal.h"
 
 enum {
-    TYPE_ASK = 0x08,
-    TYPE_ANSWER = 0x09,
-    TYPE_COOKIE = 0x0a,
-    COOKIE_DATAGRAM_SIZE =
-        VX6_QUERY_HEADER_SIZE + VX6_COOKIE_NONCE_SIZE + VX6_COOKIE_SIZE + VX6_TAG_SIZE,
-    TYPE_QUIC = 0x40, /* and above */
-    QUERY_SUITE = 1,
-    LENGTH_SIZE = 2,
-    CUT_OFF = 4, /* queries lost in a row */
-    ASK_MAX = VX6_ASK_PAYLOAD_SIZE - LENGTH_SIZE,
-    ANSWER_MAX = VX6_ANSWER_PAYLOAD_SIZE - LENGTH_SIZE
+    CUT_OFF = 4 /* queries lost in a row */
 };
 
 struct query {
@@ -38,47 +28,14 @@ struct query {
     uint8_t ask[];
 };
 
-struct datagram {
-    struct outgoing outgoing;
-    vx6_addr to;
-    enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
-    uint8_t bytes[VX6_DATAGRAM_SIZE];
-};
-
 static struct query *query_of(struct outgoing *outgoing)
 {
     return CONTAINER_OF(outgoing, struct query, outgoing);
 }
 
-static struct datagram *datagram_of(struct outgoing *outgoing)
+const vx6_addr *query_destination(struct outgoing *outgoing)
 {
-    return CONTAINER_OF(outgoing, struct datagram, outgoing);
-}
-
-static void wait_for_carrier(struct vx6_node *node, struct outgoing *outgoing)
-{
-    struct queries *queries = &node->queries;
-    outgoing->next = NULL;
-    outgoing->previous = queries->waiting_last;
-    if (queries->waiting_last)
-        queries->waiting_last->next = outgoing;
-    else
-        queries->waiting_first = outgoing;
-    queries->waiting_last = outgoing;
-    ready_post(&node->ready_list, &node->ready, NODE_READY_DATAGRAMS);
-}
-
-static void wait_no_longer(struct vx6_node *node, struct outgoing *outgoing)
-{
-    struct queries *queries = &node->queries;
-    if (outgoing->previous)
-        outgoing->previous->next = outgoing->next;
-    else
-        queries->waiting_first = outgoing->next;
-    if (outgoing->next)
-        outgoing->next->previous = outgoing->previous;
-    else
-        queries->waiting_last = outgoing->previous;
+    return &query_of(outgoing)->peer->addr;
 }
 
 static void query_unlink(struct vx6_node *node, struct query *query)
@@ -95,7 +52,7 @@ static void query_unlink(struct vx6_node *node, struct query *query)
     queries->count--;
     timer_clear(&node->timers, &query->timer);
     if (query->waiting)
-        wait_no_longer(node, &query->outgoing);
+        datagram_withdraw(node, &query->outgoing);
 }
 
 static void query_free(struct vx6_node *node, struct query *query)
@@ -156,7 +113,7 @@ static void query_try(struct vx6_node *node, struct query *query)
     if (query->waiting)
         return;
     query->waiting = true;
-    wait_for_carrier(node, &query->outgoing);
+    datagram_post(node, &query->outgoing);
 }
 
 /* VX6-QUERY-009 */
@@ -291,19 +248,10 @@ void query_timer(struct vx6_node *node, struct timer *timer)
     query_done(node, query, NULL, NULL);
 }
 
-static const uint8_t no_hint[2];
-
-static void write_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id)
-{
-    datagram[0] = type;
-    datagram[1] = QUERY_SUITE;
-    memcpy(datagram + 2, hint, 2);
-    memcpy(datagram + 4, id, 8);
-}
-
 /* VX6-QUERY-005: every try has its own query ID and ephemeral key. */
-static void query_seal(struct vx6_node *node, struct query *query, uint8_t *datagram)
+void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *datagram)
 {
+    struct query *query = query_of(outgoing);
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE], seed[32], id[8];
     rng_bytes(&node->secret_rng, seed, sizeof seed);
@@ -311,10 +259,11 @@ static void query_seal(struct vx6_node *node, struct query *query, uint8_t *data
     query->id = load_u64(id);
     query->sent = node->now;
     query->sealed = true;
+    query->waiting = false;
     timer_set(&node->timers, &query->timer, after_ms(node, timeout_ms(node, query)));
     store_u16(payload, query->len);
     memcpy(payload + LENGTH_SIZE, query->ask, query->len);
-    write_header(datagram, TYPE_ASK, query->peer->id, id);
+    datagram_header(datagram, TYPE_ASK, query->peer->id, id);
     crypto->ask_seal(crypto, &query->state, seed, query->peer->key, payload,
         LENGTH_SIZE + (size_t)query->len, datagram);
     memcpy(query->mac1, datagram + VX6_ASK_MAC1_AT, sizeof query->mac1);
@@ -323,160 +272,6 @@ static void query_seal(struct vx6_node *node, struct query *query, uint8_t *data
     wipe(seed, sizeof seed);
     trace(node, VX6_EVENT_datagram_sent, &query->peer->addr, (uint8_t)query->type, query->len,
         VX6_OK);
-}
-
-static size_t size_of(struct outgoing *outgoing)
-{
-    bool is_cookie = !outgoing->is_query && datagram_of(outgoing)->type == VX6_MSG_NONE;
-    return is_cookie ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
-}
-
-static void write_outgoing(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
-{
-    wait_no_longer(node, outgoing);
-    if (outgoing->is_query) {
-        struct query *query = query_of(outgoing);
-        query->waiting = false;
-        query_seal(node, query, dst);
-        return;
-    }
-    struct datagram *datagram = datagram_of(outgoing);
-    size_t size = size_of(outgoing);
-    memcpy(dst, datagram->bytes, size);
-    node->queries.answer_count--;
-    trace(node, VX6_EVENT_datagram_sent, &datagram->to, (uint8_t)datagram->type, size, VX6_OK);
-    env_free(node->env, datagram, sizeof *datagram);
-}
-
-static const vx6_addr *destination(struct outgoing *outgoing)
-{
-    return outgoing->is_query ? &query_of(outgoing)->peer->addr : &datagram_of(outgoing)->to;
-}
-
-bool query_fill(struct vx6_node *node, struct vx6_batch *batch)
-{
-    struct outgoing *first = node->queries.waiting_first;
-    if (first == NULL)
-        return false;
-    const size_t size = size_of(first);
-    batch->peer = *destination(first);
-    batch->segment_len = (uint32_t)size;
-    while (first && batch->len + size <= batch->cap && size_of(first) == size &&
-           addr_equal(destination(first), &batch->peer)) {
-        write_outgoing(node, first, batch->dst + batch->len);
-        batch->len += size;
-        first = node->queries.waiting_first;
-    }
-    return true;
-}
-
-/* A payload is u16 length, message, zeros. VX6-QUERY-003 */
-static bool read_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size)
-{
-    size_t len = load_u16(payload);
-    if (len > size - LENGTH_SIZE || !is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len))
-        return false;
-    return vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL;
-}
-
-static void refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum vx6_code code)
-{
-    trace(node, VX6_EVENT_datagram_refused, from, 0, len, code);
-}
-
-/* VX6-QUERY-008 */
-static struct datagram *datagram_new(
-    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t len)
-{
-    struct datagram *datagram = NULL;
-    if (node->queries.answer_count < node->env->limits->datagram_pending_max)
-        datagram = env_alloc(node->env, sizeof *datagram);
-    if (datagram == NULL) {
-        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, len, VX6_LIMIT);
-        return NULL;
-    }
-    datagram->to = *to;
-    datagram->type = type;
-    return datagram;
-}
-
-static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
-    const struct vx6_msg *answer, struct vx6_ask *state)
-{
-    const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], seed[32];
-    size_t len = vx6_msg_encode(answer, payload + LENGTH_SIZE, ANSWER_MAX);
-    VX6_ASSERT(len > 0);
-    struct datagram *datagram = datagram_new(node, to, answer->type, len);
-    if (datagram == NULL)
-        return;
-    store_u16(payload, (uint16_t)len);
-    write_header(datagram->bytes, TYPE_ANSWER, no_hint, id);
-    rng_bytes(&node->secret_rng, seed, sizeof seed);
-    crypto->answer_seal(crypto, state, seed, payload, LENGTH_SIZE + len, datagram->bytes);
-    wipe(seed, sizeof seed);
-    node->queries.answer_count++;
-    wait_for_carrier(node, &datagram->outgoing);
-}
-
-/* VX6-QUERY-012: shorter than the ask, and good for its address only. */
-static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t *ask)
-{
-    const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t cookie[VX6_COOKIE_SIZE];
-    struct datagram *datagram = datagram_new(node, to, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE);
-    if (datagram == NULL)
-        return;
-    uint8_t *nonce = datagram->bytes + VX6_QUERY_HEADER_SIZE;
-    write_header(datagram->bytes, TYPE_COOKIE, no_hint, ask + 4);
-    rng_bytes(&node->public_rng, nonce, VX6_COOKIE_NONCE_SIZE);
-    cookie_make(node, cookie, to);
-    crypto->cookie_seal(crypto, node->keys.identity, ask + VX6_ASK_MAC1_AT, cookie, nonce,
-        nonce + VX6_COOKIE_NONCE_SIZE);
-    node->queries.answer_count++;
-    wait_for_carrier(node, &datagram->outgoing);
-    trace(node, VX6_EVENT_cookie_sent, to, 0, COOKIE_DATAGRAM_SIZE, VX6_OK);
-}
-
-/* Under load: the one check that costs more than a hash waits until the sender is known to receive.
- * False: a cookie was sent, or nothing. VX6-QUERY-011 */
-static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_t *ask)
-{
-    const struct vx6_crypto *crypto = node->env->crypto;
-    if (!load_is_too_much(node, from))
-        return true;
-    if (!crypto->ask_is_for(crypto, node->keys.identity, ask)) {
-        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
-        return false;
-    }
-    if (cookie_proves(node, from, ask))
-        return true;
-    send_cookie(node, from, ask);
-    return false;
-}
-
-/* VX6-QUERY-007: nothing about the asker is kept. */
-static void take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
-{
-    const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
-    struct vx6_ask state;
-    struct vx6_msg ask, answer;
-    bool is_for_me = bytes_equal(data + 2, node->keys.id, 2);
-    if (is_for_me && !is_welcome(node, from, data))
-        return;
-    if (!is_for_me || !crypto->ask_open(crypto, &state, node->keys.identity_seed,
-                          node->keys.identity, data, payload)) {
-        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
-        return;
-    }
-    if (!read_payload(&ask, payload, sizeof payload))
-        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
-    else if (!answer_ask(node, from, &ask, &answer, storage))
-        refuse(node, from, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
-    else
-        send_answer(node, from, data + 4, &answer, &state);
-    wipe(&state, sizeof state);
 }
 
 /* The node has proved its key by opening the ask, and its address by answering from it; the
@@ -497,7 +292,7 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
 
 static struct query *query_find(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
-    uint64_t id = load_u64(data + 4);
+    uint64_t id = load_u64(data + QUERY_ID_AT);
     struct query *query = node->queries.first;
     while (query && (query->id != id || !query->sealed))
         query = query->next;
@@ -506,7 +301,7 @@ static struct query *query_find(struct vx6_node *node, const vx6_addr *from, con
 
 /* VX6-QUERY-004: by the address asked, under a query ID in flight and its state, of a type that
  * answers the ask. Anything else changes nothing: the true answer may still come. */
-static void take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
@@ -518,12 +313,12 @@ static void take_answer(struct vx6_node *node, const vx6_addr *from, const uint8
         code = VX6_UNEXPECTED;
     else if (!crypto->answer_open(crypto, &query->state, data, payload))
         code = VX6_BAD_SEAL;
-    else if (!read_payload(&answer, payload, sizeof payload))
+    else if (!datagram_payload(&answer, payload, sizeof payload))
         code = VX6_BAD_MESSAGE;
     else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
         code = VX6_UNEXPECTED;
     if (code != VX6_OK) {
-        refuse(node, from, VX6_DATAGRAM_SIZE, code);
+        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, code);
         return;
     }
     node->queries.lost_in_row = 0;
@@ -534,7 +329,7 @@ static void take_answer(struct vx6_node *node, const vx6_addr *from, const uint8
 }
 
 /* The responder wants to know that this node receives: asked again at once, once. VX6-QUERY-013 */
-static void take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
     const uint8_t *nonce = data + VX6_QUERY_HEADER_SIZE;
@@ -546,31 +341,13 @@ static void take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8
                  nonce + VX6_COOKIE_NONCE_SIZE, query->cookie))
         code = VX6_BAD_SEAL;
     if (code != VX6_OK) {
-        refuse(node, from, COOKIE_DATAGRAM_SIZE, code);
+        datagram_refuse(node, from, COOKIE_DATAGRAM_SIZE, code);
         return;
     }
     trace(node, VX6_EVENT_cookie_taken, from, (uint8_t)query->type, COOKIE_DATAGRAM_SIZE, VX6_OK);
     query->has_cookie = true;
     query->waiting = true;
-    wait_for_carrier(node, &query->outgoing);
-}
-
-/* VX6-QUERY-001, VX6-QUERY-002 */
-void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len)
-{
-    if (len == 0 || data[0] >= TYPE_QUIC || (node->shutting_down && (data[0] < TYPE_ANSWER || data[0] > TYPE_COOKIE)))
-        return;
-    const size_t size = data[0] == TYPE_COOKIE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
-    if (len != size || data[0] < TYPE_ASK || data[0] > TYPE_COOKIE)
-        refuse(node, from, len, VX6_BAD_MESSAGE);
-    else if (data[1] != QUERY_SUITE)
-        refuse(node, from, len, VX6_BAD_SUITE);
-    else if (data[0] == TYPE_ASK)
-        take_ask(node, from, data);
-    else if (data[0] == TYPE_ANSWER)
-        take_answer(node, from, data);
-    else
-        take_cookie(node, from, data);
+    datagram_post(node, &query->outgoing);
 }
 
 void queries_shutdown(struct vx6_node *node)
@@ -591,7 +368,7 @@ void queries_free(struct vx6_node *node)
     tokens_free(node);
     struct outgoing *outgoing;
     while ((outgoing = node->queries.waiting_first) != NULL) {
-        wait_no_longer(node, outgoing);
-        env_free(node->env, datagram_of(outgoing), sizeof(struct datagram));
+        datagram_withdraw(node, outgoing);
+        responder_drop(node, outgoing);
     }
 }

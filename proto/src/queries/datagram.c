@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The datagrams of queries: how asks, answers and cookies begin, who of them waits for the carrier,
+ * and to whom each one that comes belongs. Spec: spec/queries.md, "Datagrams". */
+#include "query_internal.h"
+
+enum {
+    QUERY_SUITE = 1
+};
+
+void datagram_post(struct vx6_node *node, struct outgoing *outgoing)
+{
+    struct queries *queries = &node->queries;
+    outgoing->next = NULL;
+    outgoing->previous = queries->waiting_last;
+    if (queries->waiting_last)
+        queries->waiting_last->next = outgoing;
+    else
+        queries->waiting_first = outgoing;
+    queries->waiting_last = outgoing;
+    ready_post(&node->ready_list, &node->ready, NODE_READY_DATAGRAMS);
+}
+
+void datagram_withdraw(struct vx6_node *node, struct outgoing *outgoing)
+{
+    struct queries *queries = &node->queries;
+    if (outgoing->previous)
+        outgoing->previous->next = outgoing->next;
+    else
+        queries->waiting_first = outgoing->next;
+    if (outgoing->next)
+        outgoing->next->previous = outgoing->previous;
+    else
+        queries->waiting_last = outgoing->previous;
+}
+
+void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id)
+{
+    datagram[0] = type;
+    datagram[1] = QUERY_SUITE;
+    datagram[2] = hint ? hint[0] : 0;
+    datagram[3] = hint ? hint[1] : 0;
+    memcpy(datagram + QUERY_ID_AT, id, 8);
+}
+
+/* A payload is u16 length, message, zeros. VX6-QUERY-003 */
+bool datagram_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size)
+{
+    size_t len = load_u16(payload);
+    if (len > size - LENGTH_SIZE || !is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len))
+        return false;
+    return vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL;
+}
+
+void datagram_refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum vx6_code code)
+{
+    trace(node, VX6_EVENT_datagram_refused, from, 0, len, code);
+}
+
+static const vx6_addr *destination(struct outgoing *outgoing)
+{
+    return outgoing->is_query ? query_destination(outgoing) : responder_destination(outgoing);
+}
+
+static size_t size_of(struct outgoing *outgoing)
+{
+    return outgoing->is_query ? VX6_DATAGRAM_SIZE : responder_size(outgoing);
+}
+
+static void write_outgoing(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
+{
+    datagram_withdraw(node, outgoing);
+    if (outgoing->is_query)
+        query_write(node, outgoing, dst);
+    else
+        responder_write(node, outgoing, dst);
+}
+
+bool query_fill(struct vx6_node *node, struct vx6_batch *batch)
+{
+    struct outgoing *first = node->queries.waiting_first;
+    if (first == NULL)
+        return false;
+    const size_t size = size_of(first);
+    batch->peer = *destination(first);
+    batch->segment_len = (uint32_t)size;
+    while (first && batch->len + size <= batch->cap && size_of(first) == size &&
+           addr_equal(destination(first), &batch->peer)) {
+        write_outgoing(node, first, batch->dst + batch->len);
+        batch->len += size;
+        first = node->queries.waiting_first;
+    }
+    return true;
+}
+
+/* VX6-QUERY-001, VX6-QUERY-002 */
+void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len)
+{
+    if (len == 0 || data[0] >= TYPE_QUIC ||
+        (node->shutting_down && (data[0] < TYPE_ANSWER || data[0] > TYPE_COOKIE)))
+        return;
+    const size_t size = data[0] == TYPE_COOKIE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
+    if (len != size || data[0] < TYPE_ASK || data[0] > TYPE_COOKIE)
+        datagram_refuse(node, from, len, VX6_BAD_MESSAGE);
+    else if (data[1] != QUERY_SUITE)
+        datagram_refuse(node, from, len, VX6_BAD_SUITE);
+    else if (data[0] == TYPE_ASK)
+        responder_take_ask(node, from, data);
+    else if (data[0] == TYPE_ANSWER)
+        query_take_answer(node, from, data);
+    else
+        query_take_cookie(node, from, data);
+}

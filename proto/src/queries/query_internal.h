@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of queries: query.c asks, responder.c answers, datagram.c is what both send and read.
+ * Spec: spec/queries.md. */
+#ifndef VX6_QUERY_INTERNAL_H
+#define VX6_QUERY_INTERNAL_H
+
+#include "internal.h"
+
+enum {
+    TYPE_ASK = 0x08,
+    TYPE_ANSWER = 0x09,
+    TYPE_COOKIE = 0x0a,
+    TYPE_QUIC = 0x40, /* and above */
+
+    QUERY_ID_AT = 4,
+    LENGTH_SIZE = 2, /* of a payload, at its begin */
+    ASK_MAX = VX6_ASK_PAYLOAD_SIZE - LENGTH_SIZE,
+    ANSWER_MAX = VX6_ANSWER_PAYLOAD_SIZE - LENGTH_SIZE,
+    COOKIE_DATAGRAM_SIZE =
+        VX6_QUERY_HEADER_SIZE + VX6_COOKIE_NONCE_SIZE + VX6_COOKIE_SIZE + VX6_TAG_SIZE
+};
+
+/* ---- datagram.c ---- */
+void datagram_post(struct vx6_node *node, struct outgoing *outgoing); /* waits for the carrier */
+void datagram_withdraw(struct vx6_node *node, struct outgoing *outgoing);
+/* Only asks have a hint: two bytes of the responder's node ID. NULL: none. */
+void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id);
+/* VX6-QUERY-003. False: it is none. */
+bool datagram_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size);
+void datagram_refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum vx6_code code);
+
+/* ---- query.c ---- */
+const vx6_addr *query_destination(struct outgoing *outgoing);
+void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *datagram);
+void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
+void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
+
+/* ---- responder.c ---- */
+void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
+const vx6_addr *responder_destination(struct outgoing *outgoing);
+size_t responder_size(struct outgoing *outgoing);
+/* Writes what waits and frees it. */
+void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst);
+void responder_drop(struct vx6_node *node, struct outgoing *outgoing);
+
+#endif

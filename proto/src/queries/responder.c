@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers to strangers: opened, answered and sealed at once, so that nothing about the asker is
+ * kept; under load only for who has shown that it receives. What waits is the sealed datagram.
+ * Spec: spec/queries.md, "Answers". */
+#include "query_internal.h"
+
+/* An answer or a cookie that waits for the carrier. */
+struct reply {
+    struct outgoing outgoing;
+    vx6_addr to;
+    enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
+    uint16_t size;
+    uint8_t bytes[VX6_DATAGRAM_SIZE];
+};
+
+static struct reply *reply_of(struct outgoing *outgoing)
+{
+    return CONTAINER_OF(outgoing, struct reply, outgoing);
+}
+
+/* VX6-QUERY-008 */
+static struct reply *reply_new(
+    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t len)
+{
+    struct reply *reply = NULL;
+    if (node->queries.answer_count < node->env->limits->datagram_pending_max)
+        reply = env_alloc(node->env, sizeof *reply);
+    if (reply == NULL) {
+        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, len, VX6_LIMIT);
+        return NULL;
+    }
+    reply->to = *to;
+    reply->type = type;
+    reply->size = type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
+    return reply;
+}
+
+static void reply_send(struct vx6_node *node, struct reply *reply)
+{
+    node->queries.answer_count++;
+    datagram_post(node, &reply->outgoing);
+}
+
+const vx6_addr *responder_destination(struct outgoing *outgoing)
+{
+    return &reply_of(outgoing)->to;
+}
+
+size_t responder_size(struct outgoing *outgoing)
+{
+    return reply_of(outgoing)->size;
+}
+
+void responder_drop(struct vx6_node *node, struct outgoing *outgoing)
+{
+    node->queries.answer_count--;
+    env_free(node->env, reply_of(outgoing), sizeof(struct reply));
+}
+
+void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
+{
+    const struct reply *reply = reply_of(outgoing);
+    memcpy(dst, reply->bytes, reply->size);
+    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, reply->size, VX6_OK);
+    responder_drop(node, outgoing);
+}
+
+static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
+    const struct vx6_msg *answer, struct vx6_ask *state)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], seed[32];
+    size_t len = vx6_msg_encode(answer, payload + LENGTH_SIZE, ANSWER_MAX);
+    VX6_ASSERT(len > 0);
+    struct reply *reply = reply_new(node, to, answer->type, len);
+    if (reply == NULL)
+        return;
+    store_u16(payload, (uint16_t)len);
+    datagram_header(reply->bytes, TYPE_ANSWER, NULL, id);
+    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    crypto->answer_seal(crypto, state, seed, payload, LENGTH_SIZE + len, reply->bytes);
+    wipe(seed, sizeof seed);
+    reply_send(node, reply);
+}
+
+/* VX6-QUERY-012: shorter than the ask, and good for its address only. */
+static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t *ask)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t cookie[VX6_COOKIE_SIZE];
+    struct reply *reply = reply_new(node, to, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE);
+    if (reply == NULL)
+        return;
+    uint8_t *nonce = reply->bytes + VX6_QUERY_HEADER_SIZE;
+    datagram_header(reply->bytes, TYPE_COOKIE, NULL, ask + 4);
+    rng_bytes(&node->public_rng, nonce, VX6_COOKIE_NONCE_SIZE);
+    cookie_make(node, cookie, to);
+    crypto->cookie_seal(crypto, node->keys.identity, ask + VX6_ASK_MAC1_AT, cookie, nonce,
+        nonce + VX6_COOKIE_NONCE_SIZE);
+    reply_send(node, reply);
+    trace(node, VX6_EVENT_cookie_sent, to, 0, COOKIE_DATAGRAM_SIZE, VX6_OK);
+}
+
+/* Under load: the one check that costs more than a hash waits until the sender is known to receive.
+ * False: a cookie was sent, or nothing. VX6-QUERY-011 */
+static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_t *ask)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    if (!load_is_too_much(node, from))
+        return true;
+    if (!crypto->ask_is_for(crypto, node->keys.identity, ask)) {
+        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
+        return false;
+    }
+    if (cookie_proves(node, from, ask))
+        return true;
+    send_cookie(node, from, ask);
+    return false;
+}
+
+/* VX6-QUERY-007: nothing about the asker is kept. */
+void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    struct vx6_ask state;
+    struct vx6_msg ask, answer;
+    bool is_for_me = bytes_equal(data + 2, node->keys.id, 2);
+    if (is_for_me && !is_welcome(node, from, data))
+        return;
+    if (!is_for_me || !crypto->ask_open(crypto, &state, node->keys.identity_seed,
+                          node->keys.identity, data, payload)) {
+        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
+        return;
+    }
+    if (!datagram_payload(&ask, payload, sizeof payload))
+        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
+    else if (!answer_ask(node, from, &ask, &answer, storage))
+        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
+    else
+        send_answer(node, from, data + QUERY_ID_AT, &answer, &state);
+    wipe(&state, sizeof state);
+}
