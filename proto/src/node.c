@@ -156,7 +156,7 @@ static void timers_run(struct vx6_node *node)
             stream_timer(node, timer);
             break;
         case TIMER_QUERY:
-            query_timer(node, timer);
+            query_timer(node);
             break;
         case TIMER_LOOKUP:
             lookup_timer(node, timer);

@@ -48,7 +48,7 @@ struct violations check_all(const struct world *world)
 void check_key(struct actor *actor, uint32_t target, const uint8_t key[32], const char *what)
 {
     actor->shard->stats.observed.keys++;
-    if (memcmp(actor->shard->world->members[target].key, key, 32) != 0)
+    if (memcmp(actor->shard->world->keys[target], key, 32) != 0)
         violation(actor, "%s of n%u brought a key that is not its owner's", what, target);
 }
 

@@ -261,7 +261,7 @@ static void prove(
     uint64_t random = mix3(world->options.seed ^ PURPOSE_BINDING, dialler, event->conn);
     for (size_t i = 0; i < sizeof proof->binding; i++)
         proof->binding[i] = (uint8_t)(mix(random + i / 8) >> i % 8 * 8);
-    memcpy(in->key, world->members[event->src].key, sizeof in->key);
+    memcpy(in->key, world->keys[event->src], sizeof in->key);
     in->data = proof->binding;
     in->len = sizeof proof->binding;
 }

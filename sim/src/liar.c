@@ -108,7 +108,7 @@ static void sign_contact(struct actor *actor, uint32_t *issued_s, uint8_t signat
 {
     const struct world *world = actor->shard->world;
     const struct vx6_crypto *crypto = &actor->shard->crypto;
-    const uint8_t *key = world->members[actor->index].key;
+    const uint8_t *key = world->keys[actor->index];
     vx6_addr addr = net_addr(world->options.seed, actor->index);
     uint8_t bytes[CONTACT_SIZE];
     *issued_s = (uint32_t)(world_unix_ms(actor->shard->now) / 1000);
@@ -169,7 +169,7 @@ static void lie_hints(
     nodes->hints = (vx6_list){.bytes.data = storage};
     for (uint32_t i = 0; i < count; i++) {
         vx6_addr addr = net_addr(world->options.seed, closest[i]->index);
-        push(&nodes->hints, storage, world->members[closest[i]->index].key, &addr);
+        push(&nodes->hints, storage, world->keys[closest[i]->index], &addr);
     }
     while (nodes->hints.count < VX6_CONTACT_COUNT_MAX) {
         uint8_t key[32];
@@ -226,7 +226,7 @@ bool liar_datagram(
     *answer_len = 0;
     if (len != VX6_DATAGRAM_SIZE || data[0] != TYPE_ASK ||
         !crypto->ask_open(crypto, &state, actor->liar->seed,
-            actor->shard->world->members[actor->index].key, data, payload))
+            actor->shard->world->keys[actor->index], data, payload))
         return false;
     size_t ask_len = (size_t)payload[0] << 8 | payload[1];
     if (ask_len > sizeof payload - 2 ||

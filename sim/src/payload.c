@@ -25,7 +25,7 @@ static size_t head_of(const uint8_t *data, size_t len)
     return head < len - PAYLOAD_TAIL ? head : len;
 }
 
-static size_t payload_stored(const struct payload *payload)
+size_t payload_stored(const struct payload *payload)
 {
     return payload->head == payload->len ? payload->len : payload->head + PAYLOAD_TAIL;
 }

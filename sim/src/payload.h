@@ -18,6 +18,7 @@ struct payload {
 struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len);
 /* The bytes as they were sent; valid until the shard's scratch is used again. */
 const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload);
+size_t payload_stored(const struct payload *payload); /* bytes of `data` */
 void payload_drop(struct shard *shard, struct payload *payload);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Level 0 has one slot per tick for the current revolution; a slot of level 1 is one revolution of
  * level 0, and so on. When the clock enters a slot of a higher level its events move down. The
- * events of the current tick lie in a heap, which also takes what is pushed into that tick. */
+ * events of the ticks at hand lie in order in an array, which also takes what is pushed into them. */
 #include "queue.h"
 
 #include <stdio.h>
@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum {
-    NONE = 0, /* index 0 of the pool is never used */
-    SLOT_MASK = QUEUE_SLOT_COUNT - 1
+    SLOT_MASK = QUEUE_SLOT_COUNT - 1,
+    SLOT_FIRST = 4,   /* events that a slot has room for at first */
+    BEYOND = 1 << 20 /* ns after the limit of a run that are made ready, so as to be in sight */
 };
 
 static void *resized(void *memory, size_t count, size_t size)
@@ -26,23 +27,22 @@ static void *resized(void *memory, size_t count, size_t size)
 void queue_init(struct queue *queue)
 {
     memset(queue, 0, sizeof *queue);
-    queue->pool_capacity = 1024;
-    queue->pool = resized(NULL, queue->pool_capacity, sizeof *queue->pool);
-    queue->pool_used = 1;
-    queue->heap_capacity = 256;
-    queue->heap = resized(NULL, queue->heap_capacity, sizeof *queue->heap);
+    queue->ready_capacity = 256;
+    queue->ready = resized(NULL, queue->ready_capacity, sizeof *queue->ready);
     for (uint32_t level = 0; level < QUEUE_LEVEL_COUNT; level++) {
-        queue->slots[level] = resized(NULL, QUEUE_SLOT_COUNT, sizeof(uint32_t));
-        memset(queue->slots[level], 0, QUEUE_SLOT_COUNT * sizeof(uint32_t));
+        queue->slots[level] = resized(NULL, QUEUE_SLOT_COUNT, sizeof(struct slot));
+        memset(queue->slots[level], 0, QUEUE_SLOT_COUNT * sizeof(struct slot));
     }
 }
 
 void queue_free(struct queue *queue)
 {
-    free(queue->pool);
-    free(queue->heap);
-    for (uint32_t level = 0; level < QUEUE_LEVEL_COUNT; level++)
+    free(queue->ready);
+    for (uint32_t level = 0; level < QUEUE_LEVEL_COUNT; level++) {
+        for (uint32_t i = 0; i < QUEUE_SLOT_COUNT; i++)
+            free(queue->slots[level][i].events);
         free(queue->slots[level]);
+    }
 }
 
 static bool is_before(const struct event *a, const struct event *b)
@@ -58,111 +58,123 @@ static bool is_before(const struct event *a, const struct event *b)
     return a->kind < b->kind;
 }
 
-static void heap_push(struct queue *queue, uint32_t index)
+/* Room at the end of `ready`; what was taken makes room first. */
+static void ready_reserve(struct queue *queue, uint32_t room)
 {
-    if (queue->heap_count == queue->heap_capacity) {
-        queue->heap_capacity *= 2;
-        queue->heap = resized(queue->heap, queue->heap_capacity, sizeof *queue->heap);
-    }
-    uint32_t at = queue->heap_count++;
-    while (at > 0) {
-        uint32_t parent = (at - 1) / 4;
-        if (!is_before(&queue->pool[index], &queue->pool[queue->heap[parent]]))
-            break;
-        queue->heap[at] = queue->heap[parent];
-        at = parent;
-    }
-    queue->heap[at] = index;
-}
-
-static uint32_t heap_pop(struct queue *queue)
-{
-    uint32_t top = queue->heap[0];
-    uint32_t last = queue->heap[--queue->heap_count];
-    uint32_t at = 0;
-    for (;;) {
-        uint32_t child = at * 4 + 1;
-        if (child >= queue->heap_count)
-            break;
-        uint32_t end = child + 4 < queue->heap_count ? child + 4 : queue->heap_count;
-        uint32_t least = child;
-        for (child++; child < end; child++) {
-            if (is_before(&queue->pool[queue->heap[child]], &queue->pool[queue->heap[least]]))
-                least = child;
-        }
-        if (!is_before(&queue->pool[queue->heap[least]], &queue->pool[last]))
-            break;
-        queue->heap[at] = queue->heap[least];
-        at = least;
-    }
-    queue->heap[at] = last;
-    return top;
-}
-
-/* The lowest level whose current revolution covers the tick. */
-static void place(struct queue *queue, uint32_t index)
-{
-    struct event *event = &queue->pool[index];
-    uint64_t tick = event->time >> QUEUE_TICK_BITS;
-    if (tick <= queue->tick) {
-        heap_push(queue, index);
+    if (queue->ready_end + room <= queue->ready_capacity)
         return;
+    uint32_t count = queue->ready_end - queue->ready_first;
+    while (count + room > queue->ready_capacity / 2) {
+        queue->ready_capacity *= 2;
+        queue->ready = resized(queue->ready, queue->ready_capacity, sizeof *queue->ready);
     }
+    memmove(queue->ready, queue->ready + queue->ready_first, count * sizeof *queue->ready);
+    queue->ready_first = 0;
+    queue->ready_end = count;
+}
+
+/* Most come in order, or nearly so. */
+static void ready_insert(struct queue *queue, const struct event *event)
+{
+    ready_reserve(queue, 1);
+    uint32_t low = queue->ready_first, high = queue->ready_end;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (is_before(&queue->ready[middle], event))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(&queue->ready[low + 1], &queue->ready[low],
+        (queue->ready_end - low) * sizeof *queue->ready);
+    queue->ready[low] = *event;
+    queue->ready_end++;
+}
+
+/* The lowest level whose current revolution covers the tick, which lies ahead. */
+static void place(struct queue *queue, const struct event *event)
+{
+    uint64_t tick = event->time >> QUEUE_TICK_BITS;
     uint64_t difference = tick ^ queue->tick;
     uint32_t level = 0;
     while (level + 1 < QUEUE_LEVEL_COUNT && difference >> (QUEUE_SLOT_BITS * (level + 1)) != 0)
         level++;
     VX6_ASSERT(difference >> (QUEUE_SLOT_BITS * QUEUE_LEVEL_COUNT) == 0);
-    uint32_t slot = (uint32_t)(tick >> (QUEUE_SLOT_BITS * level)) & SLOT_MASK;
-    event->next = queue->slots[level][slot];
-    queue->slots[level][slot] = index;
-    queue->occupied[level][slot / 64] |= (uint64_t)1 << (slot % 64);
+    uint32_t index = (uint32_t)(tick >> (QUEUE_SLOT_BITS * level)) & SLOT_MASK;
+    struct slot *slot = &queue->slots[level][index];
+    if (slot->count == slot->capacity) {
+        slot->capacity = slot->capacity == 0 ? SLOT_FIRST : slot->capacity * 2;
+        slot->events = resized(slot->events, slot->capacity, sizeof *event);
+    }
+    slot->events[slot->count++] = *event;
+    queue->occupied[level][index / 64] |= (uint64_t)1 << (index % 64);
 }
 
 void queue_push(struct queue *queue, const struct event *event)
 {
-    uint32_t index = queue->free_head;
-    if (index != NONE) {
-        queue->free_head = queue->pool[index].next;
-    } else {
-        if (queue->pool_used == queue->pool_capacity) {
-            queue->pool_capacity += queue->pool_capacity / 2;
-            queue->pool = resized(queue->pool, queue->pool_capacity, sizeof *queue->pool);
-        }
-        index = queue->pool_used++;
-    }
-    queue->pool[index] = *event;
     queue->count++;
-    place(queue, index);
+    if (event->time >> QUEUE_TICK_BITS <= queue->tick)
+        ready_insert(queue, event);
+    else
+        place(queue, event);
 }
 
 /* The first occupied slot of a level at or after `from`, or QUEUE_SLOT_COUNT. */
 static uint32_t occupied_from(const struct queue *queue, uint32_t level, uint32_t from)
 {
+    uint64_t mask = UINT64_MAX << (from % 64);
     for (uint32_t word = from / 64; word < QUEUE_SLOT_COUNT / 64; word++) {
-        uint64_t bits = queue->occupied[level][word];
-        if (word == from / 64)
-            bits &= UINT64_MAX << (from % 64);
-        if (bits == 0)
-            continue;
-        uint32_t bit = 0;
-        while (!(bits >> bit & 1))
-            bit++;
-        return word * 64 + bit;
+        uint64_t bits = queue->occupied[level][word] & mask;
+        if (bits != 0)
+            return word * 64 + (uint32_t)__builtin_ctzll(bits);
+        mask = UINT64_MAX;
     }
     return QUEUE_SLOT_COUNT;
 }
 
-static void slot_open(struct queue *queue, uint32_t level, uint32_t slot)
+static int compare(const void *a, const void *b)
 {
-    uint32_t index = queue->slots[level][slot];
-    queue->slots[level][slot] = NONE;
-    queue->occupied[level][slot / 64] &= ~((uint64_t)1 << (slot % 64));
-    while (index != NONE) {
-        uint32_t next = queue->pool[index].next;
-        place(queue, index);
-        index = next;
+    return is_before(a, b) ? -1 : 1;
+}
+
+/* The events of the tick that the clock has come to, behind those that are ready already. */
+static void make_ready(struct queue *queue, const struct slot *slot)
+{
+    enum {
+        FEW = 16
+    };
+    ready_reserve(queue, slot->count);
+    struct event *events = queue->ready + queue->ready_end;
+    queue->ready_end += slot->count;
+    if (slot->count > FEW) {
+        memcpy(events, slot->events, slot->count * sizeof *events);
+        qsort(events, slot->count, sizeof *events, compare);
+        return;
     }
+    for (uint32_t i = 0; i < slot->count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && is_before(&slot->events[i], &events[at - 1]); at--)
+            events[at] = events[at - 1];
+        events[at] = slot->events[i];
+    }
+}
+
+static void slot_open(struct queue *queue, uint32_t level, uint32_t index)
+{
+    struct slot slot = queue->slots[level][index];
+    queue->slots[level][index] = (struct slot){0};
+    queue->occupied[level][index / 64] &= ~((uint64_t)1 << (index % 64));
+    if (level == 0) {
+        make_ready(queue, &slot);
+    } else {
+        for (uint32_t i = 0; i < slot.count; i++) {
+            if (slot.events[i].time >> QUEUE_TICK_BITS == queue->tick)
+                ready_insert(queue, &slot.events[i]);
+            else
+                place(queue, &slot.events[i]);
+        }
+    }
+    free(slot.events);
 }
 
 /* Moves the clock to the next tick that has events, when that begins before `limit`. */
@@ -187,22 +199,19 @@ static bool advance(struct queue *queue, vx6_ns limit)
 
 const struct event *queue_peek(const struct queue *queue, uint32_t index)
 {
-    return index < queue->heap_count ? &queue->pool[queue->heap[index]] : NULL;
+    return index < queue->ready_end - queue->ready_first
+               ? &queue->ready[queue->ready_first + index]
+               : NULL;
 }
 
 bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event)
 {
-    while (queue->heap_count == 0) {
-        if (queue->count == 0 || !advance(queue, limit))
-            return false;
-    }
-    uint32_t index = queue->heap[0];
-    if (queue->pool[index].time >= limit)
+    const vx6_ns horizon = limit < VX6_NEVER - BEYOND ? limit + BEYOND : limit;
+    while (queue->ready_end - queue->ready_first <= QUEUE_AHEAD && advance(queue, horizon))
+        ;
+    if (queue->ready_first == queue->ready_end || queue->ready[queue->ready_first].time >= limit)
         return false;
-    heap_pop(queue);
-    *event = queue->pool[index];
-    queue->pool[index].next = queue->free_head;
-    queue->free_head = index;
+    *event = queue->ready[queue->ready_first++];
     queue->count--;
     return true;
 }

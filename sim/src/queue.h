@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The future of one shard: a hierarchical timing wheel, and a heap for the tick at hand.
+/* The future of one shard: a hierarchical timing wheel, and the next few events in order.
  *
  * Events come out in the order (time, destination, source, source's sequence, kind), which no
  * thread count, compiler or insertion order can change. */
@@ -10,7 +10,7 @@
 
 struct payload;
 
-/* From one node to another, or to itself. 48 bytes. */
+/* From one node to another, or to itself. 40 bytes. */
 struct event {
     vx6_ns time;
     uint32_t dst, src; /* node indexes */
@@ -23,25 +23,28 @@ struct event {
     uint8_t kind; /* enum event_kind */
     uint8_t flags;
     uint16_t port;
-    uint32_t next; /* the queue's own */
+};
+
+/* The events of one tick, or of one revolution of the level below, in no order. */
+struct slot {
+    struct event *events;
+    uint32_t count, capacity;
 };
 
 enum {
     QUEUE_TICK_BITS = 18, /* 262 us */
     QUEUE_SLOT_BITS = 12,
     QUEUE_SLOT_COUNT = 1 << QUEUE_SLOT_BITS,
-    QUEUE_LEVEL_COUNT = 3 /* 1.07 s, 73 min, 208 days */
+    QUEUE_LEVEL_COUNT = 3, /* 1.07 s, 73 min, 208 days */
+    QUEUE_AHEAD = 24       /* events that can be looked at before they are taken, if there are */
 };
 
 struct queue {
-    struct event *pool;
-    uint32_t pool_used, pool_capacity;
-    uint32_t free_head;
-    uint32_t *slots[QUEUE_LEVEL_COUNT];
+    struct slot *slots[QUEUE_LEVEL_COUNT];
     uint64_t occupied[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT / 64];
-    uint64_t tick;  /* what the heap holds: everything up to the end of this tick */
-    uint32_t *heap; /* 4-ary */
-    uint32_t heap_count, heap_capacity;
+    uint64_t tick;       /* `ready` holds everything up to the end of this tick */
+    struct event *ready; /* in order, from ready_first on */
+    uint32_t ready_first, ready_end, ready_capacity;
     uint64_t count; /* events held */
 };
 
@@ -51,8 +54,8 @@ void queue_free(struct queue *queue);
 void queue_push(struct queue *queue, const struct event *event);
 /* Takes the first event before `limit`; false when there is none. */
 bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event);
-/* One of the next few events of the tick at hand, for prefetching; `index` 0 is the very next. NULL
- * when the tick has no more. */
+/* One of the next QUEUE_AHEAD events, for prefetching; `index` 0 is the very next. What is pushed
+ * meanwhile may come before it. NULL: not so many are in sight. */
 const struct event *queue_peek(const struct queue *queue, uint32_t index);
 
 #endif

@@ -26,7 +26,7 @@ void validate_schedule(struct world *world)
     world->ids = malloc(world->member_count * sizeof *world->ids);
     VX6_ASSERT(world->ids != NULL);
     for (uint32_t i = 0; i < world->member_count; i++)
-        vx6_node_id(&world->shards[0].crypto, world->ids[i], world->members[i].key);
+        vx6_node_id(&world->shards[0].crypto, world->ids[i], world->keys[i]);
     world->options.kill_ppm = world->options.dead_ppm;
     world->options.kill_at = first_lookup - VX6_SECOND;
     /* Before a lost query is over, so that no table has mended itself. */
@@ -104,7 +104,7 @@ static void compare_hints(
         vx6_addr addr = {.port = hint.port};
         memcpy(addr.ip, hint.ip, sizeof addr.ip);
         uint32_t index = net_addr_index(world->options.seed, &addr, world->member_count);
-        if (index == UINT32_MAX || memcmp(world->members[index].key, hint.key, 32) != 0) {
+        if (index == UINT32_MAX || memcmp(world->keys[index], hint.key, 32) != 0) {
             violation(actor, "a lookup brought a node that is none");
             return;
         }

@@ -43,7 +43,7 @@ static void contact(struct actor *actor, uint32_t index)
 {
     const struct world *world = actor->shard->world;
     struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = net_addr(world->options.seed, index)};
-    memcpy(in.key, world->members[index].key, sizeof in.key);
+    memcpy(in.key, world->keys[index], sizeof in.key);
     VX6_ASSERT(actor_input(actor, &in) == VX6_OK);
 }
 

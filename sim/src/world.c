@@ -13,13 +13,18 @@
 /* Wall time at virtual time 0: any moment does. */
 static const int64_t unix_ms_at_zero = 1900000000000;
 
-static void *grown(void *memory, size_t count, size_t size)
+static void check_memory(const void *memory)
 {
-    memory = realloc(memory, count * size);
     if (memory == NULL) {
         fprintf(stderr, "vx6-sim: out of memory; simulate fewer nodes (--nodes)\n");
         exit(1);
     }
+}
+
+static void *grown(void *memory, size_t count, size_t size)
+{
+    memory = realloc(memory, count * size);
+    check_memory(memory);
     return memory;
 }
 
@@ -115,6 +120,7 @@ void world_free(struct world *world)
     stats_free(&world->total);
     free(world->shards);
     free(world->members);
+    free(world->keys);
     free(world->live);
     free(world->ids);
     free(world->liars);
@@ -143,11 +149,24 @@ int64_t world_unix_ms(vx6_ns now)
     return unix_ms_at_zero + (int64_t)(now / VX6_MILLISECOND);
 }
 
+/* realloc() would not keep them at the begin of cache lines. */
+static void members_grow(struct world *world)
+{
+    const size_t size = sizeof *world->members;
+    struct member *members = aligned_alloc(size, world->member_capacity * size);
+    check_memory(members);
+    if (world->member_count > 0)
+        memcpy(members, world->members, world->member_count * size);
+    free(world->members);
+    world->members = members;
+}
+
 static struct member *member_add(struct world *world)
 {
     if (world->member_count == world->member_capacity) {
         world->member_capacity = world->member_capacity == 0 ? 1024 : world->member_capacity * 2;
-        world->members = grown(world->members, world->member_capacity, sizeof *world->members);
+        members_grow(world);
+        world->keys = grown(world->keys, world->member_capacity, sizeof *world->keys);
         world->live = grown(world->live, world->member_capacity, sizeof *world->live);
     }
     uint32_t index = world->member_count++;
@@ -187,7 +206,7 @@ struct actor *world_join(struct world *world)
     actor->node = vx6_node_new(shard->env, &config, shard->now);
     VX6_ASSERT(actor->node != NULL);
     uint8_t id[32];
-    vx6_node_identity(actor->node, member->key, id);
+    vx6_node_identity(actor->node, world->keys[index], id);
     liar_add(world, actor);
     return actor;
 }
@@ -211,31 +230,56 @@ void world_remove(struct world *world, struct actor *actor)
     member->actor = NULL;
 }
 
-static void prefetch(const void *memory, uint32_t lines)
+static void prefetch(const void *memory, size_t size)
 {
-    for (uint32_t i = 0; i < lines; i++)
-        __builtin_prefetch((const char *)memory + (size_t)i * 64);
+    for (size_t i = 0; i < size; i += 64)
+        __builtin_prefetch((const char *)memory + i);
 }
 
-/* Nodes are many and caches small: what the next events will touch is fetched while this one runs.
- * The very next one's actor was fetched when it was further away. */
-static void look_ahead(const struct shard *shard)
+/* Nodes are many and caches small. What an event will touch is fetched while others run: each step
+ * reads only what an earlier step fetched, so none of them waits. */
+enum step {
+    STEP_MEMBER,
+    STEP_ACTOR,
+    STEP_NODE,
+    STEP_COUNT = STEP_NODE + VX6_PREFETCH_STEPS
+};
+static const uint32_t step_ahead[STEP_COUNT] = {20, 15, 10, 6, 3}; /* events before its own turn */
+
+static void look_ahead_at(const struct shard *shard, const struct event *event, enum step step)
 {
-    enum {
-        NODE_LINES = 12,
-        PAYLOAD_LINES = 4
-    };
-    const struct member *members = shard->world->members;
-    const struct event *next = queue_peek(&shard->queue, 0);
-    if (next && members[next->dst].actor) {
-        prefetch(members[next->dst].actor->node, NODE_LINES);
-        if (next->kind == EVENT_DATAGRAM || next->kind == EVENT_CHUNK)
-            prefetch(next->u.payload, PAYLOAD_LINES);
+    const struct member *member = &shard->world->members[event->dst];
+    bool has_payload = event->kind == EVENT_DATAGRAM || event->kind == EVENT_CHUNK;
+    if (step == STEP_MEMBER) {
+        prefetch(member, sizeof *member);
+        if (has_payload)
+            prefetch(event->u.payload, 64);
+        return;
     }
-    for (uint32_t i = 1; i <= 4; i++) {
-        const struct event *later = queue_peek(&shard->queue, i);
-        if (later && members[later->dst].actor)
-            prefetch(members[later->dst].actor, 3);
+    const struct actor *actor = member->actor;
+    if (actor == NULL)
+        return;
+    if (step == STEP_ACTOR) {
+        prefetch(actor, sizeof *actor);
+        if (has_payload)
+            prefetch(event->u.payload->data, payload_stored(event->u.payload));
+    } else {
+        const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
+        vx6_node_prefetch(actor->node, step - STEP_NODE, event->time,
+            payload ? payload->data : NULL, payload ? payload->len : 0);
+    }
+}
+
+static void look_ahead(struct shard *shard)
+{
+    for (uint32_t step = 0; step < STEP_COUNT; step++) {
+        uint32_t *done = &shard->looked[step];
+        const struct event *event;
+        *done -= *done > 0;
+        while (*done < step_ahead[step] && (event = queue_peek(&shard->queue, *done)) != NULL) {
+            look_ahead_at(shard, event, (enum step)step);
+            ++*done;
+        }
     }
 }
 

@@ -125,17 +125,18 @@ struct sorted;
 struct shard;
 struct world;
 
-/* Everybody who ever was, by index; never removed. */
+/* Everybody who ever was, by index; never removed. 64 bytes, one cache line: whoever sends something
+ * reads that of the other. */
 struct member {
     struct actor *actor; /* NULL once gone */
     struct place place;
-    uint8_t key[32];
     _Atomic vx6_ns published; /* VX6_NEVER: not yet. Set by its own shard; to be read by others
                                  only as to whether it lies more than a window back */
     vx6_ns came;
     vx6_ns left; /* VX6_NEVER: still up */
     bool silent; /* left without a word: its host answers nothing */
 };
+_Static_assert(sizeof(struct member) == 64, "one cache line");
 
 /* What a node has been shown of another. */
 struct known {
@@ -263,6 +264,7 @@ struct shard {
     struct stats stats;
     vx6_ns now;
     uint8_t *scratch; /* NET_FILL_MAX bytes for fill */
+    uint32_t looked[5]; /* events ahead that each step of looking ahead has seen */
 };
 
 struct world {
@@ -280,6 +282,7 @@ struct world {
     vx6_ns partition_until; /* 0: there is none */
     struct stats total;     /* of all shards, once the run is over */
     struct member *members;
+    uint8_t (*keys)[32]; /* identities of members */
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */
     uint32_t live_count, live_peak;

@@ -48,9 +48,9 @@ static void expect(uint64_t count)
 static void test_another_key_is_a_violation(void **state)
 {
     (void)state;
-    check_key(actor_at(0), 3, world.members[3].key, "a test");
+    check_key(actor_at(0), 3, world.keys[3], "a test");
     expect(0);
-    check_key(actor_at(0), 3, world.members[4].key, "a test");
+    check_key(actor_at(0), 3, world.keys[4], "a test");
     expect(1);
 }
 
@@ -76,7 +76,7 @@ static void show(uint32_t target, uint32_t owner, const char *label, int64_t age
     uint64_t issued_s = (uint64_t)(world_unix_ms(0) / 1000 - age_s);
     struct vx6_msg msg = {.type = VX6_MSG_node_record,
         .u.node_record = {.sequence = 9, .issued_s = issued_s, .life_s = 1800}};
-    memcpy(msg.u.node_record.identity, world.members[owner].key, 32);
+    memcpy(msg.u.node_record.identity, world.keys[owner], 32);
     vx6_span record_span = {record, vx6_msg_encode(&msg, record, sizeof record)};
     msg = (struct vx6_msg){.type = VX6_MSG_name_claim,
         .u.name_claim = {.sequence = 9,
@@ -89,7 +89,7 @@ static void show(uint32_t target, uint32_t owner, const char *label, int64_t age
     size_t len = vx6_msg_encode(&msg, bytes, sizeof bytes);
     assert_int_not_equal(len, 0);
     struct vx6_out out = {.kind = VX6_OUT_CANDIDATE, .value = {bytes, len}};
-    memcpy(out.key, world.members[owner].key, 32);
+    memcpy(out.key, world.keys[owner], 32);
     uint64_t sequence = 0;
     check_candidate(actor_at(0), target, &out, &sequence);
     assert_int_equal(sequence, 9);
@@ -108,7 +108,7 @@ static void test_wrong_candidates_are_violations(void **state)
     show(3, 4, "n3", 0); /* of another owner */
     expect(3);
     struct vx6_out out = {.kind = VX6_OUT_CANDIDATE, .value = {(const uint8_t *)"?", 1}};
-    memcpy(out.key, world.members[3].key, 32);
+    memcpy(out.key, world.keys[3], 32);
     uint64_t sequence;
     check_candidate(actor_at(0), 3, &out, &sequence);
     expect(4);

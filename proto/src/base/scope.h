@@ -79,15 +79,17 @@ static inline void addr_network(const vx6_addr *addr, uint8_t network[NETWORK_SI
         network[NETWORK_SIZE - 1] = 0;
 }
 
-/* The same host or site: one IPv4 address, or one IPv6 /64. */
+/* The host or site of an address, one IPv4 address or one IPv6 /64, as a number. That of IPv4 begins
+ * as multicast does, which nobody has. */
+static inline uint64_t addr_site(const vx6_addr *addr)
+{
+    uint64_t first = load_u64(addr->ip);
+    return first == 0 && addr_is_ipv4(addr) ? ~load_u64(addr->ip + 8) : first;
+}
+
 static inline bool addr_same_site(const vx6_addr *a, const vx6_addr *b)
 {
-    uint64_t first = load_u64(a->ip);
-    if (first != load_u64(b->ip))
-        return false;
-    bool may_be_ipv4 = first == 0;
-    return !may_be_ipv4 || load_u64(a->ip + 8) == load_u64(b->ip + 8) ||
-           (!addr_is_ipv4(a) && !addr_is_ipv4(b));
+    return addr_site(a) == addr_site(b);
 }
 
 #endif

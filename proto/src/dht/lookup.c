@@ -3,6 +3,7 @@
  * nodes of it have answered. Where the outcome is relied on it takes disjoint paths: whom one path
  * hears of, the others do not. Spec: spec/dht.md, "Lookup", "Disjoint paths". */
 #include "internal.h"
+#include "prefetch.h"
 
 enum {
     LISTED_STEP = 32,
@@ -275,6 +276,7 @@ static bool is_doubtful(
 /* One pass over the candidates, closest first: who is wanted, and to whom it falls. */
 struct pass {
     uint32_t live;                  /* candidates so far */
+    uint32_t asked;                 /* of these, asked and counting against alpha */
     uint32_t path_live[KADEMLIA_D]; /* of each path */
     bool use_spare;                 /* a path may ask on behalf of those that have nobody to ask */
     bool open;                      /* somebody wanted has not answered */
@@ -310,11 +312,15 @@ static void path_ask(
     candidate_ask(node, lookup, candidate, 0);
 }
 
-static void pass_candidate(
-    struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, struct pass *pass)
+static uint32_t share_of_path(const struct lookup *lookup)
+{
+    return (KADEMLIA_K + lookup->path_count - 1) / lookup->path_count;
+}
+
+static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
+    struct candidate *candidate, struct pass *pass, uint32_t share)
 {
     const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
-    const uint32_t share = (KADEMLIA_K + lookup->path_count - 1) / lookup->path_count;
     uint8_t path = path_of(lookup, candidate, pass->path_live);
     bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < share;
     bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
@@ -333,8 +339,23 @@ static void pass_candidate(
         pass->live++;
         pass->path_live[path]++;
     }
-    if (candidate->state == CANDIDATE_ASKED && candidate->asked + slow < pass->wake)
+    if (candidate->state != CANDIDATE_ASKED)
+        return;
+    pass->asked++;
+    if (candidate->asked + slow < pass->wake)
         pass->wake = candidate->asked + slow;
+}
+
+/* Nobody farther away is wanted, and nobody farther away is waited for. */
+static bool pass_is_over(const struct lookup *lookup, const struct pass *pass, uint32_t share)
+{
+    if (pass->live < KADEMLIA_K || pass->asked < lookup->active)
+        return false;
+    for (uint32_t i = 0; i < lookup->path_count; i++) {
+        if (pass->path_live[i] < share)
+            return false;
+    }
+    return true;
 }
 
 /* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
@@ -342,12 +363,13 @@ static void pass_candidate(
 static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
 {
     const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
+    const uint32_t share = share_of_path(lookup);
     struct pass pass;
     bool use_spare = false;
     do {
         pass = (struct pass){.wake = lookup->deadline, .use_spare = use_spare};
-        for (uint32_t i = 0; i < lookup->count; i++)
-            pass_candidate(node, lookup, &lookup->candidates[i], &pass);
+        for (uint32_t i = 0; i < lookup->count && !pass_is_over(lookup, &pass, share); i++)
+            pass_candidate(node, lookup, &lookup->candidates[i], &pass, share);
         use_spare =
             !use_spare && lookup->path_count > 1 && pass.open && lookup->active < KADEMLIA_ALPHA;
     } while (use_spare);
@@ -395,7 +417,7 @@ static void dispatch_done(
 
 static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6_code code)
 {
-    const uint32_t share = (KADEMLIA_K + lookup->path_count - 1) / lookup->path_count;
+    const uint32_t share = share_of_path(lookup);
     struct lookup_contact closest[LOOKUP_CLOSEST_MAX];
     uint32_t answered = 0, path_answered[KADEMLIA_D] = {0};
     uint8_t target[32];
@@ -586,6 +608,19 @@ void lookup_timer(struct vx6_node *node, struct timer *timer)
         lookup_finish(node, lookup, VX6_TIMEOUT);
     else if (!lookup_advance(node, lookup))
         lookup_finish(node, lookup, VX6_OK);
+}
+
+void lookups_prefetch(const struct vx6_node *node, unsigned step)
+{
+    const struct lookup *lookup = node->lookups.first;
+    if (lookup == NULL)
+        return;
+    if (step == 1) {
+        prefetch(lookup, sizeof *lookup);
+        return;
+    }
+    prefetch(lookup->candidates, lookup->count * sizeof *lookup->candidates);
+    prefetch(lookup->tags, lookup->count * sizeof *lookup->tags);
 }
 
 void lookups_free(struct vx6_node *node)

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries: sealed only when the carrier takes them, found again by their query ID, tried anew under
  * a new ID and ephemeral key, and over when answered or lost. Spec: spec/queries.md. */
+#include "prefetch.h"
 #include "query_internal.h"
 
 enum {
-    CUT_OFF = 4 /* queries lost in a row */
+    CUT_OFF = 4,     /* queries lost in a row */
+    ITEMS_STEP = 8   /* places by which the array grows */
 };
 
 struct query {
     struct outgoing outgoing;
-    struct query *next, *previous;
-    uint64_t id; /* of the last try */
     struct peer *peer;
-    struct timer timer;
     void *context;
     vx6_ns sent;
     enum query_user user;
     enum vx6_msg_type type;
     bool waiting; /* on the list of outgoing ones */
-    bool sealed;  /* id and state are set: at least one try has left */
+    bool sealed;  /* state is set: at least one try has left */
     bool has_cookie;
     uint8_t tries;
     uint16_t len;
@@ -38,26 +37,38 @@ const vx6_addr *query_destination(struct outgoing *outgoing)
     return &query_of(outgoing)->peer->addr;
 }
 
-static void query_unlink(struct vx6_node *node, struct query *query)
+static struct in_flight *item_of(const struct vx6_node *node, const struct query *query)
+{
+    struct in_flight *item = node->queries.items;
+    while (item->query != query)
+        item++;
+    return item;
+}
+
+static void watch_deadline(struct vx6_node *node)
 {
     struct queries *queries = &node->queries;
-    if (query->previous)
-        query->previous->next = query->next;
-    else
-        queries->first = query->next;
-    if (query->next)
-        query->next->previous = query->previous;
-    else
-        queries->last = query->previous;
-    queries->count--;
-    timer_clear(&node->timers, &query->timer);
-    if (query->waiting)
-        datagram_withdraw(node, &query->outgoing);
+    vx6_ns first = VX6_NEVER;
+    for (uint32_t i = 0; i < queries->count; i++) {
+        if (queries->items[i].deadline < first)
+            first = queries->items[i].deadline;
+    }
+    if (first != queries->timer.deadline)
+        timer_set(&node->timers, &queries->timer, first);
 }
 
 static void query_free(struct vx6_node *node, struct query *query)
 {
-    query_unlink(node, query);
+    struct queries *queries = &node->queries;
+    struct in_flight *item = item_of(node, query);
+    bool was_first = item->deadline == queries->timer.deadline;
+    queries->count--;
+    memmove(item, item + 1,
+        (queries->count - (size_t)(item - queries->items)) * sizeof *item);
+    if (was_first)
+        watch_deadline(node);
+    if (query->waiting)
+        datagram_withdraw(node, &query->outgoing);
     peer_drop(node->env, query->peer);
     wipe(&query->state, sizeof query->state);
     env_free(node->env, query, sizeof *query + query->len);
@@ -66,16 +77,28 @@ static void query_free(struct vx6_node *node, struct query *query)
 /* At the bound, a query that only asks whether somebody lives gives way. */
 static bool make_room(struct vx6_node *node)
 {
-    if (node->queries.count < node->env->limits->query_max)
-        return true;
-    for (struct query *query = node->queries.first; query; query = query->next) {
-        if (query->user != QUERY_NOBODY)
-            continue;
-        query_free(node, query);
-        return true;
+    struct queries *queries = &node->queries;
+    if (queries->count >= node->env->limits->query_max) {
+        uint32_t i = 0;
+        while (i < queries->count && queries->items[i].query->user != QUERY_NOBODY)
+            i++;
+        if (i == queries->count) {
+            trace(node, VX6_EVENT_limit_reached, NULL, 0, queries->count, VX6_LIMIT);
+            return false;
+        }
+        query_free(node, queries->items[i].query);
     }
-    trace(node, VX6_EVENT_limit_reached, NULL, 0, node->queries.count, VX6_LIMIT);
-    return false;
+    if (queries->count < queries->capacity)
+        return true;
+    const size_t size = sizeof *queries->items;
+    uint32_t capacity = queries->capacity + ITEMS_STEP;
+    struct in_flight *grown =
+        env_resize(node->env, queries->items, queries->capacity * size, capacity * size);
+    if (grown == NULL)
+        return false;
+    queries->items = grown;
+    queries->capacity = capacity;
+    return true;
 }
 
 /* VX6-QUERY-010: as TCP does, but not below a floor, since responders are many and far apart. */
@@ -106,10 +129,16 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
     queries->rtt_us = queries->rtt_us / 8 * 7 + sample / 8 + 1;
 }
 
+static void set_deadline(struct vx6_node *node, struct query *query)
+{
+    item_of(node, query)->deadline = after_ms(node, timeout_ms(node, query));
+    watch_deadline(node);
+}
+
 static void query_try(struct vx6_node *node, struct query *query)
 {
     query->tries++;
-    timer_set(&node->timers, &query->timer, after_ms(node, timeout_ms(node, query)));
+    set_deadline(node, query);
     if (query->waiting)
         return;
     query->waiting = true;
@@ -135,16 +164,8 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     query->type = ask->type;
     query->len = (uint16_t)len;
     memcpy(query->ask, bytes, len);
-    timer_init(&query->timer, TIMER_QUERY);
-
-    struct queries *queries = &node->queries;
-    query->previous = queries->last;
-    if (queries->last)
-        queries->last->next = query;
-    else
-        queries->first = query;
-    queries->last = query;
-    queries->count++;
+    node->queries.items[node->queries.count++] = (struct in_flight){
+        .deadline = VX6_NEVER, .site = addr_site(&peer->addr), .peer = peer, .query = query};
     query_try(node, query);
     return query;
 }
@@ -161,18 +182,16 @@ void query_cancel(struct vx6_node *node, struct query *query)
 
 void queries_cancel(struct vx6_node *node, const void *context)
 {
-    struct query *query = node->queries.first, *next;
-    for (; query; query = next) {
-        next = query->next;
-        if (query->context == context)
-            query_cancel(node, query);
+    for (uint32_t i = node->queries.count; i-- > 0;) {
+        if (node->queries.items[i].query->context == context)
+            query_cancel(node, node->queries.items[i].query);
     }
 }
 
 bool query_is_pending(const struct vx6_node *node, const struct peer *peer)
 {
-    for (const struct query *query = node->queries.first; query; query = query->next) {
-        if (query->peer == peer)
+    for (uint32_t i = 0; i < node->queries.count; i++) {
+        if (node->queries.items[i].peer == peer)
             return true;
     }
     return false;
@@ -184,9 +203,10 @@ bool query_site_is_spent(const struct vx6_node *node, const vx6_addr *addr)
     const uint32_t max = node->env->limits->site_queries_max;
     if (node->queries.count < max)
         return false;
+    const uint64_t site = addr_site(addr);
     uint32_t count = 0;
-    for (const struct query *query = node->queries.first; query; query = query->next)
-        count += addr_same_site(&query->peer->addr, addr);
+    for (uint32_t i = 0; i < node->queries.count; i++)
+        count += node->queries.items[i].site == site;
     return count >= max && !table_knows_site(node, addr);
 }
 
@@ -230,9 +250,8 @@ static void query_done(
 /* VX6-QUERY-006, VX6-DHT-009: losses in a row say more about this node's own network than about
  * its contacts, and then count against none of them. Strangers may never have lived: what others
  * name must not make this node believe that it is cut off. */
-void query_timer(struct vx6_node *node, struct timer *timer)
+static void query_late(struct vx6_node *node, struct query *query)
 {
-    struct query *query = CONTAINER_OF(timer, struct query, timer);
     if (query->tries < node->env->limits->query_tries) {
         query_try(node, query);
         return;
@@ -248,6 +267,22 @@ void query_timer(struct vx6_node *node, struct timer *timer)
     query_done(node, query, NULL, NULL);
 }
 
+void query_timer(struct vx6_node *node)
+{
+    for (;;) {
+        const struct queries *queries = &node->queries;
+        const struct in_flight *late = NULL;
+        for (uint32_t i = 0; i < queries->count; i++) {
+            if (late == NULL || queries->items[i].deadline < late->deadline)
+                late = &queries->items[i];
+        }
+        if (late == NULL || late->deadline > node->now)
+            break;
+        query_late(node, late->query);
+    }
+    watch_deadline(node);
+}
+
 /* VX6-QUERY-005: every try has its own query ID and ephemeral key. */
 void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *datagram)
 {
@@ -256,11 +291,11 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE], seed[32], id[8];
     rng_bytes(&node->secret_rng, seed, sizeof seed);
     rng_bytes(&node->public_rng, id, sizeof id);
-    query->id = load_u64(id);
+    item_of(node, query)->id = load_u64(id);
     query->sent = node->now;
     query->sealed = true;
     query->waiting = false;
-    timer_set(&node->timers, &query->timer, after_ms(node, timeout_ms(node, query)));
+    set_deadline(node, query);
     store_u16(payload, query->len);
     memcpy(payload + LENGTH_SIZE, query->ask, query->len);
     datagram_header(datagram, TYPE_ASK, query->peer->id, id);
@@ -293,10 +328,13 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
 static struct query *query_find(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     uint64_t id = load_u64(data + QUERY_ID_AT);
-    struct query *query = node->queries.first;
-    while (query && (query->id != id || !query->sealed))
-        query = query->next;
-    return query && addr_equal(from, &query->peer->addr) ? query : NULL;
+    const struct queries *queries = &node->queries;
+    for (uint32_t i = 0; i < queries->count; i++) {
+        const struct in_flight *item = &queries->items[i];
+        if (item->id == id && item->query->sealed)
+            return addr_equal(from, &item->peer->addr) ? item->query : NULL;
+    }
+    return NULL;
 }
 
 /* VX6-QUERY-004: by the address asked, under a query ID in flight and its state, of a type that
@@ -350,24 +388,45 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     datagram_post(node, &query->outgoing);
 }
 
+void query_prefetch(const struct vx6_node *node, unsigned step, const uint8_t *data, size_t len)
+{
+    const struct queries *queries = &node->queries;
+    if (step == 1) {
+        prefetch(queries->items, queries->count * sizeof *queries->items);
+        return;
+    }
+    if (data == NULL || len != VX6_DATAGRAM_SIZE || data[0] != TYPE_ANSWER)
+        return;
+    const uint64_t id = load_u64(data + QUERY_ID_AT);
+    for (uint32_t i = 0; i < queries->count; i++) {
+        if (queries->items[i].id != id)
+            continue;
+        prefetch(queries->items[i].query, sizeof *queries->items[i].query);
+        table_prefetch(node, queries->items[i].peer->id);
+    }
+}
+
 void queries_shutdown(struct vx6_node *node)
 {
-    while (node->queries.first)
-        query_free(node, node->queries.first);
+    while (node->queries.count > 0)
+        query_free(node, node->queries.items[node->queries.count - 1].query);
 }
 
 void queries_init(struct vx6_node *node)
 {
     tokens_init(node);
+    timer_init(&node->queries.timer, TIMER_QUERY);
 }
 
 void queries_free(struct vx6_node *node)
 {
+    struct queries *queries = &node->queries;
     queries_shutdown(node);
+    env_free(node->env, queries->items, queries->capacity * sizeof *queries->items);
     load_free(node);
     tokens_free(node);
     struct outgoing *outgoing;
-    while ((outgoing = node->queries.waiting_first) != NULL) {
+    while ((outgoing = queries->waiting_first) != NULL) {
         datagram_withdraw(node, outgoing);
         responder_drop(node, outgoing);
     }

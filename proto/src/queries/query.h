@@ -22,7 +22,16 @@ enum query_user {
     QUERY_SYNC
 };
 
-struct query; /* in flight */
+struct query; /* in flight: query.c */
+
+/* What every answer, and every new query, is compared with stands together. */
+struct in_flight {
+    uint64_t id; /* of the last try; 0 before the first */
+    vx6_ns deadline;
+    uint64_t site; /* addr_site() of the peer */
+    const struct peer *peer;
+    struct query *query;
+};
 
 /* Waits for the carrier: the head of a query, or of an answer that is sealed already. */
 struct outgoing {
@@ -38,8 +47,9 @@ struct own_contact {
 };
 
 struct queries {
-    struct query *first, *last; /* oldest first */
-    uint32_t count;
+    struct in_flight *items; /* oldest first */
+    uint32_t count, capacity;
+    struct timer timer; /* first deadline of all */
     struct outgoing *waiting_first, *waiting_last;
     uint32_t answer_count; /* of those that wait */
     uint32_t lost_in_row;  /* queries to contacts lost since any was answered */
@@ -80,7 +90,8 @@ void discovery_query_done(struct vx6_node *node, void *context, const struct que
 void queries_init(struct vx6_node *node);
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len);
 bool query_fill(struct vx6_node *node, struct vx6_batch *batch);
-void query_timer(struct vx6_node *node, struct timer *timer);
+void query_timer(struct vx6_node *node);
+void query_prefetch(const struct vx6_node *node, unsigned step, const uint8_t *data, size_t len);
 void queries_shutdown(struct vx6_node *node); /* drops them; no user may be left that minds */
 void queries_free(struct vx6_node *node);
 
