@@ -152,14 +152,14 @@ static void test_memo_tells_all_parts_of_a_signed_message_apart(void **state)
 static void test_patterns_show_a_wrong_a_moved_and_a_lost_byte(void **state)
 {
     (void)state;
-    uint8_t bytes[100];
+    uint8_t bytes[1100];
     for (uint64_t offset = 0; offset < 20; offset++) {
         pattern_fill(77, offset, bytes, sizeof bytes);
         assert_true(pattern_matches(77, offset, bytes, sizeof bytes));
         assert_false(pattern_matches(78, offset, bytes, sizeof bytes));
         assert_false(pattern_matches(77, offset + 1, bytes, sizeof bytes));
         assert_false(pattern_matches(77, offset + 8, bytes, sizeof bytes));
-        bytes[offset] ^= 1;
+        bytes[offset * 57] ^= 1;
         assert_false(pattern_matches(77, offset, bytes, sizeof bytes));
     }
 }
