@@ -157,6 +157,15 @@ static struct member *member_add(struct world *world)
     return member;
 }
 
+/* What was made from a seed here, no shard has to check. Nodes join while no shard runs. */
+static void tell_memos(struct world *world, const uint8_t key[32])
+{
+    if (world->options.provider == PROVIDER_REAL)
+        return;
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        memo_made_key(&world->shards[i].memo, key);
+}
+
 struct actor *world_join(struct world *world)
 {
     struct member *member = member_add(world);
@@ -188,6 +197,7 @@ struct actor *world_join(struct world *world)
     VX6_ASSERT(actor->node != NULL);
     uint8_t id[32];
     vx6_node_identity(actor->node, member->key, id);
+    tell_memos(world, member->key);
     liar_add(world, actor);
     return actor;
 }

@@ -116,6 +116,10 @@ static void test_memo_remembers_each_verdict(void **state)
         assert_int_equal(memo.asked, (pass + 1) * COUNT);
         assert_int_equal(memo.computed, COUNT);
     }
+    const uint8_t made[32] = {1}; /* refused if it were computed */
+    memo_made_key(&memo, made);
+    assert_true(crypto.sign_public_is_valid(&crypto, made));
+    assert_int_equal(memo.computed, COUNT);
     memo_free(&memo);
 }
 
