@@ -8,15 +8,21 @@ enum {
 };
 
 /* Four lanes, since one has to wait for its own multiplication. */
-static inline void mix_block(uint64_t lanes[4], const uint8_t *block)
+struct lanes {
+    uint64_t a, b, c, d;
+};
+
+static inline struct lanes mix_block(struct lanes lanes, const uint8_t *block)
 {
-    for (unsigned i = 0; i < 4; i++)
-        lanes[i] = mix_lane(lanes[i], mix_load(block + 16 * i), mix_load(block + 16 * i + 8));
+    return (struct lanes){mix_lane(lanes.a, mix_load(block), mix_load(block + 8)),
+        mix_lane(lanes.b, mix_load(block + 16), mix_load(block + 24)),
+        mix_lane(lanes.c, mix_load(block + 32), mix_load(block + 40)),
+        mix_lane(lanes.d, mix_load(block + 48), mix_load(block + 56))};
 }
 
 void mix_bytes(struct mix *mix, const uint8_t *data, size_t len)
 {
-    uint64_t lanes[4] = {mix->a ^ len, mix->b, MIX_MULTIPLIER_A, MIX_MULTIPLIER_B};
+    struct lanes lanes = {mix->a ^ len, mix->b, MIX_MULTIPLIER_A, MIX_MULTIPLIER_B};
     uint8_t filled[BLOCK_SIZE];
     if (len < BLOCK_SIZE) {
         memset(filled, 0, sizeof filled);
@@ -29,8 +35,8 @@ void mix_bytes(struct mix *mix, const uint8_t *data, size_t len)
      * block at least. */
     const uint8_t *last = data + len - BLOCK_SIZE;
     for (; data < last; data += BLOCK_SIZE)
-        mix_block(lanes, data);
-    mix_block(lanes, last);
-    mix->a = mix_lane(lanes[0], lanes[2], lanes[1]);
-    mix->b = mix_lane(lanes[1], lanes[3], lanes[0]);
+        lanes = mix_block(lanes, data);
+    lanes = mix_block(lanes, last);
+    mix->a = mix_lane(lanes.a, lanes.c, lanes.b);
+    mix->b = mix_lane(lanes.b, lanes.d, lanes.a);
 }
