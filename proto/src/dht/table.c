@@ -100,18 +100,24 @@ static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *co
 struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2])
 {
     const struct table *table = &node->table;
-    struct contact *oldest = NULL;
-    idle_ms[0] = idle_ms[1] = 0;
+    struct contact *oldest = table->count > 0 ? table->contacts : NULL;
+    uint32_t clock = clock_ms(node), longest = 0, next = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        uint32_t ms = idle_ms_of(node, &table->contacts[i]);
-        if (oldest == NULL || ms > idle_ms[0]) {
-            oldest = &table->contacts[i];
-            idle_ms[1] = idle_ms[0];
-            idle_ms[0] = ms;
-        } else if (ms > idle_ms[1]) {
-            idle_ms[1] = ms;
+        struct contact *contact = &table->contacts[i];
+        bool is_urgent = contact->failures > 0 || contact->due;
+        if (clock - contact->seen_ms <= next && !is_urgent)
+            continue; /* most of them: no contact is idle for longer than it is silent */
+        uint32_t ms = idle_ms_of(node, contact);
+        if (ms > longest) {
+            oldest = contact;
+            next = longest;
+            longest = ms;
+        } else if (ms > next) {
+            next = ms;
         }
     }
+    idle_ms[0] = longest;
+    idle_ms[1] = next;
     return oldest;
 }
 
@@ -140,18 +146,6 @@ uint64_t table_contact_life_ms(const struct vx6_node *node)
     return node->table.silence_ms / (1 + (uint64_t)node->table.gone_count);
 }
 
-struct near {
-    uint64_t distance; /* its first 8 bytes */
-    struct peer *peer;
-};
-
-static bool is_nearer(const uint8_t target[32], const struct near *a, const struct near *b)
-{
-    if (a->distance != b->distance)
-        return a->distance < b->distance;
-    return distance_compare(target, a->peer->id, b->peer->id) < 0;
-}
-
 struct search {
     const uint8_t *target;
     struct peer **peers;
@@ -160,23 +154,48 @@ struct search {
     uint8_t failures_max;      /* contacts that failed more often are passed over */
 };
 
+/* What contacts are sorted by: the first bits of the distance, and in the place of the last ones
+ * the index in the bucket. */
+enum {
+    INDEX_MASK = 31
+};
+_Static_assert(KADEMLIA_K <= INDEX_MASK + 1, "an index fits");
+
+/* Of two contacts of a bucket, `a` with the higher index. Where the distances begin alike the lower
+ * index sorts first, so only a "no" needs a look at the whole of them. */
+static inline bool is_nearer(
+    const struct search *search, const struct contact *contacts, uint64_t a, uint64_t b)
+{
+    if (a < b)
+        return true;
+    return (a ^ b) <= INDEX_MASK &&
+           distance_compare(search->target, contacts[a & INDEX_MASK].peer->id,
+               contacts[b & INDEX_MASK].peer->id) < 0;
+}
+
 /* Adds the contacts of one bucket, closest first. */
 static void search_bucket(struct search *search, const struct contact *contacts, uint32_t count)
 {
-    struct near sorted[KADEMLIA_K];
-    uint32_t sorted_count = 0;
+    uint64_t sorted[KADEMLIA_K];
+    uint32_t sorted_count = 0, wanted = search->count - search->found;
     uint64_t prefix = load_u64(search->target);
     for (uint32_t i = 0; i < count; i++) {
         if (contacts[i].failures > search->failures_max || contacts[i].scope < search->scope_min)
             continue;
-        struct near near = {contacts[i].prefix ^ prefix, contacts[i].peer};
-        uint32_t place = sorted_count++;
-        for (; place > 0 && is_nearer(search->target, &near, &sorted[place - 1]); place--)
+        uint64_t key = ((contacts[i].prefix ^ prefix) & ~(uint64_t)INDEX_MASK) | i;
+        uint32_t place = sorted_count;
+        if (sorted_count < wanted)
+            sorted_count++;
+        else if (is_nearer(search, contacts, key, sorted[wanted - 1]))
+            place = wanted - 1; /* of which there is no need any more */
+        else
+            continue;
+        for (; place > 0 && is_nearer(search, contacts, key, sorted[place - 1]); place--)
             sorted[place] = sorted[place - 1];
-        sorted[place] = near;
+        sorted[place] = key;
     }
-    for (uint32_t i = 0; i < sorted_count && search->found < search->count; i++)
-        search->peers[search->found++] = sorted[i].peer;
+    for (uint32_t i = 0; i < sorted_count; i++)
+        search->peers[search->found++] = contacts[sorted[i] & INDEX_MASK].peer;
 }
 
 /* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
