@@ -146,56 +146,81 @@ uint64_t table_contact_life_ms(const struct vx6_node *node)
     return node->table.silence_ms / (1 + (uint64_t)node->table.gone_count);
 }
 
+/* Contacts are sorted by words: the first bits of their distance to the target, and in place of the
+ * last ones their index in the table. */
+enum {
+    INDEX_MASK = 0x1fff,
+    SORTED_MAX = 3 * KADEMLIA_K
+};
+_Static_assert(256 * KADEMLIA_K <= INDEX_MASK + 1, "an index fits");
+
 struct search {
+    const struct contact *contacts; /* of the table */
     const uint8_t *target;
     struct peer **peers;
     uint32_t count, found;
-    enum addr_scope scope_min; /* contacts of a narrower scope are passed over */
-    uint8_t failures_max;      /* contacts that failed more often are passed over */
+    enum addr_scope scope_min;      /* contacts of a narrower scope are passed over */
+    uint8_t failures_max;           /* contacts that failed more often are passed over */
+    uint32_t gathered;              /* contacts that come next, not in order yet */
+    uint64_t words[1 + SORTED_MAX]; /* after a zero, at which sorting stops */
 };
 
-/* What contacts are sorted by: the first bits of the distance, and in the place of the last ones
- * the index in the bucket. */
-enum {
-    INDEX_MASK = 31
-};
-_Static_assert(KADEMLIA_K <= INDEX_MASK + 1, "an index fits");
-
-/* Of two contacts of a bucket, `a` with the higher index. Where the distances begin alike the lower
- * index sorts first, so only a "no" needs a look at the whole of them. */
-static inline bool is_nearer(
-    const struct search *search, const struct contact *contacts, uint64_t a, uint64_t b)
+static void sort_words(uint64_t *words, uint32_t count)
 {
-    if (a < b)
-        return true;
-    return (a ^ b) <= INDEX_MASK &&
-           distance_compare(search->target, contacts[a & INDEX_MASK].peer->id,
-               contacts[b & INDEX_MASK].peer->id) < 0;
+    for (uint64_t *next = words; next < words + count; next++) {
+        uint64_t word = *next, *place = next;
+        for (; word < place[-1]; place--)
+            *place = place[-1];
+        *place = word;
+    }
 }
 
-/* Adds the contacts of one bucket, closest first. */
-static void search_bucket(struct search *search, const struct contact *contacts, uint32_t count)
+/* Where words differ in their index only, whole distances decide: the last word goes where it
+ * belongs. */
+static void settle(const struct search *search, uint64_t *last)
 {
-    uint64_t sorted[KADEMLIA_K];
-    uint32_t sorted_count = 0, wanted = search->count - search->found;
-    uint64_t prefix = load_u64(search->target);
-    for (uint32_t i = 0; i < count; i++) {
-        if (contacts[i].failures > search->failures_max || contacts[i].scope < search->scope_min)
-            continue;
-        uint64_t key = ((contacts[i].prefix ^ prefix) & ~(uint64_t)INDEX_MASK) | i;
-        uint32_t place = sorted_count;
-        if (sorted_count < wanted)
-            sorted_count++;
-        else if (is_nearer(search, contacts, key, sorted[wanted - 1]))
-            place = wanted - 1; /* of which there is no need any more */
-        else
-            continue;
-        for (; place > 0 && is_nearer(search, contacts, key, sorted[place - 1]); place--)
-            sorted[place] = sorted[place - 1];
-        sorted[place] = key;
+    for (; last > search->words + 1 && (last[0] ^ last[-1]) <= INDEX_MASK; last--) {
+        uint64_t word = last[0], before = last[-1];
+        if (distance_compare(search->target, search->contacts[word & INDEX_MASK].peer->id,
+                search->contacts[before & INDEX_MASK].peer->id) > 0)
+            return;
+        last[0] = before;
+        last[-1] = word;
     }
-    for (uint32_t i = 0; i < sorted_count; i++)
-        search->peers[search->found++] = contacts[sorted[i] & INDEX_MASK].peer;
+}
+
+/* What was gathered comes next, closest first. */
+static void search_sort(struct search *search)
+{
+    uint64_t *words = search->words + 1, *end = words + search->gathered;
+    sort_words(words, search->gathered);
+    for (uint64_t *word = words, before = 0; word < end; before = *word++) {
+        if ((*word ^ before) <= INDEX_MASK)
+            settle(search, word);
+    }
+    if (search->gathered > search->count - search->found)
+        end = words + (search->count - search->found);
+    struct peer **peer = search->peers + search->found;
+    for (const uint64_t *word = words; word < end; word++)
+        *peer++ = search->contacts[*word & INDEX_MASK].peer;
+    search->found = (uint32_t)(peer - search->peers);
+    search->gathered = 0;
+}
+
+static void search_bucket(struct search *search, uint32_t begin, uint32_t count)
+{
+    if (search->gathered > SORTED_MAX - KADEMLIA_K)
+        search_sort(search);
+    uint64_t prefix = load_u64(search->target);
+    enum addr_scope scope_min = search->scope_min;
+    uint8_t failures_max = search->failures_max;
+    uint64_t *word = search->words + 1 + search->gathered;
+    const struct contact *contact = search->contacts + begin;
+    for (uint32_t i = begin; i < begin + count; i++, contact++) {
+        if (contact->failures <= failures_max && contact->scope >= scope_min)
+            *word++ = ((contact->prefix ^ prefix) & ~(uint64_t)INDEX_MASK) | i;
+    }
+    search->gathered = (uint32_t)(word - (search->words + 1));
 }
 
 /* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
@@ -204,20 +229,26 @@ static void search_bucket(struct search *search, const struct contact *contacts,
 static void search_table(const struct vx6_node *node, struct search *search)
 {
     const struct table *table = &node->table;
+    uint32_t depth = table->depth;
     uint16_t begin[256];
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < table->depth && search->found < search->count; i++) {
-        begin[i] = (uint16_t)sum;
-        sum += table->bucket_count[i];
+    search->found = search->gathered = 0;
+    search->words[0] = 0;
+    for (uint32_t step = 0; step < 2 * depth; step++) {
+        bool down = step < depth;
+        uint32_t i = down ? step : 2 * depth - 1 - step;
+        if (down) {
+            begin[i] = (uint16_t)sum;
+            sum += table->bucket_count[i];
+        }
         bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (differs)
-            search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
+        if (differs != down)
+            continue;
+        search_bucket(search, begin[i], table->bucket_count[i]);
+        if (search->gathered >= search->count - search->found)
+            break;
     }
-    for (uint32_t i = table->depth; i-- > 0 && search->found < search->count;) {
-        bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (!differs)
-            search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
-    }
+    search_sort(search);
 }
 
 uint32_t table_closest(
@@ -230,7 +261,12 @@ uint32_t table_closest(
 uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count)
 {
-    struct search search = {.target = target, .peers = peers, .count = count};
+    struct search search;
+    search.contacts = node->table.contacts;
+    search.target = target;
+    search.peers = peers;
+    search.count = count;
+    search.failures_max = 0;
     search.scope_min = asker ? addr_scope(asker) : SCOPE_NONE;
     if (asker && search.scope_min == SCOPE_NONE)
         search.scope_min = SCOPE_LOOPBACK;
@@ -426,7 +462,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     *contact = (struct contact){
         .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
     contact->crowded = crowded;
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 7);
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 31);
     table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
@@ -455,7 +491,7 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         return true;
     peer_drop(node->env, contact->peer);
     contact->peer = peer_hold(peer);
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 7);
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 31);
     contact->crowded =
         diversity_is_crowded(node, &peer->addr, common_prefix(node->keys.id, peer->id), contact);
     discovery_contact(node, peer);
