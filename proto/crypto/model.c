@@ -22,7 +22,6 @@ enum purpose {
     FOR_BINDING,
     FOR_RECORD,
     FOR_REKEY,
-    FOR_MAC1,
     FOR_ASK,
     FOR_ANSWER,
     FOR_MAC2,
@@ -40,12 +39,18 @@ static void copy(uint8_t *dst, const uint8_t *src, size_t len)
         memmove(dst, src, len);
 }
 
+static bool is_zero(const uint8_t *data, size_t len)
+{
+    /* The first byte is zero, and each other one equals the one before it. */
+    return len == 0 || (data[0] == 0 && memcmp(data, data + 1, len - 1) == 0);
+}
+
 /* ---- signatures and MACs ---- */
 static struct mix signature_mix(const struct vx6_crypto *self, const uint8_t public_key[32],
     const char *label, const uint8_t *message, size_t len)
 {
     struct mix mix = begin(self, FOR_SIGNATURE);
-    mix_bytes(&mix, public_key, 32);
+    mix_key(&mix, public_key);
     mix_bytes(&mix, (const uint8_t *)label, strlen(label));
     mix_bytes(&mix, message, len);
     return mix;
@@ -70,7 +75,7 @@ static void model_mac(const struct vx6_crypto *self, uint8_t mac[VX6_MAC_SIZE],
     const uint8_t key[32], const uint8_t *message, size_t len)
 {
     struct mix mix = begin(self, FOR_MAC);
-    mix_bytes(&mix, key, 32);
+    mix_key(&mix, key);
     mix_bytes(&mix, message, len);
     mix_finish(&mix, mac, VX6_MAC_SIZE);
 }
@@ -79,7 +84,7 @@ static void model_link_public(
     const struct vx6_crypto *self, uint8_t public_key[32], const uint8_t secret_key[32])
 {
     struct mix mix = begin(self, FOR_PUBLIC_KEY);
-    mix_bytes(&mix, secret_key, 32);
+    mix_key(&mix, secret_key);
     mix_finish(&mix, public_key, VX6_KEY_SIZE);
 }
 
@@ -153,12 +158,12 @@ static size_t model_handshake_write(const struct vx6_crypto *self, struct vx6_ha
     const struct step *step = &steps[state.step];
     if (step->has_ephemeral) {
         memcpy(at, state.ephemeral_public, VX6_KEY_SIZE);
-        mix_bytes(&state.transcript, at, VX6_KEY_SIZE);
+        mix_key(&state.transcript, at);
         at += VX6_KEY_SIZE;
     }
     if (step->has_static) {
         memcpy(at, state.static_public, VX6_KEY_SIZE);
-        mix_bytes(&state.transcript, at, VX6_KEY_SIZE);
+        mix_key(&state.transcript, at);
         struct mix tag = tag_mix(&state, FOR_STATIC_TAG);
         mix_finish(&tag, at + VX6_KEY_SIZE, VX6_TAG_SIZE);
         at += SEALED_KEY_SIZE;
@@ -182,14 +187,14 @@ static bool read_message(struct state *state, const uint8_t *message, size_t len
     const struct step *step = &steps[state->step];
     const uint8_t *at = message;
     if (step->has_ephemeral) {
-        mix_bytes(&state->transcript, at, VX6_KEY_SIZE);
+        mix_key(&state->transcript, at);
         if (common_is_low_order(at))
             return false;
         at += VX6_KEY_SIZE;
     }
     if (step->has_static) {
         memcpy(state->remote_static, at, VX6_KEY_SIZE);
-        mix_bytes(&state->transcript, at, VX6_KEY_SIZE);
+        mix_key(&state->transcript, at);
         struct mix tag = tag_mix(state, FOR_STATIC_TAG);
         if (!mix_matches(&tag, at + VX6_KEY_SIZE, VX6_TAG_SIZE) || common_is_low_order(at))
             return false;
@@ -261,7 +266,7 @@ static struct mix record_mix(
     const struct vx6_crypto *self, const struct vx6_cipher *cipher, vx6_span ad, vx6_span plain)
 {
     struct mix mix = begin(self, FOR_RECORD);
-    mix_bytes(&mix, cipher->key, sizeof cipher->key);
+    mix_key(&mix, cipher->key);
     mix_word(&mix, (uint64_t)cipher->suite);
     mix_word(&mix, cipher->nonce);
     mix_bytes(&mix, ad.data, ad.len);
@@ -300,7 +305,7 @@ static bool model_open(const struct vx6_crypto *self, struct vx6_cipher *cipher,
 static void model_rekey(const struct vx6_crypto *self, struct vx6_cipher *cipher)
 {
     struct mix mix = begin(self, FOR_REKEY);
-    mix_bytes(&mix, cipher->key, sizeof cipher->key);
+    mix_key(&mix, cipher->key);
     mix_finish(&mix, cipher->key, sizeof cipher->key);
 }
 
@@ -324,31 +329,40 @@ static void keep(struct vx6_ask *ask, const struct mix *transcript, const uint8_
     memcpy(ask->opaque, &kept, sizeof kept);
 }
 
-static void write_sealed(const struct vx6_crypto *self, const uint8_t ephemeral_seed[32],
+/* How much of a padded payload has to be mixed. It says itself how long it is; padding behind that
+ * adds nothing where it is zero, as it should be. From `end` on it is known to be. */
+static size_t payload_used(const uint8_t *payload, size_t padded_len, size_t end)
+{
+    size_t used = 2 + ((size_t)payload[0] << 8 | payload[1]);
+    if (used > padded_len || (used < end && !is_zero(payload + used, end - used)))
+        return padded_len;
+    return used;
+}
+
+/* Returns how much of the payload has to be mixed. */
+static size_t write_sealed(const struct vx6_crypto *self, const uint8_t ephemeral_seed[32],
     vx6_span payload, size_t padded_len, uint8_t *datagram)
 {
+    uint8_t *at = datagram + SEALED_PAYLOAD_AT;
     VX6_ASSERT(payload.len <= padded_len);
     model_link_public(self, datagram + SEALED_EPHEMERAL_AT, ephemeral_seed);
-    copy(datagram + SEALED_PAYLOAD_AT, payload.data, payload.len);
-    memset(datagram + SEALED_PAYLOAD_AT + payload.len, 0, padded_len - payload.len);
+    copy(at, payload.data, payload.len);
+    memset(at + payload.len, 0, padded_len - payload.len);
+    return payload_used(at, padded_len, payload.len);
 }
 
-/* The tag of the payload covers all before it; mac1 needs only depend on what is its own. */
-static struct mix ask_mix(
-    const struct vx6_crypto *self, const uint8_t responder[32], const uint8_t *datagram)
+/* The tag of the payload and mac1, which follows it, are one tag over all before them. */
+enum {
+    ASK_TAGS_AT = VX6_ASK_MAC1_AT - VX6_TAG_SIZE,
+    ASK_TAGS_SIZE = VX6_TAG_SIZE + VX6_MAC_SIZE
+};
+
+static struct mix ask_mix(const struct vx6_crypto *self, const uint8_t responder[32],
+    const uint8_t *datagram, size_t used)
 {
     struct mix mix = begin(self, FOR_ASK);
-    mix_bytes(&mix, responder, VX6_KEY_SIZE);
-    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT + VX6_ASK_PAYLOAD_SIZE);
-    return mix;
-}
-
-static struct mix mac1_mix(
-    const struct vx6_crypto *self, const uint8_t responder[32], const uint8_t *datagram)
-{
-    struct mix mix = begin(self, FOR_MAC1);
-    mix_bytes(&mix, responder, VX6_KEY_SIZE);
-    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT);
+    mix_key(&mix, responder);
+    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT + used);
     return mix;
 }
 
@@ -356,13 +370,20 @@ static void model_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t ephemeral_seed[32], const uint8_t responder[32], const uint8_t *payload,
     size_t len, uint8_t *datagram)
 {
-    write_sealed(self, ephemeral_seed, (vx6_span){payload, len}, VX6_ASK_PAYLOAD_SIZE, datagram);
-    struct mix transcript = ask_mix(self, responder, datagram);
-    mix_finish(&transcript, datagram + VX6_ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE);
-    struct mix mac1 = mac1_mix(self, responder, datagram);
-    mix_finish(&mac1, datagram + VX6_ASK_MAC1_AT, VX6_MAC_SIZE);
+    size_t used = write_sealed(
+        self, ephemeral_seed, (vx6_span){payload, len}, VX6_ASK_PAYLOAD_SIZE, datagram);
+    struct mix transcript = ask_mix(self, responder, datagram, used);
+    mix_finish(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE);
     memset(datagram + ASK_MAC2_AT, 0, VX6_MAC_SIZE);
     keep(ask, &transcript, datagram);
+}
+
+static struct mix received_ask_mix(
+    const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
+{
+    size_t used =
+        payload_used(datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE, VX6_ASK_PAYLOAD_SIZE);
+    return ask_mix(self, identity, datagram, used);
 }
 
 static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
@@ -370,11 +391,8 @@ static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE])
 {
     (void)identity_seed;
-    struct mix mac1 = mac1_mix(self, identity, datagram);
-    if (!mix_matches(&mac1, datagram + VX6_ASK_MAC1_AT, VX6_MAC_SIZE))
-        return false;
-    struct mix transcript = ask_mix(self, identity, datagram);
-    if (!mix_matches(&transcript, datagram + VX6_ASK_MAC1_AT - VX6_TAG_SIZE, VX6_TAG_SIZE) ||
+    struct mix transcript = received_ask_mix(self, identity, datagram);
+    if (!mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE) ||
         common_is_low_order(datagram + SEALED_EPHEMERAL_AT)) {
         memset(payload, 0, VX6_ASK_PAYLOAD_SIZE);
         return false;
@@ -384,11 +402,11 @@ static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     return true;
 }
 
-static struct mix answer_mix(const struct mix *transcript, const uint8_t *datagram)
+static struct mix answer_mix(const struct mix *transcript, const uint8_t *datagram, size_t used)
 {
     struct mix mix = *transcript;
     mix_word(&mix, (uint64_t)FOR_ANSWER);
-    mix_bytes(&mix, datagram + SEALED_EPHEMERAL_AT, VX6_KEY_SIZE + VX6_ANSWER_PAYLOAD_SIZE);
+    mix_bytes(&mix, datagram + SEALED_EPHEMERAL_AT, VX6_KEY_SIZE + used);
     return mix;
 }
 
@@ -398,8 +416,9 @@ static void model_answer_seal(const struct vx6_crypto *self, struct vx6_ask *ask
     struct kept kept;
     memcpy(&kept, ask->opaque, sizeof kept);
     VX6_ASSERT(common_answer_fits(kept.header, datagram));
-    write_sealed(self, ephemeral_seed, (vx6_span){payload, len}, VX6_ANSWER_PAYLOAD_SIZE, datagram);
-    struct mix tag = answer_mix(&kept.transcript, datagram);
+    size_t used = write_sealed(
+        self, ephemeral_seed, (vx6_span){payload, len}, VX6_ANSWER_PAYLOAD_SIZE, datagram);
+    struct mix tag = answer_mix(&kept.transcript, datagram, used);
     mix_finish(&tag, datagram + VX6_DATAGRAM_SIZE - VX6_TAG_SIZE, VX6_TAG_SIZE);
     memset(ask, 0, sizeof *ask);
 }
@@ -410,7 +429,9 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
     struct kept kept;
     (void)self;
     memcpy(&kept, ask->opaque, sizeof kept);
-    struct mix tag = answer_mix(&kept.transcript, datagram);
+    size_t used = payload_used(
+        datagram + SEALED_PAYLOAD_AT, VX6_ANSWER_PAYLOAD_SIZE, VX6_ANSWER_PAYLOAD_SIZE);
+    struct mix tag = answer_mix(&kept.transcript, datagram, used);
     if (!common_answer_fits(kept.header, datagram) ||
         common_is_low_order(datagram + SEALED_EPHEMERAL_AT) ||
         !mix_matches(&tag, datagram + VX6_DATAGRAM_SIZE - VX6_TAG_SIZE, VX6_TAG_SIZE)) {
@@ -425,8 +446,8 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
 static bool model_ask_is_for(
     const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
 {
-    struct mix mac1 = mac1_mix(self, identity, datagram);
-    return mix_matches(&mac1, datagram + VX6_ASK_MAC1_AT, VX6_MAC_SIZE);
+    struct mix transcript = received_ask_mix(self, identity, datagram);
+    return mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE);
 }
 
 /* Covers what no other tag covers: the mac1 and, by it, the ask. */
@@ -458,7 +479,7 @@ static struct mix cookie_mix(const struct vx6_crypto *self, const uint8_t respon
     const uint8_t cookie[VX6_COOKIE_SIZE])
 {
     struct mix mix = begin(self, FOR_COOKIE);
-    mix_bytes(&mix, responder, VX6_KEY_SIZE);
+    mix_key(&mix, responder);
     mix_bytes(&mix, mac1, VX6_MAC_SIZE);
     mix_bytes(&mix, nonce, VX6_COOKIE_NONCE_SIZE);
     mix_bytes(&mix, cookie, VX6_COOKIE_SIZE);

@@ -524,6 +524,41 @@ static void test_ask_opens_for_its_responder_only_and_as_it_was_sealed(void **st
     }
 }
 
+/* VX6-CRYPTO-016: also in padding, where a provider may look for less than everywhere else. */
+static void test_changed_byte_of_a_padded_payload_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t p = 0; p < PROVIDERS; p++) {
+        struct vx6_crypto crypto = provider(p);
+        struct person alice = person(&crypto, 1), bob = person(&crypto, 2);
+        /* Padding begins where the length at the front says, or before, or behind. */
+        for (uint8_t len = 0; len < 80; len += 13) {
+            uint8_t message[40] = {0, len, 7}, payload[VX6_ANSWER_PAYLOAD_SIZE];
+            uint8_t ask[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+            struct vx6_ask asked, got;
+            ask_header(ask, 1);
+            crypto.ask_seal(&crypto, &asked, alice.ephemeral, bob.identity, message, 40, ask);
+            for (size_t i = 0; i < VX6_ASK_MAC1_AT + VX6_MAC_SIZE; i++) {
+                flip(ask, i);
+                assert_false(crypto.ask_is_for(&crypto, bob.identity, ask));
+                assert_false(crypto.ask_open(&crypto, &got, bob.seed, bob.identity, ask, payload));
+                flip(ask, i);
+            }
+            assert_true(crypto.ask_is_for(&crypto, bob.identity, ask));
+            assert_true(crypto.ask_open(&crypto, &got, bob.seed, bob.identity, ask, payload));
+            answer_header(answer, 1);
+            crypto.answer_seal(&crypto, &got, bob.ephemeral, message, 40, answer);
+            for (size_t i = 1; i < sizeof answer; i++) {
+                flip(answer, i);
+                assert_false(crypto.answer_open(&crypto, &asked, answer, payload));
+                flip(answer, i);
+            }
+            assert_true(crypto.answer_open(&crypto, &asked, answer, payload));
+            assert_memory_equal(payload, message, sizeof message);
+        }
+    }
+}
+
 /* VX6-CRYPTO-014, VX6-CRYPTO-015 */
 static void test_answer_opens_for_its_ask_only_and_as_it_was_sealed(void **state)
 {
@@ -693,6 +728,7 @@ int main(void)
         cmocka_unit_test(test_identity_keys_that_could_be_two_identities_are_refused),
         cmocka_unit_test(test_signature_holds_for_one_key_label_and_message),
         cmocka_unit_test(test_ask_opens_for_its_responder_only_and_as_it_was_sealed),
+        cmocka_unit_test(test_changed_byte_of_a_padded_payload_is_refused),
         cmocka_unit_test(test_answer_opens_for_its_ask_only_and_as_it_was_sealed),
         cmocka_unit_test(test_proofs_of_address_hold_for_one_ask_and_cookie),
         cmocka_unit_test(test_changed_handshake_never_completes),

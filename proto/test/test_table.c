@@ -159,6 +159,18 @@ static void test_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
         check_closest(&solo, id, KADEMLIA_K);
         assert_ptr_equal(table_find(solo.node, id)->peer, peer);
     }
+    /* Also where buckets differ behind the first bytes only. */
+    for (uint32_t round = 0; round < 200; round++) {
+        (void)enter(&solo, 40 + draw() % 50);
+        memcpy(id, solo.node->keys.id, sizeof id);
+        for (uint32_t i = 0; i < 3; i++) {
+            uint32_t bit = 40 + draw() % 50;
+            id[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+        }
+        check_closest(&solo, id, 1 + draw() % KADEMLIA_K);
+        check_closest(&solo, solo.node->keys.id, 1 + draw() % 60);
+        check_closest(&solo, solo.node->table.contacts[0].peer->id, KADEMLIA_K);
+    }
     solo_stop(&solo);
 }
 

@@ -145,29 +145,36 @@ void check_settled(struct world *world)
     }
 }
 
-static uint64_t pattern_word(uint64_t nonce, uint64_t offset)
-{
-    return mix3(PURPOSE_PATTERN, nonce, offset / 8);
-}
-
+/* Words at equal distances: none comes twice, and the next one takes one addition. */
 void pattern_fill(uint64_t nonce, uint64_t offset, uint8_t *bytes, size_t len)
 {
-    uint64_t word = pattern_word(nonce, offset);
-    for (size_t i = 0; i < len; i++, offset++) {
-        if (offset % 8 == 0)
-            word = pattern_word(nonce, offset);
-        bytes[i] = (uint8_t)(word >> (offset % 8 * 8));
+    const uint64_t distance = 0x9e3779b97f4a7c15U;
+    uint64_t word = mix2(PURPOSE_PATTERN, nonce) + offset / 8 * distance;
+    size_t skipped = offset % 8;
+    while (len > 0) {
+        size_t part = len < 8 - skipped ? len : 8 - skipped;
+        if (part == 8)
+            memcpy(bytes, &word, 8);
+        else
+            memcpy(bytes, (const uint8_t *)&word + skipped, part);
+        word += distance;
+        bytes += part;
+        len -= part;
+        skipped = 0;
     }
 }
 
 bool pattern_matches(uint64_t nonce, uint64_t offset, const uint8_t *bytes, size_t len)
 {
-    uint64_t word = pattern_word(nonce, offset);
-    for (size_t i = 0; i < len; i++, offset++) {
-        if (offset % 8 == 0)
-            word = pattern_word(nonce, offset);
-        if (bytes[i] != (uint8_t)(word >> (offset % 8 * 8)))
+    uint8_t expected[512];
+    while (len > 0) {
+        size_t part = len < sizeof expected ? len : sizeof expected;
+        pattern_fill(nonce, offset, expected, part);
+        if (memcmp(expected, bytes, part) != 0)
             return false;
+        offset += part;
+        bytes += part;
+        len -= part;
     }
     return true;
 }

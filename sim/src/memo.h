@@ -35,6 +35,8 @@ enum memo_use {
  * the use of `crypto`. It forgets nothing; beyond a bound it learns nothing more. */
 void memo_wrap(struct memo *memo, struct vx6_crypto *crypto, const struct vx6_crypto *under,
     enum memo_use use);
+/* Learns without computing: a key that was made from a seed is valid. */
+void memo_made_key(struct memo *memo, const uint8_t key[32]);
 void memo_free(struct memo *memo);
 
 #endif

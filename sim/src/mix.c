@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Logarithm and square root in integers: floating point could differ between machines. */
+/* Logarithm in integers: floating point could differ between machines. A square root of floating
+ * point is a first guess only. */
 #include "mix.h"
+
+#include <math.h>
 
 /* -ln(u) for u = (random + 1) / 2^64, as a fraction of 2^16: the binary logarithm bit by bit, by
  * squaring the mantissa. */
@@ -34,17 +37,12 @@ uint64_t exponential(uint64_t random, uint64_t mean)
 
 uint32_t root(uint64_t value)
 {
-    uint64_t result = 0;
-    uint64_t bit = (uint64_t)1 << 62;
-    while (bit > value)
-        bit >>= 2;
-    for (; bit != 0; bit >>= 2) {
-        if (value >= result + bit) {
-            value -= result + bit;
-            result = (result >> 1) + bit;
-        } else {
-            result >>= 1;
-        }
-    }
+    uint64_t result = (uint64_t)sqrt((double)value); /* off by one at most */
+    if (result > UINT32_MAX)
+        result = UINT32_MAX;
+    if (result * result > value)
+        result--;
+    if (value - result * result > 2 * result)
+        result++;
     return (uint32_t)result;
 }

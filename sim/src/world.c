@@ -176,6 +176,15 @@ static struct member *member_add(struct world *world)
     return member;
 }
 
+/* What was made from a seed here, no shard has to check. Nodes join while no shard runs. */
+static void tell_memos(struct world *world, const uint8_t key[32])
+{
+    if (world->options.provider == PROVIDER_REAL)
+        return;
+    for (uint32_t i = 0; i < world->shard_count; i++)
+        memo_made_key(&world->shards[i].memo, key);
+}
+
 struct actor *world_join(struct world *world)
 {
     struct member *member = member_add(world);
@@ -207,6 +216,7 @@ struct actor *world_join(struct world *world)
     VX6_ASSERT(actor->node != NULL);
     uint8_t id[32];
     vx6_node_identity(actor->node, world->keys[index], id);
+    tell_memos(world, world->keys[index]);
     liar_add(world, actor);
     return actor;
 }

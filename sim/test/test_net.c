@@ -112,6 +112,17 @@ static void test_roots_are_exact(void **state)
     for (uint64_t i = 0; i < 100000; i++)
         assert_int_equal(root(i * i + i), i);
     assert_int_equal(root(UINT64_MAX), UINT32_MAX);
+    /* Squares and their neighbours, of every magnitude: where a guess would be off by one. */
+    struct draw draw = {5};
+    for (uint64_t i = 0; i < 1000000; i++) {
+        uint64_t value = (uint32_t)draw_next(&draw) >> i % 32;
+        if (i < 100000)
+            value = UINT32_MAX - i;
+        assert_int_equal(root(value * value), value);
+        assert_int_equal(root(value * value + 2 * value), value);
+        if (value > 0)
+            assert_int_equal(root(value * value - 1), value - 1);
+    }
 }
 
 int main(void)

@@ -12,32 +12,40 @@
 /* One row of the state: four words, on which compilers compute at once. */
 typedef uint32_t row __attribute__((vector_size(16)));
 
+/* From the order of bytes in memory to words, and back. */
+static inline row little_endian(row words)
+{
+    const uint16_t one = 1;
+    if (*(const uint8_t *)&one == 1)
+        return words;
+    return words << 24 | (words & 0xff00) << 8 | (words >> 8 & 0xff00) | words >> 24;
+}
+
 static inline row row_load(const uint8_t *src)
 {
     row words;
-    for (unsigned i = 0; i < 4; i++) {
-        const uint8_t *at = src + 4 * i;
-        words[i] =
-            (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-    }
-    return words;
+    memcpy(&words, src, sizeof words);
+    return little_endian(words);
 }
 
-/* Byte by byte, in a form that compilers make one store of. */
 static inline void row_store(uint8_t *dst, row words)
 {
-    for (unsigned i = 0; i < 4; i++) {
-        uint32_t word = words[i];
-        dst[4 * i] = (uint8_t)word;
-        dst[4 * i + 1] = (uint8_t)(word >> 8);
-        dst[4 * i + 2] = (uint8_t)(word >> 16);
-        dst[4 * i + 3] = (uint8_t)(word >> 24);
-    }
+    words = little_endian(words);
+    memcpy(dst, &words, sizeof words);
 }
 
 static inline row rotate(row words, unsigned bits)
 {
     return words << bits | words >> (32 - bits);
+}
+
+/* By 16 bits: the halves of each word change places, which takes one step less. */
+static inline row swap_halves(row words)
+{
+    typedef uint16_t halves __attribute__((vector_size(16)));
+    halves from = (halves)words;
+    halves swapped = {from[1], from[0], from[3], from[2], from[5], from[4], from[7], from[6]};
+    return (row)swapped;
 }
 
 /* Lane i takes what was in lane (i + count) % 4. */
@@ -51,7 +59,7 @@ static inline row turn(row words, unsigned count)
 static inline void quarter_rounds(row state[4])
 {
     state[0] += state[1];
-    state[3] = rotate(state[3] ^ state[0], 16);
+    state[3] = swap_halves(state[3] ^ state[0]);
     state[2] += state[3];
     state[1] = rotate(state[1] ^ state[2], 12);
     state[0] += state[1];

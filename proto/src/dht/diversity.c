@@ -54,10 +54,11 @@ static uint32_t first_group(const struct around *around, const vx6_addr *addr)
             return BY_SYSTEM;
         difference = load_u64(addr->ip + 8) ^ around->low;
     }
-    uint32_t group = 0;
-    while (group < BY_SYSTEM &&
-           difference >> (around->is_ipv4 ? groups[group].ipv4_free : groups[group].ipv6_free) != 0)
-        group++;
+    uint32_t group = BY_SYSTEM; /* downwards: most addresses share none */
+    while (group > 0 && difference >> (around->is_ipv4 ? groups[group - 1].ipv4_free
+                                                       : groups[group - 1].ipv6_free) ==
+                            0)
+        group--;
     bool is_alike = group < BY_SYSTEM && addr_is_ipv4(addr) == around->is_ipv4 &&
                     addr_scope(addr) == around->scope;
     return is_alike ? group : BY_SYSTEM;

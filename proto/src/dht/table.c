@@ -101,18 +101,24 @@ static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *co
 struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2])
 {
     const struct table *table = &node->table;
-    struct contact *oldest = NULL;
-    idle_ms[0] = idle_ms[1] = 0;
+    struct contact *oldest = table->count > 0 ? table->contacts : NULL;
+    uint32_t clock = clock_ms(node), longest = 0, next = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        uint32_t ms = idle_ms_of(node, &table->contacts[i]);
-        if (oldest == NULL || ms > idle_ms[0]) {
-            oldest = &table->contacts[i];
-            idle_ms[1] = idle_ms[0];
-            idle_ms[0] = ms;
-        } else if (ms > idle_ms[1]) {
-            idle_ms[1] = ms;
+        struct contact *contact = &table->contacts[i];
+        bool is_urgent = contact->failures > 0 || contact->due;
+        if (clock - contact->seen_ms <= next && !is_urgent)
+            continue; /* most of them: no contact is idle for longer than it is silent */
+        uint32_t ms = idle_ms_of(node, contact);
+        if (ms > longest) {
+            oldest = contact;
+            next = longest;
+            longest = ms;
+        } else if (ms > next) {
+            next = ms;
         }
     }
+    idle_ms[0] = longest;
+    idle_ms[1] = next;
     return oldest;
 }
 
@@ -141,43 +147,81 @@ uint64_t table_contact_life_ms(const struct vx6_node *node)
     return node->table.silence_ms / (1 + (uint64_t)node->table.gone_count);
 }
 
-struct near {
-    uint64_t distance; /* its first 8 bytes */
-    struct peer *peer;
+/* Contacts are sorted by words: the first bits of their distance to the target, and in place of the
+ * last ones their index in the table. */
+enum {
+    INDEX_MASK = 0x1fff,
+    SORTED_MAX = 3 * KADEMLIA_K
 };
-
-static bool is_nearer(const uint8_t target[32], const struct near *a, const struct near *b)
-{
-    if (a->distance != b->distance)
-        return a->distance < b->distance;
-    return distance_compare(target, a->peer->id, b->peer->id) < 0;
-}
+_Static_assert(256 * KADEMLIA_K <= INDEX_MASK + 1, "an index fits");
 
 struct search {
+    const struct contact *contacts; /* of the table */
     const uint8_t *target;
     struct peer **peers;
     uint32_t count, found;
-    enum addr_scope scope_min; /* contacts of a narrower scope are passed over */
-    uint8_t failures_max;      /* contacts that failed more often are passed over */
+    enum addr_scope scope_min;      /* contacts of a narrower scope are passed over */
+    uint8_t failures_max;           /* contacts that failed more often are passed over */
+    uint32_t gathered;              /* contacts that come next, not in order yet */
+    uint64_t words[1 + SORTED_MAX]; /* after a zero, at which sorting stops */
 };
 
-/* Adds the contacts of one bucket, closest first. */
-static void search_bucket(struct search *search, const struct contact *contacts, uint32_t count)
+static void sort_words(uint64_t *words, uint32_t count)
 {
-    struct near sorted[KADEMLIA_K];
-    uint32_t sorted_count = 0;
-    uint64_t prefix = load_u64(search->target);
-    for (uint32_t i = 0; i < count; i++) {
-        if (contacts[i].failures > search->failures_max || contacts[i].scope < search->scope_min)
-            continue;
-        struct near near = {contacts[i].prefix ^ prefix, contacts[i].peer};
-        uint32_t place = sorted_count++;
-        for (; place > 0 && is_nearer(search->target, &near, &sorted[place - 1]); place--)
-            sorted[place] = sorted[place - 1];
-        sorted[place] = near;
+    for (uint64_t *next = words; next < words + count; next++) {
+        uint64_t word = *next, *place = next;
+        for (; word < place[-1]; place--)
+            *place = place[-1];
+        *place = word;
     }
-    for (uint32_t i = 0; i < sorted_count && search->found < search->count; i++)
-        search->peers[search->found++] = sorted[i].peer;
+}
+
+/* Where words differ in their index only, whole distances decide: the last word goes where it
+ * belongs. */
+static void settle(const struct search *search, uint64_t *last)
+{
+    for (; last > search->words + 1 && (last[0] ^ last[-1]) <= INDEX_MASK; last--) {
+        uint64_t word = last[0], before = last[-1];
+        if (distance_compare(search->target, search->contacts[word & INDEX_MASK].peer->id,
+                search->contacts[before & INDEX_MASK].peer->id) > 0)
+            return;
+        last[0] = before;
+        last[-1] = word;
+    }
+}
+
+/* What was gathered comes next, closest first. */
+static void search_sort(struct search *search)
+{
+    uint64_t *words = search->words + 1, *end = words + search->gathered;
+    sort_words(words, search->gathered);
+    for (uint64_t *word = words, before = 0; word < end; before = *word++) {
+        if ((*word ^ before) <= INDEX_MASK)
+            settle(search, word);
+    }
+    if (search->gathered > search->count - search->found)
+        end = words + (search->count - search->found);
+    struct peer **peer = search->peers + search->found;
+    for (const uint64_t *word = words; word < end; word++)
+        *peer++ = search->contacts[*word & INDEX_MASK].peer;
+    search->found = (uint32_t)(peer - search->peers);
+    search->gathered = 0;
+}
+
+static void search_bucket(struct search *search, uint32_t begin, uint32_t count)
+{
+    if (search->gathered > SORTED_MAX - KADEMLIA_K)
+        search_sort(search);
+    uint64_t prefix = load_u64(search->target);
+    enum addr_scope scope_min = search->scope_min;
+    uint8_t failures_max = search->failures_max;
+    uint64_t *word = search->words + 1 + search->gathered;
+    const struct contact *contact = search->contacts + begin;
+    for (uint32_t i = begin; i < begin + count; i++, contact++) {
+        if (contact->failures <= failures_max && contact->scope >= scope_min)
+            *word++ = ((contact->prefix ^ prefix) & ~(uint64_t)INDEX_MASK) | i;
+    }
+    search->gathered = (uint32_t)(word - (search->words + 1));
 }
 
 /* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
@@ -186,20 +230,26 @@ static void search_bucket(struct search *search, const struct contact *contacts,
 static void search_table(const struct vx6_node *node, struct search *search)
 {
     const struct table *table = &node->table;
+    uint32_t depth = table->depth;
     uint16_t begin[256];
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < table->depth && search->found < search->count; i++) {
-        begin[i] = (uint16_t)sum;
-        sum += table->bucket_count[i];
+    search->found = search->gathered = 0;
+    search->words[0] = 0;
+    for (uint32_t step = 0; step < 2 * depth; step++) {
+        bool down = step < depth;
+        uint32_t i = down ? step : 2 * depth - 1 - step;
+        if (down) {
+            begin[i] = (uint16_t)sum;
+            sum += table->bucket_count[i];
+        }
         bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (differs)
-            search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
+        if (differs != down)
+            continue;
+        search_bucket(search, begin[i], table->bucket_count[i]);
+        if (search->gathered >= search->count - search->found)
+            break;
     }
-    for (uint32_t i = table->depth; i-- > 0 && search->found < search->count;) {
-        bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (!differs)
-            search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
-    }
+    search_sort(search);
 }
 
 uint32_t table_closest(
@@ -212,7 +262,12 @@ uint32_t table_closest(
 uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count)
 {
-    struct search search = {.target = target, .peers = peers, .count = count};
+    struct search search;
+    search.contacts = node->table.contacts;
+    search.target = target;
+    search.peers = peers;
+    search.count = count;
+    search.failures_max = 0;
     search.scope_min = asker ? addr_scope(asker) : SCOPE_NONE;
     if (asker && search.scope_min == SCOPE_NONE)
         search.scope_min = SCOPE_LOOPBACK;
@@ -408,7 +463,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     *contact = (struct contact){
         .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
     contact->crowded = crowded;
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 7);
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 31);
     table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
@@ -437,7 +492,7 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         return true;
     peer_drop(node->env, contact->peer);
     contact->peer = peer_hold(peer);
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 7);
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 31);
     contact->crowded =
         diversity_is_crowded(node, &peer->addr, common_prefix(node->keys.id, peer->id), contact);
     discovery_contact(node, peer);

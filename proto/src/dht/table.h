@@ -15,7 +15,7 @@ struct contact {
     bool restored : 1; /* came from an earlier run and has not answered yet */
     bool crowded : 1;  /* when it came, there were enough from around it */
     bool due : 1;      /* somebody would take its place: is to be asked */
-    uint8_t scope : 3; /* enum addr_scope of its address: peers lie far away in memory */
+    uint8_t scope : 5; /* enum addr_scope of its address: peers lie far away in memory */
     uint16_t asked_s;  /* when it was last asked whether it lives, in s; wraps */
 };
 

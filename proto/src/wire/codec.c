@@ -106,10 +106,8 @@ static const char *read_list(struct reader *reader, const struct schema_field *f
     if (list->count > field->max)
         return "too many";
     list->bytes.data = ++reader->at;
-    for (failure->index = 0; failure->index < list->count; failure->index++) {
-        if (!element_read(field->element, reader, failure))
-            return failure->problem;
-    }
+    if (!elements_read(field->element, list->count, reader, failure))
+        return failure->problem;
     list->bytes.len = (size_t)(reader->at - list->bytes.data);
     return NULL;
 }

@@ -24,8 +24,9 @@ struct failure {
     const char *problem;
 };
 
-/* elements.c: reads past one element, checking it. False: `failure` says what is wrong. */
-bool element_read(enum schema_element element, struct reader *reader, struct failure *failure);
+/* elements.c: reads past `count` elements, checking each. False: `failure` says what is wrong. */
+bool elements_read(
+    enum schema_element element, uint32_t count, struct reader *reader, struct failure *failure);
 
 static inline size_t reader_left(const struct reader *reader)
 {

@@ -5,8 +5,9 @@
 
 /* clang-format off */
 #define TRY(name, call)                                                                            \
-    failure->problem = (call);                                                                     \
-    if (failure->problem) {                                                                        \
+    problem = (call);                                                                              \
+    if (problem) {                                                                                 \
+        failure->problem = problem;                                                                \
         failure->element_field = #name;                                                            \
         return false;                                                                              \
     }
@@ -15,9 +16,10 @@
     dst->name = (uint##bits##_t)value;
 
 #define ELEM(name, doc)                                                                            \
-    static bool read_##name(                                                                       \
+    static inline bool read_##name(                                                                \
         struct reader *reader, struct vx6_##name *dst, struct failure *failure)                    \
     {                                                                                              \
+        const char *problem;                                                                       \
         uint64_t value;
 #define END_ELEM(name)                                                                             \
         (void)value;                                                                               \
@@ -47,16 +49,29 @@
 #include "messages_undef.h"
 /* clang-format on */
 
-bool element_read(enum schema_element element, struct reader *reader, struct failure *failure)
-{
-    union {
-#define ELEM(name, doc) struct vx6_##name name;
+/* Of what is read here, only whether it can be is of interest: compilers leave out the copies. */
+#define ELEM(name, doc)                                                                            \
+    static bool read_all_##name(uint32_t count, struct reader *reader, struct failure *failure)    \
+    {                                                                                              \
+        struct reader at = *reader;                                                                \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            struct vx6_##name any;                                                                 \
+            failure->index = i;                                                                    \
+            if (!read_##name(&at, &any, failure))                                                  \
+                return false;                                                                      \
+        }                                                                                          \
+        *reader = at;                                                                              \
+        return true;                                                                               \
+    }
 #include "messages_elements.h"
-    } any;
+
+bool elements_read(
+    enum schema_element element, uint32_t count, struct reader *reader, struct failure *failure)
+{
     switch (element) {
 #define ELEM(name, doc)                                                                            \
     case SCHEMA_##name:                                                                            \
-        return read_##name(reader, &any.name, failure);
+        return read_all_##name(count, reader, failure);
 #include "messages_elements.h"
     case SCHEMA_flat:
     case SCHEMA_ELEMENT_END:
