@@ -18,6 +18,7 @@ struct memo {
     struct memo_entry *entries;
     uint32_t count, capacity; /* a power of two */
     uint64_t asked, computed;
+    struct memo *next; /* in a ring: who is told which keys are made */
 };
 
 enum memo_verdict {
@@ -35,8 +36,9 @@ enum memo_use {
  * the use of `crypto`. It forgets nothing; beyond a bound it learns nothing more. */
 void memo_wrap(struct memo *memo, struct vx6_crypto *crypto, const struct vx6_crypto *under,
     enum memo_use use);
-/* Learns without computing: a key that was made from a seed is valid. */
-void memo_made_key(struct memo *memo, const uint8_t key[32]);
+/* From now on the two, and all that they shared with before, learn which keys each of them makes.
+ * Keys may be made only while no other thread uses one of them. */
+void memo_share(struct memo *memo, struct memo *other);
 void memo_free(struct memo *memo);
 
 #endif

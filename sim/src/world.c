@@ -41,14 +41,21 @@ static void traced(void *context, const struct vx6_event *event)
         transfer_dialled(member->actor, &event->peer);
 }
 
+static void memo_init(struct shard *shard, const struct vx6_crypto *under, enum memo_use use)
+{
+    memo_wrap(&shard->memo, &shard->crypto, under, use);
+    if (shard->index > 0) /* keys are made where nodes join, and no shard runs then */
+        memo_share(&shard->memo, &shard->world->shards[0].memo);
+}
+
 static void crypto_init(struct shard *shard)
 {
     switch (shard->world->options.provider) {
     case PROVIDER_MODEL:
-        memo_wrap(&shard->memo, &shard->crypto, &vx6_crypto_model, MEMO_KEYS);
+        memo_init(shard, &vx6_crypto_model, MEMO_KEYS);
         break;
     case PROVIDER_MEMO:
-        memo_wrap(&shard->memo, &shard->crypto, &vx6_crypto_real, MEMO_KEYS_AND_SIGNATURES);
+        memo_init(shard, &vx6_crypto_real, MEMO_KEYS_AND_SIGNATURES);
         break;
     case PROVIDER_REAL:
         shard->crypto = vx6_crypto_real;
@@ -176,15 +183,6 @@ static struct member *member_add(struct world *world)
     return member;
 }
 
-/* What was made from a seed here, no shard has to check. Nodes join while no shard runs. */
-static void tell_memos(struct world *world, const uint8_t key[32])
-{
-    if (world->options.provider == PROVIDER_REAL)
-        return;
-    for (uint32_t i = 0; i < world->shard_count; i++)
-        memo_made_key(&world->shards[i].memo, key);
-}
-
 struct actor *world_join(struct world *world)
 {
     struct member *member = member_add(world);
@@ -216,7 +214,6 @@ struct actor *world_join(struct world *world)
     VX6_ASSERT(actor->node != NULL);
     uint8_t id[32];
     vx6_node_identity(actor->node, world->keys[index], id);
-    tell_memos(world, world->keys[index]);
     liar_add(world, actor);
     return actor;
 }

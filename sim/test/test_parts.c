@@ -116,11 +116,39 @@ static void test_memo_remembers_each_verdict(void **state)
         assert_int_equal(memo.asked, (pass + 1) * COUNT);
         assert_int_equal(memo.computed, COUNT);
     }
-    const uint8_t made[32] = {1}; /* refused if it were computed */
-    memo_made_key(&memo, made);
-    assert_true(crypto.sign_public_is_valid(&crypto, made));
-    assert_int_equal(memo.computed, COUNT);
     memo_free(&memo);
+}
+
+static void make_odd_key(const struct vx6_crypto *self, uint8_t key[32], const uint8_t seed[32])
+{
+    (void)self;
+    memcpy(key, seed, 32);
+    key[0] |= 1; /* refused when it is asked about */
+}
+
+static void test_memos_that_share_know_what_each_of_them_makes(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 3
+    };
+    const struct vx6_crypto under = {
+        .sign_public = make_odd_key, .sign_public_is_valid = first_byte_is_even};
+    struct memo memos[COUNT + 1] = {0};
+    struct vx6_crypto crypto[COUNT + 1];
+    for (uint32_t i = 0; i <= COUNT; i++) {
+        memo_wrap(&memos[i], &crypto[i], &under, MEMO_KEYS);
+        if (i > 0 && i < COUNT)
+            memo_share(&memos[i], &memos[0]);
+    }
+    for (uint8_t i = 0; i < COUNT; i++) {
+        uint8_t key[32], seed[32] = {0, i};
+        crypto[i].sign_public(&crypto[i], key, seed);
+        for (uint32_t j = 0; j <= COUNT; j++)
+            assert_int_equal(crypto[j].sign_public_is_valid(&crypto[j], key), j < COUNT);
+    }
+    for (uint32_t i = 0; i <= COUNT; i++)
+        memo_free(&memos[i]);
 }
 
 /* Whatever is changed is another question, however alike: none is answered for another. */
@@ -204,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_pool_gives_blocks_that_do_not_overlap),
         cmocka_unit_test(test_pools_stay_whole_when_blocks_wander),
         cmocka_unit_test(test_memo_remembers_each_verdict),
+        cmocka_unit_test(test_memos_that_share_know_what_each_of_them_makes),
         cmocka_unit_test(test_memo_tells_all_parts_of_a_signed_message_apart),
         cmocka_unit_test(test_patterns_show_a_wrong_a_moved_and_a_lost_byte),
         cmocka_unit_test(test_quantiles_are_samples_that_enough_others_do_not_exceed),
