@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Level 0 has one slot per tick for the current revolution; a slot of level 1 is one revolution of
  * level 0, and so on. When the clock enters a slot of a higher level its events move down. The
- * events of the ticks at hand lie in order in an array, which also takes what is pushed into them. */
+ * events of the ticks at hand lie in order in an array, which also takes what is pushed into them.
+ */
 #include "queue.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 enum {
     SLOT_MASK = QUEUE_SLOT_COUNT - 1,
-    SLOT_FIRST = 4,   /* events that a slot has room for at first */
+    SLOT_FIRST = 4,  /* events that a slot has room for at first */
     BEYOND = 1 << 20 /* ns after the limit of a run that are made ready, so as to be in sight */
 };
 
@@ -199,9 +200,8 @@ static bool advance(struct queue *queue, vx6_ns limit)
 
 const struct event *queue_peek(const struct queue *queue, uint32_t index)
 {
-    return index < queue->ready_end - queue->ready_first
-               ? &queue->ready[queue->ready_first + index]
-               : NULL;
+    return index < queue->ready_end - queue->ready_first ? &queue->ready[queue->ready_first + index]
+                                                         : NULL;
 }
 
 bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event)

@@ -243,50 +243,32 @@ static void prefetch(const void *memory, size_t size)
         __builtin_prefetch((const char *)memory + i);
 }
 
-/* Nodes are many and caches small. What an event will touch is fetched while others run: each step
- * reads only what an earlier step fetched, so none of them waits. */
-enum step {
-    STEP_MEMBER,
-    STEP_ACTOR,
-    STEP_NODE,
-    STEP_COUNT = STEP_NODE + VX6_PREFETCH_STEPS
+/* Nodes are many and caches small: what an event will touch first is fetched while those before it
+ * run. Each step reads only what the one before has fetched. */
+enum {
+    MEMBER_AHEAD = 20, /* events before its own turn */
+    ACTOR_AHEAD = 10
 };
-static const uint32_t step_ahead[STEP_COUNT] = {20, 15, 10, 6, 3}; /* events before its own turn */
 
-static void look_ahead_at(const struct shard *shard, const struct event *event, enum step step)
+static bool has_payload(const struct event *event)
 {
-    const struct member *member = &shard->world->members[event->dst];
-    bool has_payload = event->kind == EVENT_DATAGRAM || event->kind == EVENT_CHUNK;
-    if (step == STEP_MEMBER) {
-        prefetch(member, sizeof *member);
-        if (has_payload)
-            prefetch(event->u.payload, 64);
-        return;
-    }
-    const struct actor *actor = member->actor;
-    if (actor == NULL)
-        return;
-    if (step == STEP_ACTOR) {
-        prefetch(actor, sizeof *actor);
-        if (has_payload)
-            prefetch(event->u.payload->data, payload_stored(event->u.payload));
-    } else {
-        const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
-        vx6_node_prefetch(actor->node, step - STEP_NODE, event->time,
-            payload ? payload->data : NULL, payload ? payload->len : 0);
-    }
+    return event->kind == EVENT_DATAGRAM || event->kind == EVENT_CHUNK;
 }
 
-static void look_ahead(struct shard *shard)
+static void look_ahead(const struct shard *shard)
 {
-    for (uint32_t step = 0; step < STEP_COUNT; step++) {
-        uint32_t *done = &shard->looked[step];
-        const struct event *event;
-        *done -= *done > 0;
-        while (*done < step_ahead[step] && (event = queue_peek(&shard->queue, *done)) != NULL) {
-            look_ahead_at(shard, event, (enum step)step);
-            ++*done;
-        }
+    const struct member *members = shard->world->members;
+    const struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
+    if (event) {
+        prefetch(&members[event->dst], sizeof members[0]);
+        if (has_payload(event))
+            prefetch(event->u.payload, sizeof *event->u.payload);
+    }
+    event = queue_peek(&shard->queue, ACTOR_AHEAD);
+    if (event && members[event->dst].actor) {
+        prefetch(members[event->dst].actor, sizeof(struct actor));
+        if (has_payload(event))
+            prefetch(event->u.payload->data, payload_stored(event->u.payload));
     }
 }
 

@@ -125,8 +125,8 @@ struct sorted;
 struct shard;
 struct world;
 
-/* Everybody who ever was, by index; never removed. 64 bytes, one cache line: whoever sends something
- * reads that of the other. */
+/* Everybody who ever was, by index; never removed. 64 bytes, one cache line: whoever sends
+ * something reads that of the other. */
 struct member {
     struct actor *actor; /* NULL once gone */
     struct place place;
@@ -264,7 +264,6 @@ struct shard {
     struct stats stats;
     vx6_ns now;
     uint8_t *scratch; /* NET_FILL_MAX bytes for fill */
-    uint32_t looked[5]; /* events ahead that each step of looking ahead has seen */
 };
 
 struct world {

@@ -218,15 +218,6 @@ void vx6_stream_release(vx6_node *node, vx6_id stream, size_t len);
 uint8_t *vx6_stream_reserve(vx6_node *node, vx6_id stream, size_t *room);
 void vx6_stream_commit(vx6_node *node, vx6_id stream, size_t len, bool fin);
 
-/* A hint for drivers of more nodes than their caches hold; it changes nothing. Called some inputs
- * before the node's own turn, with step 0, then 1, then 2, some inputs apart: what the input at
- * `when` will read is fetched meanwhile. `data`: the datagram, or NULL. */
-enum {
-    VX6_PREFETCH_STEPS = 3
-};
-void vx6_node_prefetch(
-    const vx6_node *node, unsigned step, vx6_ns when, const uint8_t *data, size_t len);
-
 /* What the node knows of itself. */
 void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32]);
 /* After VX6_IN_SHUTDOWN: nothing is open any more. */

@@ -79,8 +79,8 @@ static inline void addr_network(const vx6_addr *addr, uint8_t network[NETWORK_SI
         network[NETWORK_SIZE - 1] = 0;
 }
 
-/* The host or site of an address, one IPv4 address or one IPv6 /64, as a number. That of IPv4 begins
- * as multicast does, which nobody has. */
+/* The host or site of an address, one IPv4 address or one IPv6 /64, as a number. That of IPv4
+ * begins as multicast does, which nobody has. */
 static inline uint64_t addr_site(const vx6_addr *addr)
 {
     uint64_t first = load_u64(addr->ip);

@@ -3,7 +3,6 @@
  * nodes of it have answered. Where the outcome is relied on it takes disjoint paths: whom one path
  * hears of, the others do not. Spec: spec/dht.md, "Lookup", "Disjoint paths". */
 #include "internal.h"
-#include "prefetch.h"
 
 enum {
     LISTED_STEP = 32,
@@ -608,19 +607,6 @@ void lookup_timer(struct vx6_node *node, struct timer *timer)
         lookup_finish(node, lookup, VX6_TIMEOUT);
     else if (!lookup_advance(node, lookup))
         lookup_finish(node, lookup, VX6_OK);
-}
-
-void lookups_prefetch(const struct vx6_node *node, unsigned step)
-{
-    const struct lookup *lookup = node->lookups.first;
-    if (lookup == NULL)
-        return;
-    if (step == 1) {
-        prefetch(lookup, sizeof *lookup);
-        return;
-    }
-    prefetch(lookup->candidates, lookup->count * sizeof *lookup->candidates);
-    prefetch(lookup->tags, lookup->count * sizeof *lookup->tags);
 }
 
 void lookups_free(struct vx6_node *node)

@@ -78,7 +78,6 @@ void discovery_lookup_done(
 void op_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 
 void lookup_timer(struct vx6_node *node, struct timer *timer);
-void lookups_prefetch(const struct vx6_node *node, unsigned step);
 void lookups_free(struct vx6_node *node);
 
 #endif

@@ -2,7 +2,6 @@
 /* The routing table: one flat array in the order of buckets, so that the contacts closest to a
  * target are found by walking buckets, without sorting the whole. Spec: spec/dht.md, "Table". */
 #include "internal.h"
-#include "prefetch.h"
 #include "scope.h"
 
 enum {
@@ -524,15 +523,6 @@ void table_failed(struct vx6_node *node, struct peer *peer)
         return;
     observe(node, contact, 1);
     table_remove(node, contact, VX6_TIMEOUT);
-}
-
-void table_prefetch(const struct vx6_node *node, const uint8_t id[32])
-{
-    const struct table *table = &node->table;
-    uint32_t bucket = common_prefix(node->keys.id, id);
-    if (bucket < table->depth)
-        prefetch(table->contacts + table_bucket_begin(table, bucket),
-            table->bucket_count[bucket] * sizeof *table->contacts);
 }
 
 void table_free(struct vx6_node *node)

@@ -58,8 +58,6 @@ uint32_t table_count_crowded(const struct vx6_node *node);
 uint32_t table_bucket_begin(const struct table *table, uint32_t bucket); /* index of its first */
 /* Contacts in buckets deeper than this one: closer to the node than any contact in it. */
 uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket);
-/* Fetches the bucket that an ID belongs to. */
-void table_prefetch(const struct vx6_node *node, const uint8_t id[32]);
 void table_free(struct vx6_node *node);
 
 /* Compares distances to `target`: < 0 when `a` is closer. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries: sealed only when the carrier takes them, found again by their query ID, tried anew under
  * a new ID and ephemeral key, and over when answered or lost. Spec: spec/queries.md. */
-#include "prefetch.h"
 #include "query_internal.h"
 
 enum {
-    CUT_OFF = 4,     /* queries lost in a row */
-    ITEMS_STEP = 8   /* places by which the array grows */
+    CUT_OFF = 4,   /* queries lost in a row */
+    ITEMS_STEP = 8 /* places by which the array grows */
 };
 
 struct query {
@@ -63,8 +62,7 @@ static void query_free(struct vx6_node *node, struct query *query)
     struct in_flight *item = item_of(node, query);
     bool was_first = item->deadline == queries->timer.deadline;
     queries->count--;
-    memmove(item, item + 1,
-        (queries->count - (size_t)(item - queries->items)) * sizeof *item);
+    memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
     if (was_first)
         watch_deadline(node);
     if (query->waiting)
@@ -386,24 +384,6 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     query->has_cookie = true;
     query->waiting = true;
     datagram_post(node, &query->outgoing);
-}
-
-void query_prefetch(const struct vx6_node *node, unsigned step, const uint8_t *data, size_t len)
-{
-    const struct queries *queries = &node->queries;
-    if (step == 1) {
-        prefetch(queries->items, queries->count * sizeof *queries->items);
-        return;
-    }
-    if (data == NULL || len != VX6_DATAGRAM_SIZE || data[0] != TYPE_ANSWER)
-        return;
-    const uint64_t id = load_u64(data + QUERY_ID_AT);
-    for (uint32_t i = 0; i < queries->count; i++) {
-        if (queries->items[i].id != id)
-            continue;
-        prefetch(queries->items[i].query, sizeof *queries->items[i].query);
-        table_prefetch(node, queries->items[i].peer->id);
-    }
 }
 
 void queries_shutdown(struct vx6_node *node)

@@ -91,7 +91,6 @@ void queries_init(struct vx6_node *node);
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len);
 bool query_fill(struct vx6_node *node, struct vx6_batch *batch);
 void query_timer(struct vx6_node *node);
-void query_prefetch(const struct vx6_node *node, unsigned step, const uint8_t *data, size_t len);
 void queries_shutdown(struct vx6_node *node); /* drops them; no user may be left that minds */
 void queries_free(struct vx6_node *node);
 
