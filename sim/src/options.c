@@ -2,6 +2,7 @@
 /* The command line. Shares are read as decimals into millionths, so that no float decides. */
 #include "options.h"
 #include "fault.h"
+#include "free_memory.h"
 
 #include <argp.h>
 #include <stdlib.h>
@@ -302,23 +303,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 /* A run that would swap is refused before it does. */
 static void memory_must_suffice(const struct options *options)
 {
-    unsigned long long available_kib = 0;
-    char line[128];
-    FILE *file = fopen("/proc/meminfo", "r");
-    if (file == NULL)
-        return;
-    while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "MemAvailable: %llu kB", &available_kib) == 1)
-            break;
-    }
-    fclose(file);
-    unsigned long long needed_kib = (unsigned long long)options->nodes * BYTES_PER_NODE / 1024;
-    if (available_kib == 0 || needed_kib <= available_kib)
+    uint64_t free_kib = free_memory_kib("");
+    uint64_t needed_kib = (uint64_t)options->nodes * BYTES_PER_NODE / 1024;
+    if (needed_kib <= free_kib)
         return;
     fprintf(stderr,
         "vx6-sim: --nodes %u: needs about %llu MiB of memory and %llu MiB are free; simulate "
         "fewer nodes\n",
-        options->nodes, needed_kib / 1024, available_kib / 1024);
+        options->nodes, (unsigned long long)needed_kib / 1024, (unsigned long long)free_kib / 1024);
     exit(2);
 }
 
