@@ -78,13 +78,23 @@ void timer_init(struct timer *timer, enum timer_kind kind)
     *timer = (struct timer){.deadline = VX6_NEVER, .kind = kind};
 }
 
+uint64_t timer_order(struct timers *timers)
+{
+    return timers->order_next++;
+}
+
 void timer_set(struct timers *timers, struct timer *timer, vx6_ns deadline)
+{
+    timer_set_in_order(timers, timer, deadline, timer_order(timers));
+}
+
+void timer_set_in_order(struct timers *timers, struct timer *timer, vx6_ns deadline, uint64_t order)
 {
     timer_clear(timers, timer);
     if (deadline == VX6_NEVER)
         return;
     timer->deadline = deadline;
-    timer->order = timers->order_next++;
+    timer->order = order;
     timers->first = timers->first ? join(timers->first, timer) : timer;
 }
 

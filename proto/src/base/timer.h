@@ -34,6 +34,11 @@ struct timers {
 void timer_init(struct timer *timer, enum timer_kind kind);
 /* Moves a timer that is set already. VX6_NEVER clears it. */
 void timer_set(struct timers *timers, struct timer *timer, vx6_ns deadline);
+/* The same for who keeps many deadlines behind one timer: `order` is what timer_order() gave when
+ * this deadline was decided on. */
+void timer_set_in_order(
+    struct timers *timers, struct timer *timer, vx6_ns deadline, uint64_t order);
+uint64_t timer_order(struct timers *timers);
 void timer_clear(struct timers *timers, struct timer *timer);
 /* Takes off and returns the first timer due at `now`; NULL when there is none. */
 struct timer *timer_pop(struct timers *timers, vx6_ns now);

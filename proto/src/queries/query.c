@@ -44,23 +44,34 @@ static struct in_flight *item_of(const struct vx6_node *node, const struct query
     return item;
 }
 
+/* The query whose time is over first; NULL: there is none. */
+static const struct in_flight *earliest(const struct queries *queries)
+{
+    const struct in_flight *first = NULL;
+    for (uint32_t i = 0; i < queries->count; i++) {
+        const struct in_flight *item = &queries->items[i];
+        if (first == NULL || item->deadline < first->deadline ||
+            (item->deadline == first->deadline && item->order < first->order))
+            first = item;
+    }
+    return first;
+}
+
 static void watch_deadline(struct vx6_node *node)
 {
     struct queries *queries = &node->queries;
-    vx6_ns first = VX6_NEVER;
-    for (uint32_t i = 0; i < queries->count; i++) {
-        if (queries->items[i].deadline < first)
-            first = queries->items[i].deadline;
-    }
-    if (first != queries->timer.deadline)
-        timer_set(&node->timers, &queries->timer, first);
+    const struct in_flight *first = earliest(queries);
+    if (first == NULL)
+        timer_clear(&node->timers, &queries->timer);
+    else if (first->deadline != queries->timer.deadline || first->order != queries->timer.order)
+        timer_set_in_order(&node->timers, &queries->timer, first->deadline, first->order);
 }
 
 static void query_free(struct vx6_node *node, struct query *query)
 {
     struct queries *queries = &node->queries;
     struct in_flight *item = item_of(node, query);
-    bool was_first = item->deadline == queries->timer.deadline;
+    bool was_first = item->order == queries->timer.order;
     queries->count--;
     memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
     if (was_first)
@@ -129,7 +140,9 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
 
 static void set_deadline(struct vx6_node *node, struct query *query)
 {
-    item_of(node, query)->deadline = after_ms(node, timeout_ms(node, query));
+    struct in_flight *item = item_of(node, query);
+    item->deadline = after_ms(node, timeout_ms(node, query));
+    item->order = timer_order(&node->timers);
     watch_deadline(node);
 }
 
@@ -265,19 +278,12 @@ static void query_late(struct vx6_node *node, struct query *query)
     query_done(node, query, NULL, NULL);
 }
 
+/* One at a time: other timers may stand between two queries. VX6-NODE-002 */
 void query_timer(struct vx6_node *node)
 {
-    for (;;) {
-        const struct queries *queries = &node->queries;
-        const struct in_flight *late = NULL;
-        for (uint32_t i = 0; i < queries->count; i++) {
-            if (late == NULL || queries->items[i].deadline < late->deadline)
-                late = &queries->items[i];
-        }
-        if (late == NULL || late->deadline > node->now)
-            break;
-        query_late(node, late->query);
-    }
+    const struct in_flight *late = earliest(&node->queries);
+    VX6_ASSERT(late != NULL && late->deadline <= node->now);
+    query_late(node, late->query);
     watch_deadline(node);
 }
 

@@ -28,7 +28,8 @@ struct query; /* in flight: query.c */
 struct in_flight {
     uint64_t id; /* of the last try; 0 before the first */
     vx6_ns deadline;
-    uint64_t site; /* addr_site() of the peer */
+    uint64_t order; /* of setting the deadline */
+    uint64_t site;  /* addr_site() of the peer */
     const struct peer *peer;
     struct query *query;
 };
