@@ -11,7 +11,6 @@
 
 enum {
     SLOT_MASK = QUEUE_SLOT_COUNT - 1,
-    SLOT_FIRST = 4,  /* events that a slot has room for at first */
     BEYOND = 1 << 20 /* ns after the limit of a run that are made ready, so as to be in sight */
 };
 
@@ -23,6 +22,37 @@ static void *resized(void *memory, size_t count, size_t size)
         exit(1);
     }
     return memory;
+}
+
+/* Arrays of slots that are over serve others: once as many events are under way as there will be,
+ * nothing is allocated any more. */
+static void array_give(struct queue *queue, struct event *events, uint32_t growth)
+{
+    memcpy(events, &queue->spare[growth], sizeof(struct event *));
+    queue->spare[growth] = events;
+}
+
+static struct event *array_take(struct queue *queue, uint32_t growth)
+{
+    VX6_ASSERT(growth < QUEUE_GROWTH_MAX);
+    struct event *events = queue->spare[growth];
+    if (events == NULL)
+        return resized(NULL, (size_t)QUEUE_SLOT_FIRST << growth, sizeof *events);
+    memcpy(&queue->spare[growth], events, sizeof events);
+    return events;
+}
+
+/* Room for one more. */
+static void slot_reserve(struct queue *queue, struct slot *slot)
+{
+    if (slot->events == NULL) {
+        slot->events = array_take(queue, 0);
+    } else if (slot->count == (uint32_t)QUEUE_SLOT_FIRST << slot->growth) {
+        struct event *events = array_take(queue, slot->growth + 1);
+        memcpy(events, slot->events, slot->count * sizeof *events);
+        array_give(queue, slot->events, slot->growth++);
+        slot->events = events;
+    }
 }
 
 void queue_init(struct queue *queue)
@@ -43,6 +73,10 @@ void queue_free(struct queue *queue)
         for (uint32_t i = 0; i < QUEUE_SLOT_COUNT; i++)
             free(queue->slots[level][i].events);
         free(queue->slots[level]);
+    }
+    for (uint32_t growth = 0; growth < QUEUE_GROWTH_MAX; growth++) {
+        while (queue->spare[growth])
+            free(array_take(queue, growth));
     }
 }
 
@@ -103,10 +137,7 @@ static void place(struct queue *queue, const struct event *event)
     VX6_ASSERT(difference >> (QUEUE_SLOT_BITS * QUEUE_LEVEL_COUNT) == 0);
     uint32_t index = (uint32_t)(tick >> (QUEUE_SLOT_BITS * level)) & SLOT_MASK;
     struct slot *slot = &queue->slots[level][index];
-    if (slot->count == slot->capacity) {
-        slot->capacity = slot->capacity == 0 ? SLOT_FIRST : slot->capacity * 2;
-        slot->events = resized(slot->events, slot->capacity, sizeof *event);
-    }
+    slot_reserve(queue, slot);
     slot->events[slot->count++] = *event;
     queue->occupied[level][index / 64] |= (uint64_t)1 << (index % 64);
 }
@@ -175,7 +206,7 @@ static void slot_open(struct queue *queue, uint32_t level, uint32_t index)
                 place(queue, &slot.events[i]);
         }
     }
-    free(slot.events);
+    array_give(queue, slot.events, slot.growth);
 }
 
 /* Moves the clock to the next tick that has events, when that begins before `limit`. */

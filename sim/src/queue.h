@@ -27,8 +27,8 @@ struct event {
 
 /* The events of one tick, or of one revolution of the level below, in no order. */
 struct slot {
-    struct event *events;
-    uint32_t count, capacity;
+    struct event *events; /* room for QUEUE_SLOT_FIRST << growth */
+    uint32_t count, growth;
 };
 
 enum {
@@ -36,7 +36,9 @@ enum {
     QUEUE_SLOT_BITS = 12,
     QUEUE_SLOT_COUNT = 1 << QUEUE_SLOT_BITS,
     QUEUE_LEVEL_COUNT = 3, /* 1.07 s, 73 min, 208 days */
-    QUEUE_AHEAD = 24       /* events that can be looked at before they are taken, if there are */
+    QUEUE_SLOT_FIRST = 4,  /* events that a slot has room for at first */
+    QUEUE_GROWTH_MAX = 28,
+    QUEUE_AHEAD = 24 /* events that can be looked at before they are taken, if there are */
 };
 
 struct queue {
@@ -45,7 +47,8 @@ struct queue {
     uint64_t tick;       /* `ready` holds everything up to the end of this tick */
     struct event *ready; /* in order, from ready_first on */
     uint32_t ready_first, ready_end, ready_capacity;
-    uint64_t count; /* events held */
+    uint64_t count;                        /* events held */
+    struct event *spare[QUEUE_GROWTH_MAX]; /* arrays of slots that are over, by growth */
 };
 
 void queue_init(struct queue *queue);
