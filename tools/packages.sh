@@ -4,7 +4,7 @@
 packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev"
 packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography iproute2 curl
-    nginx-light procps"
+    nginx-light procps valgrind"
 
 say() {
     printf '== %s\n' "$*"
