@@ -145,7 +145,7 @@ static void timers_run(struct vx6_node *node)
 {
     struct timer *timer;
     while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
-        switch (timer->kind) {
+        switch ((enum timer_kind)timer->kind) {
         case TIMER_LINK:
             link_timer(node, timer);
             break;
