@@ -33,43 +33,47 @@ enum {
     NODE_READY_CONTACT = 4
 };
 
+/* Nodes are many in a simulation and lie far apart in memory, so what every datagram touches stands
+ * together; parts that begin with what is touched often end a stretch of it, the own keys, which
+ * end with it, begin one. */
 struct vx6_node {
-    /* What every turn touches stands together: nodes are many in a simulation. */
+    struct own_keys keys;
     vx6_env *env;
     vx6_ns now; /* stands still between inputs */
-    vx6_ns started;
-    int64_t unix_ms_at_zero; /* wall time = this + now in ms */
-    uint64_t tag;
     struct timers timers;
     struct ready_list ready_list;
     struct ready ready;
     struct ops ops;
-    struct lookups lookups;
-    struct queries queries;
-    struct table table;
-    struct rng secret_rng, public_rng;
+    vx6_ns started;
+    int64_t unix_ms_at_zero; /* wall time = this + now in ms */
+    uint64_t tag;
     uint64_t counters[VX6_EVENT_COUNT];
-    bool shutting_down;
 
-    struct own_keys keys;
-    uint8_t label_len;
-    char label[VX6_LABEL_MAX];
-    enum vx6_suite suite;
-    const struct vx6_asn_map *asn_map;
-    uint64_t sequence_next;
+    struct rng secret_rng;
+    struct queries queries;
+
+    struct lookups lookups;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     uint32_t endpoint_count;
-    struct slots slots;
+    bool shutting_down;
+    struct table table;
 
-    struct holder holder;
+    struct rng public_rng;
     struct discovery discovery;
-    struct publish publish;
     struct syncs syncs;
+    struct holder holder;
+    struct publish publish;
+    struct resolve *resolves;
     struct bindings bindings;
     struct known known;
-    struct resolve *resolves;
+    struct slots slots;
     struct links links;
     struct sessions sessions;
+    const struct vx6_asn_map *asn_map;
+    uint64_t sequence_next;
+    enum vx6_suite suite;
+    uint8_t label_len;
+    char label[VX6_LABEL_MAX];
 };
 
 static inline int64_t node_unix_s(const struct vx6_node *node)
@@ -85,8 +89,5 @@ static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)
 /* Counts the event and hands it to the trace sink. */
 void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
     size_t len, enum vx6_code code);
-
-#define CONTAINER_OF(pointer, type, member)                                                        \
-    ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 #endif

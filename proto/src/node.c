@@ -145,7 +145,7 @@ static void timers_run(struct vx6_node *node)
 {
     struct timer *timer;
     while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
-        switch (timer->kind) {
+        switch ((enum timer_kind)timer->kind) {
         case TIMER_LINK:
             link_timer(node, timer);
             break;
@@ -391,7 +391,7 @@ void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
 void vx6_node_memory(const vx6_node *node, struct vx6_memory *memory)
 {
     *memory = (struct vx6_memory){.state = sizeof *node,
-        .contacts = node->table.capacity * sizeof(struct contact),
+        .contacts = node->table.capacity * (sizeof(struct contact) + sizeof(struct contact_age)),
         .held = holder_memory(node)};
 }
 

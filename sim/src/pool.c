@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Size classes: steps of 16 bytes up to 512, then four to each doubling. */
+/* Size classes: steps of 16 bytes up to 96, whole cache lines up to 512, then four to each
+ * doubling. A block of whole lines begins with one, so that what stands together in it costs one
+ * miss. */
 #include "pool.h"
 
 #include <stdio.h>
@@ -19,8 +21,12 @@
 #endif
 
 enum {
-    SMALL_MAX = 512,
+    SMALL_MAX = 96,
     SMALL_STEP = 16,
+    SMALL_CLASSES = SMALL_MAX / SMALL_STEP,
+    LINE = 64,
+    LINES_MAX = 512,
+    LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
     CHUNK_SIZE = 1 << 21 /* a large page */
 };
 
@@ -42,9 +48,14 @@ static uint32_t class_of(size_t size, size_t *block_size)
         *block_size = (size_t) class * SMALL_STEP;
         return class;
     }
-    uint32_t class = SMALL_MAX / SMALL_STEP;
-    size_t step = SMALL_MAX / 4;
-    size_t limit = SMALL_MAX;
+    if (size <= LINES_MAX) {
+        uint32_t lines = (uint32_t)((size + LINE - 1) / LINE);
+        *block_size = (size_t)lines * LINE;
+        return SMALL_CLASSES + lines - SMALL_MAX / LINE;
+    }
+    uint32_t class = LINES_CLASSES;
+    size_t step = LINES_MAX / 4;
+    size_t limit = LINES_MAX;
     uint32_t quarter = 0;
     while (limit < size) {
         limit += step;
@@ -60,11 +71,12 @@ static uint32_t class_of(size_t size, size_t *block_size)
 
 static size_t size_of(uint32_t class)
 {
-    const uint32_t small = SMALL_MAX / SMALL_STEP;
-    if (class <= small)
+    if (class <= SMALL_CLASSES)
         return (size_t) class * SMALL_STEP;
-    uint32_t doublings = (class - small) / 4, quarter = (class - small) % 4;
-    return ((size_t)SMALL_MAX << doublings) / 4 * (4 + quarter);
+    if (class <= LINES_CLASSES)
+        return (size_t)(class - SMALL_CLASSES + SMALL_MAX / LINE) * LINE;
+    uint32_t doublings = (class - LINES_CLASSES) / 4, quarter = (class - LINES_CLASSES) % 4;
+    return ((size_t)LINES_MAX << doublings) / 4 * (4 + quarter);
 }
 
 /* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
@@ -76,22 +88,6 @@ static void *chunk_take(void)
         return memory_take(CHUNK_SIZE);
     (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
     return chunk;
-}
-
-static void *chunk_cut(struct pool *pool, size_t size)
-{
-    if (pool->chunk_left < size) {
-        uint8_t *chunk = chunk_take();
-        memcpy(chunk, &pool->chunks, sizeof pool->chunks);
-        pool->chunks = chunk;
-        pool->chunk_bytes += CHUNK_SIZE;
-        pool->chunk = chunk + SMALL_STEP;
-        pool->chunk_left = CHUNK_SIZE - SMALL_STEP;
-    }
-    void *block = pool->chunk;
-    pool->chunk += size;
-    pool->chunk_left -= size;
-    return block;
 }
 
 static void put(struct pool *pool, uint32_t class, void *block)
@@ -109,17 +105,42 @@ static void *get(struct pool *pool, uint32_t class)
     return block;
 }
 
-/* Of the smallest larger block that is free: the rest becomes free blocks of other classes. Arrays
- * that grow leave many behind. NULL: there is none. */
+static void *chunk_cut(struct pool *pool, size_t size)
+{
+    size_t gap = size % LINE == 0 ? pool->chunk_left % LINE : 0;
+    if (pool->chunk_left < gap + size) {
+        uint8_t *chunk = chunk_take();
+        memcpy(chunk, &pool->chunks, sizeof pool->chunks);
+        pool->chunks = chunk;
+        pool->chunk_bytes += CHUNK_SIZE;
+        pool->chunk = chunk + LINE;
+        pool->chunk_left = CHUNK_SIZE - LINE;
+        gap = 0;
+    }
+    if (gap > 0)
+        put(pool, (uint32_t)(gap / SMALL_STEP), pool->chunk);
+    void *block = pool->chunk + gap;
+    pool->chunk += gap + size;
+    pool->chunk_left -= gap + size;
+    return block;
+}
+
+/* Of the smallest larger block of whole lines that is free: the rest becomes free blocks of other
+ * classes. Arrays that grow leave many behind. NULL: there is none. */
 static void *split(struct pool *pool, uint32_t class, size_t size)
 {
-    uint32_t larger = class + 1;
+    uint32_t larger = class < SMALL_CLASSES ? SMALL_CLASSES + 1 : class + 1;
     while (larger < POOL_CLASS_COUNT && pool->free_lists[larger] == NULL)
         larger++;
     if (larger == POOL_CLASS_COUNT)
         return NULL;
-    uint8_t *block = get(pool, larger), *rest = block + size;
-    for (size_t left = size_of(larger) - size; left > 0;) {
+    uint8_t *block = get(pool, larger), *rest = block;
+    size_t left = size_of(larger) - size;
+    if (size % LINE == 0)
+        rest += size;
+    else
+        block += left; /* so that all before it begins with a line */
+    while (left > 0) {
         size_t part;
         uint32_t part_class = class_of(left, &part);
         if (part > left)

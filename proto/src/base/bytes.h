@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes to integers and back, comparison and wiping. */
+/* Bytes to integers and back, comparison, wiping, and objects by their parts. */
 #ifndef VX6_BYTES_H
 #define VX6_BYTES_H
 
@@ -76,5 +76,8 @@ static inline bool addr_equal(const vx6_addr *a, const vx6_addr *b)
 {
     return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
+
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -93,9 +93,8 @@ struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr
         return NULL;
     struct interned *object = *chain_of(&env->peers, hash);
     for (; object != NULL; object = object->next) {
-        struct peer *peer = (struct peer *)object;
-        if (object->hash == hash && bytes_equal(peer->key, key, 32) &&
-            addr_equal(&peer->addr, addr))
+        struct peer *peer = CONTAINER_OF(object, struct peer, interned);
+        if (bytes_equal(peer->key, key, 32) && addr_equal(&peer->addr, addr))
             return peer_hold(peer);
     }
     struct peer *peer = env_alloc(env, sizeof *peer);

@@ -25,12 +25,13 @@ struct intern {
     size_t bytes; /* of the objects */
 };
 
+/* What an answer says of a peer, and what it is found by, fill the first 64 bytes: a cache line. */
 struct peer {
-    struct interned interned;
     uint8_t key[32]; /* identity key; may be no valid point: peer_key_is_valid() */
-    uint8_t id[32];
     vx6_addr addr;
     uint8_t key_checked; /* 0 not yet, 1 valid, 2 invalid */
+    struct interned interned;
+    uint8_t id[32];
 };
 
 struct blob {

@@ -54,11 +54,17 @@ static struct timer *join_all(struct timer *first)
     return top;
 }
 
+static void set_first(struct timers *timers, struct timer *first)
+{
+    timers->first = first;
+    timers->first_deadline = first ? first->deadline : VX6_NEVER;
+}
+
 static void take_out(struct timers *timers, struct timer *timer)
 {
     struct timer *rest = join_all(timer->child);
     if (timer == timers->first) {
-        timers->first = rest;
+        set_first(timers, rest);
     } else {
         if (timer->previous->child == timer)
             timer->previous->child = timer->sibling;
@@ -67,7 +73,7 @@ static void take_out(struct timers *timers, struct timer *timer)
         if (timer->sibling)
             timer->sibling->previous = timer->previous;
         if (rest)
-            timers->first = join(timers->first, rest);
+            set_first(timers, join(timers->first, rest));
     }
     timer->child = timer->sibling = timer->previous = NULL;
     timer->deadline = VX6_NEVER;
@@ -95,7 +101,7 @@ void timer_set_in_order(struct timers *timers, struct timer *timer, vx6_ns deadl
         return;
     timer->deadline = deadline;
     timer->order = order;
-    timers->first = timers->first ? join(timers->first, timer) : timer;
+    set_first(timers, timers->first ? join(timers->first, timer) : timer);
 }
 
 void timer_clear(struct timers *timers, struct timer *timer)
@@ -107,7 +113,7 @@ void timer_clear(struct timers *timers, struct timer *timer)
 struct timer *timer_pop(struct timers *timers, vx6_ns now)
 {
     struct timer *timer = timers->first;
-    if (timer == NULL || timer->deadline > now)
+    if (timer == NULL || timers->first_deadline > now)
         return NULL;
     take_out(timers, timer);
     return timer;
@@ -115,5 +121,5 @@ struct timer *timer_pop(struct timers *timers, vx6_ns now)
 
 vx6_ns timer_deadline(const struct timers *timers)
 {
-    return timers->first ? timers->first->deadline : VX6_NEVER;
+    return timers->first ? timers->first_deadline : VX6_NEVER;
 }

@@ -20,15 +20,16 @@ enum timer_kind {
 };
 
 struct timer {
-    vx6_ns deadline; /* VX6_NEVER: not set */
-    uint64_t order;
+    vx6_ns deadline;   /* VX6_NEVER: not set */
+    uint64_t kind : 8; /* enum timer_kind */
+    uint64_t order : 56;
     struct timer *child, *sibling, *previous; /* previous: left sibling, or parent of the first */
-    enum timer_kind kind;
 };
 
 struct timers {
-    struct timer *first;
-    uint64_t order_next;
+    struct timer *first;   /* NULL: none is set */
+    vx6_ns first_deadline; /* its deadline: asked for more often than timers are set */
+    uint64_t order_next : 56;
 };
 
 void timer_init(struct timer *timer, enum timer_kind kind);

@@ -36,12 +36,20 @@ uint32_t diversity_asn(const struct vx6_asn_map *map, const vx6_addr *addr)
     return 0;
 }
 
+/* By the first bits that all of a provider share: 32, or of IPv4 16. */
+uint16_t diversity_provider(const vx6_addr *addr)
+{
+    uint32_t first = addr_is_ipv4(addr) ? load_u16(addr->ip + 12) : load_u32(addr->ip);
+    return (uint16_t)(first * UINT32_C(0x9e3779b1) >> 16);
+}
+
 /* What is looked for among the contacts. */
 struct around {
     const struct vx6_asn_map *map;
     uint64_t high, low; /* of the address */
     bool is_ipv4;
     enum addr_scope scope;
+    uint16_t provider;
     uint32_t asn; /* 0: not known */
 };
 
@@ -68,7 +76,8 @@ static void count_groups(const struct around *around, const struct contact *cont
     uint32_t count, const struct contact *but, uint32_t counts[GROUP_COUNT])
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (&contacts[i] == but)
+        bool may_share = contacts[i].provider == around->provider || around->asn != 0;
+        if (&contacts[i] == but || !may_share)
             continue;
         const vx6_addr *addr = &contacts[i].peer->addr;
         for (uint32_t j = first_group(around, addr); j < BY_SYSTEM; j++)
@@ -87,6 +96,7 @@ bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uin
         .low = load_u64(addr->ip + 8),
         .is_ipv4 = addr_is_ipv4(addr),
         .scope = addr_scope(addr),
+        .provider = diversity_provider(addr),
         .asn = diversity_asn(node->asn_map, addr)};
     const struct contact *begin = table->contacts + table_bucket_begin(table, bucket);
     uint32_t older = contact ? (uint32_t)(contact - begin) : table->bucket_count[bucket];

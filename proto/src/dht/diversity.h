@@ -11,6 +11,8 @@
  * than `contact`, or in the table, others than it? NULL: a newcomer; all are older. */
 bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uint32_t bucket,
     const struct contact *contact);
+/* Addresses of one site, network or provider have the same number; of others, few do. */
+uint16_t diversity_provider(const vx6_addr *addr);
 /* The autonomous system that announces the address; 0: not known. */
 uint32_t diversity_asn(const struct vx6_asn_map *map, const vx6_addr *addr);
 

@@ -8,7 +8,8 @@ enum {
     LISTED_STEP = 32,
     UNTRIED_MAX = 48,   /* hints that nobody has tried; an equal share of it for each path */
     SHORTLIST_MAX = 64, /* candidates that are not lost */
-    LISTED_MAX = 96     /* with those that are, so that nobody is asked twice */
+    LISTED_MAX = 96,    /* with those that are, so that nobody is asked twice */
+    CHAINS = 64         /* by which they are found: most hints name somebody known */
 };
 
 enum candidate_state {
@@ -19,17 +20,23 @@ enum candidate_state {
     CANDIDATE_LOST
 };
 
+/* What is read of all of them again and again. */
 struct candidate {
-    uint64_t distance; /* its first 8 bytes */
     struct peer *peer;
-    struct query *query; /* while asked */
-    vx6_ns asked;
-    uint8_t token[16];
-    uint8_t depth; /* own table = 1, else one more than the node that named it first */
-    uint8_t index; /* of the bundle asked for */
-    uint8_t state; /* enum candidate_state */
-    uint8_t path;  /* that asked it; as long as none has: that heard of it first */
-    uint8_t paths; /* a bit for each that has heard of it */
+    uint32_t distance; /* its first 4 bytes */
+    uint32_t tag;      /* first bytes of the key */
+    uint8_t next;      /* in its chain, or of those that are free: its place + 1; 0: none */
+    uint8_t depth;     /* own table = 1, else one more than the node that named it first */
+    uint8_t index;     /* of the bundle asked for */
+    uint8_t state;     /* enum candidate_state */
+    uint8_t path;      /* that asked it; as long as none has: that heard of it first */
+    uint8_t paths;     /* a bit for each that has heard of it */
+};
+
+/* What there is of those that were asked. */
+struct asked {
+    vx6_ns at;
+    uint8_t token[16]; /* of the answer */
 };
 
 struct path {
@@ -50,11 +57,25 @@ struct lookup {
     uint32_t path_count;
     struct path paths[KADEMLIA_D];
     uint32_t queries, lost;
-    uint32_t count, count_lost;
-    struct candidate *candidates; /* closest first */
-    uint64_t *tags;               /* first bytes of their keys: most hints name somebody known */
-    uint32_t capacity;
+    uint32_t pending; /* queries whose outcome is still to come */
+    uint32_t count, count_lost, capacity;
+    struct candidate *candidates; /* each stays in its place */
+    struct asked *asked;          /* in the same places */
+    uint8_t free;                 /* a place + 1; 0: none among those used so far */
+    uint8_t chains[CHAINS];       /* by tag: the first place + 1 */
+    uint8_t order[LISTED_MAX];    /* places, closest first */
 };
+_Static_assert(LISTED_MAX < UINT8_MAX, "a place fits");
+
+static struct candidate *nth(const struct lookup *lookup, uint32_t index)
+{
+    return &lookup->candidates[lookup->order[index]];
+}
+
+static struct asked *asked_of(const struct lookup *lookup, const struct candidate *candidate)
+{
+    return &lookup->asked[candidate - lookup->candidates];
+}
 
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
 {
@@ -69,13 +90,12 @@ static void lookup_free(struct vx6_node *node, struct lookup *lookup)
         lookups->last = lookup->previous;
     lookups->count--;
     timer_clear(&node->timers, &lookup->timer);
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        if (lookup->candidates[i].query)
-            query_cancel(node, lookup->candidates[i].query);
-        peer_drop(node->env, lookup->candidates[i].peer);
-    }
+    if (lookup->pending > 0)
+        queries_cancel(node, lookup);
+    for (uint32_t i = 0; i < lookup->count; i++)
+        peer_drop(node->env, nth(lookup, i)->peer);
     env_free(node->env, lookup->candidates, lookup->capacity * sizeof *lookup->candidates);
-    env_free(node->env, lookup->tags, lookup->capacity * sizeof *lookup->tags);
+    env_free(node->env, lookup->asked, lookup->capacity * sizeof *lookup->asked);
     env_free(node->env, lookup, sizeof *lookup);
 }
 
@@ -105,17 +125,20 @@ static void candidate_settle(
     candidate->state = (uint8_t)state;
 }
 
-static struct candidate *candidate_find(struct lookup *lookup, const struct peer *peer)
+static struct candidate *listed(const struct lookup *lookup, const uint8_t key[32])
 {
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        if (lookup->candidates[i].peer == peer)
-            return &lookup->candidates[i];
+    const uint32_t tag = load_u32(key);
+    for (uint8_t place = lookup->chains[tag % CHAINS]; place > 0;) {
+        struct candidate *candidate = &lookup->candidates[place - 1];
+        if (candidate->tag == tag && bytes_equal(candidate->peer->key, key, 32))
+            return candidate;
+        place = candidate->next;
     }
     return NULL;
 }
 
 static bool is_closer(const struct lookup *lookup, const struct candidate *candidate,
-    uint64_t distance, const struct peer *peer)
+    uint32_t distance, const struct peer *peer)
 {
     if (candidate->distance != distance)
         return candidate->distance < distance;
@@ -127,15 +150,21 @@ static bool is_closer(const struct lookup *lookup, const struct candidate *candi
 /* A candidate that is neither asked nor waits for an answer. */
 static void candidate_remove(struct vx6_node *node, struct lookup *lookup, uint32_t index)
 {
-    struct candidate *candidate = &lookup->candidates[index];
+    struct candidate *candidate = nth(lookup, index);
     if (candidate->state == CANDIDATE_LOST)
         lookup->count_lost--;
     else if (is_untried(candidate))
         lookup->paths[candidate->path].untried--;
     peer_drop(node->env, candidate->peer);
-    uint32_t behind = --lookup->count - index;
-    memmove(candidate, candidate + 1, behind * sizeof *candidate);
-    memmove(&lookup->tags[index], &lookup->tags[index + 1], behind * sizeof lookup->tags[0]);
+    const uint8_t place = lookup->order[index] + 1;
+    uint8_t *link = &lookup->chains[candidate->tag % CHAINS];
+    while (*link != place)
+        link = &lookup->candidates[*link - 1].next;
+    *link = candidate->next;
+    candidate->next = lookup->free;
+    lookup->free = place;
+    lookup->count--;
+    memmove(&lookup->order[index], &lookup->order[index + 1], lookup->count - index);
 }
 
 /* Only the word of another node gives way to the word of another node, and only of the same path:
@@ -148,29 +177,29 @@ static bool may_give_way(const struct candidate *candidate, uint8_t path, bool p
            (candidate->paths >> path & 1);
 }
 
-/* Room at *place. VX6-DHT-013, VX6-DHT-033 */
+/* Room at *index. VX6-DHT-013, VX6-DHT-033 */
 static bool make_place(
-    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint32_t *place)
+    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint32_t *index)
 {
     uint32_t last = lookup->count;
     bool path_is_full = lookup->paths[path].untried >= UNTRIED_MAX / lookup->path_count;
     if (path_is_full || lookup->count - lookup->count_lost >= SHORTLIST_MAX) {
         if (!peer_key_is_valid(node->env, peer))
             return false;
-        while (last > *place && !may_give_way(&lookup->candidates[last - 1], path, path_is_full))
+        while (last > *index && !may_give_way(nth(lookup, last - 1), path, path_is_full))
             last--;
-        if (last == *place)
+        if (last == *index)
             return false;
         candidate_remove(node, lookup, last - 1);
     }
     if (lookup->count < LISTED_MAX)
         return true;
     last = lookup->count;
-    while (lookup->candidates[last - 1].state != CANDIDATE_LOST)
+    while (nth(lookup, last - 1)->state != CANDIDATE_LOST)
         last--;
     candidate_remove(node, lookup, last - 1);
-    if (last - 1 < *place)
-        --*place;
+    if (last - 1 < *index)
+        --*index;
     return true;
 }
 
@@ -182,20 +211,20 @@ static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
         return true;
     uint32_t capacity = lookup->capacity + LISTED_STEP;
     struct candidate *candidates = env_alloc(env, capacity * sizeof *candidates);
-    uint64_t *tags = env_alloc(env, capacity * sizeof *tags);
-    if (candidates == NULL || tags == NULL) {
+    struct asked *asked = env_alloc(env, capacity * sizeof *asked);
+    if (candidates == NULL || asked == NULL) {
         env_free(env, candidates, capacity * sizeof *candidates);
-        env_free(env, tags, capacity * sizeof *tags);
+        env_free(env, asked, capacity * sizeof *asked);
         return false;
     }
     if (lookup->count > 0) {
         memcpy(candidates, lookup->candidates, lookup->count * sizeof *candidates);
-        memcpy(tags, lookup->tags, lookup->count * sizeof *tags);
+        memcpy(asked, lookup->asked, lookup->count * sizeof *asked);
     }
     env_free(env, lookup->candidates, lookup->capacity * sizeof *candidates);
-    env_free(env, lookup->tags, lookup->capacity * sizeof *tags);
+    env_free(env, lookup->asked, lookup->capacity * sizeof *asked);
     lookup->candidates = candidates;
-    lookup->tags = tags;
+    lookup->asked = asked;
     lookup->capacity = capacity;
     return true;
 }
@@ -204,31 +233,37 @@ static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
 static void candidate_add(
     struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint8_t depth)
 {
-    uint64_t distance = load_u64(peer->id) ^ load_u64(lookup->target);
-    uint32_t place = 0, end = lookup->count;
-    while (place < end) {
-        uint32_t middle = (place + end) / 2;
-        if (is_closer(lookup, &lookup->candidates[middle], distance, peer))
-            place = middle + 1;
+    uint32_t distance = load_u32(peer->id) ^ load_u32(lookup->target);
+    uint32_t index = 0, end = lookup->count;
+    while (index < end) {
+        uint32_t middle = (index + end) / 2;
+        if (is_closer(lookup, nth(lookup, middle), distance, peer))
+            index = middle + 1;
         else
             end = middle;
     }
-    const struct candidate *closer = place > 0 ? &lookup->candidates[place - 1] : NULL;
-    if ((closer && bytes_equal(closer->peer->id, peer->id, 32)) ||
-        !make_place(node, lookup, peer, path, &place) || !lookup_grow(node, lookup)) {
+    const struct candidate *closer = index > 0 ? nth(lookup, index - 1) : NULL;
+    if ((closer && closer->distance == distance && bytes_equal(closer->peer->id, peer->id, 32)) ||
+        !make_place(node, lookup, peer, path, &index) || !lookup_grow(node, lookup)) {
         peer_drop(node->env, peer);
         return;
     }
-    memmove(&lookup->candidates[place + 1], &lookup->candidates[place],
-        (lookup->count - place) * sizeof lookup->candidates[0]);
-    memmove(&lookup->tags[place + 1], &lookup->tags[place],
-        (lookup->count - place) * sizeof lookup->tags[0]);
-    lookup->tags[place] = load_u64(peer->key);
-    lookup->candidates[place] = (struct candidate){.distance = distance,
-        .peer = peer,
+    const uint8_t place = lookup->free > 0 ? lookup->free - 1 : (uint8_t)lookup->count;
+    struct candidate *candidate = &lookup->candidates[place];
+    if (lookup->free > 0)
+        lookup->free = candidate->next;
+    const uint32_t tag = load_u32(peer->key);
+    uint8_t *chain = &lookup->chains[tag % CHAINS];
+    *candidate = (struct candidate){.peer = peer,
+        .distance = distance,
+        .tag = tag,
+        .next = *chain,
         .depth = depth,
         .path = path,
         .paths = (uint8_t)(1u << path)};
+    *chain = place + 1;
+    memmove(&lookup->order[index + 1], &lookup->order[index], lookup->count - index);
+    lookup->order[index] = place;
     lookup->count++;
     lookup->paths[path].untried += depth > 1;
 }
@@ -247,11 +282,11 @@ static void candidate_ask(
     } else {
         memcpy(ask.u.find_node.target, lookup->target, 32);
     }
-    candidate->query = query_start(node, candidate->peer, &ask, QUERY_LOOKUP, lookup);
-    if (candidate->query == NULL)
+    if (query_start(node, candidate->peer, &ask, QUERY_LOOKUP, lookup) == NULL)
         return;
+    lookup->pending++;
     candidate->index = index;
-    candidate->asked = node->now;
+    asked_of(lookup, candidate)->at = node->now;
     candidate_settle(lookup, candidate, CANDIDATE_ASKED);
 }
 
@@ -265,8 +300,8 @@ static bool is_doubtful(
         !query_site_is_spent(node, addr))
         return false;
     for (uint32_t i = 0; i < lookup->count; i++) {
-        if (lookup->candidates[i].state == CANDIDATE_ANSWERED &&
-            addr_same_site(&lookup->candidates[i].peer->addr, addr))
+        const struct candidate *other = nth(lookup, i);
+        if (other->state == CANDIDATE_ANSWERED && addr_same_site(&other->peer->addr, addr))
             return false;
     }
     return true;
@@ -341,8 +376,9 @@ static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
     if (candidate->state != CANDIDATE_ASKED)
         return;
     pass->asked++;
-    if (candidate->asked + slow < pass->wake)
-        pass->wake = candidate->asked + slow;
+    const vx6_ns slow_at = asked_of(lookup, candidate)->at + slow;
+    if (slow_at < pass->wake)
+        pass->wake = slow_at;
 }
 
 /* Nobody farther away is wanted, and nobody farther away is waited for. */
@@ -368,7 +404,7 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
     do {
         pass = (struct pass){.wake = lookup->deadline, .use_spare = use_spare};
         for (uint32_t i = 0; i < lookup->count && !pass_is_over(lookup, &pass, share); i++)
-            pass_candidate(node, lookup, &lookup->candidates[i], &pass, share);
+            pass_candidate(node, lookup, nth(lookup, i), &pass, share);
         use_spare =
             !use_spare && lookup->path_count > 1 && pass.open && lookup->active < KADEMLIA_ALPHA;
     } while (use_spare);
@@ -383,8 +419,8 @@ static void set_counts(const struct lookup *lookup, struct lookup_result *result
 {
     result->hops = 0;
     for (uint32_t i = 0; i < lookup->count && result->hops == 0; i++) {
-        if (lookup->candidates[i].state == CANDIDATE_ANSWERED)
-            result->hops = lookup->candidates[i].depth;
+        if (nth(lookup, i)->state == CANDIDATE_ANSWERED)
+            result->hops = nth(lookup, i)->depth;
     }
     result->queries = lookup->queries;
     result->lost = lookup->lost;
@@ -424,14 +460,14 @@ static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6
     struct lookup_result result = {.target = target, .closest = closest, .code = code};
     set_counts(lookup, &result);
     for (uint32_t i = 0; i < lookup->count; i++) {
-        const struct candidate *candidate = &lookup->candidates[i];
+        const struct candidate *candidate = nth(lookup, i);
         if (candidate->state != CANDIDATE_ANSWERED ||
             (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= share))
             continue;
         path_answered[candidate->path]++;
         struct lookup_contact *contact = &closest[result.closest_count++];
         contact->peer = peer_hold(candidate->peer);
-        memcpy(contact->token, candidate->token, sizeof contact->token);
+        memcpy(contact->token, asked_of(lookup, candidate)->token, sizeof contact->token);
     }
     if (result.closest_count == 0)
         result.code = VX6_NO_PEERS;
@@ -510,16 +546,6 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
     resolve_bundle(node, lookup->context, &value);
 }
 
-static struct candidate *listed(struct lookup *lookup, const uint8_t key[32])
-{
-    uint64_t tag = load_u64(key);
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        if (lookup->tags[i] == tag && bytes_equal(lookup->candidates[i].peer->key, key, 32))
-            return &lookup->candidates[i];
-    }
-    return NULL;
-}
-
 static void heard_again(struct lookup *lookup, struct candidate *candidate, uint8_t path)
 {
     bool was_untried = is_untried(candidate);
@@ -555,9 +581,9 @@ static void take_hints(
 void lookup_query_done(struct vx6_node *node, void *context, const struct query_result *result)
 {
     struct lookup *lookup = context;
-    struct candidate *candidate = candidate_find(lookup, result->peer);
+    struct candidate *candidate = listed(lookup, result->peer->key);
     VX6_ASSERT(candidate != NULL);
-    candidate->query = NULL;
+    lookup->pending--;
     lookup->queries++;
     if (result->answer == NULL) {
         lookup->lost++;
@@ -565,7 +591,7 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
             lookup, candidate, candidate->index > 0 ? CANDIDATE_ANSWERED : CANDIDATE_LOST);
     } else {
         candidate_settle(lookup, candidate, CANDIDATE_ANSWERED);
-        memcpy(candidate->token, result->token, sizeof candidate->token);
+        memcpy(asked_of(lookup, candidate)->token, result->token, 16);
         if (result->answer->type == VX6_MSG_value)
             take_value(node, lookup, candidate, &result->answer->u.value);
         else if (result->answer->type == VX6_MSG_nodes)
@@ -599,8 +625,9 @@ void lookup_timer(struct vx6_node *node, struct timer *timer)
     if (lookup->own_untold)
         show_own(node, lookup);
     for (uint32_t i = 0; i < lookup->count; i++) {
-        struct candidate *candidate = &lookup->candidates[i];
-        if (candidate->state == CANDIDATE_ASKED && node->now - candidate->asked >= slow)
+        struct candidate *candidate = nth(lookup, i);
+        if (candidate->state == CANDIDATE_ASKED &&
+            node->now - asked_of(lookup, candidate)->at >= slow)
             candidate_settle(lookup, candidate, CANDIDATE_SLOW);
     }
     if (node->now >= lookup->deadline)

@@ -44,9 +44,14 @@ static uint32_t clock_ms(const struct vx6_node *node)
     return (uint32_t)((node->now - node->started) / VX6_MILLISECOND);
 }
 
+static struct contact_age *age_of(const struct vx6_node *node, const struct contact *contact)
+{
+    return node->table.ages + (contact - node->table.contacts);
+}
+
 static uint32_t silent_ms_of(const struct vx6_node *node, const struct contact *contact)
 {
-    return clock_ms(node) - contact->seen_ms;
+    return clock_ms(node) - age_of(node, contact)->seen_ms;
 }
 
 uint32_t table_bucket_begin(const struct table *table, uint32_t bucket)
@@ -68,7 +73,7 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     uint32_t bucket = common_prefix(node->keys.id, id);
     if (bucket >= table->depth)
         return NULL;
-    uint64_t prefix = load_u64(id);
+    uint32_t prefix = load_u32(id);
     struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
         if (contact->prefix == prefix && bytes_equal(contact->peer->id, id, 32))
@@ -80,19 +85,21 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
 {
     const struct table *table = &node->table;
+    const uint16_t provider = diversity_provider(addr);
     for (uint32_t i = 0; i < table->count; i++) {
-        if (addr_same_site(&table->contacts[i].peer->addr, addr))
+        const struct contact *contact = &table->contacts[i];
+        if (contact->provider == provider && addr_same_site(&contact->peer->addr, addr))
             return true;
     }
     return false;
 }
 
 /* One that failed is asked again soon: it is idle for as long as may be. */
-static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *contact)
+static uint32_t idle_ms_of(uint32_t clock, const struct contact_age *age)
 {
-    uint32_t silent_ms = silent_ms_of(node, contact);
-    uint32_t asked_ms = (uint16_t)(clock_ms(node) / 1000 - contact->asked_s) * 1000u;
-    if ((contact->failures > 0 || contact->due) && asked_ms >= FAILING_MS)
+    uint32_t silent_ms = clock - age->seen_ms;
+    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
+    if (age->urgent && asked_ms >= FAILING_MS)
         return UINT32_MAX;
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
@@ -100,16 +107,14 @@ static uint32_t idle_ms_of(const struct vx6_node *node, const struct contact *co
 struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2])
 {
     const struct table *table = &node->table;
-    struct contact *oldest = table->count > 0 ? table->contacts : NULL;
-    uint32_t clock = clock_ms(node), longest = 0, next = 0;
+    uint32_t clock = clock_ms(node), oldest = 0, longest = 0, next = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        struct contact *contact = &table->contacts[i];
-        bool is_urgent = contact->failures > 0 || contact->due;
-        if (clock - contact->seen_ms <= next && !is_urgent)
+        const struct contact_age *age = &table->ages[i];
+        if (clock - age->seen_ms <= next && !age->urgent)
             continue; /* most of them: no contact is idle for longer than it is silent */
-        uint32_t ms = idle_ms_of(node, contact);
+        uint32_t ms = idle_ms_of(clock, age);
         if (ms > longest) {
-            oldest = contact;
+            oldest = i;
             next = longest;
             longest = ms;
         } else if (ms > next) {
@@ -118,13 +123,14 @@ struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2])
     }
     idle_ms[0] = longest;
     idle_ms[1] = next;
-    return oldest;
+    return table->count > 0 ? &table->contacts[oldest] : NULL;
 }
 
-void table_asked(const struct vx6_node *node, struct contact *contact)
+void table_asked(const struct vx6_node *node, const struct contact *contact)
 {
-    contact->asked_s = (uint16_t)(clock_ms(node) / 1000);
-    contact->due = false;
+    struct contact_age *age = age_of(node, contact);
+    age->asked_s = (uint16_t)(clock_ms(node) / 1000);
+    age->urgent = contact->failures > 0;
 }
 
 /* VX6-DHT-010: of the contacts asked, about contact_loss_percent are found gone. One loss is
@@ -146,13 +152,11 @@ uint64_t table_contact_life_ms(const struct vx6_node *node)
     return node->table.silence_ms / (1 + (uint64_t)node->table.gone_count);
 }
 
-/* Contacts are sorted by words: the first bits of their distance to the target, and in place of the
- * last ones their index in the table. */
+/* Contacts are sorted by words: the first half of each is that of their distance to the target, the
+ * other their index in the table. */
 enum {
-    INDEX_MASK = 0x1fff,
     SORTED_MAX = 3 * KADEMLIA_K
 };
-_Static_assert(256 * KADEMLIA_K <= INDEX_MASK + 1, "an index fits");
 
 struct search {
     const struct contact *contacts; /* of the table */
@@ -179,10 +183,10 @@ static void sort_words(uint64_t *words, uint32_t count)
  * belongs. */
 static void settle(const struct search *search, uint64_t *last)
 {
-    for (; last > search->words + 1 && (last[0] ^ last[-1]) <= INDEX_MASK; last--) {
+    for (; last > search->words + 1 && last[0] >> 32 == last[-1] >> 32; last--) {
         uint64_t word = last[0], before = last[-1];
-        if (distance_compare(search->target, search->contacts[word & INDEX_MASK].peer->id,
-                search->contacts[before & INDEX_MASK].peer->id) > 0)
+        if (distance_compare(search->target, search->contacts[(uint32_t)word].peer->id,
+                search->contacts[(uint32_t)before].peer->id) > 0)
             return;
         last[0] = before;
         last[-1] = word;
@@ -195,14 +199,14 @@ static void search_sort(struct search *search)
     uint64_t *words = search->words + 1, *end = words + search->gathered;
     sort_words(words, search->gathered);
     for (uint64_t *word = words, before = 0; word < end; before = *word++) {
-        if ((*word ^ before) <= INDEX_MASK)
+        if (*word >> 32 == before >> 32)
             settle(search, word);
     }
     if (search->gathered > search->count - search->found)
         end = words + (search->count - search->found);
     struct peer **peer = search->peers + search->found;
     for (const uint64_t *word = words; word < end; word++)
-        *peer++ = search->contacts[*word & INDEX_MASK].peer;
+        *peer++ = search->contacts[(uint32_t)*word].peer;
     search->found = (uint32_t)(peer - search->peers);
     search->gathered = 0;
 }
@@ -211,14 +215,14 @@ static void search_bucket(struct search *search, uint32_t begin, uint32_t count)
 {
     if (search->gathered > SORTED_MAX - KADEMLIA_K)
         search_sort(search);
-    uint64_t prefix = load_u64(search->target);
+    uint32_t prefix = load_u32(search->target);
     enum addr_scope scope_min = search->scope_min;
     uint8_t failures_max = search->failures_max;
     uint64_t *word = search->words + 1 + search->gathered;
     const struct contact *contact = search->contacts + begin;
     for (uint32_t i = begin; i < begin + count; i++, contact++) {
         if (contact->failures <= failures_max && contact->scope >= scope_min)
-            *word++ = ((contact->prefix ^ prefix) & ~(uint64_t)INDEX_MASK) | i;
+            *word++ = (uint64_t)(contact->prefix ^ prefix) << 32 | i;
     }
     search->gathered = (uint32_t)(word - (search->words + 1));
 }
@@ -285,8 +289,8 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
     uint32_t closer = table_count_deeper(node, bucket);
     const struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
     for (uint32_t i = 0; i < table->bucket_count[bucket] && closer < KADEMLIA_K; i++) {
-        uint64_t own = contact[i].prefix ^ load_u64(node->keys.id);
-        uint64_t other = load_u64(id) ^ load_u64(node->keys.id);
+        uint32_t own = contact[i].prefix ^ load_u32(node->keys.id);
+        uint32_t other = load_u32(id) ^ load_u32(node->keys.id);
         if (own < other ||
             (own == other && distance_compare(node->keys.id, contact[i].peer->id, id) < 0))
             closer++;
@@ -391,7 +395,7 @@ bool table_offer(struct vx6_node *node, const struct peer *peer)
         return true;
     contact = bucket_longest_silent(node, bucket);
     if (contact && silent_ms_of(node, contact) >= node->env->limits->contact_ping_ms)
-        contact->due = true;
+        age_of(node, contact)->urgent = true;
     return false;
 }
 
@@ -428,10 +432,44 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
     table->count--;
     table->bucket_count[common_prefix(node->keys.id, peer->id)]--;
     memmove(contact, contact + 1, (table->count - index) * sizeof *contact);
+    memmove(&table->ages[index], &table->ages[index + 1],
+        (table->count - index) * sizeof table->ages[0]);
     while (table->depth > 0 && table->bucket_count[table->depth - 1] == 0)
         table->depth--;
     trace(node, VX6_EVENT_contact_removed, &peer->addr, 0, 0, code);
     peer_drop(node->env, peer);
+}
+
+/* False: no memory. */
+static bool table_grow(struct vx6_node *node)
+{
+    struct table *table = &node->table;
+    vx6_env *env = node->env;
+    uint32_t capacity = table->capacity + TABLE_STEP;
+    struct contact *contacts = env_alloc(env, capacity * sizeof *contacts);
+    struct contact_age *ages = env_alloc(env, capacity * sizeof *ages);
+    if (contacts == NULL || ages == NULL) {
+        env_free(env, contacts, capacity * sizeof *contacts);
+        env_free(env, ages, capacity * sizeof *ages);
+        return false;
+    }
+    if (table->count > 0) {
+        memcpy(contacts, table->contacts, table->count * sizeof *contacts);
+        memcpy(ages, table->ages, table->count * sizeof *ages);
+    }
+    env_free(env, table->contacts, table->capacity * sizeof *contacts);
+    env_free(env, table->ages, table->capacity * sizeof *ages);
+    table->contacts = contacts;
+    table->ages = ages;
+    table->capacity = capacity;
+    return true;
+}
+
+static void set_peer(struct contact *contact, struct peer *peer)
+{
+    contact->peer = peer_hold(peer);
+    contact->provider = diversity_provider(&peer->addr);
+    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 63);
 }
 
 static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
@@ -441,15 +479,8 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     struct contact *victim;
     if (bucket == 256 || !make_room(node, peer, bucket, &victim))
         return NULL;
-    if (table->count == table->capacity && victim == NULL) {
-        uint32_t capacity = table->capacity + TABLE_STEP;
-        struct contact *grown = env_resize(
-            node->env, table->contacts, table->capacity * sizeof *grown, capacity * sizeof *grown);
-        if (grown == NULL)
-            return NULL;
-        table->contacts = grown;
-        table->capacity = capacity;
-    }
+    if (table->count == table->capacity && victim == NULL && !table_grow(node))
+        return NULL;
     if (victim) {
         observe(node, victim, victim->failures > 0 ? 1 : 0);
         table_remove(node, victim, victim->failures > 0 ? VX6_TIMEOUT : VX6_LIMIT);
@@ -458,11 +489,13 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     bool crowded = diversity_is_crowded(node, &peer->addr, bucket, NULL);
     uint32_t place = table_bucket_begin(table, bucket) + table->bucket_count[bucket];
     struct contact *contact = table->contacts + place;
+    struct contact_age *age = table->ages + place;
     memmove(contact + 1, contact, (table->count - place) * sizeof *contact);
-    *contact = (struct contact){
-        .prefix = load_u64(peer->id), .peer = peer_hold(peer), .seen_ms = clock_ms(node)};
+    memmove(age + 1, age, (table->count - place) * sizeof *age);
+    *contact = (struct contact){.prefix = load_u32(peer->id)};
+    *age = (struct contact_age){.seen_ms = clock_ms(node)};
+    set_peer(contact, peer);
     contact->crowded = crowded;
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 31);
     table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
@@ -484,14 +517,15 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         return true;
     }
     observe(node, contact, 0);
-    contact->seen_ms = clock_ms(node);
+    struct contact_age *age = age_of(node, contact);
+    age->seen_ms = clock_ms(node);
+    age->urgent = false;
     contact->failures = 0;
-    contact->restored = contact->due = false;
+    contact->restored = false;
     if (contact->peer == peer)
         return true;
     peer_drop(node->env, contact->peer);
-    contact->peer = peer_hold(peer);
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 31);
+    set_peer(contact, peer);
     contact->crowded =
         diversity_is_crowded(node, &peer->addr, common_prefix(node->keys.id, peer->id), contact);
     discovery_contact(node, peer);
@@ -519,6 +553,7 @@ void table_failed(struct vx6_node *node, struct peer *peer)
         return;
     if (contact->failures < UINT8_MAX)
         contact->failures++;
+    age_of(node, contact)->urgent = true;
     if (contact->failures < node->env->limits->contact_failures_max || node->table.count == 1)
         return;
     observe(node, contact, 1);
@@ -531,5 +566,6 @@ void table_free(struct vx6_node *node)
     for (uint32_t i = 0; i < table->count; i++)
         peer_drop(node->env, table->contacts[i].peer);
     env_free(node->env, table->contacts, table->capacity * sizeof *table->contacts);
+    env_free(node->env, table->ages, table->capacity * sizeof *table->ages);
     *table = (struct table){0};
 }

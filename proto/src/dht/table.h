@@ -7,20 +7,27 @@
 #include "intern.h"
 #include "vx6/node.h"
 
+/* What searches read. Peers lie far away in memory. */
 struct contact {
-    uint64_t prefix; /* first 8 bytes of the node ID */
     struct peer *peer;
-    uint32_t seen_ms;  /* time of the last answer, in ms since the node began; wraps */
+    uint32_t prefix;   /* first 4 bytes of the node ID */
+    uint16_t provider; /* diversity_provider() of its address */
     uint8_t failures;  /* queries lost in a row */
     bool restored : 1; /* came from an earlier run and has not answered yet */
     bool crowded : 1;  /* when it came, there were enough from around it */
-    bool due : 1;      /* somebody would take its place: is to be asked */
-    uint8_t scope : 5; /* enum addr_scope of its address: peers lie far away in memory */
-    uint16_t asked_s;  /* when it was last asked whether it lives, in s; wraps */
+    uint8_t scope : 6; /* enum addr_scope of its address */
+};
+
+/* What maintenance reads, of all contacts at once. */
+struct contact_age {
+    uint32_t seen_ms; /* time of the last answer, in ms since the node began; wraps */
+    uint16_t asked_s; /* when it was last asked whether it lives, in s; wraps */
+    bool urgent;      /* has failed, or somebody would take its place: is to be asked */
 };
 
 struct table {
     struct contact *contacts; /* by bucket, the far half of the ID space first */
+    struct contact_age *ages; /* in the same order */
     uint32_t count, capacity;
     uint32_t depth; /* of the deepest bucket that holds a contact, plus one */
     /* How fast contacts go away: their silence before they answered or were found gone, summed. */
@@ -47,9 +54,9 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
 /* The contact that has neither answered nor been asked for the longest time, idle_ms[0], and the
- * time of the next in line, idle_ms[1]; NULL when the table is empty. Reads the whole table. */
+ * time of the next in line, idle_ms[1]; NULL when the table is empty. Reads the age of each. */
 struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2]);
-void table_asked(const struct vx6_node *node, struct contact *contact);
+void table_asked(const struct vx6_node *node, const struct contact *contact);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */
 uint64_t table_contact_life_ms(const struct vx6_node *node);
 /* For how long a contact may be silent: the faster contacts go away, the shorter. */

@@ -48,16 +48,16 @@ struct own_contact {
 };
 
 struct queries {
+    struct outgoing *waiting_first, *waiting_last;
     struct in_flight *items; /* oldest first */
     uint32_t count, capacity;
-    struct timer timer; /* first deadline of all */
-    struct outgoing *waiting_first, *waiting_last;
-    uint32_t answer_count; /* of those that wait */
-    uint32_t lost_in_row;  /* queries to contacts lost since any was answered */
-    struct own_contact contacts[VX6_ENDPOINT_MAX];
+    uint32_t answer_count;             /* of those that wait */
+    uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
+    uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
+    struct timer timer;                /* first deadline of all */
     struct load load;
     struct tokens tokens;
-    uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
+    struct own_contact contacts[VX6_ENDPOINT_MAX]; /* the first is used most */
 };
 
 /* Sends `ask` to `peer`; the query holds a reference. The outcome comes once, to query_done() of

@@ -9,8 +9,8 @@
 #include "vx6/node.h"
 
 struct tokens {
-    uint8_t secret[2][32]; /* current and previous */
     vx6_ns changed;
+    uint8_t secret[2][32]; /* current and previous */
 };
 
 void tokens_init(struct vx6_node *node);

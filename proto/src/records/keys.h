@@ -12,11 +12,12 @@ void labelled_hash(
 /* Key under which the bundles of a name are stored. */
 void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label);
 
-/* All derived from the identity seed; the identity certifies the others in the node record. */
+/* All derived from the identity seed; the identity certifies the others in the node record. The
+ * last ones are needed for each datagram. */
 struct own_keys {
-    uint8_t identity_seed[32], identity[32], id[32];
     uint8_t link_secret[32], link_public[32];
     uint8_t record_seed[32], record_public[32];
+    uint8_t identity_seed[32], identity[32], id[32];
 };
 void own_keys_init(
     struct own_keys *keys, const struct vx6_crypto *crypto, const uint8_t identity_seed[32]);
