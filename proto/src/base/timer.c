@@ -100,7 +100,7 @@ void timer_set_in_order(struct timers *timers, struct timer *timer, vx6_ns deadl
     if (deadline == VX6_NEVER)
         return;
     timer->deadline = deadline;
-    timer->order = order;
+    timer->order = order & (UINT64_MAX >> 8);
     set_first(timers, timers->first ? join(timers->first, timer) : timer);
 }
 
