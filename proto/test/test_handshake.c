@@ -100,7 +100,7 @@ static void assert_listener_learnt_nothing(struct ends *ends)
 
 /* VX6-LINK-006; whoever answers at the address is not believed to be the one meant, and of all keys
  * that it could have been masked for, none hides why. */
-static void test_a_wrong_pinned_key_ends_before_message_three(void **state)
+static void test_S3_a_wrong_pinned_key_ends_before_message_three(void **state)
 {
     (void)state;
     for (int row = 0; row < 4 * 50; row++) {
@@ -194,7 +194,7 @@ static void test_an_unknown_suite_is_closed_without_a_byte(void **state)
 }
 
 /* VX6-LINK-003: a suite byte that somebody changed on its way to another valid one. */
-static void test_a_downgrade_of_the_suite_fails(void **state)
+static void test_S7_a_downgrade_of_the_suite_fails(void **state)
 {
     (void)state;
     for (int row = 0; row < 4; row++) {
@@ -260,6 +260,13 @@ static void test_a_record_that_does_not_certify_the_key_is_refused(void **state)
     }
 }
 
+static void wrap_record(uint8_t payload[LINK_PAYLOAD_SIZE], const uint8_t *record, size_t len)
+{
+    memset(payload, 0, LINK_PAYLOAD_SIZE);
+    store_u16(payload, (uint16_t)len);
+    memcpy(payload + 2, record, len);
+}
+
 /* A dialler made by hand, which can say what an honest one cannot. */
 static void write_by_hand(struct ends *ends, const uint8_t payload[LINK_PAYLOAD_SIZE])
 {
@@ -290,10 +297,9 @@ static void test_padding_that_is_not_zero_is_refused(void **state)
     for (int row = 0; row < 8; row++) {
         struct ends *ends = ends_new(providers[row & 1]);
         struct end *listener = &ends->end[LISTENER], *dialler = &ends->end[DIALLER];
-        uint8_t payload[LINK_PAYLOAD_SIZE] = {0};
+        uint8_t payload[LINK_PAYLOAD_SIZE];
         vx6_span record = publish_record(&dialler->node);
-        store_u16(payload, (uint16_t)record.len);
-        memcpy(payload + 2, record.data, record.len);
+        wrap_record(payload, record.data, record.len);
         if (row / 2 == 1)
             payload[LINK_PAYLOAD_SIZE - 1] = 1;
         if (row / 2 == 2)
@@ -304,6 +310,128 @@ static void test_padding_that_is_not_zero_is_refused(void **state)
         write_by_hand(ends, payload);
         assert_int_equal(end_state(listener), row / 2 == 0 ? LINK_UP : LINK_CLOSED);
         assert_int_equal(listener->close_code, row / 2 == 0 ? VX6_OK : VX6_BAD_MESSAGE);
+        ends_free(ends);
+    }
+}
+
+/* The dialler's record, changed, and signed by whom the test likes. */
+static size_t record_by_hand(struct ends *ends, void (*change)(struct vx6_node_record *record),
+    const struct own_keys *signer, uint8_t out[VX6_RECORD_MAX])
+{
+    struct vx6_msg msg;
+    vx6_span record = publish_record(&ends->end[DIALLER].node);
+    assert_null(vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len));
+    memcpy(msg.u.node_record.identity, signer->identity, 32);
+    change(&msg.u.node_record);
+    size_t len = vx6_msg_encode(&msg, out, VX6_RECORD_MAX), signed_len = len - VX6_SIG_SIZE;
+    ends->crypto.sign(&ends->crypto, out + signed_len, signer->identity_seed, signer->identity,
+        "vx6/node-record/1", out, signed_len);
+    return len;
+}
+
+static void identity_is_no_point(struct vx6_node_record *record)
+{
+    memcpy(record->identity, (uint8_t[32]){2}, 32);
+}
+static void identity_is_neutral(struct vx6_node_record *record)
+{
+    memcpy(record->identity, (uint8_t[32]){1}, 32);
+}
+static void record_key_is_no_point(struct vx6_node_record *record)
+{
+    memcpy(record->record_key, (uint8_t[32]){2}, 32);
+}
+static void link_key_is_zero(struct vx6_node_record *record)
+{
+    memset(record->link_key, 0, 32);
+}
+
+/* The listener refuses a dialler made by hand, and then takes an honest one. */
+static void assert_refused_and_alive(
+    struct ends *ends, const uint8_t payload[LINK_PAYLOAD_SIZE], enum vx6_code code)
+{
+    struct end *listener = &ends->end[LISTENER], *dialler = &ends->end[DIALLER];
+    ends_connect(ends, NULL);
+    write_by_hand(ends, payload);
+    assert_int_equal(listener->close_code, code);
+    assert_int_equal(listener->ups, 0);
+    link_carrier_down(&dialler->node, end_link(dialler), VX6_OK);
+    dialler->in.len = 0;
+    ends_connect(ends, NULL);
+    ends_run(ends);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    assert_int_equal(listener->ups, 1);
+}
+
+/* VX6-LINK-005, VX6-REC-008, VX6-WIRE-011: records cut at every length, and keys that nobody can
+ * have, from a stranger. */
+static void test_S1_a_key_that_is_none_is_refused_and_the_node_lives(void **state)
+{
+    (void)state;
+    static void (*const changes[])(struct vx6_node_record *) = {
+        identity_is_no_point, identity_is_neutral, record_key_is_no_point, link_key_is_zero};
+    uint8_t payload[LINK_PAYLOAD_SIZE], bytes[VX6_RECORD_MAX];
+    for (size_t provider = 0; provider < 2; provider++) {
+        bool is_whole = false;
+        for (size_t len = 0; !is_whole; len++) {
+            struct ends *ends = ends_new(providers[provider]);
+            vx6_span record = publish_record(&ends->end[DIALLER].node);
+            wrap_record(payload, record.data, len);
+            assert_refused_and_alive(ends, payload, VX6_BAD_MESSAGE);
+            is_whole = len + 1 == record.len;
+            ends_free(ends);
+        }
+        for (size_t row = 0; row < sizeof changes / sizeof changes[0]; row++) {
+            struct ends *ends = ends_new(providers[provider]);
+            size_t len = record_by_hand(ends, changes[row], &ends->end[DIALLER].node.keys, bytes);
+            wrap_record(payload, bytes, len);
+            assert_refused_and_alive(ends, payload, VX6_BAD_RECORD);
+            ends_free(ends);
+        }
+    }
+}
+
+static void nothing(struct vx6_node_record *record)
+{
+    (void)record;
+}
+
+/* VX6-LINK-005: whoever relays a handshake can put neither end's identity on a key of its own, nor
+ * its own identity on another's key. Mallory's static key is that of the dialler made by hand. */
+static void test_S2_identity_and_key_of_a_handshake_are_of_one_node(void **state)
+{
+    (void)state;
+    for (int row = 0; row < 6; row++) {
+        struct ends *ends = ends_new(providers[row & 1]);
+        struct end *dialler = &ends->end[DIALLER];
+        uint8_t payload[LINK_PAYLOAD_SIZE], bytes[VX6_RECORD_MAX], seed[32] = {77};
+        struct own_keys victim = dialler->node.keys, mallory;
+        own_keys_init(&mallory, &ends->crypto, seed);
+        (void)publish_record(&dialler->node); /* the victim's, and true */
+        size_t len = record_by_hand(ends, nothing, row / 2 == 1 ? &mallory : &victim, bytes);
+        wrap_record(payload, bytes, len);
+        if (row / 2 < 2) {
+            /* The victim's record; then Mallory's, which names the victim's link key. */
+            memcpy(dialler->node.keys.link_secret, mallory.link_secret, 32);
+            ends_connect(ends, NULL);
+            write_by_hand(ends, payload);
+            assert_int_equal(ends->end[LISTENER].close_code, VX6_BAD_RECORD);
+            assert_int_equal(ends->end[LISTENER].ups, 0);
+        } else {
+            /* What answers the victim's ephemeral key opens for nobody else. */
+            struct vx6_handshake noise;
+            uint8_t own[LINK_MESSAGE_1_SIZE], received[LINK_PAYLOAD_SIZE];
+            ends_connect(ends, NULL);
+            uint8_t prologue[11] = "vx6/link/1";
+            prologue[10] = ends->end[LISTENER].in.bytes[FIRST_BYTE];
+            ends->crypto.handshake_init(&ends->crypto, &noise, VX6_SUITE_CHACHAPOLY, true, prologue,
+                11, mallory.link_secret, seed);
+            assert_int_equal(ends->crypto.handshake_write(&ends->crypto, &noise, NULL, 0, own), 32);
+            end_deliver(ends, &ends->end[LISTENER]);
+            assert_false(ends->crypto.handshake_read(
+                &ends->crypto, &noise, dialler->in.bytes, LINK_MESSAGE_2_SIZE, received));
+            ends->crypto.handshake_clear(&ends->crypto, &noise);
+        }
         ends_free(ends);
     }
 }
@@ -325,7 +453,7 @@ static void test_a_node_that_reaches_itself_says_so(void **state)
 }
 
 /* VX6-LINK-007; what was once said to this responder is worth nothing when said again. */
-static void test_a_replayed_handshake_is_refused(void **state)
+static void test_S5_a_replayed_handshake_is_refused(void **state)
 {
     (void)state;
     for (int row = 0; row < 2; row++) {
@@ -352,7 +480,7 @@ static void test_a_replayed_handshake_is_refused(void **state)
 }
 
 /* VX6-LINK-019: each state before UP has an end. */
-static void test_no_handshake_waits_for_ever(void **state)
+static void test_N1_no_handshake_waits_for_ever(void **state)
 {
     (void)state;
     for (int delivered = 0; delivered < 3; delivered++) {
@@ -449,16 +577,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_suites_come_up_with_the_key_known_or_not),
         cmocka_unit_test(test_feeding_byte_by_byte_is_feeding_at_once),
-        cmocka_unit_test(test_a_wrong_pinned_key_ends_before_message_three),
+        cmocka_unit_test(test_S3_a_wrong_pinned_key_ends_before_message_three),
         cmocka_unit_test(test_a_changed_byte_in_message_one_or_two_ends_before_message_three),
         cmocka_unit_test(test_a_changed_byte_in_message_three_brings_no_link_up),
         cmocka_unit_test(test_an_unknown_suite_is_closed_without_a_byte),
-        cmocka_unit_test(test_a_downgrade_of_the_suite_fails),
+        cmocka_unit_test(test_S7_a_downgrade_of_the_suite_fails),
         cmocka_unit_test(test_a_record_that_does_not_certify_the_key_is_refused),
         cmocka_unit_test(test_padding_that_is_not_zero_is_refused),
+        cmocka_unit_test(test_S1_a_key_that_is_none_is_refused_and_the_node_lives),
+        cmocka_unit_test(test_S2_identity_and_key_of_a_handshake_are_of_one_node),
         cmocka_unit_test(test_a_node_that_reaches_itself_says_so),
-        cmocka_unit_test(test_a_replayed_handshake_is_refused),
-        cmocka_unit_test(test_no_handshake_waits_for_ever),
+        cmocka_unit_test(test_S5_a_replayed_handshake_is_refused),
+        cmocka_unit_test(test_N1_no_handshake_waits_for_ever),
         cmocka_unit_test(test_a_carrier_that_does_not_come_up_is_given_up),
         cmocka_unit_test(test_a_link_is_small_once_it_is_up),
         cmocka_unit_test(test_no_memory_closes_only_the_link),

@@ -87,7 +87,7 @@ static enum vx6_code resolve(
 
 /* VX6-NAME-005, VX6-NAME-006, VX6-NAME-008: shown before the name is bound, without effect after.
  */
-static void test_a_rival_is_shown_until_the_name_is_bound(void **state)
+static void test_R6_a_rival_is_shown_until_the_name_is_bound(void **state)
 {
     (void)state;
     struct world world;
@@ -192,7 +192,7 @@ static void test_a_lost_datagram_hides_no_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_rival_is_shown_until_the_name_is_bound),
+        cmocka_unit_test(test_R6_a_rival_is_shown_until_the_name_is_bound),
         cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
         cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),
         cmocka_unit_test(test_a_lost_datagram_hides_no_name),
