@@ -417,7 +417,7 @@ static void test_queries_are_bounded_and_cancelled_ones_give_way(void **state)
 }
 
 /* VX6-QUERY-009 */
-static void test_a_key_that_nobody_can_have_is_not_asked(void **state)
+static void test_S1_a_key_that_nobody_can_have_is_not_asked(void **state)
 {
     (void)state;
     struct two two;
@@ -683,7 +683,7 @@ int main(void)
         cmocka_unit_test(test_R12_an_ask_for_another_node_is_refused),
         cmocka_unit_test(test_answers_beyond_the_bound_are_dropped_and_counted),
         cmocka_unit_test(test_queries_are_bounded_and_cancelled_ones_give_way),
-        cmocka_unit_test(test_a_key_that_nobody_can_have_is_not_asked),
+        cmocka_unit_test(test_S1_a_key_that_nobody_can_have_is_not_asked),
         cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),
         cmocka_unit_test(test_K15_losses_in_a_row_are_not_held_against_contacts),
         cmocka_unit_test(test_R9_newcomers_at_one_site_are_asked_few_at_a_time),
