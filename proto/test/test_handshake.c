@@ -314,7 +314,7 @@ static void test_padding_that_is_not_zero_is_refused(void **state)
     }
 }
 
-/* The dialler's record, changed, and signed by whom the test likes. */
+/* The dialler's record, changed (NULL: not), of whom the test likes, and signed by that one. */
 static size_t record_by_hand(struct ends *ends, void (*change)(struct vx6_node_record *record),
     const struct own_keys *signer, uint8_t out[VX6_RECORD_MAX])
 {
@@ -322,7 +322,8 @@ static size_t record_by_hand(struct ends *ends, void (*change)(struct vx6_node_r
     vx6_span record = publish_record(&ends->end[DIALLER].node);
     assert_null(vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len));
     memcpy(msg.u.node_record.identity, signer->identity, 32);
-    change(&msg.u.node_record);
+    if (change)
+        change(&msg.u.node_record);
     size_t len = vx6_msg_encode(&msg, out, VX6_RECORD_MAX), signed_len = len - VX6_SIG_SIZE;
     ends->crypto.sign(&ends->crypto, out + signed_len, signer->identity_seed, signer->identity,
         "vx6/node-record/1", out, signed_len);
@@ -391,47 +392,53 @@ static void test_S1_a_key_that_is_none_is_refused_and_the_node_lives(void **stat
     }
 }
 
-static void nothing(struct vx6_node_record *record)
-{
-    (void)record;
-}
-
-/* VX6-LINK-005: whoever relays a handshake can put neither end's identity on a key of its own, nor
- * its own identity on another's key. Mallory's static key is that of the dialler made by hand. */
+/* VX6-LINK-005: whoever relays a handshake can show neither another's identity for its own key, nor
+ * its own identity for another's key; who has both is let in. */
 static void test_S2_identity_and_key_of_a_handshake_are_of_one_node(void **state)
 {
     (void)state;
-    for (int row = 0; row < 6; row++) {
+    for (int row = 0; row < 8; row++) {
         struct ends *ends = ends_new(providers[row & 1]);
-        struct end *dialler = &ends->end[DIALLER];
+        bool has_victims_key = row & 4;
+        struct own_keys *keys = &ends->end[DIALLER].node.keys, victim = *keys, mallory;
         uint8_t payload[LINK_PAYLOAD_SIZE], bytes[VX6_RECORD_MAX], seed[32] = {77};
-        struct own_keys victim = dialler->node.keys, mallory;
         own_keys_init(&mallory, &ends->crypto, seed);
-        (void)publish_record(&dialler->node); /* the victim's, and true */
-        size_t len = record_by_hand(ends, nothing, row / 2 == 1 ? &mallory : &victim, bytes);
+        /* The victim's record, which is true, or Mallory's with the victim's link key in it. */
+        size_t len = record_by_hand(ends, NULL, row & 2 ? &mallory : &victim, bytes);
         wrap_record(payload, bytes, len);
-        if (row / 2 < 2) {
-            /* The victim's record; then Mallory's, which names the victim's link key. */
-            memcpy(dialler->node.keys.link_secret, mallory.link_secret, 32);
-            ends_connect(ends, NULL);
-            write_by_hand(ends, payload);
-            assert_int_equal(ends->end[LISTENER].close_code, VX6_BAD_RECORD);
-            assert_int_equal(ends->end[LISTENER].ups, 0);
-        } else {
-            /* What answers the victim's ephemeral key opens for nobody else. */
-            struct vx6_handshake noise;
-            uint8_t own[LINK_MESSAGE_1_SIZE], received[LINK_PAYLOAD_SIZE];
-            ends_connect(ends, NULL);
-            uint8_t prologue[11] = "vx6/link/1";
-            prologue[10] = ends->end[LISTENER].in.bytes[FIRST_BYTE];
-            ends->crypto.handshake_init(&ends->crypto, &noise, VX6_SUITE_CHACHAPOLY, true, prologue,
-                11, mallory.link_secret, seed);
-            assert_int_equal(ends->crypto.handshake_write(&ends->crypto, &noise, NULL, 0, own), 32);
-            end_deliver(ends, &ends->end[LISTENER]);
-            assert_false(ends->crypto.handshake_read(
-                &ends->crypto, &noise, dialler->in.bytes, LINK_MESSAGE_2_SIZE, received));
-            ends->crypto.handshake_clear(&ends->crypto, &noise);
-        }
+        if (!has_victims_key)
+            memcpy(keys->link_secret, mallory.link_secret, 32);
+        ends_connect(ends, NULL);
+        write_by_hand(ends, payload);
+        assert_int_equal(ends->end[LISTENER].close_code, has_victims_key ? VX6_OK : VX6_BAD_RECORD);
+        assert_int_equal(ends->end[LISTENER].ups, has_victims_key ? 1 : 0);
+        ends_free(ends);
+    }
+}
+
+/* VX6-LINK-003, VX6-LINK-005: Mallory passes the victim's first message on as her own. */
+static void test_S2_what_answers_an_ephemeral_key_opens_for_nobody_else(void **state)
+{
+    (void)state;
+    for (int row = 0; row < 2; row++) {
+        struct ends *ends = ends_new(providers[row]);
+        const struct vx6_crypto *crypto = &ends->crypto;
+        struct end *listener = &ends->end[LISTENER];
+        struct vx6_handshake noise;
+        struct own_keys mallory;
+        uint8_t own[LINK_MESSAGE_1_SIZE], received[LINK_PAYLOAD_SIZE], seed[32] = {77};
+        uint8_t prologue[11] = "vx6/link/1";
+        own_keys_init(&mallory, crypto, seed);
+        ends_connect(ends, NULL);
+        prologue[10] = listener->in.bytes[FIRST_BYTE];
+        crypto->handshake_init(crypto, &noise, VX6_SUITE_CHACHAPOLY, true, prologue,
+            sizeof prologue, mallory.link_secret, seed);
+        (void)crypto->handshake_write(crypto, &noise, NULL, 0, own);
+        end_deliver(ends, listener);
+        assert_int_equal(ends->end[DIALLER].in.len, LINK_MESSAGE_2_SIZE);
+        assert_false(crypto->handshake_read(
+            crypto, &noise, ends->end[DIALLER].in.bytes, LINK_MESSAGE_2_SIZE, received));
+        crypto->handshake_clear(crypto, &noise);
         ends_free(ends);
     }
 }
@@ -586,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_padding_that_is_not_zero_is_refused),
         cmocka_unit_test(test_S1_a_key_that_is_none_is_refused_and_the_node_lives),
         cmocka_unit_test(test_S2_identity_and_key_of_a_handshake_are_of_one_node),
+        cmocka_unit_test(test_S2_what_answers_an_ephemeral_key_opens_for_nobody_else),
         cmocka_unit_test(test_a_node_that_reaches_itself_says_so),
         cmocka_unit_test(test_S5_a_replayed_handshake_is_refused),
         cmocka_unit_test(test_N1_no_handshake_waits_for_ever),
