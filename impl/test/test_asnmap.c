@@ -36,7 +36,7 @@ static uint32_t asn_of(const struct vx6_asn_map *map, const char *text)
     return found;
 }
 
-static void test_the_longest_prefix_decides(void **state)
+static void test_K14_the_longest_prefix_decides(void **state)
 {
     (void)state;
     static const struct {
@@ -136,7 +136,7 @@ static void test_what_is_no_map_is_refused_with_its_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_longest_prefix_decides),
+        cmocka_unit_test(test_K14_the_longest_prefix_decides),
         cmocka_unit_test(test_a_default_route_covers_all),
         cmocka_unit_test(test_what_is_no_map_is_refused_with_its_line),
     };

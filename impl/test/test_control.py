@@ -329,11 +329,11 @@ class Test:
               "the identity seed is nowhere to be seen")
 
 
-def main():
+def main(kind, usage):
     if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
+        print(usage, file=sys.stderr)
         return 2
-    test = Test(sys.argv[1])
+    test = kind(sys.argv[1])
     try:
         test.run()
         print("all passed")
@@ -347,4 +347,5 @@ def main():
         test.end()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(Test, __doc__))

@@ -95,7 +95,7 @@ static uint64_t take_and_die(void)
 }
 
 /* VX6-CTRL-015 */
-static void test_no_sequence_number_is_given_twice_even_after_a_crash(void **state)
+static void test_R3_no_sequence_number_is_given_twice_even_after_a_crash(void **state)
 {
     (void)state;
     struct store *store = open_it(STORE_CREATE);
@@ -185,7 +185,7 @@ static void test_everything_else_is_kept(void **state)
 }
 
 /* VX6-CTRL-014 */
-static void test_a_second_lock_on_the_same_state_is_refused(void **state)
+static void test_N6_a_second_lock_on_the_same_state_is_refused(void **state)
 {
     (void)state;
     assert_true(paths_make(&paths, error));
@@ -200,7 +200,7 @@ static void test_a_second_lock_on_the_same_state_is_refused(void **state)
 }
 
 /* VX6-CTRL-001 */
-static void test_the_directory_is_closed_to_others(void **state)
+static void test_N6_the_directory_is_closed_to_others(void **state)
 {
     (void)state;
     struct stat info;
@@ -223,12 +223,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STATE(test_the_identity_is_made_once_and_kept),
         WITH_STATE(test_reading_needs_a_state),
-        WITH_STATE(test_no_sequence_number_is_given_twice_even_after_a_crash),
+        WITH_STATE(test_R3_no_sequence_number_is_given_twice_even_after_a_crash),
         WITH_STATE(test_a_newer_schema_is_refused),
         WITH_STATE(test_a_damaged_file_is_refused),
         WITH_STATE(test_everything_else_is_kept),
-        WITH_STATE(test_a_second_lock_on_the_same_state_is_refused),
-        WITH_STATE(test_the_directory_is_closed_to_others),
+        WITH_STATE(test_N6_a_second_lock_on_the_same_state_is_refused),
+        WITH_STATE(test_N6_the_directory_is_closed_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,7 +150,7 @@ static void test_names_of_services(void **state)
     }
 }
 
-static void test_a_terminal_sees_only_printable_characters(void **state)
+static void test_R1_a_terminal_sees_only_printable_characters(void **state)
 {
     (void)state;
     char text[32];
@@ -180,7 +180,7 @@ int main(void)
         cmocka_unit_test(test_targets_are_addresses_to_connect_to),
         cmocka_unit_test(test_scopes_of_addresses),
         cmocka_unit_test(test_names_of_services),
-        cmocka_unit_test(test_a_terminal_sees_only_printable_characters),
+        cmocka_unit_test(test_R1_a_terminal_sees_only_printable_characters),
         cmocka_unit_test(test_hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,7 +280,7 @@ static void test_find_value_shows_one_bundle_of_those_held_or_else_contacts(void
 }
 
 /* VX6-DHT-016, VX6-DHT-017 */
-static void test_a_store_needs_a_token_of_this_node(void **state)
+static void test_K7_a_store_needs_a_token_of_this_node(void **state)
 {
     (void)state;
     struct bench bench;
@@ -365,7 +365,7 @@ int main(void)
         cmocka_unit_test(test_find_node_is_answered_with_the_closest_contacts),
         cmocka_unit_test(test_an_asker_is_told_only_of_contacts_that_it_may_use),
         cmocka_unit_test(test_find_value_shows_one_bundle_of_those_held_or_else_contacts),
-        cmocka_unit_test(test_a_store_needs_a_token_of_this_node),
+        cmocka_unit_test(test_K7_a_store_needs_a_token_of_this_node),
         cmocka_unit_test(test_an_announced_node_is_asked_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static void on_output(struct pair_node *from, const struct vx6_out *out)
 
 /* VX6-LINK-016: a record may list any address. Whoever asks for an address without a key must not
  * be led to a stranger who came by and said that it is his. */
-static void test_a_stranger_does_not_stand_for_an_address_that_his_record_lists(void **state)
+static void test_R11_a_stranger_does_not_stand_for_an_address_that_his_record_lists(void **state)
 {
     (void)state;
     struct pair_net *net = pair_net_new(1, false);
@@ -56,7 +56,7 @@ static void test_a_stranger_does_not_stand_for_an_address_that_his_record_lists(
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_stranger_does_not_stand_for_an_address_that_his_record_lists),
+        cmocka_unit_test(test_R11_a_stranger_does_not_stand_for_an_address_that_his_record_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,7 +76,7 @@ static void test_data_crosses_in_any_pieces(void **state)
 }
 
 /* VX6-LINK-020: the initiator says nothing to whom it does not want. */
-static void test_another_key_than_expected_hears_nothing(void **state)
+static void test_S3_another_key_than_expected_hears_nothing(void **state)
 {
     (void)state;
     for (int row = 0; row < 2; row++) {
@@ -358,7 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record_and_hello_bring_the_link_up),
         cmocka_unit_test(test_data_crosses_in_any_pieces),
-        cmocka_unit_test(test_another_key_than_expected_hears_nothing),
+        cmocka_unit_test(test_S3_another_key_than_expected_hears_nothing),
         cmocka_unit_test(test_malformed_inputs_change_nothing),
         cmocka_unit_test(test_a_wrong_record_is_refused_with_its_reason),
         cmocka_unit_test(test_frames_that_break_a_rule_end_the_link),

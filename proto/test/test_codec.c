@@ -101,7 +101,7 @@ static void test_every_truncation_is_refused(void **state)
 }
 
 /* VX6-WIRE-008 */
-static void test_a_trailing_byte_is_refused(void **state)
+static void test_R4_a_trailing_byte_is_refused(void **state)
 {
     (void)state;
     EACH_MESSAGE(layout)
@@ -260,7 +260,7 @@ static void test_a_reason_names_the_element_that_is_at_fault(void **state)
 }
 
 /* VX6-WIRE-010 VX6-WIRE-011 */
-static void test_bytes_that_decode_encode_to_the_same_bytes(void **state)
+static void test_R4_bytes_that_decode_encode_to_the_same_bytes(void **state)
 {
     (void)state;
     size_t accepted = 0;
@@ -302,7 +302,7 @@ static void test_random_bytes_are_refused_or_canonical(void **state)
 }
 
 /* VX6-WIRE-006 */
-static void test_labels_have_one_to_sixty_three_plain_characters(void **state)
+static void test_R1_labels_have_one_to_sixty_three_plain_characters(void **state)
 {
     (void)state;
     static const struct {
@@ -546,16 +546,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_random_valid_messages_survive_a_round_trip, reset),
         cmocka_unit_test_setup(test_every_truncation_is_refused, reset),
-        cmocka_unit_test_setup(test_a_trailing_byte_is_refused, reset),
+        cmocka_unit_test_setup(test_R4_a_trailing_byte_is_refused, reset),
         cmocka_unit_test_setup(test_a_message_of_another_scope_is_refused, reset),
         cmocka_unit_test_setup(test_an_unknown_type_is_refused_in_every_scope, reset),
         cmocka_unit_test_setup(test_each_bound_holds_and_one_beyond_it_is_refused, reset),
         cmocka_unit_test_setup(
             test_each_bound_of_an_element_holds_and_one_beyond_it_is_refused, reset),
         cmocka_unit_test_setup(test_a_reason_names_the_element_that_is_at_fault, reset),
-        cmocka_unit_test_setup(test_bytes_that_decode_encode_to_the_same_bytes, reset),
+        cmocka_unit_test_setup(test_R4_bytes_that_decode_encode_to_the_same_bytes, reset),
         cmocka_unit_test_setup(test_random_bytes_are_refused_or_canonical, reset),
-        cmocka_unit_test_setup(test_labels_have_one_to_sixty_three_plain_characters, reset),
+        cmocka_unit_test_setup(test_R1_labels_have_one_to_sixty_three_plain_characters, reset),
         cmocka_unit_test_setup(test_encoding_writes_nothing_into_a_buffer_that_is_too_small, reset),
         cmocka_unit_test_setup(test_what_no_decoder_would_accept_is_not_encoded, reset),
         cmocka_unit_test_setup(test_elements_come_off_a_list_as_they_were_pushed, reset),

@@ -124,7 +124,7 @@ static void test_link_keys_are_x25519_keys(void **state)
 }
 
 /* VX6-CRYPTO-002 */
-static void test_identity_keys_that_could_be_two_identities_are_refused(void **state)
+static void test_S8_identity_keys_that_could_be_two_identities_are_refused(void **state)
 {
     static const struct {
         const char *why, *key;
@@ -725,7 +725,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hashes_and_identity_keys_are_real_in_every_provider),
         cmocka_unit_test(test_link_keys_are_x25519_keys),
-        cmocka_unit_test(test_identity_keys_that_could_be_two_identities_are_refused),
+        cmocka_unit_test(test_S8_identity_keys_that_could_be_two_identities_are_refused),
         cmocka_unit_test(test_signature_holds_for_one_key_label_and_message),
         cmocka_unit_test(test_ask_opens_for_its_responder_only_and_as_it_was_sealed),
         cmocka_unit_test(test_changed_byte_of_a_padded_payload_is_refused),

@@ -100,7 +100,7 @@ static void assert_listener_learnt_nothing(struct ends *ends)
 
 /* VX6-LINK-006; whoever answers at the address is not believed to be the one meant, and of all keys
  * that it could have been masked for, none hides why. */
-static void test_a_wrong_pinned_key_ends_before_message_three(void **state)
+static void test_S3_a_wrong_pinned_key_ends_before_message_three(void **state)
 {
     (void)state;
     for (int row = 0; row < 4 * 50; row++) {
@@ -194,7 +194,7 @@ static void test_an_unknown_suite_is_closed_without_a_byte(void **state)
 }
 
 /* VX6-LINK-003: a suite byte that somebody changed on its way to another valid one. */
-static void test_a_downgrade_of_the_suite_fails(void **state)
+static void test_S7_a_downgrade_of_the_suite_fails(void **state)
 {
     (void)state;
     for (int row = 0; row < 4; row++) {
@@ -260,6 +260,13 @@ static void test_a_record_that_does_not_certify_the_key_is_refused(void **state)
     }
 }
 
+static void wrap_record(uint8_t payload[LINK_PAYLOAD_SIZE], const uint8_t *record, size_t len)
+{
+    memset(payload, 0, LINK_PAYLOAD_SIZE);
+    store_u16(payload, (uint16_t)len);
+    memcpy(payload + 2, record, len);
+}
+
 /* A dialler made by hand, which can say what an honest one cannot. */
 static void write_by_hand(struct ends *ends, const uint8_t payload[LINK_PAYLOAD_SIZE])
 {
@@ -290,10 +297,9 @@ static void test_padding_that_is_not_zero_is_refused(void **state)
     for (int row = 0; row < 8; row++) {
         struct ends *ends = ends_new(providers[row & 1]);
         struct end *listener = &ends->end[LISTENER], *dialler = &ends->end[DIALLER];
-        uint8_t payload[LINK_PAYLOAD_SIZE] = {0};
+        uint8_t payload[LINK_PAYLOAD_SIZE];
         vx6_span record = publish_record(&dialler->node);
-        store_u16(payload, (uint16_t)record.len);
-        memcpy(payload + 2, record.data, record.len);
+        wrap_record(payload, record.data, record.len);
         if (row / 2 == 1)
             payload[LINK_PAYLOAD_SIZE - 1] = 1;
         if (row / 2 == 2)
@@ -304,6 +310,135 @@ static void test_padding_that_is_not_zero_is_refused(void **state)
         write_by_hand(ends, payload);
         assert_int_equal(end_state(listener), row / 2 == 0 ? LINK_UP : LINK_CLOSED);
         assert_int_equal(listener->close_code, row / 2 == 0 ? VX6_OK : VX6_BAD_MESSAGE);
+        ends_free(ends);
+    }
+}
+
+/* The dialler's record, changed (NULL: not), of whom the test likes, and signed by that one. */
+static size_t record_by_hand(struct ends *ends, void (*change)(struct vx6_node_record *record),
+    const struct own_keys *signer, uint8_t out[VX6_RECORD_MAX])
+{
+    struct vx6_msg msg;
+    vx6_span record = publish_record(&ends->end[DIALLER].node);
+    assert_null(vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len));
+    memcpy(msg.u.node_record.identity, signer->identity, 32);
+    if (change)
+        change(&msg.u.node_record);
+    size_t len = vx6_msg_encode(&msg, out, VX6_RECORD_MAX), signed_len = len - VX6_SIG_SIZE;
+    ends->crypto.sign(&ends->crypto, out + signed_len, signer->identity_seed, signer->identity,
+        "vx6/node-record/1", out, signed_len);
+    return len;
+}
+
+static void identity_is_no_point(struct vx6_node_record *record)
+{
+    memcpy(record->identity, (uint8_t[32]){2}, 32);
+}
+static void identity_is_neutral(struct vx6_node_record *record)
+{
+    memcpy(record->identity, (uint8_t[32]){1}, 32);
+}
+static void record_key_is_no_point(struct vx6_node_record *record)
+{
+    memcpy(record->record_key, (uint8_t[32]){2}, 32);
+}
+static void link_key_is_zero(struct vx6_node_record *record)
+{
+    memset(record->link_key, 0, 32);
+}
+
+/* The listener refuses a dialler made by hand, and then takes an honest one. */
+static void assert_refused_and_alive(
+    struct ends *ends, const uint8_t payload[LINK_PAYLOAD_SIZE], enum vx6_code code)
+{
+    struct end *listener = &ends->end[LISTENER], *dialler = &ends->end[DIALLER];
+    ends_connect(ends, NULL);
+    write_by_hand(ends, payload);
+    assert_int_equal(listener->close_code, code);
+    assert_int_equal(listener->ups, 0);
+    link_carrier_down(&dialler->node, end_link(dialler), VX6_OK);
+    dialler->in.len = 0;
+    ends_connect(ends, NULL);
+    ends_run(ends);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    assert_int_equal(listener->ups, 1);
+}
+
+/* VX6-LINK-005, VX6-REC-008, VX6-WIRE-011: records cut at every length, and keys that nobody can
+ * have, from a stranger. */
+static void test_S1_a_key_that_is_none_is_refused_and_the_node_lives(void **state)
+{
+    (void)state;
+    static void (*const changes[])(struct vx6_node_record *) = {
+        identity_is_no_point, identity_is_neutral, record_key_is_no_point, link_key_is_zero};
+    uint8_t payload[LINK_PAYLOAD_SIZE], bytes[VX6_RECORD_MAX];
+    for (size_t provider = 0; provider < 2; provider++) {
+        bool is_whole = false;
+        for (size_t len = 0; !is_whole; len++) {
+            struct ends *ends = ends_new(providers[provider]);
+            vx6_span record = publish_record(&ends->end[DIALLER].node);
+            wrap_record(payload, record.data, len);
+            assert_refused_and_alive(ends, payload, VX6_BAD_MESSAGE);
+            is_whole = len + 1 == record.len;
+            ends_free(ends);
+        }
+        for (size_t row = 0; row < sizeof changes / sizeof changes[0]; row++) {
+            struct ends *ends = ends_new(providers[provider]);
+            size_t len = record_by_hand(ends, changes[row], &ends->end[DIALLER].node.keys, bytes);
+            wrap_record(payload, bytes, len);
+            assert_refused_and_alive(ends, payload, VX6_BAD_RECORD);
+            ends_free(ends);
+        }
+    }
+}
+
+/* VX6-LINK-005: whoever relays a handshake can show neither another's identity for its own key, nor
+ * its own identity for another's key; who has both is let in. */
+static void test_S2_identity_and_key_of_a_handshake_are_of_one_node(void **state)
+{
+    (void)state;
+    for (int row = 0; row < 8; row++) {
+        struct ends *ends = ends_new(providers[row & 1]);
+        bool has_victims_key = row & 4;
+        struct own_keys *keys = &ends->end[DIALLER].node.keys, victim = *keys, mallory;
+        uint8_t payload[LINK_PAYLOAD_SIZE], bytes[VX6_RECORD_MAX], seed[32] = {77};
+        own_keys_init(&mallory, &ends->crypto, seed);
+        /* The victim's record, which is true, or Mallory's with the victim's link key in it. */
+        size_t len = record_by_hand(ends, NULL, row & 2 ? &mallory : &victim, bytes);
+        wrap_record(payload, bytes, len);
+        if (!has_victims_key)
+            memcpy(keys->link_secret, mallory.link_secret, 32);
+        ends_connect(ends, NULL);
+        write_by_hand(ends, payload);
+        assert_int_equal(ends->end[LISTENER].close_code, has_victims_key ? VX6_OK : VX6_BAD_RECORD);
+        assert_int_equal(ends->end[LISTENER].ups, has_victims_key ? 1 : 0);
+        ends_free(ends);
+    }
+}
+
+/* VX6-LINK-003, VX6-LINK-005: Mallory passes the victim's first message on as her own. */
+static void test_S2_what_answers_an_ephemeral_key_opens_for_nobody_else(void **state)
+{
+    (void)state;
+    for (int row = 0; row < 2; row++) {
+        struct ends *ends = ends_new(providers[row]);
+        const struct vx6_crypto *crypto = &ends->crypto;
+        struct end *listener = &ends->end[LISTENER];
+        struct vx6_handshake noise;
+        struct own_keys mallory;
+        uint8_t own[LINK_MESSAGE_1_SIZE], received[LINK_PAYLOAD_SIZE], seed[32] = {77};
+        uint8_t prologue[11] = "vx6/link/1";
+        own_keys_init(&mallory, crypto, seed);
+        ends_connect(ends, NULL);
+        prologue[10] = listener->in.bytes[FIRST_BYTE];
+        crypto->handshake_init(crypto, &noise, VX6_SUITE_CHACHAPOLY, true, prologue,
+            sizeof prologue, mallory.link_secret, seed);
+        (void)crypto->handshake_write(crypto, &noise, NULL, 0, own);
+        end_deliver(ends, listener);
+        assert_int_equal(ends->end[DIALLER].in.len, LINK_MESSAGE_2_SIZE);
+        assert_false(crypto->handshake_read(
+            crypto, &noise, ends->end[DIALLER].in.bytes, LINK_MESSAGE_2_SIZE, received));
+        crypto->handshake_clear(crypto, &noise);
         ends_free(ends);
     }
 }
@@ -325,7 +460,7 @@ static void test_a_node_that_reaches_itself_says_so(void **state)
 }
 
 /* VX6-LINK-007; what was once said to this responder is worth nothing when said again. */
-static void test_a_replayed_handshake_is_refused(void **state)
+static void test_S5_a_replayed_handshake_is_refused(void **state)
 {
     (void)state;
     for (int row = 0; row < 2; row++) {
@@ -352,7 +487,7 @@ static void test_a_replayed_handshake_is_refused(void **state)
 }
 
 /* VX6-LINK-019: each state before UP has an end. */
-static void test_no_handshake_waits_for_ever(void **state)
+static void test_N1_no_handshake_waits_for_ever(void **state)
 {
     (void)state;
     for (int delivered = 0; delivered < 3; delivered++) {
@@ -449,16 +584,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_suites_come_up_with_the_key_known_or_not),
         cmocka_unit_test(test_feeding_byte_by_byte_is_feeding_at_once),
-        cmocka_unit_test(test_a_wrong_pinned_key_ends_before_message_three),
+        cmocka_unit_test(test_S3_a_wrong_pinned_key_ends_before_message_three),
         cmocka_unit_test(test_a_changed_byte_in_message_one_or_two_ends_before_message_three),
         cmocka_unit_test(test_a_changed_byte_in_message_three_brings_no_link_up),
         cmocka_unit_test(test_an_unknown_suite_is_closed_without_a_byte),
-        cmocka_unit_test(test_a_downgrade_of_the_suite_fails),
+        cmocka_unit_test(test_S7_a_downgrade_of_the_suite_fails),
         cmocka_unit_test(test_a_record_that_does_not_certify_the_key_is_refused),
         cmocka_unit_test(test_padding_that_is_not_zero_is_refused),
+        cmocka_unit_test(test_S1_a_key_that_is_none_is_refused_and_the_node_lives),
+        cmocka_unit_test(test_S2_identity_and_key_of_a_handshake_are_of_one_node),
+        cmocka_unit_test(test_S2_what_answers_an_ephemeral_key_opens_for_nobody_else),
         cmocka_unit_test(test_a_node_that_reaches_itself_says_so),
-        cmocka_unit_test(test_a_replayed_handshake_is_refused),
-        cmocka_unit_test(test_no_handshake_waits_for_ever),
+        cmocka_unit_test(test_S5_a_replayed_handshake_is_refused),
+        cmocka_unit_test(test_N1_no_handshake_waits_for_ever),
         cmocka_unit_test(test_a_carrier_that_does_not_come_up_is_given_up),
         cmocka_unit_test(test_a_link_is_small_once_it_is_up),
         cmocka_unit_test(test_no_memory_closes_only_the_link),

@@ -171,7 +171,7 @@ static const struct store_row {
 };
 
 /* VX6-DHT-017 */
-static void test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key(void **state)
+static void test_K1_a_bundle_is_held_only_if_it_verifies_and_fits_its_key(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2 * sizeof store_rows / sizeof store_rows[0]; i++) {
@@ -199,8 +199,8 @@ static void test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key(void **st
     }
 }
 
-/* VX6-DHT-018 */
-static void test_only_a_newer_bundle_replaces_one_of_the_same_owner(void **state)
+/* VX6-DHT-018: the sequence decides, not the time of issue. */
+static void test_R3_only_a_newer_bundle_replaces_one_of_the_same_owner(void **state)
 {
     (void)state;
     struct solo solo;
@@ -218,6 +218,52 @@ static void test_only_a_newer_bundle_replaces_one_of_the_same_owner(void **state
     assert_int_equal(solo.node->holder.count, 1);
     assert_string_equal(held(&solo, "alice"), "1");
     assert_int_equal(solo.node->env->blobs.object_count, 3); /* bundle, key, owner */
+    solo_stop(&solo);
+}
+
+/* VX6-REC-007, VX6-DHT-017: what is dated too late is not held, and displaces nothing. */
+static void test_R2_a_bundle_from_2099_never_wins(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct made honest;
+    struct blob *blob;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    struct owner owner = {.number = 1};
+    make(&solo, owner, &honest);
+    assert_int_equal(store(&solo, owner), VX6_OK);
+    owner.sequence = 1000;
+    owner.age_s = UNIX_S - INT64_C(4070908800);
+    assert_int_equal(store(&solo, owner), VX6_EXPIRED);
+    assert_int_equal(solo.codes[VX6_EVENT_bundle_refused], VX6_EXPIRED);
+    assert_int_equal(holder_find(solo.node, honest.keys.id, 0, &blob), 1);
+    assert_memory_equal(blob->data, honest.bytes, honest.len);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-018, VX6-REC-017: a rival with any sequence stands beside a claim, not in its place. */
+static void test_R5_another_key_replaces_no_claim(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct made alice, mallory;
+    struct blob *blob;
+    uint8_t key[32];
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    make(&solo, (struct owner){.number = 1, .label = "alice"}, &alice);
+    make(&solo, (struct owner){.number = 2, .sequence = 1000, .label = "alice"}, &mallory);
+    key_of(&solo, "alice", key);
+    assert_int_equal(holder_store(solo.node, key, span_of(&alice), NULL), VX6_OK);
+    assert_int_equal(holder_store(solo.node, alice.keys.id, span_of(&alice), NULL), VX6_OK);
+    assert_int_equal(holder_store(solo.node, alice.keys.id, span_of(&mallory), NULL), VX6_INVALID);
+    assert_int_equal(holder_store(solo.node, key, span_of(&mallory), NULL), VX6_OK);
+    assert_string_equal(held(&solo, "alice"), "12");
+    assert_int_equal(holder_find(solo.node, key, 0, &blob), 2);
+    assert_memory_equal(blob->data, alice.bytes, alice.len);
+    assert_int_equal(holder_find(solo.node, alice.keys.id, 0, &blob), 1);
+    assert_memory_equal(blob->data, alice.bytes, alice.len);
     solo_stop(&solo);
 }
 
@@ -286,7 +332,7 @@ static void test_a_site_is_where_the_claim_came_from(void **state)
 }
 
 /* VX6-DHT-020: the share of one source is bounded even while there is room. */
-static void test_one_source_brings_no_more_than_a_quarter(void **state)
+static void test_K6_one_source_brings_no_more_than_a_quarter(void **state)
 {
     (void)state;
     struct solo solo;
@@ -341,7 +387,7 @@ static void test_a_clock_that_falls_makes_no_bundle_live_longer(void **state)
 }
 
 /* VX6-DHT-020 */
-static void test_a_full_holder_keeps_what_lies_closest_to_it(void **state)
+static void test_K6_a_full_holder_keeps_what_lies_closest_to_it(void **state)
 {
     (void)state;
     struct solo solo;
@@ -374,7 +420,7 @@ static void test_a_full_holder_keeps_what_lies_closest_to_it(void **state)
 }
 
 /* VX6-DHT-021 */
-static void test_bundles_leave_when_they_expire(void **state)
+static void test_R10_bundles_leave_when_they_expire(void **state)
 {
     (void)state;
     struct solo solo;
@@ -435,15 +481,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens_speak_for_a_source_and_a_time),
         cmocka_unit_test(test_tokens_of_ipv4_speak_for_one_address_and_of_one_node),
-        cmocka_unit_test(test_a_bundle_is_held_only_if_it_verifies_and_fits_its_key),
-        cmocka_unit_test(test_only_a_newer_bundle_replaces_one_of_the_same_owner),
+        cmocka_unit_test(test_K1_a_bundle_is_held_only_if_it_verifies_and_fits_its_key),
+        cmocka_unit_test(test_R3_only_a_newer_bundle_replaces_one_of_the_same_owner),
+        cmocka_unit_test(test_R2_a_bundle_from_2099_never_wins),
+        cmocka_unit_test(test_R5_another_key_replaces_no_claim),
         cmocka_unit_test(test_a_site_is_where_the_claim_came_from),
-        cmocka_unit_test(test_one_source_brings_no_more_than_a_quarter),
+        cmocka_unit_test(test_K6_one_source_brings_no_more_than_a_quarter),
         cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
         cmocka_unit_test(test_claims_from_two_ipv4_networks_are_two_sites),
         cmocka_unit_test(test_a_clock_that_falls_makes_no_bundle_live_longer),
-        cmocka_unit_test(test_a_full_holder_keeps_what_lies_closest_to_it),
-        cmocka_unit_test(test_bundles_leave_when_they_expire),
+        cmocka_unit_test(test_K6_a_full_holder_keeps_what_lies_closest_to_it),
+        cmocka_unit_test(test_R10_bundles_leave_when_they_expire),
         cmocka_unit_test(test_a_moved_clock_expires_bundles_at_once),
         cmocka_unit_test(test_a_holder_without_memory_refuses_and_stays_whole),
     };

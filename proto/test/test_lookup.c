@@ -514,6 +514,68 @@ static void test_only_hints_that_can_be_meant_are_followed(void **state)
     }
 }
 
+/* VX6-DHT-004, VX6-DHT-008, VX6-DHT-013: one contact says that another has moved, and a second one
+ * tells of a stranger, whose answer proves no address. */
+static void test_K2_what_others_say_changes_no_contact(void **state)
+{
+    (void)state;
+    enum {
+        KNOWN = 10
+    };
+    struct world world;
+    struct vx6_out out;
+    uint8_t target[32];
+    world_start(&world, KNOWN + 1);
+    for (uint32_t i = 0; i < KNOWN; i++)
+        know(&world, &world.stubs[i]);
+    const struct stub *stranger = &world.stubs[KNOWN];
+    const vx6_addr victim = solo_addr(VICTIM);
+    write_hint(world.stubs[0].extra_hint, world.stubs[5].keys.identity, &victim);
+    write_hint(world.stubs[1].extra_hint, stranger->keys.identity, &stranger->addr);
+    world.stubs[0].extra_count = world.stubs[1].extra_count = 1;
+    for (uint32_t round = 0; round < 20; round++) {
+        draw_target(target);
+        assert_true(run(&world, start(&world, target), &out, 60000));
+        assert_int_equal(out.code, VX6_OK);
+    }
+    assert_int_equal(world.victim_asks, 0);
+    assert_true(stranger->asks > 0);
+    assert_int_equal(world.solo.node->table.count, KNOWN);
+    assert_int_equal(world.solo.counts[VX6_EVENT_contact_added], KNOWN);
+    for (uint32_t i = 0; i < KNOWN; i++) {
+        const struct contact *contact = table_find(world.solo.node, world.stubs[i].keys.id);
+        assert_true(addr_equal(&contact->peer->addr, &world.stubs[i].addr));
+    }
+    world_stop(&world);
+}
+
+/* VX6-DHT-010, VX6-DHT-023: what a node asks in an hour follows its table, which grows with the
+ * logarithm of the network, and it dials nobody for that. */
+static void test_R8_a_larger_network_costs_a_node_hardly_more(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {100, 1000};
+    uint32_t contacts[2], asks[2] = {0};
+    for (size_t row = 0; row < 2; row++) {
+        struct world world;
+        struct vx6_out out;
+        world_start(&world, sizes[row]);
+        world.solo.limits.maintain_ms = vx6_limits_default.maintain_ms;
+        world.solo.limits.contact_ping_ms = vx6_limits_default.contact_ping_ms;
+        know_all(&world);
+        (void)run(&world, (vx6_id){0}, &out, 3600000);
+        contacts[row] = world.solo.node->table.count;
+        for (uint32_t i = 0; i < world.count; i++)
+            asks[row] += world.stubs[i].asks;
+        assert_int_equal(world.solo.counts[VX6_EVENT_link_dialled], 0);
+        world_stop(&world);
+    }
+    print_message(
+        "%u and %u contacts, %u and %u asks\n", contacts[0], contacts[1], asks[0], asks[1]);
+    assert_in_range(contacts[1], contacts[0] + 40, contacts[0] + 4 * KADEMLIA_K);
+    assert_true(asks[1] < 2 * asks[0]);
+}
+
 static const struct ground_row {
     const char *what;
     bool keys_are_valid;
@@ -582,7 +644,7 @@ static void test_ground_hints_do_not_push_out_who_answers(void **state)
 }
 
 /* VX6-DHT-028 */
-static void test_hints_cannot_aim_a_lookup_at_one_site(void **state)
+static void test_R9_hints_cannot_aim_a_lookup_at_one_site(void **state)
 {
     (void)state;
     struct world world;
@@ -655,7 +717,7 @@ static void add_colluders(struct world *world, const uint8_t target[32])
 
 /* VX6-DHT-030, VX6-DHT-032: one contact that colludes leads a plain lookup to nobody else; of three
  * disjoint paths it leads one. */
-static void test_colluders_lead_one_path_astray_and_not_the_others(void **state)
+static void test_K5_colluders_lead_one_path_astray_and_not_the_others(void **state)
 {
     (void)state;
     enum {
@@ -700,7 +762,7 @@ static void test_colluders_lead_one_path_astray_and_not_the_others(void **state)
     world_stop(&world);
 }
 
-static void test_lookups_are_bounded(void **state)
+static void test_K14_lookups_are_bounded(void **state)
 {
     (void)state;
     struct world world;
@@ -724,12 +786,14 @@ int main(void)
         cmocka_unit_test(test_a_lookup_that_lasts_too_long_ends_with_what_it_has),
         cmocka_unit_test(test_a_lookup_without_contacts_says_so_after_it_has_started),
         cmocka_unit_test(test_only_hints_that_can_be_meant_are_followed),
+        cmocka_unit_test(test_K2_what_others_say_changes_no_contact),
+        cmocka_unit_test(test_R8_a_larger_network_costs_a_node_hardly_more),
         cmocka_unit_test(test_disjoint_paths_ask_the_k_closest_once_each),
         cmocka_unit_test(test_ground_hints_do_not_push_out_who_answers),
-        cmocka_unit_test(test_hints_cannot_aim_a_lookup_at_one_site),
+        cmocka_unit_test(test_R9_hints_cannot_aim_a_lookup_at_one_site),
         cmocka_unit_test(test_a_holder_is_asked_for_each_bundle_that_it_has),
-        cmocka_unit_test(test_colluders_lead_one_path_astray_and_not_the_others),
-        cmocka_unit_test(test_lookups_are_bounded),
+        cmocka_unit_test(test_K5_colluders_lead_one_path_astray_and_not_the_others),
+        cmocka_unit_test(test_K14_lookups_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

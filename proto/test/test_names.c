@@ -48,7 +48,7 @@ static const struct name_row {
 };
 
 /* VX6-NAME-001 */
-static void test_a_name_is_split_into_its_labels_or_refused(void **state)
+static void test_R1_a_name_is_split_into_its_labels_or_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof name_rows / sizeof name_rows[0]; i++) {
@@ -139,7 +139,7 @@ static void test_a_text_of_no_key_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_name_is_split_into_its_labels_or_refused),
+        cmocka_unit_test(test_R1_a_name_is_split_into_its_labels_or_refused),
         cmocka_unit_test(test_a_key_survives_its_text_form),
         cmocka_unit_test(test_a_mistyped_key_is_refused),
         cmocka_unit_test(test_a_text_of_no_key_is_refused),

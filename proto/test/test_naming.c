@@ -13,26 +13,44 @@ enum {
 struct world {
     struct pair_net *net;
     struct pair_node *entry, *alice, *bob;
+    bool one_site; /* all nodes are of one /64 */
 };
+
+static void move(struct pair_node *node, uint8_t site, uint8_t host)
+{
+    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = node->addr};
+    assert_int_equal(pair_input(node, &in), VX6_OK);
+    node->addr.ip[5] = site;
+    node->addr.ip[15] = host;
+    in = (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = node->addr};
+    assert_int_equal(pair_input(node, &in), VX6_OK);
+}
 
 static struct pair_node *add(struct world *world, const char *label)
 {
     struct pair_node *node = pair_add(world->net, label);
+    if (world->one_site)
+        move(node, 0, (uint8_t)world->net->node_count);
     assert_int_equal(pair_command(node, VX6_IN_SERVICE_ADD, "web", NULL), VX6_OK);
     if (world->entry != NULL)
         assert_int_equal(pair_peer_add(node, world->entry), VX6_OK);
     return node;
 }
 
-static void world_make(struct world *world, uint64_t seed)
+static void world_make_at(struct world *world, uint64_t seed, bool one_site)
 {
-    *world = (struct world){.net = pair_net_new(seed, false)};
+    *world = (struct world){.net = pair_net_new(seed, false), .one_site = one_site};
     world->entry = add(world, "entry");
     for (int i = 0; i < BYSTANDERS; i++)
         (void)add(world, "");
     world->alice = add(world, "alice");
     world->bob = add(world, "");
     pair_run(world->net, 20 * VX6_SECOND);
+}
+
+static void world_make(struct world *world, uint64_t seed)
+{
+    world_make_at(world, seed, false);
 }
 
 static void key_of(const struct pair_node *node, uint8_t key[32])
@@ -87,7 +105,7 @@ static enum vx6_code resolve(
 
 /* VX6-NAME-005, VX6-NAME-006, VX6-NAME-008: shown before the name is bound, without effect after.
  */
-static void test_a_rival_is_shown_until_the_name_is_bound(void **state)
+static void test_R6_a_rival_is_shown_until_the_name_is_bound(void **state)
 {
     (void)state;
     struct world world;
@@ -128,13 +146,25 @@ static void test_a_rival_is_shown_until_the_name_is_bound(void **state)
     pair_net_free(world.net);
 }
 
-static void move(struct pair_node *node, uint8_t to)
+/* VX6-DHT-043: what holds in a network of many sites holds in one, and nothing is exempt there. */
+static void test_K4_names_are_found_where_all_are_of_one_site(void **state)
 {
-    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = node->addr};
-    assert_int_equal(pair_input(node, &in), VX6_OK);
-    node->addr.ip[15] = to;
-    in = (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = node->addr};
-    assert_int_equal(pair_input(node, &in), VX6_OK);
+    (void)state;
+    struct world world;
+    uint8_t key[32] = {0}, alice_key[32];
+    uint32_t candidates;
+    world_make_at(&world, 5, true);
+    key_of(world.alice, alice_key);
+    for (uint32_t i = 0; i < world.net->node_count; i++) {
+        struct vx6_counts counts;
+        vx6_node_counts(world.net->nodes[i].node, &counts);
+        assert_int_equal(counts.contacts, world.net->node_count - 1);
+    }
+    assert_int_equal(resolve(&world, world.entry, "alice", &candidates), VX6_OK);
+    assert_int_equal(candidates, 1);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    pair_net_free(world.net);
 }
 
 /* VX6-REC-013, VX6-NAME-010: the known address fails, so the new one is found at once. */
@@ -146,7 +176,7 @@ static void test_a_node_that_moved_is_found_at_its_new_address(void **state)
     world_make(&world, 2);
     key_of(world.alice, alice_key);
     assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
-    move(world.alice, 99);
+    move(world.alice, world.alice->addr.ip[5], 99);
     pair_cut_carriers(world.net);
     pair_run(world.net, 5 * VX6_SECOND);
     assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
@@ -192,7 +222,8 @@ static void test_a_lost_datagram_hides_no_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_rival_is_shown_until_the_name_is_bound),
+        cmocka_unit_test(test_R6_a_rival_is_shown_until_the_name_is_bound),
+        cmocka_unit_test(test_K4_names_are_found_where_all_are_of_one_site),
         cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
         cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),
         cmocka_unit_test(test_a_lost_datagram_hides_no_name),

@@ -246,7 +246,7 @@ static void test_an_unknown_service_is_refused_by_its_owner(void **state)
 }
 
 /* The key that was asked for and the key that answers differ: not one message reaches a service. */
-static void test_a_wrong_key_is_refused_before_anything_opens(void **state)
+static void test_S3_a_wrong_key_is_refused_before_anything_opens(void **state)
 {
     (void)state;
     struct world world;
@@ -350,7 +350,7 @@ int main(void)
         cmocka_unit_test(test_a_forward_clock_jump_ends_nothing_that_still_answers),
         cmocka_unit_test(test_an_unknown_name_is_not_found),
         cmocka_unit_test(test_an_unknown_service_is_refused_by_its_owner),
-        cmocka_unit_test(test_a_wrong_key_is_refused_before_anything_opens),
+        cmocka_unit_test(test_S3_a_wrong_key_is_refused_before_anything_opens),
         cmocka_unit_test(test_a_session_by_address_needs_no_discovery),
         cmocka_unit_test(test_a_cut_carrier_ends_sessions_with_a_reason),
         cmocka_unit_test(test_shutdown_closes_links_with_a_message),

@@ -105,7 +105,7 @@ static void test_low_order_keys_are_those_whose_shared_secret_is_zero(void **sta
 }
 
 /* VX6-CRYPTO-003 */
-static void test_low_order_keys_are_refused_when_they_come(void **state)
+static void test_S1_low_order_keys_are_refused_when_they_come(void **state)
 {
     uint8_t message[64] = {0}, payload[64];
     struct ends ends;
@@ -129,7 +129,7 @@ int main(void)
         cmocka_unit_test(test_every_pattern_ends_with_equal_keys),
         cmocka_unit_test(test_message_shorter_than_its_keys_is_refused),
         cmocka_unit_test(test_low_order_keys_are_those_whose_shared_secret_is_zero),
-        cmocka_unit_test(test_low_order_keys_are_refused_when_they_come),
+        cmocka_unit_test(test_S1_low_order_keys_are_refused_when_they_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

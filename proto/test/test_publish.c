@@ -188,7 +188,7 @@ static void test_several_changes_make_one_new_bundle(void **state)
 }
 
 /* VX6-REC-013 */
-static void test_a_bundle_is_published_again_before_half_its_life(void **state)
+static void test_K12_a_bundle_is_published_again_before_half_its_life(void **state)
 {
     (void)state;
     struct vx6_node *node = lone_new(1, "");
@@ -306,7 +306,7 @@ int main(void)
         cmocka_unit_test(test_a_record_is_never_older_than_half_its_life),
         cmocka_unit_test(test_a_bundle_goes_to_the_closest_nodes_of_both_its_keys),
         cmocka_unit_test(test_several_changes_make_one_new_bundle),
-        cmocka_unit_test(test_a_bundle_is_published_again_before_half_its_life),
+        cmocka_unit_test(test_K12_a_bundle_is_published_again_before_half_its_life),
         cmocka_unit_test(test_a_bundle_that_nobody_took_is_offered_again),
         cmocka_unit_test(test_a_bundle_is_published_when_all_its_keys_are_held),
         cmocka_unit_test(test_a_lookup_that_cannot_start_is_tried_again),

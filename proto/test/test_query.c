@@ -181,7 +181,7 @@ static const struct tamper_row {
 };
 
 /* VX6-QUERY-002 */
-static void test_changed_datagrams_are_refused_with_their_reason(void **state)
+static void test_R12_changed_datagrams_are_refused_with_their_reason(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2 * sizeof tamper_rows / sizeof tamper_rows[0]; i++) {
@@ -238,6 +238,7 @@ static const struct forged_row {
     enum vx6_msg_type type;
     int length_change; /* of the payload's length field */
     bool padding, bad_signature, no_contact, strange_address;
+    const char *label;                      /* of the contact's signature; NULL: its own */
     enum vx6_code refused, contact_refused; /* VX6_OK: not */
     bool enters;
 } forged_rows[] = {
@@ -274,8 +275,8 @@ static void set_contact(
     memcpy(bytes + 32, two->responder.addr.ip, 16);
     store_u16(bytes + 48, (uint16_t)(two->responder.addr.port + (row->strange_address ? 1 : 0)));
     store_u32(bytes + 50, *issued_s);
-    crypto->sign(crypto, signature, keys->identity_seed, keys->identity, "vx6/contact/1", bytes,
-        sizeof bytes);
+    crypto->sign(crypto, signature, keys->identity_seed, keys->identity,
+        row->label ? row->label : "vx6/contact/1", bytes, sizeof bytes);
     if (row->bad_signature)
         signature[3] ^= 1;
 }
@@ -303,33 +304,48 @@ static void forge(const struct two *two, const struct forged_row *row, const uin
     crypto->answer_seal(crypto, &opened, seed, payload, sizeof payload, answer);
 }
 
+static void check_forged(const struct forged_row *row, const struct vx6_crypto *crypto)
+{
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+    print_message("answer: %s\n", row->what);
+    two_start(&two, crypto);
+    assert_non_null(ask(&two, VX6_MSG_find_node));
+    take_ask(&two, question);
+    forge(&two, row, question, answer);
+    give_answer(&two, answer);
+    assert_int_equal(two.asker.counts[VX6_EVENT_datagram_refused], row->refused == VX6_OK ? 0 : 1);
+    assert_int_equal(two.asker.codes[VX6_EVENT_datagram_refused], row->refused);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], row->refused == VX6_OK ? 1 : 0);
+    assert_int_equal(two.asker.codes[VX6_EVENT_contact_refused], row->contact_refused);
+    assert_int_equal(two.asker.node->table.count, row->enters ? 1 : 0);
+    two_stop(&two);
+}
+
 /* VX6-QUERY-003, VX6-QUERY-004, VX6-DHT-004 */
 static void test_answers_that_break_a_rule_are_refused_with_their_reason(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof forged_rows / sizeof forged_rows[0]; i++) {
-        const struct forged_row *row = &forged_rows[i];
-        struct two two;
-        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
-        print_message("answer: %s\n", row->what);
-        two_start(&two, providers(i % 2));
-        assert_non_null(ask(&two, VX6_MSG_find_node));
-        take_ask(&two, question);
-        forge(&two, row, question, answer);
-        give_answer(&two, answer);
-        assert_int_equal(
-            two.asker.counts[VX6_EVENT_datagram_refused], row->refused == VX6_OK ? 0 : 1);
-        assert_int_equal(two.asker.codes[VX6_EVENT_datagram_refused], row->refused);
-        assert_int_equal(
-            two.asker.counts[VX6_EVENT_query_answered], row->refused == VX6_OK ? 1 : 0);
-        assert_int_equal(two.asker.codes[VX6_EVENT_contact_refused], row->contact_refused);
-        assert_int_equal(two.asker.node->table.count, row->enters ? 1 : 0);
-        two_stop(&two);
-    }
+    for (size_t i = 0; i < sizeof forged_rows / sizeof forged_rows[0]; i++)
+        check_forged(&forged_rows[i], providers(i % 2));
+}
+
+/* VX6-CRYPTO-004, VX6-DHT-004: the right key signs the right bytes, for something else. */
+static void test_S9_a_contact_signed_for_another_purpose_is_refused(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {
+        "vx6/node-record/1", "vx6/name-claim/1", "vx6/service-list/1", "vx6/contact/2", ""};
+    for (size_t i = 0; i < 2 * sizeof labels / sizeof labels[0]; i++)
+        check_forged(&(struct forged_row){.what = labels[i / 2],
+                         .type = VX6_MSG_nodes,
+                         .label = labels[i / 2],
+                         .contact_refused = VX6_BAD_RECORD},
+            providers(i % 2));
 }
 
 /* A sealed ask for one node means nothing to another, whose hint and key differ. */
-static void test_an_ask_for_another_node_is_refused(void **state)
+static void test_R12_an_ask_for_another_node_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
@@ -401,7 +417,7 @@ static void test_queries_are_bounded_and_cancelled_ones_give_way(void **state)
 }
 
 /* VX6-QUERY-009 */
-static void test_a_key_that_nobody_can_have_is_not_asked(void **state)
+static void test_S1_a_key_that_nobody_can_have_is_not_asked(void **state)
 {
     (void)state;
     struct two two;
@@ -439,7 +455,7 @@ static void test_datagrams_to_one_peer_go_out_as_one_batch(void **state)
 }
 
 /* VX6-DHT-009 */
-static void test_losses_in_a_row_are_not_held_against_contacts(void **state)
+static void test_K15_losses_in_a_row_are_not_held_against_contacts(void **state)
 {
     (void)state;
     struct two two;
@@ -494,7 +510,7 @@ static void test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off(vo
 }
 
 /* VX6-DHT-028 */
-static void test_newcomers_at_one_site_are_asked_few_at_a_time(void **state)
+static void test_R9_newcomers_at_one_site_are_asked_few_at_a_time(void **state)
 {
     (void)state;
     struct solo solo;
@@ -517,7 +533,7 @@ static void test_newcomers_at_one_site_are_asked_few_at_a_time(void **state)
 }
 
 /* VX6-QUERY-010 */
-static void test_a_try_waits_as_long_as_answers_take(void **state)
+static void test_K15_a_try_waits_as_long_as_answers_take(void **state)
 {
     (void)state;
     static const struct {
@@ -625,7 +641,7 @@ static void test_under_load_who_asks_proves_that_it_receives(void **state)
 }
 
 /* VX6-QUERY-011: one network that asks too much needs proofs; others do not. */
-static void test_a_network_over_its_share_proves_its_addresses_alone(void **state)
+static void test_K10_a_network_over_its_share_proves_its_addresses_alone(void **state)
 {
     (void)state;
     static const struct {
@@ -660,19 +676,20 @@ int main(void)
         cmocka_unit_test(test_each_try_is_sealed_afresh_and_the_last_loss_is_told),
         cmocka_unit_test(test_a_query_that_the_carrier_never_takes_ends_as_well),
         cmocka_unit_test(test_only_the_first_answer_of_the_last_try_counts),
-        cmocka_unit_test(test_changed_datagrams_are_refused_with_their_reason),
+        cmocka_unit_test(test_R12_changed_datagrams_are_refused_with_their_reason),
         cmocka_unit_test(test_bytes_of_quic_are_not_looked_at),
         cmocka_unit_test(test_answers_that_break_a_rule_are_refused_with_their_reason),
-        cmocka_unit_test(test_an_ask_for_another_node_is_refused),
+        cmocka_unit_test(test_S9_a_contact_signed_for_another_purpose_is_refused),
+        cmocka_unit_test(test_R12_an_ask_for_another_node_is_refused),
         cmocka_unit_test(test_answers_beyond_the_bound_are_dropped_and_counted),
         cmocka_unit_test(test_queries_are_bounded_and_cancelled_ones_give_way),
-        cmocka_unit_test(test_a_key_that_nobody_can_have_is_not_asked),
+        cmocka_unit_test(test_S1_a_key_that_nobody_can_have_is_not_asked),
         cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),
-        cmocka_unit_test(test_losses_in_a_row_are_not_held_against_contacts),
-        cmocka_unit_test(test_newcomers_at_one_site_are_asked_few_at_a_time),
-        cmocka_unit_test(test_a_try_waits_as_long_as_answers_take),
+        cmocka_unit_test(test_K15_losses_in_a_row_are_not_held_against_contacts),
+        cmocka_unit_test(test_R9_newcomers_at_one_site_are_asked_few_at_a_time),
+        cmocka_unit_test(test_K15_a_try_waits_as_long_as_answers_take),
         cmocka_unit_test(test_under_load_who_asks_proves_that_it_receives),
-        cmocka_unit_test(test_a_network_over_its_share_proves_its_addresses_alone),
+        cmocka_unit_test(test_K10_a_network_over_its_share_proves_its_addresses_alone),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,7 +322,7 @@ static void test_a_driver_learns_whether_a_service_is_public(void **state)
 
 /* VX6-NAME-006: who holds the name's key in mind asks for that key, and for nothing else. A rival
  * with a higher sequence and any number of claims changes nothing. */
-static void test_a_bound_name_ignores_rivals(void **state)
+static void test_K3_a_bound_name_ignores_rivals(void **state)
 {
     (void)state;
     struct bench bench;
@@ -346,7 +346,7 @@ static void test_a_bound_name_ignores_rivals(void **state)
 }
 
 /* VX6-NAME-006: 16 claimants fill every list of the label; the bound name is not even asked for. */
-static void test_a_flood_of_claims_is_no_veto(void **state)
+static void test_K3_a_flood_of_claims_is_no_veto(void **state)
 {
     (void)state;
     struct bench bench;
@@ -449,7 +449,7 @@ static void test_a_full_holder_counts_as_having_answered(void **state)
 }
 
 /* VX6-NAME-011 */
-static void test_of_one_claimant_the_newest_bundle_wins(void **state)
+static void test_R3_of_one_claimant_the_newest_bundle_wins(void **state)
 {
     (void)state;
     for (int newest_first = 0; newest_first < 2; newest_first++) {
@@ -769,7 +769,7 @@ static void test_the_registry_never_goes_back(void **state)
 }
 
 /* The registry keeps what was used last. */
-static void test_the_registry_is_bounded(void **state)
+static void test_R10_the_registry_is_bounded(void **state)
 {
     (void)state;
     struct bench bench;
@@ -803,12 +803,12 @@ int main(void)
         cmocka_unit_test(test_rival_claims_are_an_error),
         cmocka_unit_test(test_a_driver_sees_every_claimant_and_nothing_is_bound),
         cmocka_unit_test(test_a_driver_learns_whether_a_service_is_public),
-        cmocka_unit_test(test_a_bound_name_ignores_rivals),
-        cmocka_unit_test(test_a_flood_of_claims_is_no_veto),
+        cmocka_unit_test(test_K3_a_bound_name_ignores_rivals),
+        cmocka_unit_test(test_K3_a_flood_of_claims_is_no_veto),
         cmocka_unit_test(test_forged_bundles_count_for_nothing),
         cmocka_unit_test(test_only_honest_holders_shorten_the_wait),
         cmocka_unit_test(test_a_full_holder_counts_as_having_answered),
-        cmocka_unit_test(test_of_one_claimant_the_newest_bundle_wins),
+        cmocka_unit_test(test_R3_of_one_claimant_the_newest_bundle_wins),
         cmocka_unit_test(test_a_name_in_use_needs_no_lookup),
         cmocka_unit_test(test_a_doubted_address_is_resolved_afresh),
         cmocka_unit_test(test_an_address_narrower_than_its_path_is_not_dialled),
@@ -820,7 +820,7 @@ int main(void)
         cmocka_unit_test(test_a_lookup_shows_the_closest_nodes),
         cmocka_unit_test(test_bindings_are_sorted_bounded_and_never_change_by_themselves),
         cmocka_unit_test(test_the_registry_never_goes_back),
-        cmocka_unit_test(test_the_registry_is_bounded),
+        cmocka_unit_test(test_R10_the_registry_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

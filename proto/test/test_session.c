@@ -215,7 +215,7 @@ static void test_frames_come_in_the_right_state_and_role(void **state)
 }
 
 /* VX6-SESS-019 */
-static void test_a_lost_link_ends_streams_before_their_session(void **state)
+static void test_S6_a_lost_link_ends_streams_before_their_session(void **state)
 {
     (void)state;
     struct session *session = join();
@@ -439,7 +439,7 @@ int main(void)
         TEST(test_a_direct_path_carries_no_other_privacy_class),
         TEST(test_frames_that_crossed_a_close_are_late_not_wrong),
         TEST(test_frames_come_in_the_right_state_and_role),
-        TEST(test_a_lost_link_ends_streams_before_their_session),
+        TEST(test_S6_a_lost_link_ends_streams_before_their_session),
         TEST(test_a_session_closed_by_its_driver_says_so),
         TEST(test_an_owner_that_stays_silent_is_given_up),
         TEST(test_shutdown_ends_all),

@@ -266,6 +266,43 @@ static void test_what_is_in_the_wrong_hands_is_brought_to_the_right_ones(void **
     pair_net_free(net);
 }
 
+static void check_size(struct pair_net *net, uint8_t *data, size_t *len)
+{
+    (void)net, (void)data;
+    assert_int_equal(*len, VX6_DATAGRAM_SIZE);
+}
+
+/* VX6-DHT-050: however many bundles there are, no message grows with their number. */
+static void test_R7_thousands_of_bundles_come_to_a_newcomer(void **state)
+{
+    (void)state;
+    enum {
+        BUNDLES = 2000
+    };
+    struct pair_net *net = pair_net_new(11, false);
+    net->on_datagram = check_size;
+    net->limits.value_max = 4 * BUNDLES + 100; /* a quarter may come from one network */
+    struct vx6_node *holder = join(net, "")->node;
+    static uint8_t ids[BUNDLES][32];
+    for (uint32_t i = 0; i < BUNDLES; i++) {
+        struct own_keys keys;
+        uint8_t seed[32] = {7}, bytes[VX6_BUNDLE_MAX];
+        store_u32(seed + 1, i);
+        own_keys_init(&keys, &net->crypto, seed);
+        struct record_facts facts = {.sequence = 1, .unix_s = node_unix_s(holder), .life_s = 1800};
+        size_t len = record_make_bundle(&net->crypto, &keys, &facts, bytes);
+        memcpy(ids[i], keys.id, 32);
+        assert_int_equal(holder_store(holder, ids[i], (vx6_span){bytes, len}, NULL), VX6_OK);
+    }
+    struct vx6_node *newcomer = join(net, "")->node;
+    pair_run(net, 900 * VX6_SECOND);
+    for (uint32_t i = 0; i < BUNDLES; i++) {
+        struct blob *bundle;
+        assert_int_equal(holder_find(newcomer, ids[i], 0, &bundle), 1);
+    }
+    pair_net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_a_handover_has_an_end),
         cmocka_unit_test(test_wanted_is_what_is_newer_and_nobody_elses),
         cmocka_unit_test(test_what_is_in_the_wrong_hands_is_brought_to_the_right_ones),
+        cmocka_unit_test(test_R7_thousands_of_bundles_come_to_a_newcomer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,41 @@ static void test_closest_contacts_are_those_that_sorting_finds(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-DHT-006: where one bucket has the k closest, no other contact is looked at, and nothing is
+ * hashed. Those of other buckets are disguised: whoever looked would take them. */
+static void test_K8_the_closest_are_taken_from_their_buckets(void **state)
+{
+    (void)state;
+    enum {
+        BUCKETS = 10
+    };
+    struct solo solo;
+    start(&solo);
+    for (uint32_t i = 0; i < BUCKETS * KADEMLIA_K; i++)
+        assert_true(enter(&solo, i / KADEMLIA_K));
+    struct table *table = &solo.node->table;
+    void (*sha256)(const struct vx6_crypto *, uint8_t *, const uint8_t *, size_t) =
+        solo.crypto.sha256;
+    solo.crypto.sha256 = NULL;
+    for (uint32_t bucket = 0; bucket < BUCKETS; bucket++) {
+        struct contact kept[BUCKETS * KADEMLIA_K];
+        struct peer *peers[KADEMLIA_K];
+        uint8_t target[32];
+        id_in_bucket(&solo, bucket, target);
+        memcpy(kept, table->contacts, sizeof kept);
+        for (uint32_t i = 0; i < table->count; i++) {
+            if (i / KADEMLIA_K != bucket)
+                table->contacts[i] = (struct contact){.prefix = load_u64(target)};
+        }
+        assert_int_equal(table_closest(solo.node, target, peers, KADEMLIA_K), KADEMLIA_K);
+        memcpy(table->contacts, kept, sizeof kept);
+        for (uint32_t i = 0; i < KADEMLIA_K; i++)
+            assert_int_equal(common_prefix(solo.node->keys.id, peers[i]->id), bucket);
+    }
+    solo.crypto.sha256 = sha256;
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-006: who failed is named to nobody, unless there is nobody else. */
 static void test_contacts_that_failed_are_passed_over(void **state)
 {
@@ -144,7 +179,8 @@ static void test_contacts_that_failed_are_passed_over(void **state)
     solo_stop(&solo);
 }
 
-static void test_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
+/* VX6-DHT-001: two IDs that share 160 bits are two. */
+static void test_S8_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
 {
     (void)state;
     struct solo solo;
@@ -274,7 +310,7 @@ static const struct group_row {
 };
 
 /* VX6-DHT-042, VX6-DHT-043 */
-static void test_the_crowded_give_way_to_others_and_only_they_do(void **state)
+static void test_K5_the_crowded_give_way_to_others_and_only_they_do(void **state)
 {
     (void)state;
     for (size_t row = 0; row < sizeof group_rows / sizeof group_rows[0]; row++) {
@@ -344,7 +380,7 @@ static void test_crowded_neighbours_push_out_only_each_other(void **state)
 }
 
 /* VX6-DHT-043: one host, or one site. */
-static void test_a_network_of_one_site_fills_its_tables(void **state)
+static void test_K4_a_network_of_one_site_fills_its_tables(void **state)
 {
     (void)state;
     static const vx6_addr sites[] = {
@@ -586,14 +622,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closest_contacts_are_those_that_sorting_finds),
+        cmocka_unit_test(test_K8_the_closest_are_taken_from_their_buckets),
         cmocka_unit_test(test_contacts_that_failed_are_passed_over),
-        cmocka_unit_test(test_equal_prefixes_are_told_apart_by_the_whole_id),
+        cmocka_unit_test(test_S8_equal_prefixes_are_told_apart_by_the_whole_id),
         cmocka_unit_test(test_common_prefix_counts_equal_bits),
         cmocka_unit_test(test_a_full_bucket_refuses_newcomers),
         cmocka_unit_test(test_a_refused_newcomer_has_the_longest_silent_asked),
-        cmocka_unit_test(test_the_crowded_give_way_to_others_and_only_they_do),
+        cmocka_unit_test(test_K5_the_crowded_give_way_to_others_and_only_they_do),
         cmocka_unit_test(test_crowded_neighbours_push_out_only_each_other),
-        cmocka_unit_test(test_a_network_of_one_site_fills_its_tables),
+        cmocka_unit_test(test_K4_a_network_of_one_site_fills_its_tables),
         cmocka_unit_test(test_a_failing_contact_gives_way_to_a_newcomer),
         cmocka_unit_test(test_a_neighbour_takes_the_place_of_the_farthest),
         cmocka_unit_test(test_a_full_table_still_takes_neighbours),

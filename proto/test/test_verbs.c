@@ -400,7 +400,7 @@ static void test_bytes_are_made_once_when_they_are_asked_for(void **state)
 }
 
 /* VX6-NODE-010 */
-static void test_strangers_meet_a_limit_and_a_timer(void **state)
+static void test_N1_strangers_meet_a_limit_and_a_timer(void **state)
 {
     (void)state;
     struct host host;
@@ -436,7 +436,7 @@ int main(void)
         cmocka_unit_test(test_an_id_of_something_that_is_gone_is_stale),
         cmocka_unit_test(test_a_fault_of_a_peer_is_an_output_with_a_code),
         cmocka_unit_test(test_bytes_are_made_once_when_they_are_asked_for),
-        cmocka_unit_test(test_strangers_meet_a_limit_and_a_timer),
+        cmocka_unit_test(test_N1_strangers_meet_a_limit_and_a_timer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

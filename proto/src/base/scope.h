@@ -79,6 +79,14 @@ static inline void addr_network(const vx6_addr *addr, uint8_t network[NETWORK_SI
         network[NETWORK_SIZE - 1] = 0;
 }
 
+static inline bool addr_same_network(const vx6_addr *a, const vx6_addr *b)
+{
+    uint8_t networks[2][NETWORK_SIZE];
+    addr_network(a, networks[0]);
+    addr_network(b, networks[1]);
+    return memcmp(networks[0], networks[1], NETWORK_SIZE) == 0;
+}
+
 /* The host or site of an address, one IPv4 address or one IPv6 /64, as a number. That of IPv4
  * begins as multicast does, which nobody has. */
 static inline uint64_t addr_site(const vx6_addr *addr)

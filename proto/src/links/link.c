@@ -195,6 +195,31 @@ struct link *link_get(
     return link;
 }
 
+static uint32_t count_pending_of_network(const struct vx6_node *node, const vx6_addr *addr)
+{
+    uint32_t count = 0;
+    for (const struct link *link = node->links.first; link; link = link->next)
+        count += is_pending(link) && addr_same_network(&link->addr, addr);
+    return count;
+}
+
+/* VX6-LINK-017: where all places are taken, one network cannot keep the others out. Which link is
+ * looked at is drawn, so that nobody can put one there that has to stay. */
+static bool make_pending_room(struct vx6_node *node, const vx6_addr *peer)
+{
+    struct links *links = &node->links;
+    if (links->pending < node->env->limits->link_pending_max)
+        return true;
+    uint32_t before = rng_below(&node->public_rng, links->pending);
+    struct link *drawn = links->first;
+    while (!is_pending(drawn) || before-- > 0)
+        drawn = drawn->next;
+    if (count_pending_of_network(node, &drawn->addr) < count_pending_of_network(node, peer) + 2)
+        return false;
+    link_close(node, drawn, VX6_LIMIT);
+    return true;
+}
+
 /* VX6-LINK-017: strangers get a share of what there is, and one site a share of that. */
 static bool may_accept(struct vx6_node *node, const vx6_addr *peer)
 {
@@ -203,8 +228,8 @@ static bool may_accept(struct vx6_node *node, const vx6_addr *peer)
     for (const struct link *link = node->links.first; link; link = link->next)
         of_site += is_pending(link) && addr_same_site(&link->addr, peer);
     uint32_t site_max = limits->link_pending_max / ACCEPT_SHARE;
-    if (node->links.pending >= limits->link_pending_max ||
-        node->links.closing >= limits->link_max || of_site >= (site_max > 2 ? site_max : 2)) {
+    if (node->links.closing >= limits->link_max || of_site >= (site_max > 2 ? site_max : 2) ||
+        !make_pending_room(node, peer)) {
         trace(node, VX6_EVENT_limit_reached, peer, 0, 0, VX6_LIMIT);
         return false;
     }
