@@ -150,7 +150,7 @@ static void test_K8_the_closest_are_taken_from_their_buckets(void **state)
         memcpy(kept, table->contacts, sizeof kept);
         for (uint32_t i = 0; i < table->count; i++) {
             if (i / KADEMLIA_K != bucket)
-                table->contacts[i] = (struct contact){.prefix = load_u64(target)};
+                table->contacts[i] = (struct contact){.prefix = load_u32(target)};
         }
         assert_int_equal(table_closest(solo.node, target, peers, KADEMLIA_K), KADEMLIA_K);
         memcpy(table->contacts, kept, sizeof kept);
