@@ -53,24 +53,24 @@ struct vx6_node {
     struct queries queries;
 
     struct lookups lookups;
-    vx6_addr endpoints[VX6_ENDPOINT_MAX];
     uint32_t endpoint_count;
+    vx6_addr endpoints[VX6_ENDPOINT_MAX];
     bool shutting_down;
+    const struct vx6_asn_map *asn_map;
+    uint64_t sequence_next;
+    struct resolve *resolves;
     struct table table;
 
     struct rng public_rng;
     struct discovery discovery;
-    struct syncs syncs;
     struct holder holder;
+    struct syncs syncs;
     struct publish publish;
-    struct resolve *resolves;
     struct bindings bindings;
     struct known known;
     struct slots slots;
     struct links links;
     struct sessions sessions;
-    const struct vx6_asn_map *asn_map;
-    uint64_t sequence_next;
     enum vx6_suite suite;
     uint8_t label_len;
     char label[VX6_LABEL_MAX];

@@ -36,10 +36,10 @@ struct op {
 };
 
 struct ops {
-    struct op *first, *last;
-    uint32_t count;
     struct op *told;                     /* its DONE was taken; its value is valid until */
     struct op_candidate *told_candidate; /* the next call on the node */
+    struct op *first, *last;
+    uint32_t count;
 };
 
 /* NULL with *code: LIMIT, NOMEM. */

@@ -571,6 +571,53 @@ static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **st
     solo_stop(&solo);
 }
 
+static uint32_t longest_idle_ms(const struct solo *solo)
+{
+    const struct table *table = &solo->node->table;
+    uint32_t clock = (uint32_t)((solo->node->now - solo->node->started) / VX6_MILLISECOND);
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct contact_age *age = &table->ages[i];
+        uint32_t silent_ms = clock - age->seen_ms, asked_ms = (clock / 1000 - age->asked_s) * 1000;
+        uint32_t ms = silent_ms < asked_ms ? silent_ms : asked_ms;
+        if (age->urgent && asked_ms >= 5000)
+            ms = UINT32_MAX;
+        longest = ms > longest ? ms : longest;
+    }
+    return longest;
+}
+
+/* VX6-DHT-010: whatever happens between two questions, nobody is passed over. */
+static void test_who_is_asked_is_the_longest_idle_of_all(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    for (uint32_t i = 0; i < 60; i++)
+        (void)enter(&solo, i % 6);
+    for (uint32_t step = 0; step < 20000; step++) {
+        const struct table *table = &solo.node->table;
+        struct peer *peer = table->contacts[draw() % table->count].peer;
+        uint32_t what = draw() % 16, idle_ms[2];
+        if (what < 10)
+            (void)table_seen(solo.node, peer);
+        else if (what == 10)
+            table_failed(solo.node, peer);
+        else if (what == 11 && table->count < 100)
+            (void)enter(&solo, draw() % 6);
+        else if (what > 12) {
+            struct contact *oldest = table_oldest(solo.node, idle_ms);
+            uint32_t longest = longest_idle_ms(&solo);
+            assert_true(idle_ms[0] + (uint64_t)1000 >= longest);
+            assert_true(idle_ms[1] <= idle_ms[0]);
+            if (idle_ms[0] >= table_patience_ms(solo.node))
+                table_asked(solo.node, oldest);
+        }
+        pass(&solo, draw() % 2000);
+    }
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-010 */
 static void test_patience_follows_how_fast_contacts_go_away(void **state)
 {
@@ -638,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_a_contact_leaves_after_its_last_failure_unless_it_is_the_only_one),
         cmocka_unit_test(test_restored_contacts_enter_once_and_never_push_others_out),
         cmocka_unit_test(test_the_longest_idle_contact_is_asked_first_and_not_again),
+        cmocka_unit_test(test_who_is_asked_is_the_longest_idle_of_all),
         cmocka_unit_test(test_patience_follows_how_fast_contacts_go_away),
         cmocka_unit_test(test_a_table_that_cannot_grow_refuses_and_stays_whole),
     };

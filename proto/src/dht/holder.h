@@ -11,10 +11,10 @@
 struct held; /* one bundle under one key */
 
 struct holder {
+    struct timer timer; /* first expiry */
     struct held *items; /* sorted by key, then by age of the claim */
     uint32_t count, capacity;
-    struct timer timer; /* first expiry */
-    int64_t sweep_s;    /* wall time that the timer stands for */
+    int64_t sweep_s; /* wall time that the timer stands for */
 };
 
 void holder_init(struct vx6_node *node);

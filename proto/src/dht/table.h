@@ -25,6 +25,20 @@ struct contact_age {
     bool urgent;      /* has failed, or somebody would take its place: is to be asked */
 };
 
+/* Who was idle for longer than anybody else when all ages were read, longest first. Who answers or
+ * is asked drops out. */
+enum {
+    IDLE_MAX = 8
+};
+
+struct idle {
+    uint16_t contacts[IDLE_MAX]; /* indices */
+    uint8_t count;
+    bool is_awaited;          /* somebody urgent was asked just now: all are to be read again */
+    uint32_t awaited_ms;      /* at this time */
+    uint32_t others_since_ms; /* nobody else has been idle since before then */
+};
+
 struct table {
     struct contact *contacts; /* by bucket, the far half of the ID space first */
     struct contact_age *ages; /* in the same order */
@@ -34,6 +48,7 @@ struct table {
     uint32_t gone_count;
     uint64_t silence_ms;
     uint8_t bucket_count[256];
+    struct idle idle;
 };
 
 /* The peer has answered and may be entered: it enters, is refreshed, or is refused because its
@@ -54,9 +69,9 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
 /* The contact that has neither answered nor been asked for the longest time, idle_ms[0], and the
- * time of the next in line, idle_ms[1]; NULL when the table is empty. Reads the age of each. */
-struct contact *table_oldest(const struct vx6_node *node, uint32_t idle_ms[2]);
-void table_asked(const struct vx6_node *node, const struct contact *contact);
+ * time of the next in line, idle_ms[1]; NULL when the table is empty. */
+struct contact *table_oldest(struct vx6_node *node, uint32_t idle_ms[2]);
+void table_asked(struct vx6_node *node, const struct contact *contact);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */
 uint64_t table_contact_life_ms(const struct vx6_node *node);
 /* For how long a contact may be silent: the faster contacts go away, the shorter. */
