@@ -107,10 +107,10 @@ static void list_extend(vx6_list *list, uint8_t *storage, const struct writer *w
 #define ELEM(name, doc)                                                                            \
     bool vx6_next_##name(vx6_list *list, struct vx6_##name *dst)                                   \
     {                                                                                              \
-        struct reader reader = list_reader(list);                                                  \
         struct failure failure;                                                                    \
         if (list->count == 0)                                                                      \
-            return false;                                                                          \
+            return false; /* it may have no bytes at all */                                        \
+        struct reader reader = list_reader(list);                                                  \
         VX6_ASSERT(read_##name(&reader, dst, &failure));                                           \
         list_advance(list, &reader);                                                               \
         return true;                                                                               \
