@@ -252,13 +252,29 @@ def control():
     yield b"".join(lines)
     yield b"\xff".join(lines)
     yield b"\xfe".join(lines)
-    yield b"\n[]\n{}\n{\"command\":1}\n" + b"x" * 17000
+    yield b"\n[]\n{}\n{\"command\":1}\nx"
 
 
 def asnmap():
     yield b"\x002001:db8::/32 64500\n192.0.2.0 24 64501_64502\n# nothing\n\n0.0.0.0/0 1\n"
     yield b"\x00::/0 1\n::/1 2\nffff::/16 3\n"
     yield b"\x01" + bytes([1, 0, 0, 0]) + bytes([2, 2, 255, 16]) + bytes([3, 1, 15, 8])
+
+
+def row(table, *values):
+    """Of fuzz_store.c: a table and two values, each a kind (1 text, 2 blob) and bytes."""
+    return bytes([table]) + b"".join(bytes([kind]) + sized(data) for kind, data in values)
+
+
+def store_rows():
+    key, addr = (2, bytes(range(32))), (1, b"[2001:db8::7]:4242")
+    rows = [
+        row(0, (2, bytes(32)), (0, (7).to_bytes(8, "big"))), row(1, (1, b"name"), (1, b"alice")),
+        row(2, (1, b"web"), (1, b"127.0.0.1:80")), row(3, (1, b"alice"), key), row(4, addr, addr),
+        row(5, key, addr), row(6, addr, key), row(2, (1, b"x" * 80), (2, b"y" * 80)),
+    ]
+    yield from rows
+    yield b"".join(rows)
 
 
 def records():
@@ -278,7 +294,7 @@ def handshake():
 SEEDS = {
     "asnmap": asnmap, "codec": sound_messages, "control": control, "elements": elements,
     "handshake": handshake, "link": link_tapes, "names": names, "node": node_tapes,
-    "query": query_tapes, "records": records,
+    "query": query_tapes, "records": records, "store": store_rows,
 }
 
 
