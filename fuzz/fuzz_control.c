@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The control socket of a node that runs on a real event loop without a network. The input is what
- * a program writes to the socket; in it, byte ff stands for a pause, and fe for a new connection,
- * as neither is in any JSON. Whatever is written, what comes back are answers: JSON objects, one in
- * a line, no more of them than requests. */
+ * two programs write to it; three bytes that no JSON has stand between: ff is a pause, after fe the
+ * other program goes on, fd hangs up. Whatever is written, what comes back are answers: JSON
+ * objects, one in a line, no more of them than requests. */
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -26,8 +26,9 @@
 #include "udp.h"
 
 enum {
-    PAUSE = 0xff,
-    ANEW = 0xfe,
+    OTHER = 0xfe,
+    HANG_UP = 0xfd, /* the least of the three */
+    PROGRAMS = 2,
     QUIET_ROUNDS = 3, /* of the event loop, until nothing more is expected */
     ROUNDS_MAX = 2000,
     ANSWERS_SIZE = 1 << 20,
@@ -141,14 +142,18 @@ static void stop(struct host *host)
     empty_store();
 }
 
-/* ---- the program at the other end ---- */
+/* ---- the programs at the other end ---- */
 
 struct program {
-    struct host *host;
-    int fd;
+    int fd;          /* -1: it is not connected */
     size_t requests; /* lines, the last perhaps not ended */
     size_t len;
     char *answers;
+};
+
+struct scene {
+    struct host host;
+    struct program programs[PROGRAMS];
 };
 
 static void connect_to(struct program *program)
@@ -162,26 +167,38 @@ static void connect_to(struct program *program)
     program->requests = 0;
 }
 
-static void run_until_quiet(struct program *program)
+/* True: it has heard something. */
+static bool hear(struct program *program)
+{
+    size_t room = ANSWERS_SIZE - program->len;
+    VX6_ASSERT(room > 0);
+    ssize_t got = program->fd < 0 ? 0 : recv(program->fd, program->answers + program->len, room, 0);
+    program->len += got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+static void run_until_quiet(struct scene *scene)
 {
     int quiet = 0;
     for (int round = 0; quiet < QUIET_ROUNDS; round++) {
         VX6_ASSERT(round < ROUNDS_MAX);
-        (void)event_base_loop(program->host->base, EVLOOP_NONBLOCK);
-        size_t room = ANSWERS_SIZE - program->len;
-        ssize_t got = recv(program->fd, program->answers + program->len, room, 0);
-        VX6_ASSERT(room > 0);
-        quiet = got > 0 ? 0 : quiet + 1;
-        program->len += got > 0 ? (size_t)got : 0;
+        (void)event_base_loop(scene->host.base, EVLOOP_NONBLOCK);
+        quiet++;
+        for (int i = 0; i < PROGRAMS; i++) {
+            if (hear(&scene->programs[i]))
+                quiet = 0;
+        }
     }
 }
 
-static void say(struct program *program, const uint8_t *data, size_t len)
+static void say(struct scene *scene, struct program *program, const uint8_t *data, size_t len)
 {
+    if (program->fd < 0)
+        connect_to(program);
     for (size_t i = 0; i < len; i++)
         program->requests += data[i] == '\n';
     (void)send(program->fd, data, len, MSG_NOSIGNAL); /* fails when the node has hung up */
-    run_until_quiet(program);
+    run_until_quiet(scene);
 }
 
 /* Is it a line for a person? */
@@ -211,44 +228,59 @@ static bool check_answer(const char *line, size_t len)
     return is_answer;
 }
 
-static void hang_up(struct program *program)
+static void check_answers(const struct program *program)
 {
     size_t answers = 0;
     const char *at = program->answers, *end = at + program->len, *line_end;
-    (void)shutdown(program->fd, SHUT_WR);
-    run_until_quiet(program);
-    end = program->answers + program->len;
     while (at < end && (line_end = memchr(at, '\n', (size_t)(end - at))) != NULL) {
         answers += check_answer(at, (size_t)(line_end - at));
         at = line_end + 1;
     }
     VX6_ASSERT(at == end);
     VX6_ASSERT(answers <= program->requests + 1); /* a line that is too long need not end */
+}
+
+static void hang_up(struct scene *scene, struct program *program)
+{
+    if (program->fd < 0)
+        return;
+    (void)shutdown(program->fd, SHUT_WR);
+    run_until_quiet(scene);
+    check_answers(program);
     close(program->fd);
-    (void)event_base_loop(program->host->base, EVLOOP_NONBLOCK);
+    program->fd = -1;
+    run_until_quiet(scene);
+}
+
+static void play(struct scene *scene, const uint8_t *at, const uint8_t *end)
+{
+    struct program *program = &scene->programs[0];
+    while (at < end) {
+        const uint8_t *until = at;
+        while (until < end && *until < HANG_UP)
+            until++;
+        say(scene, program, at, (size_t)(until - at));
+        if (until < end && *until == HANG_UP)
+            hang_up(scene, program);
+        if (until < end && *until == OTHER)
+            program = &scene->programs[program == &scene->programs[0]];
+        at = until + (until < end);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct host host;
-    struct program program = {.host = &host, .answers = malloc(ANSWERS_SIZE)};
-    const uint8_t *at = data, *end = data + (len < INPUT_MAX ? len : INPUT_MAX);
-    VX6_ASSERT(program.answers);
-    start(&host);
-    connect_to(&program);
-    while (at < end) {
-        const uint8_t *stop_at = at;
-        while (stop_at < end && *stop_at < ANEW)
-            stop_at++;
-        say(&program, at, (size_t)(stop_at - at));
-        if (stop_at < end && *stop_at == ANEW) {
-            hang_up(&program);
-            connect_to(&program);
-        }
-        at = stop_at + (stop_at < end);
+    struct scene scene = {0};
+    start(&scene.host);
+    for (int i = 0; i < PROGRAMS; i++) {
+        scene.programs[i] = (struct program){.fd = -1, .answers = malloc(ANSWERS_SIZE)};
+        VX6_ASSERT(scene.programs[i].answers);
     }
-    hang_up(&program);
-    stop(&host);
-    free(program.answers);
+    play(&scene, data, data + (len < INPUT_MAX ? len : INPUT_MAX));
+    for (int i = 0; i < PROGRAMS; i++) {
+        hang_up(&scene, &scene.programs[i]);
+        free(scene.programs[i].answers);
+    }
+    stop(&scene.host);
     return 0;
 }

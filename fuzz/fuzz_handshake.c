@@ -51,9 +51,10 @@ static void send_message(struct scene *scene)
     lane_payload(scene->lane->peer, payload);
     if (scene->flags & OWN_PAYLOAD) {
         vx6_span said = tape_span(&stage->tape, sizeof payload);
-        scene->is_changed = said.len > 0 && memcmp(payload, said.data, said.len) != 0;
-        if (said.len > 0)
+        if (said.len > 0 && memcmp(payload, said.data, said.len) != 0) {
+            scene->is_changed = true;
             memcpy(payload, said.data, said.len);
+        }
     }
     change(scene, payload, sizeof payload);
     size_t len = stage->crypto.handshake_write(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What VX6 needs from the distribution, and how to get it. Sourced by tools/try,
-# tools/test and tools/soak.
+# What VX6 needs from the distribution, and how to get it. Sourced by tools/try, tools/test and
+# tools/soak.
 
 packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev"
