@@ -6,7 +6,7 @@ packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libss
     libsqlite3-dev libjansson-dev"
 packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography iproute2 curl
     nginx-light procps"
-packages_fuzz="$packages_build clang libclang-rt-14-dev"
+packages_fuzz="$packages_build libcmocka-dev clang libclang-rt-14-dev"
 
 say() {
     printf '== %s\n' "$*"
