@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Steps. Each reads what it needs from the tape, and does nothing where that makes no sense; so any
+ * bytes are a play. tools/fuzz_seeds.py writes some that do make sense. */
 #include "script.h"
 
 enum {
