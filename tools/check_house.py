@@ -29,6 +29,7 @@ MAY_INCLUDE = {
     "proto/test": ["proto/include", "proto/schema", "proto/src", "proto/crypto"],
     "sim": ["proto/include", "proto/schema"],
     "impl": ["proto/include", "proto/schema"],
+    "fuzz": ["proto/include", "proto/schema", "proto/src", "proto/test", "impl"],
     "tools": ["proto/include", "proto/schema", "proto/src", "proto/crypto"],
 }
 TESTS_MAY = {"sim/test": ["proto/test"], "impl/test": ["proto/test"]}

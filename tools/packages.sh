@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-# What VX6 needs from the distribution, and how to get it. Sourced by tools/try and tools/test.
+# What VX6 needs from the distribution, and how to get it. Sourced by tools/try, tools/test and
+# tools/soak.
 
 packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev"
 packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography iproute2 curl
     nginx-light procps valgrind"
+packages_fuzz="$packages_build libcmocka-dev clang libclang-rt-14-dev"
 
 say() {
     printf '== %s\n' "$*"

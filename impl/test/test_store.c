@@ -112,6 +112,27 @@ static void test_R3_no_sequence_number_is_given_twice_even_after_a_crash(void **
     }
 }
 
+/* VX6-CTRL-015: the same at the end of all numbers, which only a hand can have written there. */
+static void test_sequence_numbers_that_have_run_out_are_not_begun_again(void **state)
+{
+    (void)state;
+    sqlite3 *database;
+    uint64_t first;
+    struct store *store = open_it(STORE_CREATE);
+    assert_true(store_identity_make(store));
+    assert_int_equal(sqlite3_open(paths.database, &database), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(database, "UPDATE identity SET sequence = 9223372036854775807 - (1 << 20)",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_true(store_sequence_take(store, &first));
+    assert_true(first == INT64_MAX - STORE_SEQUENCE_STEP + UINT64_C(1));
+    assert_false(store_sequence_take(store, &first));
+    assert_non_null(strstr(store_error(store), "no version numbers"));
+    sqlite3_close(database);
+    store_close(store);
+}
+
 static void test_a_newer_schema_is_refused(void **state)
 {
     (void)state;
@@ -224,6 +245,7 @@ int main(void)
         WITH_STATE(test_the_identity_is_made_once_and_kept),
         WITH_STATE(test_reading_needs_a_state),
         WITH_STATE(test_R3_no_sequence_number_is_given_twice_even_after_a_crash),
+        WITH_STATE(test_sequence_numbers_that_have_run_out_are_not_begun_again),
         WITH_STATE(test_a_newer_schema_is_refused),
         WITH_STATE(test_a_damaged_file_is_refused),
         WITH_STATE(test_everything_else_is_kept),

@@ -241,6 +241,17 @@ static void test_each_bound_of_an_element_holds_and_one_beyond_it_is_refused(voi
     }
 }
 
+/* VX6-WIRE-005: a bundle without a service list has a list that has no bytes, nowhere. */
+static void test_nothing_is_taken_from_a_list_that_is_not_there(void **state)
+{
+    (void)state;
+    vx6_list none = {0};
+    struct vx6_service service;
+    assert_false(vx6_next_service(&none, &service));
+    assert_int_equal(none.count, 0);
+    assert_null(none.bytes.data);
+}
+
 /* VX6-WIRE-012 */
 static void test_a_reason_names_the_element_that_is_at_fault(void **state)
 {
@@ -552,6 +563,7 @@ int main(void)
         cmocka_unit_test_setup(test_each_bound_holds_and_one_beyond_it_is_refused, reset),
         cmocka_unit_test_setup(
             test_each_bound_of_an_element_holds_and_one_beyond_it_is_refused, reset),
+        cmocka_unit_test(test_nothing_is_taken_from_a_list_that_is_not_there),
         cmocka_unit_test_setup(test_a_reason_names_the_element_that_is_at_fault, reset),
         cmocka_unit_test_setup(test_R4_bytes_that_decode_encode_to_the_same_bytes, reset),
         cmocka_unit_test_setup(test_random_bytes_are_refused_or_canonical, reset),

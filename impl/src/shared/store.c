@@ -203,21 +203,23 @@ bool store_identity_make(struct store *store)
     return statement && finish(store, statement);
 }
 
-/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. */
+/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. SQLite would go on
+ * in floating point where integers end, and give the same number again. */
 bool store_sequence_take(struct store *store, uint64_t *first)
 {
-    sqlite3_stmt *statement =
-        prepare(store, "UPDATE identity SET sequence = sequence + ?1 RETURNING sequence - ?1 + 1");
+    sqlite3_stmt *statement = prepare(store,
+        "UPDATE identity SET sequence = sequence + ?1 WHERE sequence BETWEEN 0 AND ?2"
+        " RETURNING sequence - ?1 + 1");
     if (statement == NULL)
         return false;
     sqlite3_bind_int64(statement, 1, STORE_SEQUENCE_STEP);
+    sqlite3_bind_int64(statement, 2, INT64_MAX - STORE_SEQUENCE_STEP);
     bool taken = sqlite3_step(statement) == SQLITE_ROW;
-    int64_t value = taken ? sqlite3_column_int64(statement, 0) : 0;
-    taken = taken && value > 0;
-    if (!finish(store, statement) || !taken)
+    if (taken)
+        *first = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (!finish(store, statement))
         return false;
-    *first = (uint64_t)value;
-    return true;
+    return taken || text_fail(store->error, "the state has no version numbers for records left");
 }
 
 bool store_setting(struct store *store, const char *name, char *value, size_t size)

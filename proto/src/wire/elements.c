@@ -108,7 +108,7 @@ static void list_extend(vx6_list *list, uint8_t *storage, const struct writer *w
     bool vx6_next_##name(vx6_list *list, struct vx6_##name *dst)                                   \
     {                                                                                              \
         if (list->count == 0)                                                                      \
-            return false;                                                                          \
+            return false; /* it may have no bytes at all */                                        \
         struct reader reader = list_reader(list);                                                  \
         struct failure failure;                                                                    \
         VX6_ASSERT(read_##name(&reader, dst, &failure));                                           \

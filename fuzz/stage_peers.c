@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/* The peers on the stage: handshakes, sealed records, sealed queries. What the node says to them is
+ * checked: it opens, and decodes. */
+#include "stage.h"
+
+/* ---- lanes ---- */
+
+struct lane *lane_new(struct stage *stage, vx6_id id, struct stage_peer *peer)
+{
+    struct lane *lane = stage->lanes;
+    while (lane->is_alive)
+        VX6_ASSERT(++lane < stage->lanes + STAGE_LANES);
+    *lane = (struct lane){.id = id, .is_alive = true, .peer = peer};
+    return lane;
+}
+
+void lane_clear(struct stage *stage, struct lane *lane)
+{
+    lane->is_alive = false;
+    stage->crypto.cipher_clear(&stage->crypto, &lane->send);
+    stage->crypto.cipher_clear(&stage->crypto, &lane->receive);
+}
+
+struct lane *lane_pick(struct stage *stage)
+{
+    uint8_t choice = tape_u8(&stage->tape);
+    for (uint32_t i = 0; i < STAGE_LANES; i++) {
+        struct lane *lane = &stage->lanes[(choice + i) % STAGE_LANES];
+        if (lane->is_alive)
+            return lane;
+    }
+    return NULL;
+}
+
+void lane_give(
+    struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len)
+{
+    struct vx6_in in = {
+        .kind = VX6_IN_LINK_BYTES, .id = lane->id, .channel = channel, .data = data, .len = len};
+    if (len > 0)
+        VX6_ASSERT(stage_input(stage, &in) != VX6_INVALID);
+}
+
+/* ---- handshake ---- */
+
+void lane_payload(const struct stage_peer *peer, uint8_t payload[LINK_PAYLOAD_SIZE])
+{
+    memset(payload, 0, LINK_PAYLOAD_SIZE);
+    store_u16(payload, (uint16_t)peer->record_len);
+    memcpy(payload + 2, peer->record, peer->record_len);
+}
+
+void lane_begin_noise(
+    struct stage *stage, struct lane *lane, enum vx6_suite suite, uint8_t first_byte)
+{
+    uint8_t prologue[11] = "vx6/link/1", seed[32] = {(uint8_t)lane->id.bits, 77};
+    prologue[10] = first_byte;
+    stage->crypto.handshake_init(&stage->crypto, &lane->noise, suite, lane->is_initiator, prologue,
+        sizeof prologue, lane->peer->keys.link_secret, seed);
+}
+
+enum vx6_suite lane_suite(const struct stage *stage, const struct lane *lane, uint8_t first)
+{
+    uint8_t input[42] = "vx6/mask/1", hash[32];
+    memcpy(input + 10, lane->peer->keys.identity, 32);
+    stage->crypto.sha256(&stage->crypto, hash, input, sizeof input);
+    unsigned suite = first & 0x80 ? (first & 0x7fu) ^ (hash[0] & 0x7fu) : first & 3u;
+    return suite == VX6_SUITE_AESGCM ? VX6_SUITE_AESGCM : VX6_SUITE_CHACHAPOLY;
+}
+
+void lane_split(struct stage *stage, struct lane *lane)
+{
+    uint8_t binding[VX6_BINDING_SIZE];
+    stage->crypto.handshake_split(
+        &stage->crypto, &lane->noise, &lane->send, &lane->receive, binding);
+    stage->crypto.handshake_clear(&stage->crypto, &lane->noise);
+}
+
+void lane_say_hello(struct stage *stage, struct lane *lane)
+{
+    uint8_t frame[64];
+    struct vx6_msg hello = {.type = VX6_MSG_link_hello};
+    lane_say_frame(stage, lane, 0, (vx6_span){frame, vx6_msg_encode(&hello, frame, sizeof frame)});
+}
+
+static void send_handshake(struct stage *stage, struct lane *lane)
+{
+    uint8_t payload[LINK_PAYLOAD_SIZE], message[LINK_MESSAGE_MAX];
+    lane_payload(lane->peer, payload);
+    size_t len = stage->crypto.handshake_write(
+        &stage->crypto, &lane->noise, payload, sizeof payload, message);
+    lane->step++;
+    lane_give(stage, lane, 0, message, len);
+}
+
+static void start_noise(struct stage *stage, struct lane *lane)
+{
+    uint8_t message[LINK_MESSAGE_1_SIZE] = {VX6_SUITE_CHACHAPOLY};
+    lane_begin_noise(stage, lane, VX6_SUITE_CHACHAPOLY, message[0]);
+    stage->crypto.handshake_write(&stage->crypto, &lane->noise, NULL, 0, message + 1);
+    lane->step = 1;
+    lane_give(stage, lane, 0, message, sizeof message);
+}
+
+/* Where the carrier is secure by itself, the record comes first. */
+static void show_record(struct stage *stage, struct lane *lane)
+{
+    uint8_t frame[VX6_RECORD_MAX + 8];
+    struct vx6_msg msg = {.type = VX6_MSG_link_record};
+    msg.u.link_record.record = (vx6_span){lane->peer->record, lane->peer->record_len};
+    lane->step = LANE_KEYED;
+    lane_say_frame(stage, lane, 0, (vx6_span){frame, vx6_msg_encode(&msg, frame, sizeof frame)});
+    lane_say_hello(stage, lane);
+}
+
+static void prove_identity(const struct lane *lane, struct vx6_in *in)
+{
+    static const uint8_t binding[VX6_BINDING_SIZE] = {5};
+    if (!lane->has_channels)
+        return;
+    memcpy(in->key, lane->peer->keys.identity, sizeof in->key);
+    in->data = binding;
+    in->len = sizeof binding;
+}
+
+struct lane *lane_accept(struct stage *stage, struct stage_peer *peer, bool has_channels)
+{
+    struct lane accepted = {.peer = peer, .has_channels = has_channels};
+    struct vx6_in in = {.kind = VX6_IN_LINK_ACCEPTED, .peer = peer->addr};
+    prove_identity(&accepted, &in);
+    if (stage_input(stage, &in) != VX6_OK)
+        return NULL;
+    struct lane *lane = lane_new(stage, in.id, peer);
+    lane->has_channels = has_channels;
+    lane->is_initiator = true;
+    return lane;
+}
+
+void lane_start(struct stage *stage, struct lane *lane)
+{
+    if (lane->has_channels)
+        show_record(stage, lane);
+    else
+        start_noise(stage, lane);
+}
+
+void lane_up(struct stage *stage, struct lane *lane, bool has_channels)
+{
+    struct vx6_in in = {.kind = VX6_IN_LINK_UP, .id = lane->id};
+    lane->has_channels = has_channels;
+    lane->is_dialling = false;
+    prove_identity(lane, &in);
+    VX6_ASSERT(stage_input(stage, &in) != VX6_INVALID);
+    if (has_channels)
+        show_record(stage, lane);
+}
+
+void lane_down(struct stage *stage, struct lane *lane)
+{
+    struct vx6_in in = {.kind = VX6_IN_LINK_DOWN, .id = lane->id, .code = VX6_UNREACHABLE};
+    lane->is_dialling = false;
+    VX6_ASSERT(stage_input(stage, &in) != VX6_INVALID);
+}
+
+/* Returns bytes used. */
+static size_t hear_handshake(struct stage *stage, struct lane *lane, vx6_span bytes)
+{
+    static const uint16_t sizes[LANE_KEYED] = {
+        LINK_MESSAGE_1_SIZE, LINK_MESSAGE_2_SIZE, LINK_MESSAGE_3_SIZE};
+    uint8_t payload[LINK_PAYLOAD_SIZE];
+    const uint8_t *message = bytes.data;
+    size_t size = sizes[lane->step], head = lane->step == 0;
+    VX6_ASSERT(bytes.len >= size);
+    if (lane->step == 0)
+        lane_begin_noise(stage, lane, lane_suite(stage, lane, message[0]), message[0]);
+    if (!stage->crypto.handshake_read(
+            &stage->crypto, &lane->noise, message + head, size - head, payload)) {
+        lane->step = LANE_DEAF;
+        return bytes.len;
+    }
+    if (++lane->step < LANE_KEYED)
+        send_handshake(stage, lane);
+    if (lane->step == LANE_KEYED) {
+        lane_split(stage, lane);
+        lane_say_hello(stage, lane);
+    }
+    return size;
+}
+
+/* ---- frames ---- */
+
+static bool ends_in_rekey(vx6_span frames)
+{
+    return frames.len >= 3 && load_u16(frames.data + frames.len - 3) == 1 &&
+           frames.data[frames.len - 1] == VX6_MSG_link_rekey;
+}
+
+static void hear_frames(vx6_span frames)
+{
+    for (size_t at = 0; at < frames.len;) {
+        struct vx6_msg msg;
+        size_t len = load_u16(frames.data + at);
+        VX6_ASSERT(len <= frames.len - at - FRAME_HEAD_SIZE);
+        VX6_ASSERT(
+            vx6_msg_decode(&msg, VX6_SCOPE_LINK, frames.data + at + FRAME_HEAD_SIZE, len) == NULL);
+        at += FRAME_HEAD_SIZE + len;
+    }
+}
+
+static size_t hear_record(struct stage *stage, struct lane *lane, uint8_t *bytes, size_t left)
+{
+    size_t len = load_u16(bytes);
+    uint8_t *plain = bytes + RECORD_HEAD_SIZE;
+    VX6_ASSERT(len >= VX6_TAG_SIZE && len + RECORD_HEAD_SIZE <= left);
+    VX6_ASSERT(stage->crypto.open(
+        &stage->crypto, &lane->receive, bytes, RECORD_HEAD_SIZE, plain, len, plain));
+    vx6_span frames = {plain, len - VX6_TAG_SIZE};
+    hear_frames(frames);
+    if (ends_in_rekey(frames))
+        stage->crypto.rekey(&stage->crypto, &lane->receive);
+    return RECORD_HEAD_SIZE + len;
+}
+
+void lane_hear(struct stage *stage, struct lane *lane, const struct vx6_batch *batch)
+{
+    if (lane->has_channels) {
+        hear_frames((vx6_span){batch->dst, batch->len});
+        return;
+    }
+    for (size_t at = 0; at < batch->len && lane->step < LANE_DEAF;) {
+        uint8_t *bytes = batch->dst + at;
+        if (lane->is_initiator && lane->step == 0)
+            return; /* it has not begun, and has no use for an answer */
+        if (lane->step < LANE_KEYED)
+            at += hear_handshake(stage, lane, (vx6_span){bytes, batch->len - at});
+        else
+            at += hear_record(stage, lane, bytes, batch->len - at);
+    }
+}
+
+void lane_say(struct stage *stage, struct lane *lane, uint8_t channel, vx6_span frames)
+{
+    static uint8_t record[RECORD_HEAD_SIZE + RECORD_SEALED_MAX];
+    if (lane->has_channels) {
+        lane_give(stage, lane, channel, frames.data, frames.len);
+        return;
+    }
+    if (lane->step != LANE_KEYED || frames.len > RECORD_PLAIN_MAX)
+        return;
+    store_u16(record, (uint16_t)(frames.len + VX6_TAG_SIZE));
+    stage->crypto.seal(&stage->crypto, &lane->send, record, RECORD_HEAD_SIZE, frames.data,
+        frames.len, record + RECORD_HEAD_SIZE);
+    if (ends_in_rekey(frames))
+        stage->crypto.rekey(&stage->crypto, &lane->send);
+    lane_give(stage, lane, 0, record, RECORD_HEAD_SIZE + frames.len + VX6_TAG_SIZE);
+}
+
+void lane_say_frame(struct stage *stage, struct lane *lane, uint8_t channel, vx6_span frame)
+{
+    static uint8_t frames[RECORD_PLAIN_MAX];
+    if (frame.len > sizeof frames - FRAME_HEAD_SIZE)
+        return;
+    store_u16(frames, (uint16_t)frame.len);
+    memcpy(frames + FRAME_HEAD_SIZE, frame.data, frame.len);
+    lane_say(stage, lane, channel, (vx6_span){frames, FRAME_HEAD_SIZE + frame.len});
+}
+
+/* ---- queries ---- */
+
+void stage_datagram(struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len)
+{
+    struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .peer = *from, .data = data, .len = len};
+    VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
+}
+
+enum {
+    TOKEN_AT = 1, /* of a store or an announce, and of every answer */
+    TOKEN_SIZE = 16,
+    HEAD_SIZE = TOKEN_SIZE + 4 + 4 + VX6_SIG_SIZE /* of an answer */
+};
+
+void peer_ask(struct stage *stage, struct stage_peer *peer, vx6_span message, bool with_token)
+{
+    const struct own_keys *node = &stage->node->keys;
+    uint8_t payload[VX6_ASK_PAYLOAD_SIZE] = {0}, seed[32] = {3}, out[VX6_DATAGRAM_SIZE];
+    VX6_ASSERT(message.len <= ASK_MAX);
+    store_u16(payload, (uint16_t)message.len);
+    memcpy(payload + LENGTH_SIZE, message.data, message.len);
+    if (with_token && message.len >= TOKEN_AT + TOKEN_SIZE)
+        memcpy(payload + LENGTH_SIZE + TOKEN_AT, peer->token, TOKEN_SIZE);
+    uint8_t number[8] = {0};
+    store_u64(number, ++peer->asks);
+    store_u64(seed + 8, peer->asks);
+    datagram_header(out, TYPE_ASK, node->id, number);
+    stage->crypto.ask_seal(
+        &stage->crypto, &peer->ask, seed, node->identity, payload, LENGTH_SIZE + message.len, out);
+    stage_datagram(stage, &peer->addr, out, sizeof out);
+}
+
+/* A bundle of the peer's own: the bits of `facts` say with which claim, services, version, age. */
+static size_t make_bundle(
+    struct stage *stage, const struct stage_peer *peer, uint8_t facts, uint8_t out[VX6_BUNDLE_MAX])
+{
+    static const char *const labels[] = {"", "alice", "alice", "bob"};
+    const char *label = labels[facts & 3];
+    vx6_span services[] = {{(const uint8_t *)"web", 3}};
+    struct record_facts record = {.sequence = 1 + (facts >> 3 & 7u),
+        .unix_s = node_unix_s(stage->node) - 600 * (facts >> 6),
+        .life_s = 1800,
+        .endpoints = &peer->addr,
+        .endpoint_count = 1,
+        .label = {(const uint8_t *)label, strlen(label)},
+        .services = services,
+        .service_count = facts >> 2 & 1u};
+    return record_make_bundle(&stage->crypto, &peer->keys, &record, out);
+}
+
+void peer_store(struct stage *stage, struct stage_peer *peer, uint8_t facts, uint8_t under)
+{
+    uint8_t bundle[VX6_BUNDLE_MAX], message[ASK_MAX];
+    struct vx6_msg store = {.type = VX6_MSG_store};
+    store.u.store.bundle = (vx6_span){bundle, make_bundle(stage, peer, facts, bundle)};
+    if (under % 4 == 0)
+        memcpy(store.u.store.key, peer->keys.id, 32);
+    else if (under % 4 < 3)
+        name_key(&stage->crypto, store.u.store.key, (vx6_span){(const uint8_t *)"alice", 5});
+    size_t len = vx6_msg_encode(&store, message, sizeof message);
+    peer_ask(stage, peer, (vx6_span){message, len}, true);
+}
+
+/* The head comes first in every answer: one view serves them all. */
+static void make_head(struct stage *stage, const struct stage_peer *peer, struct vx6_msg *answer)
+{
+    struct vx6_pong *head = &answer->u.pong;
+    uint8_t bytes[54];
+    head->time_s = head->contact_issued_s = (uint32_t)node_unix_s(stage->node);
+    memcpy(bytes, peer->keys.identity, 32);
+    memcpy(bytes + 32, peer->addr.ip, 16);
+    store_u16(bytes + 48, peer->addr.port);
+    store_u32(bytes + 50, head->contact_issued_s);
+    stage->crypto.sign(&stage->crypto, head->contact_signature, peer->keys.identity_seed,
+        peer->keys.identity, "vx6/contact/1", bytes, sizeof bytes);
+}
+
+/* What an honest peer would say: of others, all that there are. */
+static size_t honest_answer(
+    struct stage *stage, const struct stage_peer *peer, uint8_t ask, uint8_t *dst, size_t cap)
+{
+    uint8_t storage[STAGE_PEERS * VX6_HINT_SIZE];
+    struct vx6_msg answer = {.type = (enum vx6_msg_type)(ask + 1)};
+    if (ask == VX6_MSG_find_value)
+        answer.type = VX6_MSG_nodes;
+    make_head(stage, peer, &answer);
+    if (answer.type == VX6_MSG_pong)
+        answer.u.pong.record = (vx6_span){peer->record, peer->record_len};
+    for (uint32_t i = 0; answer.type == VX6_MSG_nodes && i < STAGE_PEERS; i++) {
+        struct vx6_hint hint = {.port = stage->peers[i].addr.port};
+        memcpy(hint.key, stage->peers[i].keys.identity, 32);
+        memcpy(hint.ip, stage->peers[i].addr.ip, 16);
+        VX6_ASSERT(vx6_push_hint(&answer.u.nodes.hints, storage, sizeof storage, &hint));
+    }
+    return vx6_msg_encode(&answer, dst, cap);
+}
+
+static size_t value_answer(
+    struct stage *stage, const struct stage_peer *peer, uint8_t message[ANSWER_MAX])
+{
+    uint8_t bundle[VX6_BUNDLE_MAX];
+    struct vx6_msg answer = {.type = VX6_MSG_value};
+    make_head(stage, peer, &answer);
+    answer.u.value.count = 1;
+    answer.u.value.bundle =
+        (vx6_span){bundle, make_bundle(stage, peer, tape_back_u8(&stage->tape), bundle)};
+    return vx6_msg_encode(&answer, message, ANSWER_MAX);
+}
+
+/* The end of the tape decides: an honest answer, none, a bundle, one of its own with a true head,
+ * or just bytes. */
+static size_t make_answer(
+    struct stage *stage, const struct stage_peer *peer, uint8_t ask, uint8_t message[ANSWER_MAX])
+{
+    uint8_t choice = tape_back_u8(&stage->tape) % 5;
+    size_t len = honest_answer(stage, peer, ask, message, ANSWER_MAX);
+    if (choice == 0)
+        return len;
+    if (choice == 1)
+        return 0;
+    if (choice == 4)
+        return value_answer(stage, peer, message);
+    vx6_span said = tape_back_span(&stage->tape, ANSWER_MAX - 1 - HEAD_SIZE);
+    if (said.len > 0 && choice == 2) {
+        message[0] = said.data[0];
+        memcpy(message + 1 + HEAD_SIZE, said.data + 1, said.len - 1);
+        return HEAD_SIZE + said.len;
+    }
+    if (said.len > 0)
+        memcpy(message, said.data, said.len);
+    return said.len;
+}
+
+static void answer(struct stage *stage, struct stage_peer *peer, const uint8_t *datagram)
+{
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], out[VX6_DATAGRAM_SIZE], seed[32] = {4};
+    struct vx6_ask state;
+    struct vx6_msg ask;
+    if (!stage->crypto.ask_open(&stage->crypto, &state, peer->keys.identity_seed,
+            peer->keys.identity, datagram, payload))
+        return; /* it was for another key */
+    VX6_ASSERT(datagram_payload(&ask, payload, VX6_ASK_PAYLOAD_SIZE));
+    memset(payload, 0, sizeof payload);
+    size_t len = make_answer(stage, peer, (uint8_t)ask.type, payload + LENGTH_SIZE);
+    if (len == 0)
+        return;
+    store_u16(payload, (uint16_t)len);
+    store_u64(seed + 8, ++peer->answers);
+    datagram_header(out, TYPE_ANSWER, NULL, datagram + QUERY_ID_AT);
+    stage->crypto.answer_seal(&stage->crypto, &state, seed, payload, LENGTH_SIZE + len, out);
+    stage_datagram(stage, &peer->addr, out, sizeof out);
+}
+
+void peer_hear(struct stage *stage, const vx6_addr *to, vx6_span datagram)
+{
+    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+    struct vx6_msg msg;
+    VX6_ASSERT(datagram.len == (datagram.data[0] == TYPE_COOKIE ? (size_t)COOKIE_DATAGRAM_SIZE
+                                                                : (size_t)VX6_DATAGRAM_SIZE));
+    for (uint32_t i = 0; i < STAGE_PEERS; i++) {
+        struct stage_peer *peer = &stage->peers[i];
+        if (!addr_equal(&peer->addr, to))
+            continue;
+        if (datagram.data[0] == TYPE_ASK)
+            answer(stage, peer, datagram.data);
+        else if (datagram.data[0] == TYPE_ANSWER &&
+                 stage->crypto.answer_open(&stage->crypto, &peer->ask, datagram.data, payload)) {
+            VX6_ASSERT(datagram_payload(&msg, payload, sizeof payload));
+            memcpy(peer->token, payload + LENGTH_SIZE + TOKEN_AT, TOKEN_SIZE);
+            peer->answered++;
+        }
+    }
+}
