@@ -28,18 +28,19 @@ static void *resized(void *memory, size_t count, size_t size)
  * nothing is allocated any more. */
 static void array_give(struct queue *queue, struct event *events, uint32_t growth)
 {
-    memcpy(events, &queue->spare[growth], sizeof(struct event *));
-    queue->spare[growth] = events;
+    void *array = events;
+    memcpy(array, &queue->spare[growth], sizeof array);
+    queue->spare[growth] = array;
 }
 
 static struct event *array_take(struct queue *queue, uint32_t growth)
 {
     VX6_ASSERT(growth < QUEUE_GROWTH_MAX);
-    struct event *events = queue->spare[growth];
-    if (events == NULL)
-        return resized(NULL, (size_t)QUEUE_SLOT_FIRST << growth, sizeof *events);
-    memcpy(&queue->spare[growth], events, sizeof events);
-    return events;
+    void *array = queue->spare[growth];
+    if (array == NULL)
+        return resized(NULL, (size_t)QUEUE_SLOT_FIRST << growth, sizeof(struct event));
+    memcpy(&queue->spare[growth], array, sizeof array);
+    return array;
 }
 
 /* Room for one more. */

@@ -47,8 +47,8 @@ struct queue {
     uint64_t tick;       /* `ready` holds everything up to the end of this tick */
     struct event *ready; /* in order, from ready_first on */
     uint32_t ready_first, ready_end, ready_capacity;
-    uint64_t count;                        /* events held */
-    struct event *spare[QUEUE_GROWTH_MAX]; /* arrays of slots that are over, by growth */
+    uint64_t count;                /* events held */
+    void *spare[QUEUE_GROWTH_MAX]; /* arrays of slots that are over, by growth; each has the next */
 };
 
 void queue_init(struct queue *queue);
