@@ -134,7 +134,8 @@ static bool add_contacts(json_t *line, const char *field, struct vx6_node *node,
         if (node->table.count == node->table.capacity || !json_is_string(item) ||
             !vector_hex(json_string_value(item), peer->addr.ip, 16, &len) || len != 16)
             return vector_failed(reason, cap, "%s: not an address", field);
-        node->table.contacts[node->table.count++].peer = peer;
+        node->table.contacts[node->table.count++] =
+            (struct contact){.peer = peer, .provider = diversity_provider(&peer->addr)};
         node->table.bucket_count[bucket]++;
     }
     return true;
