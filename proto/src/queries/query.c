@@ -67,6 +67,20 @@ static void watch_deadline(struct vx6_node *node)
         timer_set_in_order(&node->timers, &queries->timer, first->deadline, first->order);
 }
 
+/* False: no memory, and nothing has changed. */
+static bool items_resize(struct vx6_node *node, uint32_t capacity)
+{
+    struct queries *queries = &node->queries;
+    const size_t size = sizeof *queries->items;
+    struct in_flight *items =
+        env_resize(node->env, queries->items, queries->capacity * size, capacity * size);
+    if (items == NULL)
+        return false;
+    queries->items = items;
+    queries->capacity = capacity;
+    return true;
+}
+
 static void query_free(struct vx6_node *node, struct query *query)
 {
     struct queries *queries = &node->queries;
@@ -74,6 +88,8 @@ static void query_free(struct vx6_node *node, struct query *query)
     bool was_first = item->order == queries->timer.order;
     queries->count--;
     memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
+    if (queries->capacity - queries->count >= 2 * ITEMS_STEP)
+        (void)items_resize(node, queries->capacity - ITEMS_STEP);
     if (was_first)
         watch_deadline(node);
     if (query->waiting)
@@ -97,17 +113,7 @@ static bool make_room(struct vx6_node *node)
         }
         query_free(node, queries->items[i].query);
     }
-    if (queries->count < queries->capacity)
-        return true;
-    const size_t size = sizeof *queries->items;
-    uint32_t capacity = queries->capacity + ITEMS_STEP;
-    struct in_flight *grown =
-        env_resize(node->env, queries->items, queries->capacity * size, capacity * size);
-    if (grown == NULL)
-        return false;
-    queries->items = grown;
-    queries->capacity = capacity;
-    return true;
+    return queries->count < queries->capacity || items_resize(node, queries->capacity + ITEMS_STEP);
 }
 
 /* VX6-QUERY-010: as TCP does, but not below a floor, since responders are many and far apart. */
