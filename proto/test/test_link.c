@@ -467,30 +467,100 @@ static void test_K10_strangers_get_a_share_of_the_pending_links(void **state)
     ends_free(ends);
 }
 
-/* VX6-LINK-017: all places are taken by idle links of one network, from many of its sites. */
+/* Accepts from so many networks, or sites of one network, in an instant. How many got in. */
+static uint32_t accept_many(
+    struct end *listener, uint32_t from, uint32_t count, bool of_one_network)
+{
+    uint32_t accepted = 0;
+    for (uint32_t i = from; i < from + count; i++) {
+        vx6_addr addr = addr_number(9, 1);
+        addr.ip[of_one_network ? 6 : 4] = (uint8_t)(i >> 8);
+        addr.ip[of_one_network ? 7 : 5] = (uint8_t)i;
+        vx6_id id;
+        accepted += end_accept(listener, &addr, &id) == VX6_OK;
+    }
+    return accepted;
+}
+
+/* VX6-LINK-025: all places are taken by idle links of one network, from many of its sites. */
 static void test_N1_a_crowded_network_gives_way_to_others(void **state)
 {
     (void)state;
     struct ends *ends = ends_new(&vx6_crypto_model);
     ends->limits.link_pending_max = 16;
     struct end *listener = &ends->end[LISTENER], *dialler = &ends->end[DIALLER];
-    vx6_addr addr = addr_number(9, 1);
-    vx6_id id;
-    for (uint8_t site = 0; site < 100; site++) {
-        addr.ip[7] = site;
-        assert_int_equal(end_accept(listener, &addr, &id), site < 16 ? VX6_OK : VX6_LIMIT);
-    }
+    assert_int_equal(accept_many(listener, 0, 100, true), 16);
     ends_connect(ends, NULL);
     assert_int_equal(listener->node.links.pending, 16);
-    for (uint8_t site = 100; site < 200; site++) {
-        addr.ip[7] = site;
-        assert_int_equal(end_accept(listener, &addr, &id), VX6_LIMIT);
-    }
+    assert_int_equal(accept_many(listener, 100, 100, true), 0);
     ends_run(ends);
     assert_int_equal(end_state(dialler), LINK_UP);
     assert_int_equal(end_state(listener), LINK_UP);
     assert_int_equal(listener->node.links.pending, 15);
     assert_int_equal(listener->node.counters[VX6_EVENT_link_closed], 1);
+    ends_free(ends);
+}
+
+/* VX6-LINK-025: strangers from many networks draw as often as they like, and hit nobody but by the
+ * pace of draws; here it lets one through at once and one more for each sixteenth of a second. */
+static void test_N1_draws_have_a_pace(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(&vx6_crypto_model);
+    ends->limits.link_pending_max = 16;
+    ends->limits.handshake_grace_ms = 1600;
+    struct end *listener = &ends->end[LISTENER];
+    assert_int_equal(accept_many(listener, 0, 12, true), 12);
+    assert_int_equal(accept_many(listener, 0, 1000, false), 4 + 1);
+    uint32_t taken = 0;
+    for (uint32_t tenth = 0; tenth < 10; tenth++) {
+        ends_pass(ends, 100 * VX6_MILLISECOND, false);
+        uint32_t now = accept_many(listener, 1000 + tenth * 100, 100, false);
+        assert_in_range(now, 0, 1);
+        taken += now;
+    }
+    assert_in_range(taken, 2, 10);
+    ends_free(ends);
+}
+
+/* VX6-LINK-025: a place is lost to somebody new only after the grace, and then at once. */
+static void test_N1_who_holds_many_networks_holds_places_for_a_second(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(&vx6_crypto_model);
+    ends->limits.link_pending_max = 16;
+    struct end *listener = &ends->end[LISTENER];
+    assert_int_equal(accept_many(listener, 0, 100, false), 16);
+    ends_pass(ends, 999 * VX6_MILLISECOND, false);
+    assert_int_equal(accept_many(listener, 100, 100, false), 0);
+    ends_pass(ends, VX6_MILLISECOND, false);
+    ends_connect(ends, NULL);
+    assert_int_equal(accept_many(listener, 200, 100, false), 15);
+    ends_run(ends);
+    assert_int_equal(end_state(&ends->end[DIALLER]), LINK_UP);
+    assert_int_equal(end_state(listener), LINK_UP);
+    ends_free(ends);
+}
+
+/* VX6-LINK-025: what had to give way for a link that memory did not suffice for. */
+static void test_nobody_gives_way_in_vain(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(&vx6_crypto_model);
+    ends->limits.link_pending_max = 16;
+    struct end *listener = &ends->end[LISTENER];
+    accept_many(listener, 0, 16, false);
+    ends_pass(ends, VX6_SECOND, false);
+    vx6_addr addr = addr_number(10, 1);
+    for (uint32_t allocation = 1; listener->node.counters[VX6_EVENT_link_closed] == 0;
+         allocation++) {
+        listener->memory.fail_at = listener->memory.requests + allocation;
+        enum vx6_code code = end_accept(listener, &addr, &listener->id);
+        assert_int_equal(listener->node.links.pending, 16);
+        assert_int_equal(listener->node.counters[VX6_EVENT_link_closed], code == VX6_OK);
+        assert_true(code == VX6_OK || code == VX6_NOMEM);
+        assert_in_range(allocation, 1, 10);
+    }
     ends_free(ends);
 }
 
@@ -650,6 +720,9 @@ int main(void)
         cmocka_unit_test(test_a_flood_of_probes_is_answered_once),
         cmocka_unit_test(test_K10_strangers_get_a_share_of_the_pending_links),
         cmocka_unit_test(test_N1_a_crowded_network_gives_way_to_others),
+        cmocka_unit_test(test_N1_draws_have_a_pace),
+        cmocka_unit_test(test_N1_who_holds_many_networks_holds_places_for_a_second),
+        cmocka_unit_test(test_nobody_gives_way_in_vain),
         cmocka_unit_test(test_a_full_table_closes_the_link_that_was_idle_longest),
         cmocka_unit_test(test_R9_one_target_is_dialled_only_so_often),
         cmocka_unit_test(test_a_link_is_shared_by_those_who_mean_the_same),

@@ -5,10 +5,6 @@
 #include "link_internal.h"
 #include "scope.h"
 
-enum {
-    ACCEPT_SHARE = 4 /* one site may have a quarter of the accepted links that are pending */
-};
-
 /* ---- the table ---- */
 
 static void enter_list(struct links *links, struct link *link)
@@ -38,7 +34,7 @@ static bool is_live(const struct link *link)
     return link->state != LINK_CLOSING && link->state != LINK_CLOSED;
 }
 
-static bool is_pending(const struct link *link)
+bool link_is_pending(const struct link *link)
 {
     return !link->initiator && link->state == LINK_HANDSHAKE;
 }
@@ -56,11 +52,12 @@ static struct link *link_new(struct vx6_node *node, const vx6_addr *addr, bool i
     link->ready.kind = READY_LINK;
     timer_init(&link->timer, TIMER_LINK);
     link->addr = *addr;
+    link->since = node->now;
     link->initiator = initiator;
     link->state = initiator ? LINK_DIALLING : LINK_HANDSHAKE;
     enter_list(&node->links, link);
     node->links.count++;
-    node->links.pending += is_pending(link);
+    node->links.pending += link_is_pending(link);
     return link;
 }
 
@@ -97,27 +94,6 @@ void links_free(struct vx6_node *node)
         link_free(node, node->links.first);
     dials_free(node);
     node->links = (struct links){0};
-}
-
-/* VX6-LINK-017: a full table makes room by closing the link that has been idle longest. */
-static bool make_room(struct vx6_node *node, uint32_t share)
-{
-    struct links *links = &node->links;
-    if (links->count < share)
-        return true;
-    struct link *oldest = NULL;
-    for (struct link *link = links->first; link; link = link->next) {
-        if (link->state != LINK_UP || link->users > 0)
-            continue;
-        if (oldest == NULL || link->since < oldest->since)
-            oldest = link;
-    }
-    if (oldest == NULL || links->closing >= node->env->limits->link_max) {
-        trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
-        return false;
-    }
-    link_close(node, oldest, VX6_IDLE);
-    return true;
 }
 
 /* ---- beginning ---- */
@@ -173,7 +149,8 @@ struct link *link_get(
     struct link *link = find_link(node, addr, expected);
     if (link)
         return link;
-    if (!make_room(node, node->env->limits->link_max)) {
+    struct room room;
+    if (!room_for_dialled(node, &room)) {
         *code = VX6_LIMIT;
         return NULL;
     }
@@ -185,6 +162,7 @@ struct link *link_get(
         *code = VX6_NOMEM;
         return NULL;
     }
+    room_take(node, &room);
     if (expected) {
         link->pinned = true;
         memcpy(link->peer_key, expected, sizeof link->peer_key);
@@ -193,47 +171,6 @@ struct link *link_get(
     ready_post(&node->ready_list, &link->ready, LINK_READY_DIAL);
     trace(node, VX6_EVENT_link_dialled, addr, 0, 0, VX6_OK);
     return link;
-}
-
-static uint32_t count_pending_of_network(const struct vx6_node *node, const vx6_addr *addr)
-{
-    uint32_t count = 0;
-    for (const struct link *link = node->links.first; link; link = link->next)
-        count += is_pending(link) && addr_same_network(&link->addr, addr);
-    return count;
-}
-
-/* VX6-LINK-017: where all places are taken, one network cannot keep the others out. Which link is
- * looked at is drawn, so that nobody can put one there that has to stay. */
-static bool make_pending_room(struct vx6_node *node, const vx6_addr *peer)
-{
-    struct links *links = &node->links;
-    if (links->pending < node->env->limits->link_pending_max)
-        return true;
-    uint32_t before = rng_below(&node->public_rng, links->pending);
-    struct link *drawn = links->first;
-    while (!is_pending(drawn) || before-- > 0)
-        drawn = drawn->next;
-    if (count_pending_of_network(node, &drawn->addr) < count_pending_of_network(node, peer) + 2)
-        return false;
-    link_close(node, drawn, VX6_LIMIT);
-    return true;
-}
-
-/* VX6-LINK-017: strangers get a share of what there is, and one site a share of that. */
-static bool may_accept(struct vx6_node *node, const vx6_addr *peer)
-{
-    const struct vx6_limits *limits = node->env->limits;
-    uint32_t of_site = 0;
-    for (const struct link *link = node->links.first; link; link = link->next)
-        of_site += is_pending(link) && addr_same_site(&link->addr, peer);
-    uint32_t site_max = limits->link_pending_max / ACCEPT_SHARE;
-    if (node->links.closing >= limits->link_max || of_site >= (site_max > 2 ? site_max : 2) ||
-        !make_pending_room(node, peer)) {
-        trace(node, VX6_EVENT_limit_reached, peer, 0, 0, VX6_LIMIT);
-        return false;
-    }
-    return make_room(node, limits->link_max - limits->link_max / 4);
 }
 
 /* VX6-LINK-020: a carrier that brings a binding is secure by itself. */
@@ -248,7 +185,8 @@ enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_
     *id = (vx6_id){0};
     if (!is_well_formed(in))
         return VX6_INVALID;
-    if (!may_accept(node, peer))
+    struct room room;
+    if (!room_for_accepted(node, peer, &room))
         return VX6_LIMIT;
     struct link *link = link_new(node, peer, false);
     if (link == NULL)
@@ -261,6 +199,7 @@ enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_
         link_free(node, link);
         return VX6_NOMEM;
     }
+    room_take(node, &room);
     *id = link->id;
     timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->handshake_timeout_ms));
     trace(node, VX6_EVENT_link_accepted, peer, 0, 0, VX6_OK);
@@ -293,7 +232,7 @@ static vx6_ns up_deadline(const struct vx6_node *node, const struct link *link)
 
 void link_established(struct vx6_node *node, struct link *link)
 {
-    node->links.pending -= is_pending(link);
+    node->links.pending -= link_is_pending(link);
     link->state = LINK_UP;
     link->was_up = true;
     link->since = node->now;
@@ -389,7 +328,7 @@ static void leave_service(
     bool known = link->initiator || link->was_up;
     node->links.count--;
     node->links.closing++;
-    node->links.pending -= is_pending(link);
+    node->links.pending -= link_is_pending(link);
     link->state = (uint8_t)state;
     link->close_code = (uint16_t)code;
     trace(node, VX6_EVENT_link_closed, &link->addr, 0, 0, code);

@@ -37,6 +37,7 @@ struct links {
     uint32_t count;            /* not closing or closed */
     uint32_t closing;          /* closing or closed, not yet freed */
     uint32_t pending;          /* accepted, not yet up */
+    vx6_ns next_draw;          /* among these, to make room: not before */
     struct dial *dials;        /* of the last minute, oldest first */
     uint32_t dial_count, dial_capacity;
 };

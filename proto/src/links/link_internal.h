@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The inside of a link: link.c is its life, link_frames.c what it says and hears itself,
  * link_records.c and handshake.c its bytes and keys over a byte stream, link_channels.c its bytes
- * over a carrier with channels, peer_record.c whom it leads to, dial.c its right to exist.
+ * over a carrier with channels, peer_record.c whom it leads to, admission.c and dial.c its right to
+ * exist.
  * Spec: spec/links.md. */
 #ifndef VX6_LINK_INTERNAL_H
 #define VX6_LINK_INTERNAL_H
@@ -63,7 +64,7 @@ struct link {
     uint8_t peer_key[32];
     struct handshake *handshake; /* NULL once its last message is out */
     struct blob *record;         /* the peer's node record */
-    vx6_ns since;                /* up: last record received, or began to be idle, or was probed */
+    vx6_ns since; /* up: last record received, or began to be idle, or was probed; else: began */
 
     struct vx6_cipher send, receive;
     uint8_t binding[VX6_BINDING_SIZE];
@@ -85,6 +86,18 @@ void link_established(struct vx6_node *node, struct link *link); /* may be used 
 /* Ends the link without a word to the peer. */
 void link_finish(struct vx6_node *node, struct link *link, enum vx6_code code);
 void link_post_write(struct vx6_node *node, struct link *link);
+bool link_is_pending(const struct link *link); /* accepted, and has proved nothing yet */
+
+/* ---- admission.c ---- */
+/* Links that have to go for a new one, or NULL. */
+struct room {
+    struct link *pending, *idle;
+};
+/* VX6-LINK-017, VX6-LINK-025. False: there is no room, and nothing may go for it. */
+bool room_for_dialled(struct vx6_node *node, struct room *room);
+bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room);
+/* Closes them; to be called once the new link exists. */
+void room_take(struct vx6_node *node, const struct room *room);
 
 /* ---- link_frames.c ---- */
 /* Writes a frame, length first; there must be room. */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Which new links there is room for, and which ones have to go for them. Only finds; the caller
+ * closes what it is shown once the new link exists, so that nothing goes in vain. Spec:
+ * spec/links.md, VX6-LINK-017 and VX6-LINK-025. */
+#include "link_internal.h"
+#include "scope.h"
+
+enum {
+    SITE_SHARE = 4, /* one site may have a quarter of the pending links */
+    SITE_MIN = 2
+};
+
+static bool is_full(struct vx6_node *node, const vx6_addr *peer)
+{
+    trace(node, VX6_EVENT_limit_reached, peer, 0, 0, VX6_LIMIT);
+    return false;
+}
+
+/* `count` links are live. With fewer than `share` there is room; else the link that has been idle
+ * longest makes some. */
+static bool find_idle(
+    const struct vx6_node *node, uint32_t count, uint32_t share, struct link **idle)
+{
+    if (count < share)
+        return true;
+    struct link *longest = NULL;
+    for (struct link *link = node->links.first; link; link = link->next) {
+        if (link->state != LINK_UP || link->users > 0)
+            continue;
+        if (longest == NULL || link->since < longest->since)
+            longest = link;
+    }
+    *idle = longest;
+    return longest != NULL && node->links.closing < node->env->limits->link_max;
+}
+
+bool room_for_dialled(struct vx6_node *node, struct room *room)
+{
+    *room = (struct room){0};
+    return find_idle(node, node->links.count, node->env->limits->link_max, &room->idle) ||
+           is_full(node, NULL);
+}
+
+static struct link *next_pending(struct link *link)
+{
+    while (link && !link_is_pending(link))
+        link = link->next;
+    return link;
+}
+
+static uint32_t count_network(const struct vx6_node *node, const vx6_addr *addr)
+{
+    uint32_t count = 0;
+    struct link *link = next_pending(node->links.first);
+    for (; link; link = next_pending(link->next))
+        count += addr_same_network(&link->addr, addr);
+    return count;
+}
+
+static bool is_network_over(const struct vx6_node *node, uint32_t count)
+{
+    struct link *link = next_pending(node->links.first);
+    for (; link; link = next_pending(link->next)) {
+        if (count_network(node, &link->addr) > count)
+            return true;
+    }
+    return false;
+}
+
+/* VX6-LINK-025: one network cannot keep the others out. Which link is looked at is drawn, so that
+ * nobody can put one there that has to stay; and draws have a pace, so that nobody can draw until
+ * it hits whom it wants. */
+static struct link *draw_of_crowd(struct vx6_node *node, const vx6_addr *peer)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    struct links *links = &node->links;
+    vx6_ns pace = (vx6_ns)limits->handshake_grace_ms * VX6_MILLISECOND / limits->link_pending_max;
+    uint32_t bearable = count_network(node, peer) + 1;
+    if (node->now < links->next_draw || !is_network_over(node, bearable))
+        return NULL;
+    links->next_draw = node->now + pace;
+    struct link *drawn = next_pending(links->first);
+    for (uint32_t before = rng_below(&node->public_rng, links->pending); before > 0; before--)
+        drawn = next_pending(drawn->next);
+    return count_network(node, &drawn->addr) > bearable ? drawn : NULL;
+}
+
+static bool find_pending(struct vx6_node *node, const vx6_addr *peer, struct link **pending)
+{
+    if (node->links.pending < node->env->limits->link_pending_max)
+        return true;
+    struct link *oldest = next_pending(node->links.first);
+    VX6_ASSERT(oldest != NULL);
+    bool had_its_time = node->now - oldest->since >=
+                        (vx6_ns)node->env->limits->handshake_grace_ms * VX6_MILLISECOND;
+    *pending = had_its_time ? oldest : draw_of_crowd(node, peer);
+    return *pending != NULL;
+}
+
+static bool is_site_over(const struct vx6_node *node, const vx6_addr *peer)
+{
+    uint32_t share = node->env->limits->link_pending_max / SITE_SHARE, of_site = 0;
+    struct link *link = next_pending(node->links.first);
+    for (; link; link = next_pending(link->next))
+        of_site += addr_same_site(&link->addr, peer);
+    return of_site >= (share > SITE_MIN ? share : SITE_MIN);
+}
+
+/* VX6-LINK-017: strangers get a share of what there is, and one site a share of that. */
+bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room)
+{
+    *room = (struct room){0};
+    uint32_t max = node->env->limits->link_max;
+    if (node->links.closing >= max || is_site_over(node, peer) ||
+        !find_pending(node, peer, &room->pending))
+        return is_full(node, peer);
+    uint32_t others = node->links.count - (room->pending != NULL);
+    return find_idle(node, others, max - max / 4, &room->idle) || is_full(node, peer);
+}
+
+void room_take(struct vx6_node *node, const struct room *room)
+{
+    if (room->pending)
+        link_close(node, room->pending, VX6_LIMIT);
+    if (room->idle)
+        link_close(node, room->idle, VX6_IDLE);
+}
