@@ -13,17 +13,9 @@
 
 #include "control.h"
 #include "driver.h"
-#include "endpoints.h"
-#include "forward.h"
 #include "fuzz.h"
 #include "net.h"
-#include "offer.h"
-#include "operations.h"
-#include "peers.h"
-#include "pump.h"
 #include "request.h"
-#include "tcp.h"
-#include "udp.h"
 
 enum {
     OTHER = 0xfe,
@@ -117,27 +109,13 @@ static void start(struct host *host)
     make_directory();
     *host = (struct host){.base = event_base_new(), .store = store, .label = "alice"};
     VX6_ASSERT(host->base);
-    VX6_ASSERT((host->tcp = tcp_new(host)) && (host->udp = udp_new(host)) &&
-               (host->endpoints = endpoints_new(host)) &&
-               (host->operations = operations_new(host)) && (host->peers = peers_new(host)) &&
-               (host->pumps = pumps_new(host)) && (host->offers = offers_new(host)) &&
-               (host->forwards = forwards_new(host)) && (host->control = control_new(host)) &&
-               (host->driver = driver_new(host, &config)));
+    VX6_ASSERT(host_make(host) && (host->driver = driver_new(host, &config)));
     VX6_ASSERT(control_listen(host->control, socket_path, error));
 }
 
 static void stop(struct host *host)
 {
-    control_free(host->control);
-    pumps_free(host->pumps);
-    forwards_free(host->forwards);
-    offers_free(host->offers);
-    peers_free(host->peers);
-    operations_free(host->operations);
-    endpoints_free(host->endpoints);
-    udp_free(host->udp);
-    tcp_free(host->tcp);
-    driver_free(host->driver);
+    host_free(host);
     event_base_free(host->base);
     empty_store();
 }

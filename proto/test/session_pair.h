@@ -521,7 +521,7 @@ static struct stream *stream_by_id(int side, vx6_id id)
 }
 
 /* A stream that the service has accepted; ids[0] is the client's end, ids[1] the owner's. */
-static void open_stream(struct session *session, vx6_id ids[SIDES])
+static inline void open_stream(struct session *session, vx6_id ids[SIDES])
 {
     uint32_t incoming = seen_count(1, VX6_OUT_STREAM_INCOMING);
     assert_int_equal(stream_open(&world.nodes[0], session, &ids[0]), VX6_OK);
@@ -532,5 +532,9 @@ static void open_stream(struct session *session, vx6_id ids[SIDES])
     assert_int_equal(stream_accept(&world.nodes[1], stream_by_id(1, ids[1])), VX6_OK);
     settle();
 }
+
+#define run_over_both_carriers(tests)                                                              \
+    (cmocka_run_group_tests_name("in order", tests, NULL, NULL) +                                  \
+        cmocka_run_group_tests_name("over channels", tests, over_channels, NULL))
 
 #endif

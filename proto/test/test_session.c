@@ -453,6 +453,5 @@ int main(void)
         TEST(test_a_dead_address_is_resolved_once_more),
         TEST(test_any_failed_allocation_leaves_a_whole_node),
     };
-    return cmocka_run_group_tests_name("in order", tests, NULL, NULL) +
-           cmocka_run_group_tests_name("over channels", tests, over_channels, NULL);
+    return run_over_both_carriers(tests);
 }

@@ -27,4 +27,10 @@ struct host {
     int64_t started_unix_ms;
 };
 
+/* Makes the parts, each with its host in hand; base is set. False: no memory, to be freed all the
+ * same. driver, asn_map and store are the caller's to set, and store to close. */
+bool host_make(struct host *host);
+/* Frees all parts, in an order in which none needs one that has gone; base is the caller's. */
+void host_free(struct host *host);
+
 #endif

@@ -14,12 +14,9 @@
 #include "control.h"
 #include "driver.h"
 #include "endpoints.h"
-#include "forward.h"
 #include "net.h"
-#include "operations.h"
 #include "paths.h"
 #include "peers.h"
-#include "pump.h"
 #include "offer.h"
 #include "options.h"
 #include "tcp.h"
@@ -187,20 +184,11 @@ static bool load_identity(struct host *host, const struct options *options,
     return true;
 }
 
-static bool make_parts(struct host *host)
-{
-    return (host->tcp = tcp_new(host)) && (host->udp = udp_new(host)) &&
-           (host->endpoints = endpoints_new(host)) && (host->operations = operations_new(host)) &&
-           (host->peers = peers_new(host)) && (host->pumps = pumps_new(host)) &&
-           (host->offers = offers_new(host)) && (host->forwards = forwards_new(host)) &&
-           (host->control = control_new(host));
-}
-
 static bool start(struct host *host, const struct options *options, const struct paths *paths,
     char error[TEXT_ERROR_SIZE])
 {
     struct driver_config config = {0};
-    if (!make_parts(host))
+    if (!host_make(host))
         return text_fail(error, "out of memory");
     host->store = store_open(paths->database, STORE_CREATE, error);
     if (host->store == NULL || !load_identity(host, options, &config, error))
@@ -235,22 +223,6 @@ static void say_who(struct host *host)
     text_key(text, key);
     journal_note(&host->journal, "this node is %s%s%s", text, host->label[0] ? ", called " : "",
         host->label);
-}
-
-static void stop(struct host *host)
-{
-    control_free(host->control);
-    pumps_free(host->pumps);
-    forwards_free(host->forwards);
-    offers_free(host->offers);
-    peers_free(host->peers);
-    operations_free(host->operations);
-    endpoints_free(host->endpoints);
-    udp_free(host->udp);
-    tcp_free(host->tcp);
-    driver_free(host->driver);
-    asnmap_free(host->asn_map);
-    store_close(host->store);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -311,7 +283,8 @@ int main(int argc, char **argv)
     if (ok) {
         host.base = event_base_new();
         ok = host.base != NULL && start(&host, &options, &paths, error) && run(&host);
-        stop(&host);
+        host_free(&host);
+        store_close(host.store);
         if (host.base)
             event_base_free(host.base);
     }

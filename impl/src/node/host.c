@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include "asnmap.h"
+#include "control.h"
+#include "driver.h"
+#include "endpoints.h"
+#include "forward.h"
+#include "offer.h"
+#include "operations.h"
+#include "peers.h"
+#include "pump.h"
+#include "tcp.h"
+#include "udp.h"
+
+bool host_make(struct host *host)
+{
+    return (host->tcp = tcp_new(host)) && (host->udp = udp_new(host)) &&
+           (host->endpoints = endpoints_new(host)) && (host->operations = operations_new(host)) &&
+           (host->peers = peers_new(host)) && (host->pumps = pumps_new(host)) &&
+           (host->offers = offers_new(host)) && (host->forwards = forwards_new(host)) &&
+           (host->control = control_new(host));
+}
+
+void host_free(struct host *host)
+{
+    control_free(host->control);
+    pumps_free(host->pumps);
+    forwards_free(host->forwards);
+    offers_free(host->offers);
+    peers_free(host->peers);
+    operations_free(host->operations);
+    endpoints_free(host->endpoints);
+    udp_free(host->udp);
+    tcp_free(host->tcp);
+    driver_free(host->driver);
+    asnmap_free(host->asn_map);
+}
