@@ -71,7 +71,7 @@ void script_stream(struct stage *stage)
 static void fill_in(struct stage *stage, struct vx6_in *in, uint8_t how)
 {
     const struct stage_peer *peer = pick_peer(stage);
-    vx6_span said = tape_span(&stage->tape, 2 * VX6_LABEL_MAX + 2);
+    vx6_span said = tape_span(&stage->tape, VX6_NAME_MAX + 1);
     if (how & 0x80)
         memcpy(in->key, peer->keys.identity, sizeof in->key);
     else if (said.len >= sizeof in->key)

@@ -186,7 +186,7 @@ static void lone_free(struct vx6_node *node)
 }
 
 /* Runs the timers that are due until `duration` has passed. */
-static void lone_run(struct vx6_node *node, vx6_ns duration)
+static inline void lone_run(struct vx6_node *node, vx6_ns duration)
 {
     vx6_ns end = node->now + duration;
     ops_reap(node);

@@ -109,11 +109,11 @@ void publish_changed(struct vx6_node *node)
     world.published++;
 }
 
-struct resolve *resolve_for_session(
-    struct vx6_node *node, vx6_span label, struct session *session, enum vx6_code *code)
+struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
+    struct session *session, enum vx6_code *code)
 {
     (void)node, (void)code;
-    assert_memory_equal(label.data, "bob", label.len);
+    assert_memory_equal(name->label.data, "bob", name->label.len);
     world.resolving = session;
     return (struct resolve *)(void *)&world;
 }

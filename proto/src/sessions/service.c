@@ -87,7 +87,7 @@ static void end_sessions_of(struct vx6_node *node, vx6_span name)
     for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
         struct session *session = CONTAINER_OF(turn, struct session, turn);
         next = turn->next;
-        vx6_span service = {(const uint8_t *)session->service, session->service_len};
+        vx6_span service = name_view(&session->name).service;
         if (session->role == SESSION_OWNER && span_equal(service, name))
             session_end(node, session, VX6_NO_SERVICE, NOTICE_SEND);
     }
