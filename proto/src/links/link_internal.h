@@ -85,6 +85,10 @@ void link_established(struct vx6_node *node, struct link *link); /* may be used 
 /* Ends the link without a word to the peer. */
 void link_finish(struct vx6_node *node, struct link *link, enum vx6_code code);
 void link_post_write(struct vx6_node *node, struct link *link);
+/* VX6-NODE-007: what came cannot be taken. `msg` is the type of the frame, NONE: it came to none.
+ */
+void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
+    enum vx6_code code);
 
 /* ---- link_frames.c ---- */
 /* Writes a frame, length first; there must be room. */
