@@ -53,6 +53,12 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     return lookup;
 }
 
+enum vx6_code lookup_refusal(const struct vx6_node *node)
+{
+    (void)node;
+    return VX6_LIMIT;
+}
+
 void lookup_cancel(struct vx6_node *node, struct lookup *lookup)
 {
     (void)node;

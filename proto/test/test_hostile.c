@@ -330,32 +330,6 @@ static void lane_act(void)
     }
 }
 
-/* ---- what must hold ---- */
-
-static void check_bounds(void)
-{
-    const struct vx6_limits *limits = &hostile->solo.limits;
-    struct vx6_counts counts;
-    vx6_node_counts(hostile->solo.node, &counts);
-    assert_true(counts.links <= limits->link_max);
-    assert_true(counts.sessions <= limits->session_max);
-    assert_true(counts.streams <= 2 * limits->stream_max);
-    assert_true(counts.contacts <= limits->contact_max);
-    assert_true(counts.bundles <= limits->value_max);
-    assert_true(counts.lookups <= limits->lookup_max);
-    assert_true(counts.operations <= limits->op_max);
-    const struct vx6_node *node = hostile->solo.node;
-    assert_true(node->links.pending <= limits->link_pending_max);
-    assert_true(node->queries.count <= limits->query_max);
-    assert_true(node->queries.answer_count <= limits->datagram_pending_max);
-    assert_true(node->bindings.count <= limits->binding_max);
-    assert_true(node->known.count <= limits->known_max);
-    assert_true(node->sessions.sending <=
-                limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR);
-    assert_true(node->sessions.granted <=
-                limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR);
-}
-
 static void step(void)
 {
     uint32_t draw = pick(hostile, 100);
@@ -377,7 +351,7 @@ static void step(void)
         set_clock();
     if (chance(hostile, 700))
         drain();
-    check_bounds();
+    check_bounds(hostile->solo.node);
 }
 
 /* ---- the end ---- */

@@ -150,9 +150,13 @@ static bool parse_addr_and_key(struct host *host, const struct connect_fields *f
         config->key_source = EXPLAIN_KEY_GIVEN;
         if (!text_key_parse(fields->key, config->key))
             return text_fail(error, "the key is mistyped: its owner gets it from vx6 identity");
-    } else if (store_known_key(host->store, &config->addr, config->key)) {
-        config->key_source = EXPLAIN_KEY_KEPT;
+        return true;
     }
+    bool is_known;
+    if (!store_known_key(host->store, &config->addr, config->key, &is_known))
+        return text_fail(error, "%s", store_error(host->store));
+    if (is_known)
+        config->key_source = EXPLAIN_KEY_KEPT;
     return true;
 }
 

@@ -522,6 +522,11 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     return lookup;
 }
 
+enum vx6_code lookup_refusal(const struct vx6_node *node)
+{
+    return node->lookups.count >= node->env->limits->lookup_max ? VX6_LIMIT : VX6_NOMEM;
+}
+
 void lookup_cancel(struct vx6_node *node, struct lookup *lookup)
 {
     lookup_free(node, lookup);

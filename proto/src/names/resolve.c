@@ -25,6 +25,7 @@ struct resolve {
     struct kept_name name;
     bool bound;
     bool waiting; /* there is somebody to use; rivals may still show */
+    bool starved; /* a bundle that was shown could not be kept */
     uint8_t bound_key[32];
     uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
@@ -135,7 +136,7 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
     else
         name_key(node->env->crypto, target, resolve_label(resolve));
     resolve->lookup = lookup_start(node, target, true, LOOKUP_RESOLVE, resolve);
-    return resolve->lookup ? VX6_OK : VX6_LIMIT;
+    return resolve->lookup ? VX6_OK : lookup_refusal(node);
 }
 
 /* NULL with *code. */
@@ -376,6 +377,7 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
         refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
+        resolve->starved |= code == VX6_NOMEM;
     }
     if (resolve->claimant_count == 0 || !is_honest(code))
         return;
@@ -412,6 +414,8 @@ static enum vx6_code outcome(const struct resolve *resolve, bool timed_out)
         return VX6_AMBIGUOUS;
     if (resolve->claimant_count == 1)
         return VX6_OK;
+    if (resolve->starved)
+        return VX6_NOMEM;
     if (timed_out)
         return VX6_TIMEOUT;
     return resolve->lookup_code == VX6_NO_PEERS ? VX6_NO_PEERS : VX6_NOT_FOUND;
