@@ -206,25 +206,15 @@ static bool make_place(
 /* Most lookups never hear of as many nodes as may be listed. False: no memory. */
 static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
 {
-    vx6_env *env = node->env;
     if (lookup->count < lookup->capacity)
         return true;
-    uint32_t capacity = lookup->capacity + LISTED_STEP;
-    struct candidate *candidates = env_alloc(env, capacity * sizeof *candidates);
-    struct asked *asked = env_alloc(env, capacity * sizeof *asked);
-    if (candidates == NULL || asked == NULL) {
-        env_free(env, candidates, capacity * sizeof *candidates);
-        env_free(env, asked, capacity * sizeof *asked);
+    const uint32_t capacity = lookup->capacity + LISTED_STEP;
+    void *arrays[2] = {lookup->candidates, lookup->asked};
+    const size_t sizes[2] = {sizeof *lookup->candidates, sizeof *lookup->asked};
+    if (!env_grow_both(node->env, arrays, sizes, lookup->capacity, capacity))
         return false;
-    }
-    if (lookup->count > 0) {
-        memcpy(candidates, lookup->candidates, lookup->count * sizeof *candidates);
-        memcpy(asked, lookup->asked, lookup->count * sizeof *asked);
-    }
-    env_free(env, lookup->candidates, lookup->capacity * sizeof *candidates);
-    env_free(env, lookup->asked, lookup->capacity * sizeof *asked);
-    lookup->candidates = candidates;
-    lookup->asked = asked;
+    lookup->candidates = arrays[0];
+    lookup->asked = arrays[1];
     lookup->capacity = capacity;
     return true;
 }

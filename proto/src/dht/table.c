@@ -388,23 +388,13 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
 static bool table_grow(struct vx6_node *node)
 {
     struct table *table = &node->table;
-    vx6_env *env = node->env;
-    uint32_t capacity = table->capacity + TABLE_STEP;
-    struct contact *contacts = env_alloc(env, capacity * sizeof *contacts);
-    struct contact_age *ages = env_alloc(env, capacity * sizeof *ages);
-    if (contacts == NULL || ages == NULL) {
-        env_free(env, contacts, capacity * sizeof *contacts);
-        env_free(env, ages, capacity * sizeof *ages);
+    const uint32_t capacity = table->capacity + TABLE_STEP;
+    void *arrays[2] = {table->contacts, table->ages};
+    const size_t sizes[2] = {sizeof *table->contacts, sizeof *table->ages};
+    if (!env_grow_both(node->env, arrays, sizes, table->capacity, capacity))
         return false;
-    }
-    if (table->count > 0) {
-        memcpy(contacts, table->contacts, table->count * sizeof *contacts);
-        memcpy(ages, table->ages, table->count * sizeof *ages);
-    }
-    env_free(env, table->contacts, table->capacity * sizeof *contacts);
-    env_free(env, table->ages, table->capacity * sizeof *ages);
-    table->contacts = contacts;
-    table->ages = ages;
+    table->contacts = arrays[0];
+    table->ages = arrays[1];
     table->capacity = capacity;
     return true;
 }
