@@ -85,6 +85,7 @@ static enum vx6_code endpoint_remove(struct vx6_node *node, const vx6_addr *addr
         node->endpoint_count--;
         memmove(&node->endpoints[i], &node->endpoints[i + 1],
             (node->endpoint_count - i) * sizeof node->endpoints[0]);
+        memset(node->queries.contacts, 0, sizeof node->queries.contacts); /* to be signed anew */
         publish_changed(node);
         return VX6_OK;
     }

@@ -40,9 +40,8 @@ struct outgoing {
     bool is_query;
 };
 
-/* The own address, signed; kept because a signature costs more than an answer. */
+/* An own endpoint, signed; kept because a signature costs more than an answer. */
 struct own_contact {
-    vx6_addr addr;
     uint32_t issued_s; /* 0: not signed yet */
     uint8_t signature[VX6_SIG_SIZE];
 };
@@ -57,7 +56,7 @@ struct queries {
     struct timer timer;                /* first deadline of all */
     struct load load;
     struct tokens tokens;
-    struct own_contact contacts[VX6_ENDPOINT_MAX]; /* the first is used most */
+    struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
 };
 
 /* Sends `ask` to `peer`; the query holds a reference. The outcome comes once, to query_done() of
