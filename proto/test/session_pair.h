@@ -499,7 +499,7 @@ static enum vx6_code ask_for(const char *service, vx6_id *id)
 static struct session *join(void)
 {
     vx6_id id = {0};
-    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(ask_for("web", &id), VX6_OK);
     links_up();
     settle();

@@ -269,7 +269,9 @@ static void command(void)
         {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0}, {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0},
         {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0}, {VX6_IN_STREAM_RESET, SLOT_STREAM, 0},
         {VX6_IN_CANCEL, SLOT_OP, 0}, {VX6_IN_NAME_BIND, 0, 0}, {VX6_IN_NAME_UNBIND, 0, 0},
-        {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
+        {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD_LISTED, 0, 0},
+        {VX6_IN_SERVICE_ADD_PRIVATE, 0, 0}, {VX6_IN_SERVICE_ALLOW, 0, 0},
+        {VX6_IN_SERVICE_ALLOW, 0, 0}, {VX6_IN_SERVICE_DENY, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
         {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0}};
     uint32_t row = pick(hostile, sizeof rows / sizeof rows[0]);
     const struct foe *foe = &hostile->foes[pick(hostile, FOES)];
@@ -283,7 +285,8 @@ static void command(void)
         in.peer = chance(hostile, 50) ? hostile->solo.addr : foe->addr;
     if (in.kind == VX6_IN_SESSION_OPEN && in.peer.port != 0 && chance(hostile, 900))
         name = "web";
-    if (in.kind == VX6_IN_SERVICE_ADD && chance(hostile, 700))
+    bool is_service = in.kind >= VX6_IN_SERVICE_ADD && in.kind < VX6_IN_SERVICE_REMOVE;
+    if (is_service && chance(hostile, 700))
         name = "web";
     if (in.kind == VX6_IN_SERVICE_REMOVE && chance(hostile, 800))
         return;

@@ -107,8 +107,13 @@ enum vx6_in_kind {
     VX6_IN_CONTACT,   /* peer, key: restores a contact of an earlier run */
     VX6_IN_NAME_BIND, /* data: label, key: restores or pins a binding */
     VX6_IN_NAME_UNBIND,    /* data: label */
-    VX6_IN_SERVICE_ADD,    /* data: name; public: whoever resolves this node may open it */
-    VX6_IN_SERVICE_REMOVE, /* data: name; its sessions end */
+    /* VX6-SESS-023. data: name; adding again changes who may use it, and keeps the keys */
+    VX6_IN_SERVICE_ADD,         /* public: whoever resolves this node */
+    VX6_IN_SERVICE_ADD_LISTED,  /* keys that are allowed; all may see that it is there */
+    VX6_IN_SERVICE_ADD_PRIVATE, /* keys that are allowed; nobody else learns of it */
+    VX6_IN_SERVICE_ALLOW,       /* data: name, key */
+    VX6_IN_SERVICE_DENY,        /* data: name, key: takes it off; its sessions end */
+    VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,        /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,         /* key: a target; plain node lookup; makes an operation */
     VX6_IN_SESSION_OPEN,   /* data: "alice.web"; or, with peer set: a service name, and key if it is

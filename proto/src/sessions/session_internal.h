@@ -141,9 +141,10 @@ enum notice {
 };
 
 /* ---- service.c ---- */
-/* May this peer use this service? The one place that decides. OK, NO_SERVICE or NOT_ALLOWED. */
+/* VX6-SESS-003: may this peer use this service? The one place that decides. OK, SELF, NO_SERVICE or
+ * NOT_ALLOWED. */
 enum vx6_code service_admits(
-    const struct vx6_node *node, vx6_span service, const uint8_t peer_key[32]);
+    const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32]);
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */
