@@ -34,7 +34,7 @@ const char *paths_advice(int error)
     case ELOOP:
         return "move away what is there";
     case EIO:
-        return "see that its disk is there and works";
+        return "see that its disk is there, works and is writable";
     default:
         return "";
     }

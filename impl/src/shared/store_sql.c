@@ -35,7 +35,7 @@ static const char *advice(struct store *store)
         return sql_damaged;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-        return by_errno[0] ? by_errno : "see that its disk is there and works";
+        return by_errno[0] ? by_errno : "see that its disk is there, works and is writable";
     default:
         return by_errno;
     }
