@@ -29,6 +29,7 @@ const char *paths_advice(int error)
         return "too many files are open: raise the limit (ulimit -n), or close some connections";
     case ENOMEM:
         return "memory is short: end some programs";
+    case EADDRINUSE: /* a socket that is no socket */
     case EISDIR:
     case ENOTDIR:
     case ELOOP:
