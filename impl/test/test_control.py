@@ -69,15 +69,26 @@ class Test:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-control-"))
         self.nodes = []
 
-    def start(self, who, *options):
-        port = free_port()
+    def launch(self, who, *options, env=None):
+        """The node, which may or may not start, and its address."""
+        addr = f"[::1]:{free_port()}"
         with open(self.dir / f"{who}.log", "a") as log:
             node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
-                                     f"[::1]:{port}", *options], stderr=log)
+                                     addr, *options], stderr=log, env=env)
         self.nodes.append(node)
-        subprocess.run([self.bin / "vx6", "--state", self.dir / who, "status", "--wait", "--json"],
-                       check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
-        return f"[::1]:{port}"
+        return node, addr
+
+    def start(self, who, *options, env=None):
+        _, addr = self.launch(who, *options, env=env)
+        self.vx6(who, "status", "--wait", "--json", check=True)
+        return addr
+
+    def vx6(self, who, *words, check=False):
+        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
+                              capture_output=True, text=True, timeout=DEADLINE_S)
+
+    def log(self, who):
+        return (self.dir / f"{who}.log").read_text()
 
     def line(self, who):
         return Line(str(self.dir / who / "control.sock"))

@@ -110,11 +110,41 @@ void driver_touched(struct driver *driver)
     event_active(driver->drain, EV_TIMEOUT, 0);
 }
 
-enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
+static int64_t clock_offset_ms(void)
+{
+    return unix_ms_now() - (int64_t)(now_ns() / VX6_MILLISECOND);
+}
+
+static enum vx6_code give(struct driver *driver, struct vx6_in *in)
 {
     enum vx6_code code = vx6_node_input(driver->node, now_ns(), in);
     driver_touched(driver);
     return code;
+}
+
+static void tell_wallclock(struct driver *driver)
+{
+    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = unix_ms_now()};
+    driver->clock_offset_ms = clock_offset_ms();
+    (void)give(driver, &in);
+}
+
+/* Before every input, so that nothing is judged by a clock that is no more; and since not every
+ * system says when its clock is set. */
+static void look_at_clock(struct driver *driver)
+{
+    int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;
+    if (moved_ms > -WALLCLOCK_MOVED_MS && moved_ms < WALLCLOCK_MOVED_MS)
+        return;
+    journal_note(&driver->host->journal, "the system's clock was set %s by %lld s",
+        moved_ms > 0 ? "forward" : "back", (long long)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
+    tell_wallclock(driver);
+}
+
+enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
+{
+    look_at_clock(driver);
+    return give(driver, in);
 }
 
 bool driver_fill(struct driver *driver, vx6_id carrier, struct vx6_batch *batch)
@@ -245,35 +275,11 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
     arm(driver);
 }
 
-static int64_t clock_offset_ms(void)
-{
-    return unix_ms_now() - (int64_t)(now_ns() / VX6_MILLISECOND);
-}
-
-static void tell_wallclock(struct driver *driver)
-{
-    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = unix_ms_now()};
-    driver->clock_offset_ms = clock_offset_ms();
-    (void)driver_input(driver, &in);
-}
-
-/* At every tick, since not every system says when its clock is set. */
-static void look_at_clock(struct driver *driver)
-{
-    int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;
-    if (moved_ms > -WALLCLOCK_MOVED_MS && moved_ms < WALLCLOCK_MOVED_MS)
-        return;
-    journal_note(&driver->host->journal, "the system's clock was set %s by %lld s",
-        moved_ms > 0 ? "forward" : "back", (long long)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
-    tell_wallclock(driver);
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct vx6_in in = {.kind = VX6_IN_TICK};
-    look_at_clock(context);
     (void)driver_input(context, &in);
 }
 

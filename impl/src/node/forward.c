@@ -273,7 +273,7 @@ static void end_unkept(struct forward *forward)
     snprintf(forward->facts.error, sizeof forward->facts.error,
         "the key of %s cannot be kept, so nothing was opened: %s", addr,
         store_error(forward->forwards->host->store));
-    report_failure(forward, VX6_INVALID);
+    report_failure(forward, VX6_LIMIT);
     forward_end(forward);
 }
 

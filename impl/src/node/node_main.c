@@ -159,9 +159,10 @@ static bool restore_bindings(struct host *host, char error[TEXT_ERROR_SIZE])
             .data = (const uint8_t *)bindings[i].label,
             .len = strlen(bindings[i].label)};
         memcpy(in.key, bindings[i].key, sizeof in.key);
+        char shown[TEXT_ADDR_SIZE];
+        text_printable(shown, sizeof shown, bindings[i].label, in.len);
         if (driver_input(host->driver, &in) != VX6_OK)
-            journal_error(
-                &host->journal, "the binding of the name %s was not restored", bindings[i].label);
+            journal_error(&host->journal, "the binding of the name %s was not restored", shown);
     }
     free(bindings);
     return count >= 0 || text_fail(error, "%s", store_error(host->store));

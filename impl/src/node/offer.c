@@ -153,7 +153,7 @@ static void retire(struct offers *offers, struct offer *offer)
 }
 
 /* What cannot be kept is not offered: it would be gone with the next start. */
-bool offers_add(
+enum vx6_code offers_add(
     struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
 {
     struct store_service stored;
@@ -161,32 +161,37 @@ bool offers_add(
     text_addr(stored.target, target);
     struct offer *known = get(offers, name);
     if (known == NULL && !make_offer(offers, name, target, error))
-        return false;
+        return VX6_LIMIT;
     if (!store_service_set(offers->host->store, &stored)) {
         if (known == NULL)
             retire(offers, get(offers, name));
-        return text_fail(
+        text_fail(
             error, "the service %s was not added: %s", name, store_error(offers->host->store));
+        return VX6_LIMIT;
     }
     if (known)
         known->facts.target = *target;
     journal_note(&offers->host->journal, "service %s leads to %s, for whoever resolves it",
         stored.name, stored.target);
-    return true;
+    return VX6_OK;
 }
 
-bool offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
+enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
 {
     struct offer *offer = get(offers, name);
-    if (offer == NULL)
-        return text_fail(
+    if (offer == NULL) {
+        text_fail(
             error, "this node offers no service %s: vx6 service list shows those it offers", name);
-    if (!store_service_remove(offers->host->store, name))
-        return text_fail(
+        return VX6_NO_SERVICE;
+    }
+    if (!store_service_remove(offers->host->store, name)) {
+        text_fail(
             error, "the service %s was not removed: %s", name, store_error(offers->host->store));
+        return VX6_LIMIT;
+    }
     retire(offers, offer);
     journal_note(&offers->host->journal, "service %s removed", name);
-    return true;
+    return VX6_OK;
 }
 
 struct offer_facts *offers_facts(struct offers *offers, size_t index)

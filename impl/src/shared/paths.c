@@ -26,15 +26,16 @@ const char *paths_advice(int error)
         return "give it back to the user who runs this node (chown, chmod u+rw)";
     case EMFILE:
     case ENFILE:
-        return "too many files are open: raise the limit (ulimit -n), or close some connections";
+        return "raise the limit (ulimit -n), or close some connections";
     case ENOMEM:
         return "memory is short: end some programs";
+    case EADDRINUSE: /* a socket that is no socket */
     case EISDIR:
     case ENOTDIR:
     case ELOOP:
         return "move away what is there";
     case EIO:
-        return "see that its disk is there and works";
+        return "see that its disk is there, works and is writable";
     default:
         return "";
     }

@@ -209,10 +209,11 @@ static bool set_up(struct store *store, enum store_mode mode)
 {
     sqlite3_busy_timeout(store->database, 3000);
     sqlite3_extended_result_codes(store->database, 1);
-    if (mode == STORE_CREATE &&
-        !sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open"))
+    if (!check_version(store, mode))
         return false;
-    return check_version(store, mode) && (mode == STORE_READ || check_pages(store));
+    return mode == STORE_READ ||
+           (check_pages(store) &&
+               sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open"));
 }
 
 static struct store *open_file(const char *path, char error[TEXT_ERROR_SIZE])
@@ -289,6 +290,12 @@ static bool check_file(
     if (!*exists)
         return errno == ENOENT || paths_fail(error, "open", path);
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return text_fail(error,
+            "%.180s leads nowhere: see that the disk with the state is there, or move the link "
+            "away "
+            "to start as a new node, with a new key",
+            path);
     if (fd < 0)
         return paths_fail(error, "open", path);
     bool fits = fstat(fd, &info) == 0 || paths_fail(error, "open", path);

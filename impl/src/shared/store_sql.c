@@ -35,7 +35,7 @@ static const char *advice(struct store *store)
         return sql_damaged;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-        return by_errno[0] ? by_errno : "see that its disk is there and works";
+        return by_errno[0] ? by_errno : "see that its disk is there, works and is writable";
     default:
         return by_errno;
     }
@@ -45,9 +45,11 @@ bool sql_failed(struct store *store, const char *what)
 {
     if (store->database == NULL)
         return text_fail(store->error, "cannot %s the state: out of memory", what);
-    const char *todo = advice(store);
-    return text_fail(store->error, "cannot %s the state: %s%s%s", what,
-        sqlite3_errmsg(store->database), todo[0] ? ": " : "", todo);
+    const char *todo = advice(store), *said = sqlite3_errmsg(store->database);
+    char why[200]; /* it quotes from the file, which may be damaged */
+    text_printable(why, sizeof why, said, strlen(said));
+    return text_fail(
+        store->error, "cannot %s the state: %s%s%s", what, why, todo[0] ? ": " : "", todo);
 }
 
 bool sql_run(struct store *store, const char *sql, const char *what)
