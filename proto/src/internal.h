@@ -33,6 +33,14 @@ enum {
     NODE_READY_CONTACT = 4
 };
 
+/* Codes without the gaps between their numbers. */
+enum code_row {
+#define CODE(name, number, fault, text) CODE_ROW_##name,
+#include "codes.def"
+#undef CODE
+    CODE_ROWS
+};
+
 /* Nodes are many in a simulation and lie far apart in memory, so what every datagram touches stands
  * together; parts that begin with what is touched often end a stretch of it, the own keys, which
  * end with it, begin one. */
@@ -71,6 +79,7 @@ struct vx6_node {
     struct slots slots;
     struct links links;
     struct sessions sessions;
+    uint64_t refused[CODE_ROWS];
     enum vx6_suite suite;
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
@@ -89,5 +98,10 @@ static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)
 /* Counts the event and hands it to the trace sink. */
 void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
     size_t len, enum vx6_code code);
+/* The same for what others sent and was not taken, which is counted by its reason too. */
+void refuse(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
+    size_t len, enum vx6_code code);
+/* The type that bytes claim to be, whatever the rest of them is; NONE: there is no such type. */
+enum vx6_msg_type claimed_type(vx6_span message);
 
 #endif

@@ -199,6 +199,7 @@ static void test_R12_changed_datagrams_are_refused_with_their_reason(void **stat
         bool is_refused = row->ask_code != VX6_OK;
         assert_int_equal(two.responder.counts[VX6_EVENT_datagram_refused], is_refused ? 1 : 0);
         assert_int_equal(two.responder.codes[VX6_EVENT_datagram_refused], row->ask_code);
+        assert_int_equal(vx6_node_refused(two.responder.node, row->ask_code), is_refused ? 1 : 0);
         assert_int_equal(solo_take(&two.responder, answer, &to), !is_refused);
 
         assert_true(take_answer(&two, question, answer));

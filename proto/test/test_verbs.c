@@ -365,6 +365,8 @@ static void test_a_fault_of_a_peer_is_an_output_with_a_code(void **state)
     assert_int_equal(out.id.bits, link.bits);
     assert_int_not_equal(out.code, VX6_OK);
     assert_int_equal(vx6_node_counter(host.node, VX6_EVENT_link_closed), 1);
+    assert_int_equal(vx6_node_counter(host.node, VX6_EVENT_link_refused), 1);
+    assert_int_equal(vx6_node_refused(host.node, out.code), 1);
     for (size_t len = 0; len <= sizeof garbage; len += 100) {
         struct vx6_in datagram = {
             .kind = VX6_IN_DATAGRAM, .peer = addr_of(9), .data = garbage, .len = len};

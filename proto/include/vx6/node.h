@@ -223,6 +223,8 @@ void vx6_node_identity(const vx6_node *node, uint8_t key[32], uint8_t id[32]);
 /* After VX6_IN_SHUTDOWN: nothing is open any more. */
 bool vx6_node_is_closed(const vx6_node *node);
 uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind);
+/* How much of what others sent was refused for this reason: the events that end in _refused. */
+uint64_t vx6_node_refused(const vx6_node *node, enum vx6_code code);
 struct vx6_counts {
     uint32_t links, sessions, streams, contacts, bundles, lookups, operations;
     uint32_t contacts_crowded; /* more from one site, network or provider than there should be */

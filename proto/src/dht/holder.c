@@ -310,7 +310,7 @@ enum vx6_code holder_store(
     }
     if (code != VX6_OK) {
         placed_drop(node->env, held.placed);
-        trace(node, VX6_EVENT_bundle_refused, NULL, 0, data.len, code);
+        refuse(node, VX6_EVENT_bundle_refused, source, source ? VX6_MSG_store : 0, data.len, code);
         return code;
     }
     watch_expiry(node, held.placed->expires_s);

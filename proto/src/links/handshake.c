@@ -237,7 +237,7 @@ size_t handshake_take(struct vx6_node *node, struct link *link, const uint8_t *d
     handshake->in_len = 0;
     enum vx6_code code = take_message(node, link);
     if (code != VX6_OK)
-        link_close(node, link, code);
+        link_refuse(node, link, VX6_MSG_NONE, used, code);
     return used;
 }
 

@@ -367,6 +367,13 @@ void link_close(struct vx6_node *node, struct link *link, enum vx6_code code)
     link_post_write(node, link);
 }
 
+void link_refuse(
+    struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len, enum vx6_code code)
+{
+    refuse(node, VX6_EVENT_link_refused, &link->addr, (uint8_t)msg, len, code);
+    link_close(node, link, code);
+}
+
 /* VX6-LINK-014: an end that nobody announced and proved is a truncation. */
 void link_carrier_down(struct vx6_node *node, struct link *link, enum vx6_code code)
 {

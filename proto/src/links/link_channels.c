@@ -185,7 +185,7 @@ static void take_lane(struct vx6_node *node, struct link *link, const struct vx6
         if (link->state == LINK_UP)
             code = take_data(node, link, &lane, data, len, &used);
         if (code != VX6_OK)
-            link_close(node, link, code);
+            link_refuse(node, link, VX6_MSG_stream_data, len, code);
         if (!takes_frames(link))
             return;
     }

@@ -144,7 +144,7 @@ void link_take_frame(
         code = take_message(node, link, &msg, is_last);
     }
     if (code != VX6_OK)
-        link_close(node, link, code);
+        link_refuse(node, link, claimed_type((vx6_span){frame, len}), len, code);
 }
 
 /* ---- collecting ---- */
@@ -185,7 +185,7 @@ size_t link_collect(struct vx6_node *node, struct link *link, const uint8_t *dat
         return used;
     size_t size = load_u16(link->head);
     if (size < min || size > max) {
-        link_close(node, link, VX6_BAD_MESSAGE);
+        link_refuse(node, link, VX6_MSG_NONE, size, VX6_BAD_MESSAGE);
         return len;
     }
     if (used == len)

@@ -98,6 +98,10 @@ bool room_for_dialled(struct vx6_node *node, struct room *room);
 bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room);
 /* Closes them; to be called once the new link exists. */
 void room_take(struct vx6_node *node, const struct room *room);
+/* VX6-NODE-007: what came cannot be taken. `msg` is the type of the frame, NONE: it came to none.
+ */
+void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
+    enum vx6_code code);
 
 /* ---- link_frames.c ---- */
 /* Writes a frame, length first; there must be room. */

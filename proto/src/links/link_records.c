@@ -80,7 +80,7 @@ static size_t take_first_frame(
 {
     size_t frame_len = len >= FRAME_HEAD_SIZE ? load_u16(plain) : 0;
     if (frame_len == 0 || frame_len > len - FRAME_HEAD_SIZE) {
-        link_close(node, link, VX6_BAD_MESSAGE);
+        link_refuse(node, link, VX6_MSG_NONE, len, VX6_BAD_MESSAGE);
         return len;
     }
     size_t used = FRAME_HEAD_SIZE + frame_len;
@@ -108,7 +108,7 @@ static void open_record(struct vx6_node *node, struct link *link, const struct u
         link_close(node, link, VX6_NOMEM);
     else if (!crypto->open(crypto, &link->receive, link->head, RECORD_HEAD_SIZE, unit->data,
                  unit->len, plain))
-        link_close(node, link, VX6_BAD_SEAL);
+        link_refuse(node, link, VX6_MSG_NONE, unit->len, VX6_BAD_SEAL);
     else
         take_record(node, link, plain, unit->len - VX6_TAG_SIZE);
 }

@@ -367,7 +367,7 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
         code = take_bundle(node, resolve, value->bundle, scope);
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
-        trace(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
+        refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
     }
     if (resolve->claimant_count == 0 || !is_honest(code))
         return;

@@ -174,19 +174,23 @@ static void answer_find_value(struct vx6_node *node, const vx6_addr *asker,
 static enum vx6_code take_announce(
     struct vx6_node *node, const vx6_addr *from, const struct vx6_announce *ask)
 {
-    if (!token_is_valid(node, ask->token, from))
-        return VX6_BAD_TOKEN;
+    enum vx6_code code = VX6_BAD_TOKEN;
     vx6_addr addr = *from;
     addr.port = ask->port;
-    return discovery_consider(node, ask->key, &addr, from);
+    if (token_is_valid(node, ask->token, from))
+        code = discovery_consider(node, ask->key, &addr, from);
+    if (code != VX6_OK)
+        refuse(node, VX6_EVENT_ask_refused, from, VX6_MSG_announce, 0, code);
+    return code;
 }
 
 static enum vx6_code take_store(
     struct vx6_node *node, const vx6_addr *from, const struct vx6_store *ask)
 {
-    if (!token_is_valid(node, ask->token, from))
-        return VX6_BAD_TOKEN;
-    return holder_store(node, ask->key, ask->bundle, from);
+    if (token_is_valid(node, ask->token, from))
+        return holder_store(node, ask->key, ask->bundle, from);
+    refuse(node, VX6_EVENT_ask_refused, from, VX6_MSG_store, 0, VX6_BAD_TOKEN);
+    return VX6_BAD_TOKEN;
 }
 
 bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_msg *ask,

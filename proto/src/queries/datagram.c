@@ -46,14 +46,18 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
 bool datagram_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size)
 {
     size_t len = load_u16(payload);
-    if (len > size - LENGTH_SIZE || !is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len))
-        return false;
-    return vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL;
+    if (len <= size - LENGTH_SIZE &&
+        is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len) &&
+        vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL)
+        return true;
+    msg->type = claimed_type((vx6_span){payload + LENGTH_SIZE, size - LENGTH_SIZE});
+    return false;
 }
 
-void datagram_refuse(struct vx6_node *node, const vx6_addr *from, size_t len, enum vx6_code code)
+void datagram_refuse(struct vx6_node *node, const vx6_addr *from, enum vx6_msg_type msg, size_t len,
+    enum vx6_code code)
 {
-    trace(node, VX6_EVENT_datagram_refused, from, 0, len, code);
+    refuse(node, VX6_EVENT_datagram_refused, from, (uint8_t)msg, len, code);
 }
 
 static const vx6_addr *destination(struct outgoing *outgoing)
@@ -100,9 +104,9 @@ void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *
         return;
     const size_t size = data[0] == TYPE_COOKIE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
     if (len != size || data[0] < TYPE_ASK || data[0] > TYPE_COOKIE)
-        datagram_refuse(node, from, len, VX6_BAD_MESSAGE);
+        datagram_refuse(node, from, VX6_MSG_NONE, len, VX6_BAD_MESSAGE);
     else if (data[1] != QUERY_SUITE)
-        datagram_refuse(node, from, len, VX6_BAD_SUITE);
+        datagram_refuse(node, from, VX6_MSG_NONE, len, VX6_BAD_SUITE);
     else if (data[0] == TYPE_ASK)
         responder_take_ask(node, from, data);
     else if (data[0] == TYPE_ANSWER)

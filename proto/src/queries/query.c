@@ -328,7 +328,7 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
         if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
             return;
         if (!contact_verify(node->env->crypto, peer, head)) {
-            trace(node, VX6_EVENT_contact_refused, &peer->addr, 0, 0, VX6_BAD_RECORD);
+            refuse(node, VX6_EVENT_contact_refused, &peer->addr, 0, 0, VX6_BAD_RECORD);
             return;
         }
     }
@@ -357,6 +357,7 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     struct answer_head head;
     struct query *query = query_find(node, from, data);
     enum vx6_code code = VX6_OK;
+    answer.type = VX6_MSG_NONE;
     if (query == NULL || !is_zero(data + 2, 2))
         code = VX6_UNEXPECTED;
     else if (!crypto->answer_open(crypto, &query->state, data, payload))
@@ -366,7 +367,7 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
         code = VX6_UNEXPECTED;
     if (code != VX6_OK) {
-        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, code);
+        datagram_refuse(node, from, answer.type, VX6_DATAGRAM_SIZE, code);
         return;
     }
     node->queries.lost_in_row = 0;
@@ -389,7 +390,7 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
                  nonce + VX6_COOKIE_NONCE_SIZE, query->cookie))
         code = VX6_BAD_SEAL;
     if (code != VX6_OK) {
-        datagram_refuse(node, from, COOKIE_DATAGRAM_SIZE, code);
+        datagram_refuse(node, from, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE, code);
         return;
     }
     trace(node, VX6_EVENT_cookie_taken, from, (uint8_t)query->type, COOKIE_DATAGRAM_SIZE, VX6_OK);

@@ -109,7 +109,7 @@ static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_
     if (!load_is_too_much(node, from))
         return true;
     if (!crypto->ask_is_for(crypto, node->keys.identity, ask)) {
-        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
+        datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return false;
     }
     if (cookie_proves(node, from, ask))
@@ -130,13 +130,13 @@ void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8
         return;
     if (!is_for_me || !crypto->ask_open(crypto, &state, node->keys.identity_seed,
                           node->keys.identity, data, payload)) {
-        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
+        datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return;
     }
     if (!datagram_payload(&ask, payload, sizeof payload))
-        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
+        datagram_refuse(node, from, ask.type, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
     else if (!answer_ask(node, from, &ask, &answer, storage))
-        datagram_refuse(node, from, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
+        datagram_refuse(node, from, ask.type, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
     else
         send_answer(node, from, data + QUERY_ID_AT, &answer, &state);
     wipe(&state, sizeof state);

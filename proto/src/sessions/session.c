@@ -226,10 +226,13 @@ void session_take_open(
     struct vx6_node *node, struct path *path, const struct vx6_session_open *open)
 {
     enum vx6_code code = admit(node, path, open);
-    if (code == VX6_OK)
+    if (code == VX6_OK) {
         path_post(node, path, PATH_OPENED);
-    else
-        path_end(node, path, code, NOTICE_SEND);
+        return;
+    }
+    refuse(
+        node, VX6_EVENT_session_refused, link_peer_addr(path->link), VX6_MSG_session_open, 0, code);
+    path_end(node, path, code, NOTICE_SEND);
 }
 
 void session_end(

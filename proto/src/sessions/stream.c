@@ -147,6 +147,8 @@ enum vx6_code stream_take_open(
     enum vx6_code code = service_admits(node, service, session->key);
     if (code == VX6_OK && !has_room(node, session))
         code = VX6_LIMIT;
+    if (code != VX6_OK)
+        refuse(node, VX6_EVENT_stream_refused, &session->peer, VX6_MSG_stream_open, 0, code);
     if (session->stream_count >= 2 * limits->stream_per_session_max ||
         node->sessions.refused_count >= limits->stream_max) {
         session_end(node, session, VX6_LIMIT, NOTICE_SEND);
