@@ -69,15 +69,19 @@ class Test:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-control-"))
         self.nodes = []
 
+    def address_of(self, who):
+        """Where a new node listens."""
+        return f"[::1]:{free_port()}"
+
     def start(self, who, *options):
-        port = free_port()
+        address = self.address_of(who)
         with open(self.dir / f"{who}.log", "a") as log:
             node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
-                                     f"[::1]:{port}", *options], stderr=log)
+                                     address, *options], stderr=log)
         self.nodes.append(node)
         subprocess.run([self.bin / "vx6", "--state", self.dir / who, "status", "--wait", "--json"],
                        check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
-        return f"[::1]:{port}"
+        return address
 
     def line(self, who):
         return Line(str(self.dir / who / "control.sock"))

@@ -339,6 +339,7 @@ static void check_bounds(void)
     vx6_node_counts(hostile->solo.node, &counts);
     assert_true(counts.links <= limits->link_max);
     assert_true(counts.sessions <= limits->session_max);
+    assert_true(hostile->solo.node->sessions.ended_count <= limits->session_max);
     assert_true(counts.streams <= 2 * limits->stream_max);
     assert_true(counts.contacts <= limits->contact_max);
     assert_true(counts.bundles <= limits->value_max);
@@ -350,10 +351,9 @@ static void check_bounds(void)
     assert_true(node->queries.answer_count <= limits->datagram_pending_max);
     assert_true(node->bindings.count <= limits->binding_max);
     assert_true(node->known.count <= limits->known_max);
-    assert_true(node->sessions.sending <=
-                limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR);
-    assert_true(node->sessions.granted <=
-                limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR);
+    uint64_t bytes_max = limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR +
+                         (uint64_t)limits->session_max * limits->stream_window_bytes / 2;
+    assert_true(node->sessions.sending <= bytes_max && node->sessions.granted <= bytes_max);
 }
 
 static void step(void)
