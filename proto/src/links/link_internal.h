@@ -91,9 +91,9 @@ bool link_is_pending(const struct link *link); /* accepted, and has proved nothi
 /* ---- admission.c ---- */
 /* Links that have to go for a new one, or NULL. */
 struct room {
-    struct link *pending, *idle;
+    struct link *pending, *idle, *busy;
 };
-/* VX6-LINK-017, VX6-LINK-025. False: there is no room, and nothing may go for it. */
+/* VX6-LINK-017, VX6-LINK-025, VX6-LINK-026. False: there is no room, and nothing may go for it. */
 bool room_for_dialled(struct vx6_node *node, struct room *room);
 bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room);
 /* Closes them; to be called once the new link exists. */
