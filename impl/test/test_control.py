@@ -69,9 +69,13 @@ class Test:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-control-"))
         self.nodes = []
 
+    def address_of(self, who):
+        """Where a new node listens."""
+        return f"[::1]:{free_port()}"
+
     def launch(self, who, *options, env=None):
         """The node, which may or may not start, and its address."""
-        addr = f"[::1]:{free_port()}"
+        addr = self.address_of(who)
         with open(self.dir / f"{who}.log", "a") as log:
             node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
                                      addr, *options], stderr=log, env=env)

@@ -388,7 +388,7 @@ uint64_t vx6_node_counter(const vx6_node *node, enum vx6_event_kind kind)
 void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
 {
     *counts = (struct vx6_counts){.links = node->links.count,
-        .sessions = node->sessions.count,
+        .sessions = node->sessions.count - node->sessions.ended_count,
         .streams = node->sessions.stream_count,
         .contacts = node->table.count,
         .contacts_crowded = table_count_crowded(node),

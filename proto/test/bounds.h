@@ -12,12 +12,14 @@ static inline void check_bounds(const struct vx6_node *node)
         STREAM_FLOOR = 16384 /* bytes that a stream may hold whatever the budgets say */
     };
     const struct vx6_limits *limits = node->env->limits;
-    const uint64_t buffers =
-        limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR;
+    const uint64_t buffers = limits->node_buffer_bytes +
+                             (uint64_t)limits->stream_max * STREAM_FLOOR +
+                             (uint64_t)limits->session_max * limits->stream_window_bytes / 2;
     struct vx6_counts counts;
     vx6_node_counts(node, &counts);
     VX6_ASSERT(counts.links <= limits->link_max);
     VX6_ASSERT(counts.sessions <= limits->session_max);
+    VX6_ASSERT(node->sessions.ended_count <= limits->session_max);
     VX6_ASSERT(counts.streams <= 2 * limits->stream_max);
     VX6_ASSERT(counts.contacts <= limits->contact_max);
     VX6_ASSERT(counts.bundles <= limits->value_max);

@@ -486,7 +486,7 @@ static vx6_span text(const char *chars)
 }
 
 /* Node 0 asks node 1, at an address, for a service; nothing has been sent yet. */
-static enum vx6_code ask_for(const char *service, vx6_id *id)
+static inline enum vx6_code ask_for(const char *service, vx6_id *id)
 {
     struct vx6_in in = {.kind = VX6_IN_SESSION_OPEN,
         .peer = {.ip = {0x20, 1}, .port = 4242},
@@ -496,7 +496,7 @@ static enum vx6_code ask_for(const char *service, vx6_id *id)
 }
 
 /* A session that is up on both sides. */
-static struct session *join(void)
+static inline struct session *join(void)
 {
     vx6_id id = {0};
     assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
@@ -515,7 +515,7 @@ static inline struct session *owner_session(void)
     return turn ? CONTAINER_OF(turn, struct session, turn) : NULL;
 }
 
-static struct stream *stream_by_id(int side, vx6_id id)
+static inline struct stream *stream_by_id(int side, vx6_id id)
 {
     return slots_get(&world.nodes[side].slots, SLOT_STREAM, id);
 }

@@ -592,6 +592,53 @@ static void test_a_full_table_closes_the_link_that_was_idle_longest(void **state
     ends_free(ends);
 }
 
+/* Accepted, and used by a session, as if its handshake were over. */
+static vx6_id accept_busy(struct end *end, const vx6_addr *addr)
+{
+    vx6_id id;
+    assert_int_equal(end_accept(end, addr, &id), VX6_OK);
+    struct link *link = slots_get(&end->node.slots, SLOT_LINK, id);
+    assert_non_null(link);
+    end->node.links.pending--;
+    link->state = LINK_UP;
+    link_in_use(&end->node, link, 1);
+    return id;
+}
+
+static vx6_addr addr_in_network(uint8_t network, uint8_t site)
+{
+    return (vx6_addr){{0x24, [5] = network, [7] = site, [15] = 1}, 4242};
+}
+
+/* VX6-LINK-026 */
+static void test_links_in_use_of_one_network_keep_no_other_out(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(&vx6_crypto_model);
+    ends->limits.link_max = 8; /* of which 6 are for those who come */
+    struct end *listener = &ends->end[LISTENER];
+    vx6_id last = {0}, id;
+    for (uint8_t site = 0; site < 6; site++) {
+        vx6_addr addr = addr_in_network(1, site);
+        last = accept_busy(listener, &addr);
+    }
+    vx6_addr again = addr_in_network(1, 9);
+    assert_int_equal(end_accept(listener, &again, &id), VX6_LIMIT);
+    for (uint8_t site = 0; site < 3; site++) {
+        vx6_addr addr = addr_in_network(2, site);
+        accept_busy(listener, &addr);
+        assert_int_equal(listener->node.links.count, 6);
+        const struct link *gone = slots_get(&listener->node.slots, SLOT_LINK, last);
+        if (site == 0) {
+            assert_int_equal(gone->state, LINK_CLOSED);
+            assert_int_equal(gone->close_code, VX6_LIMIT);
+        }
+    }
+    vx6_addr even = addr_in_network(2, 9);
+    assert_int_equal(end_accept(listener, &even, &id), VX6_LIMIT);
+    ends_free(ends);
+}
+
 static enum vx6_code dial(struct ends *ends, const vx6_addr *addr)
 {
     struct vx6_node *node = &ends->end[DIALLER].node;
@@ -724,6 +771,7 @@ int main(void)
         cmocka_unit_test(test_N1_who_holds_many_networks_holds_places_for_a_second),
         cmocka_unit_test(test_nobody_gives_way_in_vain),
         cmocka_unit_test(test_a_full_table_closes_the_link_that_was_idle_longest),
+        cmocka_unit_test(test_links_in_use_of_one_network_keep_no_other_out),
         cmocka_unit_test(test_R9_one_target_is_dialled_only_so_often),
         cmocka_unit_test(test_a_link_is_shared_by_those_who_mean_the_same),
         cmocka_unit_test(test_addresses_of_nobody_are_not_dialled),

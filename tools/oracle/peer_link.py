@@ -47,8 +47,8 @@ class Link:
         self.frames, self.peer, self.peer_hello = [], None, None
 
     @classmethod
-    def dial(cls, address, me, suite=1, expected=None, **bend):
-        link = cls(socket.create_connection(address, DEADLINE_S), me, **bend)
+    def dial(cls, address, me, suite=1, expected=None, source=None, **bend):
+        link = cls(socket.create_connection(address, DEADLINE_S, source), me, **bend)
         link.is_initiator = True
         try:
             link.initiate(suite, expected)

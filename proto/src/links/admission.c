@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which new links there is room for, and which ones have to go for them. Only finds; the caller
  * closes what it is shown once the new link exists, so that nothing goes in vain. Spec:
- * spec/links.md, VX6-LINK-017 and VX6-LINK-025. */
+ * spec/links.md, VX6-LINK-017, VX6-LINK-025 and VX6-LINK-026. */
 #include "link_internal.h"
 #include "scope.h"
 
@@ -106,6 +106,33 @@ static bool is_site_over(const struct vx6_node *node, const vx6_addr *peer)
     return of_site >= (share > SITE_MIN ? share : SITE_MIN);
 }
 
+static bool is_kept_busy(const struct link *link)
+{
+    return !link->initiator && link->state == LINK_UP && link->users > 0;
+}
+
+static uint32_t count_busy(const struct vx6_node *node, const vx6_addr *addr)
+{
+    uint32_t count = 0;
+    for (const struct link *link = node->links.first; link; link = link->next)
+        count += is_kept_busy(link) && addr_same_network(&link->addr, addr);
+    return count;
+}
+
+/* VX6-LINK-026: the last link of the network that has most. */
+static bool find_busy(const struct vx6_node *node, const vx6_addr *peer, struct link **busy)
+{
+    uint32_t most = count_busy(node, peer) + 2;
+    for (struct link *link = node->links.first; link; link = link->next) {
+        uint32_t count = is_kept_busy(link) ? count_busy(node, &link->addr) : 0;
+        if (count < most)
+            continue;
+        most = count;
+        *busy = link;
+    }
+    return *busy != NULL;
+}
+
 /* VX6-LINK-017: strangers get a share of what there is, and one site a share of that. */
 bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room)
 {
@@ -115,7 +142,8 @@ bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room 
         !find_pending(node, peer, &room->pending))
         return is_full(node, peer);
     uint32_t others = node->links.count - (room->pending != NULL);
-    return find_idle(node, others, max - max / 4, &room->idle) || is_full(node, peer);
+    return find_idle(node, others, max - max / 4, &room->idle) ||
+           find_busy(node, peer, &room->busy) || is_full(node, peer);
 }
 
 void room_take(struct vx6_node *node, const struct room *room)
@@ -124,4 +152,6 @@ void room_take(struct vx6_node *node, const struct room *room)
         link_close(node, room->pending, VX6_LIMIT);
     if (room->idle)
         link_close(node, room->idle, VX6_IDLE);
+    if (room->busy)
+        link_close(node, room->busy, VX6_LIMIT);
 }

@@ -95,13 +95,17 @@ void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg
 /* ---- admission.c ---- */
 /* Links that have to go for a new one, or NULL. */
 struct room {
-    struct link *pending, *idle;
+    struct link *pending, *idle, *busy;
 };
-/* VX6-LINK-017, VX6-LINK-025. False: there is no room, and nothing may go for it. */
+/* VX6-LINK-017, VX6-LINK-025, VX6-LINK-026. False: there is no room, and nothing may go for it. */
 bool room_for_dialled(struct vx6_node *node, struct room *room);
 bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room);
 /* Closes them; to be called once the new link exists. */
 void room_take(struct vx6_node *node, const struct room *room);
+/* VX6-NODE-007: what came cannot be taken. `msg` is the type of the frame, NONE: it came to none.
+ */
+void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
+    enum vx6_code code);
 
 /* ---- link_frames.c ---- */
 /* Writes a frame, length first; there must be room. */

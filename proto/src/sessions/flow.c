@@ -22,12 +22,21 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* VX6-SESS-024: what is left of the node's budget for one network. It holds no more than it leaves
+ * to others, but may always hold some. */
+static uint64_t share_left(const struct vx6_node *node, uint64_t used, uint64_t of_share)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    uint64_t left = left_of(limits->node_buffer_bytes, used);
+    uint64_t always = limits->stream_window_bytes / 2;
+    return left_of(left > always ? left : always, of_share);
+}
+
 /* VX6-SESS-017 */
 static uint64_t grant_left(const struct vx6_node *node, const struct session *session)
 {
-    const struct vx6_limits *limits = node->env->limits;
-    return smaller(left_of(limits->session_buffer_bytes, session->granted),
-        left_of(limits->node_buffer_bytes, node->sessions.granted));
+    return smaller(left_of(node->env->limits->session_buffer_bytes, session->granted),
+        share_left(node, node->sessions.granted, session->share->granted));
 }
 
 /* What the peer may still send, and what it sent that the driver has not released. */
@@ -38,6 +47,7 @@ static void account(struct vx6_node *node, struct stream *stream)
         granted = (stream->receive_ended ? stream->receive.end : stream->window_end) -
                   stream->receive.begin;
     stream->session->granted += granted - stream->granted;
+    stream->session->share->granted += granted - stream->granted;
     node->sessions.granted += granted - stream->granted;
     stream->granted = granted;
 }
@@ -57,6 +67,7 @@ static void let_go(struct vx6_node *node, struct stream *stream, uint64_t len)
 {
     chunk_release(&node->sessions.pool, &stream->send, len);
     stream->session->sending -= len;
+    stream->session->share->sending -= len;
     node->sessions.sending -= len;
 }
 
@@ -97,8 +108,9 @@ void flow_resume(struct vx6_node *node, struct stream *stream)
 static uint64_t send_cap(const struct vx6_node *node, const struct stream *stream)
 {
     const struct vx6_limits *limits = node->env->limits;
-    uint64_t left = smaller(left_of(limits->session_buffer_bytes, stream->session->sending),
-        left_of(limits->node_buffer_bytes, node->sessions.sending));
+    const struct session *session = stream->session;
+    uint64_t left = smaller(left_of(limits->session_buffer_bytes, session->sending),
+        share_left(node, node->sessions.sending, session->share->sending));
     if (left < STREAM_WINDOW_MIN)
         left = STREAM_WINDOW_MIN;
     return smaller(left, limits->stream_window_bytes);
@@ -165,6 +177,7 @@ void vx6_stream_commit(vx6_node *node, vx6_id id, size_t len, bool fin)
     VX6_ASSERT(!stream->send_ended || len == 0);
     chunk_commit(&stream->send, len);
     stream->session->sending += len;
+    stream->session->share->sending += len;
     node->sessions.sending += len;
     stream->send_ended = stream->send_ended || fin;
     flow_resume(node, stream);

@@ -9,11 +9,20 @@
 
 static const char secret_label[] = "vx6/session-secret/1";
 
-static struct session *session_new(struct vx6_node *node, enum session_role role)
+/* Those that have ended wait for nothing but the driver. VX6-SESS-020 */
+static uint32_t session_count(const struct vx6_node *node)
+{
+    return node->sessions.count - node->sessions.ended_count;
+}
+
+static struct session *session_new(
+    struct vx6_node *node, enum session_role role, struct share *share)
 {
     struct session *session = env_alloc(node->env, sizeof *session);
     if (session == NULL)
         return NULL;
+    session->share = share;
+    share->sessions++;
     session->ready.kind = READY_SESSION;
     timer_init(&session->timer, TIMER_SESSION);
     session->role = role;
@@ -35,6 +44,11 @@ static void session_free(struct vx6_node *node, struct session *session)
         slots_remove(&node->slots, session->id);
     turns_remove(&node->sessions.list, &session->turn);
     node->sessions.count--;
+    if (session->state == SESSION_CLOSED)
+        node->sessions.ended_count--;
+    else
+        session->share->sessions--;
+    share_leave(node, session->share);
     env_wipe_free(node->env, session, sizeof *session);
 }
 
@@ -95,11 +109,12 @@ enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_i
         return VX6_INVALID;
     if (has_addr && bytes_equal(in->key, node->keys.identity, sizeof in->key))
         return VX6_SELF;
-    if (node->sessions.count >= node->env->limits->session_max) {
+    const uint32_t max = node->env->limits->session_max;
+    if (session_count(node) >= max || node->sessions.ended_count >= max) {
         trace(node, VX6_EVENT_limit_reached, &in->peer, 0, 0, VX6_LIMIT);
         return VX6_LIMIT;
     }
-    struct session *session = session_new(node, SESSION_CLIENT);
+    struct session *session = session_new(node, SESSION_CLIENT, &node->sessions.own);
     if (session == NULL)
         return VX6_NOMEM;
     name_keep(&session->name, &name);
@@ -186,6 +201,16 @@ void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_
     session_end(node, session, code, NOTICE_NONE);
 }
 
+/* VX6-SESS-020, VX6-SESS-023 */
+static bool has_room(struct vx6_node *node, struct path *path, const struct share *share)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    return node->sessions.ended_count < limits->session_max &&
+           link_sessions(path->link)->path_count <= limits->session_per_link_max &&
+           (session_count(node) < peers_share(limits->session_max) ||
+               share_make_session_room(node, share));
+}
+
 static enum vx6_code admit(
     struct vx6_node *node, struct path *path, const struct vx6_session_open *open)
 {
@@ -194,15 +219,19 @@ static enum vx6_code admit(
         return code;
     if (node->shutting_down)
         return VX6_SHUTDOWN;
-    const struct vx6_limits *limits = node->env->limits;
-    if (node->sessions.count >= peers_share(limits->session_max) ||
-        link_sessions(path->link)->path_count > limits->session_per_link_max) {
+    struct share *share = share_join(node, link_peer_addr(path->link));
+    if (share == NULL)
+        return VX6_NOMEM;
+    if (!has_room(node, path, share)) {
+        share_leave(node, share);
         trace(node, VX6_EVENT_limit_reached, link_peer_addr(path->link), 0, 0, VX6_LIMIT);
         return VX6_LIMIT;
     }
-    struct session *session = session_new(node, SESSION_OWNER);
-    if (session == NULL)
+    struct session *session = session_new(node, SESSION_OWNER, share);
+    if (session == NULL) {
+        share_leave(node, share);
         return VX6_NOMEM;
+    }
     session->state = SESSION_UP;
     session->privacy = open->privacy;
     name_keep(&session->name, &(struct vx6_name){.service = open->service});
@@ -238,6 +267,9 @@ void session_end(
         return;
     session->state = SESSION_CLOSED;
     session->code = code;
+    session->share->sessions--;
+    node->sessions.ended_count++;
+    node->sessions.leaving_count += session->stream_count;
     timer_clear(&node->timers, &session->timer);
     ready_remove(&node->ready_list, &session->ready);
     if (session->resolve)

@@ -18,12 +18,25 @@
 struct session;
 struct stream;
 
+/* What the sessions of one network hold together. VX6-SESS-023, VX6-SESS-024 */
+struct share {
+    struct share *next;
+    uint8_t network[6];
+    uint32_t users;    /* sessions that count here and are not freed */
+    uint32_t sessions; /* of these, those that have not ended */
+    uint32_t streams;
+    uint64_t sending, granted;
+};
+
 struct sessions {
     struct turns list; /* oldest first */
     struct turns paths;
-    uint32_t count;
+    struct share own;     /* of what this node opened */
+    struct share *shares; /* of what peers opened, by their networks */
+    uint32_t count, ended_count;
     uint32_t stream_count;
     uint32_t refused_count; /* of these, refused ones that wait for their reset to be sent */
+    uint32_t leaving_count; /* of these, those of sessions that have ended */
     uint64_t sending;       /* bytes that all streams hold until acknowledged */
     uint64_t granted; /* bytes that all streams hold for the driver, or have allowed to come */
     struct chunk_pool pool;

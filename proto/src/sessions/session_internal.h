@@ -79,6 +79,7 @@ struct session {
     struct idmap live; /* streams that are not closed, by number */
     uint32_t stream_count;
     uint32_t stream_last; /* highest number used */
+    struct share *share;
     uint64_t sending, granted;
 };
 
@@ -152,6 +153,14 @@ static inline uint32_t peers_share(uint32_t max)
 {
     return max - max / 4;
 }
+
+/* ---- share.c ---- */
+/* The share of the peer's network; NULL: no memory. */
+struct share *share_join(struct vx6_node *node, const vx6_addr *peer);
+void share_leave(struct vx6_node *node, struct share *share);
+/* Has a session of whoever has most of them gone, to make room for the newcomer? */
+bool share_make_session_room(struct vx6_node *node, const struct share *newcomer);
+bool share_make_stream_room(struct vx6_node *node, const struct share *newcomer);
 
 /* ---- path.c ---- */
 /* NULL: no memory. Without a session: a path that the peer opened. */

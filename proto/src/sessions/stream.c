@@ -18,6 +18,7 @@ static struct stream *stream_new(struct vx6_node *node, struct session *session,
     timer_init(&stream->timer, TIMER_STREAM);
     turns_add(&session->streams, &stream->turn);
     session->stream_count++;
+    session->share->streams++;
     node->sessions.stream_count++;
     return stream;
 }
@@ -40,6 +41,8 @@ void stream_free(struct vx6_node *node, struct stream *stream)
         slots_remove(&node->slots, stream->id);
     turns_remove(&session->streams, &stream->turn);
     session->stream_count--;
+    session->share->streams--;
+    node->sessions.leaving_count -= session->state == SESSION_CLOSED;
     node->sessions.refused_count -= stream->is_refused;
     if (--node->sessions.stream_count == 0)
         chunk_pool_clear(&node->sessions.pool);
@@ -72,16 +75,18 @@ void stream_post(struct vx6_node *node, struct stream *stream, unsigned bits)
     stream_list(node, stream);
 }
 
-/* VX6-SESS-020: may another stream of this session live? Refused ones are bounded by their session.
- */
+/* VX6-SESS-020: may another stream of this session live? Refused ones are bounded by their session,
+ * and those of sessions that have ended wait for nothing but the driver. */
 static bool has_room(struct vx6_node *node, const struct session *session)
 {
     const struct vx6_limits *limits = node->env->limits;
+    const struct sessions *sessions = &node->sessions;
     bool is_own = session->role == SESSION_CLIENT;
     uint32_t max = is_own ? limits->stream_max : peers_share(limits->stream_max);
+    uint32_t count = sessions->stream_count - sessions->refused_count - sessions->leaving_count;
     if (session->live.count < limits->stream_per_session_max &&
         session->stream_count < 2 * limits->stream_per_session_max &&
-        node->sessions.stream_count - node->sessions.refused_count < max)
+        (count < max || (!is_own && share_make_stream_room(node, session->share))))
         return true;
     trace(node, VX6_EVENT_limit_reached, &session->peer, 0, 0, VX6_LIMIT);
     return false;
@@ -149,8 +154,8 @@ enum vx6_code stream_take_open(
         code = VX6_LIMIT;
     if (code != VX6_OK)
         refuse(node, VX6_EVENT_stream_refused, &session->peer, VX6_MSG_stream_open, 0, code);
-    if (session->stream_count >= 2 * limits->stream_per_session_max ||
-        node->sessions.refused_count >= limits->stream_max) {
+    if (code != VX6_OK && (session->stream_count >= 2 * limits->stream_per_session_max ||
+                              node->sessions.refused_count >= limits->stream_max)) {
         session_end(node, session, VX6_LIMIT, NOTICE_SEND);
         return VX6_OK;
     }

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: MIT
+"""Where nodes are attacked: a network of the test's own, three nodes, honest work with its times, and
+what the node under attack spends. The attackers are in attackers.py, the cases in test_attacks.py.
+
+Alice is attacked. Bob, from another network, works with her; so do newcomers, each from a network of its
+own. All are on one host and share its processors with the attackers, which are nicer than they are."""
+import asyncio
+import contextlib
+import ctypes
+import itertools
+import multiprocessing
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "oracle"))
+sys.dont_write_bytecode = True
+import test_control
+from peer_link import Link
+from peer_records import Identity, key_from_text
+from peer_session import Sessions
+from test_control import DEADLINE_S, check, check_quietly
+
+LIMITS = {name: int(value) for name, value in re.findall(
+    r"^LIMIT\((\w+), (\d+),", (ROOT / "proto/schema/limits.def").read_text(), re.M)}
+ADDRESS = {"entry": "2001:1000::1", "alice": "2001:2000::1", "bob": "2001:3000::1"}
+PORT = 4242
+NETWORKS = "2400::/16"  # every address in it is of this host, and each /48 a network by itself
+NEWCOMERS = "2600::/16"
+CLONE_NEWNET = 0x40000000
+FORK = multiprocessing.get_context("fork")
+
+
+def source_of(number, host=1, networks=NETWORKS):
+    """Address `host` of network `number`."""
+    return f"{networks.split(':')[0]}:{number >> 16:x}:{number & 0xffff:x}::{host:x}"
+
+
+def enter_network():
+    """A network namespace that ends with this process and its children; a reason, where none can be."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        return "no network namespace can be made: " + os.strerror(ctypes.get_errno())
+    commands = ["link set lo up"]
+    commands += [f"-6 addr add {ip}/128 dev lo nodad" for ip in ADDRESS.values()]
+    commands += [f"-6 route add local {block} dev lo" for block in (NETWORKS, NEWCOMERS)]
+    try:
+        for command in commands:
+            subprocess.run(["ip", *command.split()], check=True, capture_output=True)
+        pathlib.Path("/proc/sys/net/ipv6/ip_nonlocal_bind").write_text("1")
+    except (OSError, subprocess.CalledProcessError) as reason:
+        return f"addresses cannot be set: {reason}"
+    return None
+
+
+# ---- services behind Alice ----
+
+
+async def echo(reader, writer):
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+
+
+async def pour(reader, writer):
+    """Sends for as long as somebody takes it."""
+    while True:
+        writer.write(bytes(1 << 16))
+        await writer.drain()
+
+
+def serve(service, listener):
+    async def handle(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            await service(reader, writer)
+        writer.close()
+
+    async def run():
+        await asyncio.start_server(handle, sock=listener)
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+class Attack:
+    """A process that runs `function(attack, ...)` until the `with` block ends. It says by attack.begun()
+    when it is in full swing, and counts by attack.count() what it has spent."""
+
+    def __init__(self, function, *arguments):
+        self.is_begun, self.is_over = FORK.Event(), FORK.Event()
+        self.packets, self.bytes = FORK.Value("Q"), FORK.Value("Q")
+        self.process = FORK.Process(target=self.run, args=(function, arguments))
+
+    def run(self, function, arguments):
+        os.nice(10)
+        with contextlib.suppress(KeyboardInterrupt):
+            function(self, *arguments)
+
+    def goes_on(self):
+        return not self.is_over.is_set()
+
+    def begun(self):
+        self.is_begun.set()
+
+    def count(self, packets, size):
+        with self.packets.get_lock():
+            self.packets.value += packets
+            self.bytes.value += packets * size
+
+    def __enter__(self):
+        self.process.start()
+        check(self.is_begun.wait(DEADLINE_S), "the attack has begun")
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.process.join(DEADLINE_S)
+        if self.process.is_alive():
+            self.process.kill()
+        check(self.process.exitcode == 0, "the attacker has ended in order", self.process.exitcode)
+
+
+class Usage:
+    """What a process has: the most of it between `with` and its end."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.most_kb = self.most_descriptors = 0
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident_kb(self):
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1])
+
+    def processor_s(self):
+        return int(pathlib.Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def watch(self):
+        while not self.is_over.wait(0.05):
+            self.most_kb = max(self.most_kb, self.resident_kb())
+            self.most_descriptors = max(self.most_descriptors, self.descriptors())
+
+    def __enter__(self):
+        self.before_kb, self.before_descriptors = self.resident_kb(), self.descriptors()
+        self.before_s, self.began = self.processor_s(), time.monotonic()
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.spent_s, self.took_s = self.processor_s() - self.before_s, time.monotonic() - self.began
+        self.is_over.set()
+        self.thread.join()
+
+    def grown_kb(self):
+        return self.most_kb - self.before_kb
+
+    def more_descriptors(self):
+        return self.most_descriptors - self.before_descriptors
+
+
+class Arena(test_control.Test):
+    """`numbers` go on for ever, so that no name and no network is used twice."""
+
+    def __init__(self, bin_dir):
+        super().__init__(bin_dir)
+        self.services = []
+
+    def address_of(self, who):
+        return f"[{ADDRESS[who]}]:{PORT}"
+
+    def open(self):
+        targets = {service.__name__: self.start_service(service) for service in (echo, pour)}
+        self.start("entry")
+        self.start("alice", "--name", "alice", "--peer", self.address_of("entry"))
+        self.start("bob", "--peer", self.address_of("alice"))
+        self.alice, self.bob = self.line("alice"), self.line("bob")
+        for name, target in targets.items():
+            added = self.alice.ask({"command": "service_add", "name": name, "target": target,
+                                    "exposure": "public"})
+            check(added["ok"] and added["target_is_up"], f"alice offers {name}", added)
+        self.key = key_from_text(self.alice.ask({"command": "identity"})["key"])
+        self.target = (ADDRESS["alice"], PORT)
+        self.usage = Usage(self.nodes[1].pid)
+        self.numbers = itertools.count()
+        self.until(lambda: self.bob.ask({"command": "resolve", "name": "alice.echo"})["ok"],
+                   "bob finds alice")
+
+    @staticmethod
+    def until(condition, sentence):
+        end = time.monotonic() + DEADLINE_S
+        while not condition() and time.monotonic() < end:
+            time.sleep(0.02)
+        check(condition(), sentence)
+
+    def start_service(self, service):
+        """Each in a process of its own: who pours must not hold up who answers."""
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.services.append(FORK.Process(target=serve, args=(service, listener)))
+        self.services[-1].start()
+        return "127.0.0.1:%d" % listener.getsockname()[1]
+
+    def end(self):
+        for service in self.services:
+            service.kill()
+        super().end()
+
+    # ---- honest work ----
+
+    def look_up(self):
+        """Names that nobody has: Alice is asked, and has to answer."""
+        for _ in range(20):
+            answer = self.bob.ask({"command": "resolve", "name": f"nobody-{next(self.numbers)}"})
+            check_quietly(answer["code"] == "NOT_FOUND" and answer["queries"] == 2 and answer["lost"] == 0,
+                  "a lookup asks both nodes and loses no query", answer)
+
+    def connect(self):
+        answer = self.bob.ask({"command": "connect", "name": "alice.echo", "background": True})
+        check_quietly(answer["ok"], "bob connects by name", answer)
+        ip, port = answer["listen"].rsplit(":", 1)
+        return answer, (ip, int(port))
+
+    @staticmethod
+    def exchange(carrier, size):
+        data, back = os.urandom(size), 0
+        sender = threading.Thread(target=carrier.sendall, args=(data,))
+        sender.start()
+        while back < size:
+            piece = carrier.recv(1 << 16)
+            check_quietly(piece == data[back:back + len(piece)] and piece, "the bytes come back", back)
+            back += len(piece)
+        sender.join()
+
+    def request(self):
+        """A session by name, and connections one after the other."""
+        forward, where = self.connect()
+        for _ in range(100):
+            with socket.create_connection(where, DEADLINE_S) as carrier:
+                self.exchange(carrier, 1000)
+        self.bob.ask({"command": "disconnect", "what": forward["listen"]})
+
+    def move(self):
+        forward, where = self.connect()
+        with socket.create_connection(where, DEADLINE_S) as carrier:
+            self.exchange(carrier, 16 << 20)
+        self.bob.ask({"command": "disconnect", "what": forward["listen"]})
+
+    def come(self):
+        """Peers that were never here before, with links and sessions of their own."""
+        for _ in range(5):
+            source = (source_of(next(self.numbers), networks=NEWCOMERS), 0)
+            sessions = Sessions(Link.dial(self.target, Identity(), expected=self.key, source=source))
+            stream = sessions.open("echo").open_stream()
+            stream.write(b"hello")
+            sessions.run(lambda: stream.received == b"hello")
+            sessions.link.close()
