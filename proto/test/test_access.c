@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who may use a service: public, listed, private; and what becomes of those who may no longer.
- * VX6-SESS-003, VX6-SESS-023. */
+ * VX6-SESS-003, VX6-SESS-025. */
 #include "session_pair.h"
 
 static const uint8_t client_key[32] =

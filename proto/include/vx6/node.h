@@ -107,7 +107,7 @@ enum vx6_in_kind {
     VX6_IN_CONTACT,   /* peer, key: restores a contact of an earlier run */
     VX6_IN_NAME_BIND, /* data: label, key: restores or pins a binding */
     VX6_IN_NAME_UNBIND,    /* data: label */
-    /* VX6-SESS-023. data: name; adding again changes who may use it, and keeps the keys */
+    /* VX6-SESS-025. data: name; adding again changes who may use it, and keeps the keys */
     VX6_IN_SERVICE_ADD,         /* public: whoever resolves this node */
     VX6_IN_SERVICE_ADD_LISTED,  /* keys that are allowed; all may see that it is there */
     VX6_IN_SERVICE_ADD_PRIVATE, /* keys that are allowed; nobody else learns of it */

@@ -18,6 +18,7 @@ struct query {
     bool waiting; /* on the list of outgoing ones */
     bool sealed;  /* state is set: at least one try has left */
     bool has_cookie;
+    bool crowds; /* when it began, as many as may be were in flight to its site, with it */
     uint8_t tries;
     uint16_t len;
     uint8_t mac1[VX6_MAC_SIZE]; /* of the last try */
@@ -87,6 +88,7 @@ static void query_free(struct vx6_node *node, struct query *query)
     struct in_flight *item = item_of(node, query);
     bool was_first = item->order == queries->timer.order;
     queries->count--;
+    queries->crowding -= query->crowds;
     memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
     if (queries->capacity - queries->count >= 2 * ITEMS_STEP)
         (void)items_resize(node, queries->capacity - ITEMS_STEP);
@@ -166,6 +168,14 @@ static void query_try(struct vx6_node *node, struct in_flight *item)
     datagram_post(node, &query->outgoing);
 }
 
+static uint32_t count_of_site(const struct queries *queries, uint64_t site)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < queries->count; i++)
+        count += queries->items[i].site == site;
+    return count;
+}
+
 /* VX6-QUERY-009 */
 struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
     enum query_user user, void *context)
@@ -188,6 +198,9 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     struct in_flight *item = &node->queries.items[node->queries.count++];
     *item = (struct in_flight){
         .deadline = VX6_NEVER, .site = addr_site(&peer->addr), .peer = peer, .query = query};
+    query->crowds =
+        count_of_site(&node->queries, item->site) >= node->env->limits->site_queries_max;
+    node->queries.crowding += query->crowds;
     query_try(node, item);
     return query;
 }
@@ -219,17 +232,12 @@ bool query_is_pending(const struct vx6_node *node, const struct peer *peer)
     return false;
 }
 
-/* VX6-DHT-028 */
+/* VX6-DHT-028. Of the queries to a site that is spent, the last one to begin crowds. */
 bool query_site_is_spent(const struct vx6_node *node, const vx6_addr *addr)
 {
-    const uint32_t max = node->env->limits->site_queries_max;
-    if (node->queries.count < max)
-        return false;
-    const uint64_t site = addr_site(addr);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < node->queries.count; i++)
-        count += node->queries.items[i].site == site;
-    return count >= max && !table_knows_site(node, addr);
+    return node->queries.crowding > 0 &&
+           count_of_site(&node->queries, addr_site(addr)) >= node->env->limits->site_queries_max &&
+           !table_knows_site(node, addr);
 }
 
 bool query_is_cut_off(const struct vx6_node *node)

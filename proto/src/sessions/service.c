@@ -215,7 +215,7 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
     return VX6_OK;
 }
 
-/* VX6-SESS-023 */
+/* VX6-SESS-025 */
 enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32])
 {
     if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
