@@ -492,6 +492,60 @@ static void test_the_own_label_is_the_node_itself(void **state)
     bench_free(&bench);
 }
 
+/* By whatever name: what leads to the node itself is not dialled. */
+static void test_a_name_bound_to_the_node_itself_is_no_address(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner self;
+    bench_init(&bench, "");
+    owner_make(&self, 200, (struct claim){.label = "alice"});
+    assert_memory_equal(self.keys.identity, bench.node->keys.identity, 32);
+    bench_open(&bench, "alice");
+    show(&bench, 0, &self, 0, 1);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_SELF);
+    assert_int_equal(bench.node->bindings.count, 0);
+    bench_free(&bench);
+}
+
+/* VX6-NODE-007: each allocation of a resolve fails in turn, until none does. */
+static void test_a_resolve_without_memory_says_so_and_keeps_nothing(void **state)
+{
+    (void)state;
+    enum vx6_code code = VX6_NOMEM;
+    uint32_t refused = 0, incomplete = 0;
+    for (uint64_t n = 1; code != VX6_OK; n++) {
+        assert_true(n < 50);
+        struct bench bench;
+        struct owner alice;
+        struct vx6_out out;
+        uint8_t keys[64][32];
+        vx6_id id;
+        bench_init(&bench, "");
+        owner_make(&alice, 1, (struct claim){.label = "alice"});
+        lone_memory.fail_at = lone_memory.requests + n;
+        code = resolve_for_driver(bench.node, lone_text("alice"), &id);
+        if (code == VX6_NOMEM) {
+            refused++;
+            assert_int_equal(bench.node->ops.count, 0);
+        } else {
+            assert_int_equal(code, VX6_OK);
+            show(&bench, 0, &alice, 0, 1);
+            end_lookup(&bench, VX6_OK);
+            lone_run(bench.node, 0);
+            uint32_t shown = drain_op(&bench, keys, &out);
+            code = out.code;
+            assert_true(code == VX6_OK || code == VX6_NOMEM || code == VX6_NOT_FOUND);
+            assert_int_equal(shown, code == VX6_OK);
+            incomplete += code != VX6_OK;
+        }
+        bench_free(&bench);
+    }
+    assert_true(refused > 0 && incomplete > 0);
+}
+
 static void test_limits_and_bad_names_refuse_at_once(void **state)
 {
     (void)state;
@@ -530,6 +584,21 @@ static void test_a_cancelled_operation_ends_with_its_work(void **state)
     assert_int_equal(out.code, VX6_CANCELLED);
     assert_null(bench.node->resolves);
     bench_free(&bench);
+}
+
+static void test_candidates_that_nobody_took_go_with_the_node(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    (void)start_op(&bench, "alice");
+    show(&bench, 0, &alice, 0, 1);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    assert_non_null(bench.node->ops.first->candidates);
+    bench_free(&bench); /* which demands all memory back */
 }
 
 static void test_a_lookup_shows_the_closest_nodes(void **state)
@@ -581,8 +650,11 @@ int main(void)
         cmocka_unit_test(test_the_wait_begins_with_an_address_to_dial),
         cmocka_unit_test(test_absence_has_its_reason),
         cmocka_unit_test(test_the_own_label_is_the_node_itself),
+        cmocka_unit_test(test_a_name_bound_to_the_node_itself_is_no_address),
+        cmocka_unit_test(test_a_resolve_without_memory_says_so_and_keeps_nothing),
         cmocka_unit_test(test_limits_and_bad_names_refuse_at_once),
         cmocka_unit_test(test_a_cancelled_operation_ends_with_its_work),
+        cmocka_unit_test(test_candidates_that_nobody_took_go_with_the_node),
         cmocka_unit_test(test_a_lookup_shows_the_closest_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,19 @@ static void test_commands_are_checked(void **state)
     assert_int_equal(id.bits, 0);
 }
 
+static void test_streams_are_opened_by_the_client_of_a_live_session(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id id = {0};
+    assert_int_equal(stream_open(&world.nodes[1], owner_session(), &id), VX6_INVALID);
+    session_close(&world.nodes[0], session, VX6_OK);
+    assert_int_equal(session->state, SESSION_CLOSED);
+    assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_STALE);
+    assert_int_equal(id.bits, 0);
+    settle();
+}
+
 static void test_services_are_sorted_and_bounded(void **state)
 {
     (void)state;
@@ -433,6 +446,7 @@ int main(void)
         TEST(test_two_sessions_share_a_link),
         TEST(test_an_unknown_service_is_refused_with_its_reason),
         TEST(test_commands_are_checked),
+        TEST(test_streams_are_opened_by_the_client_of_a_live_session),
         TEST(test_services_are_sorted_and_bounded),
         TEST(test_removing_a_service_ends_its_sessions),
         TEST(test_paths_are_numbered_by_role_and_rise),
