@@ -49,14 +49,6 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
-int cli_refused(const struct cli *cli, json_t *answer)
-{
-    fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
-    if (cli->json)
-        cli_print_json(answer);
-    return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;
-}
-
 static void print_size(const char *label, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
@@ -192,17 +184,31 @@ void cli_print_peers(json_t *answer)
     }
 }
 
-void cli_print_resolved(json_t *answer)
+static void print_candidates(json_t *answer)
 {
     size_t index;
     json_t *item;
-    const char *key = cli_text(answer, "key");
-    if (key[0])
-        printf("%s is %s\n", cli_text(answer, "name"), key);
     json_array_foreach(json_object_get(answer, "candidates"), index, item)
     {
         printf("claimant   %s, %s\n", cli_text(item, "name"), cli_text(item, "key"));
         print_list("  at       ", json_object_get(item, "endpoints"));
         print_list("  offers   ", json_object_get(item, "services"));
     }
+}
+
+void cli_print_resolved(json_t *answer)
+{
+    printf("%s is %s\n", cli_text(answer, "name"), cli_text(answer, "key"));
+    print_candidates(answer);
+}
+
+int cli_refused(const struct cli *cli, json_t *answer)
+{
+    if (cli->json)
+        cli_print_json(answer);
+    else
+        print_candidates(answer);
+    fflush(stdout);
+    fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
+    return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;
 }
