@@ -126,18 +126,26 @@ static void print_forwards(json_t *answer)
     }
 }
 
+/* ISO 8601, in UTC. */
+static void print_time(intmax_t unix_ms)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm utc;
+    char stamp[32];
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    printf("%s", stamp);
+}
+
 static void print_errors(json_t *answer)
 {
     size_t index;
     json_t *item, *list = json_object_get(answer, "errors");
     json_array_foreach(list, index, item)
     {
-        time_t seconds = (time_t)(number(item, "unix_ms") / 1000);
-        struct tm utc;
-        char stamp[32];
-        gmtime_r(&seconds, &utc);
-        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-        printf("error      %s %s", stamp, cli_text(item, "error"));
+        printf("error      ");
+        print_time(number(item, "unix_ms"));
+        printf(" %s", cli_text(item, "error"));
         if (number(item, "count") > 1)
             printf(" (%" PRIdMAX " times)", number(item, "count"));
         printf("\n");
@@ -181,6 +189,25 @@ void cli_print_peers(json_t *answer)
     json_array_foreach(json_object_get(answer, "contacts"), index, item)
     {
         printf("contact  %s %s\n", cli_text(item, "addr"), cli_text(item, "key"));
+    }
+}
+
+void cli_print_names(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "names");
+    if (json_array_size(list) == 0)
+        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    json_array_foreach(list, index, item)
+    {
+        bool is_pinned = strcmp(cli_text(item, "how"), "pinned") == 0;
+        printf("%s is %s, %s", cli_text(item, "name"), cli_text(item, "key"),
+            is_pinned ? "pinned" : "bound by first use");
+        if (number(item, "since_unix_ms") > 0) {
+            printf(" ");
+            print_time(number(item, "since_unix_ms"));
+        }
+        printf("\n");
     }
 }
 
