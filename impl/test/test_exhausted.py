@@ -135,13 +135,14 @@ class ExhaustedTest(Test):
             controls[-1].connect(str(self.dir / "alice" / "control.sock"))
         self.check_rest([alice], "no descriptor left for links and for the control socket")
         self.speak(client, "a session goes on meanwhile")
-        refused = self.connect(forward)
+        end = b"?"
         try:
-            end = refused.recv(1)
-        except ConnectionResetError:
+            with self.connect(forward) as refused:
+                end = refused.recv(1)
+        except ConnectionResetError:  # so early that connect() may say it already
             end = None
         check(end is None, "a stream whose service cannot be reached is reset", end)
-        for other in strangers + controls + [refused]:
+        for other in strangers + controls:
             other.close()
         status = self.line("alice").ask({"command": "status"})
         said = [e["error"] for e in status["errors"]]
