@@ -55,6 +55,7 @@ class ExhaustedTest(Test):
     def run(self):
         self.echo = Echo()
         self.check_descriptors()
+        self.check_memory()
         if FAKETIME:
             self.check_clocks()
         else:
@@ -163,6 +164,66 @@ class ExhaustedTest(Test):
         client.close()
         line.close()
         for node in (alice, bob):
+            node.terminate()
+            check(node.wait(timeout=DEADLINE_S) == 0, "the node ends in order")
+
+    # ---- memory ----
+
+    def without_memory(self, node, spare_kb):
+        kb = [int(line.split()[1]) for line in open(f"/proc/{node.pid}/status")
+              if line.startswith("VmData")][0]
+        _, hard = resource.prlimit(node.pid, resource.RLIMIT_DATA)
+        resource.prlimit(node.pid, resource.RLIMIT_DATA, ((kb + spare_kb) * 1024, hard))
+
+    def with_memory(self, node):
+        _, hard = resource.prlimit(node.pid, resource.RLIMIT_DATA)
+        resource.prlimit(node.pid, resource.RLIMIT_DATA, (hard, hard))
+
+    def flood(self, forward, who):
+        """More than fits: streams whose echo nobody reads, and requests whose answer nobody reads."""
+        clients, deadline = [], time.monotonic() + 3
+        for _ in range(24):
+            try:
+                clients.append(self.connect(forward))
+            except OSError:
+                continue
+            clients[-1].setblocking(False)
+            clients.append(socket.socket(socket.AF_UNIX))
+            clients[-1].setblocking(False)
+            clients[-1].connect(str(self.dir / who / "control.sock"))
+        request = b'{"command":"status"}\n' * 100
+        while clients and time.monotonic() < deadline:
+            for client in clients[:]:
+                try:
+                    client.send(request if client.family == socket.AF_UNIX else b"v" * 65536)
+                except BlockingIOError:
+                    pass
+                except OSError:  # ended for lack of memory
+                    clients.remove(client)
+        for client in clients:
+            client.close()
+
+    def check_memory(self):
+        addr = self.start("fred")
+        fred = self.nodes[-1]
+        self.offer("fred")
+        self.start("gwen")
+        gwen, line = self.nodes[-1], self.line("gwen")
+        forward = line.ask({"command": "connect", "addr": addr, "service": "echo",
+                            "background": True})
+        check(forward["ok"] and self.speaks(forward), "a stream carries bytes", forward)
+        line.close()
+        for who, node in (("fred", fred), ("gwen", gwen)):
+            for spare_kb in (0, 512):  # few, since dials of one target are bounded
+                self.without_memory(node, spare_kb)
+                self.flood(forward, who)
+                check_quietly(node.poll() is None, "no crash for lack of memory", node.returncode)
+                self.with_memory(node)
+                self.served_again(forward, f"{who} had {spare_kb} kB: it lives, and serves again")
+                status = self.vx6(who, "status", "--json")
+                check_quietly(status.returncode == 0, "status", status)
+        check("out of memory" in self.log("gwen"), "memory did run out")
+        for node in (gwen, fred):
             node.terminate()
             check(node.wait(timeout=DEADLINE_S) == 0, "the node ends in order")
 
