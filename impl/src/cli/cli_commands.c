@@ -12,9 +12,16 @@ json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
     json_t *answer = NULL;
     if (!client_open(&client, cli, 0)) {
         json_decref(request);
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
+        if (errno == EACCES || errno == EPERM)
+            *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+                "the state in %.200s is another user's: run vx6 as that user, or give your own "
+                "with "
+                "--state DIR",
+                cli->paths.dir);
+        else
+            *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+                "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
+                strerror(errno));
         return NULL;
     }
     if (client_send(&client, request))

@@ -123,8 +123,8 @@ static void tell_wallclock(struct driver *driver)
     (void)give(driver, &in);
 }
 
-/* Before every input, so that nothing is judged by a clock that is no more; and since not every
- * system says when its clock is set. */
+/* VX6-CTRL-019: before every input, so that nothing is judged by a clock that is no more; and since
+ * not every system says when its clock is set. */
 static void look_at_clock(struct driver *driver)
 {
     int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;

@@ -270,12 +270,10 @@ static bool make_file(const char *path, char error[TEXT_ERROR_SIZE])
         return paths_fail(error, "make", draft);
     close(fd);
     struct store *store = open_file(draft, error);
-    if (store == NULL)
-        return false;
-    bool made = sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
-                sql_run(store, schema, "make") && identity_make(store) &&
-                sql_run(store, "COMMIT", "make");
-    if (!made)
+    bool made =
+        store && sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
+        sql_run(store, schema, "make") && identity_make(store) && sql_run(store, "COMMIT", "make");
+    if (store && !made)
         text_fail(error, "%.300s (%.180s)", store->error, path);
     store_close(store);
     if (made && (rename(draft, path) != 0 || !sync_directory(path)))
