@@ -533,6 +533,39 @@ static enum vx6_code dial(struct ends *ends, const vx6_addr *addr)
     return code;
 }
 
+/* VX6-LINK-017 */
+static void test_links_in_use_give_way_to_no_other(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_up(&vx6_crypto_model);
+    struct end *dialler = &ends->end[DIALLER];
+    vx6_addr other = addr_number(9, 1);
+    ends->limits.link_max = 1;
+    link_in_use(&dialler->node, end_link(dialler), 1);
+    assert_int_equal(dial(ends, &other), VX6_LIMIT);
+    assert_int_equal(dialler->node.counters[VX6_EVENT_limit_reached], 1);
+    assert_int_equal(dialler->node.links.count, 1);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    link_in_use(&dialler->node, end_link(dialler), -1);
+    assert_int_equal(dial(ends, &other), VX6_OK);
+    assert_int_equal(dialler->close_code, VX6_IDLE);
+    ends_free(ends);
+}
+
+/* VX6-NODE-005 */
+static void test_a_carrier_that_comes_up_twice_does_so_once(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_up(&vx6_crypto_model);
+    struct end *dialler = &ends->end[DIALLER];
+    struct vx6_in again = {.kind = VX6_IN_LINK_UP};
+    assert_int_equal(link_carrier_up(&dialler->node, end_link(dialler), &again), VX6_OK);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    ends_run(ends);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    ends_free(ends);
+}
+
 /* VX6-LINK-018 */
 static void test_R9_one_target_is_dialled_only_so_often(void **state)
 {
@@ -651,6 +684,8 @@ int main(void)
         cmocka_unit_test(test_K10_strangers_get_a_share_of_the_pending_links),
         cmocka_unit_test(test_N1_a_crowded_network_gives_way_to_others),
         cmocka_unit_test(test_a_full_table_closes_the_link_that_was_idle_longest),
+        cmocka_unit_test(test_links_in_use_give_way_to_no_other),
+        cmocka_unit_test(test_a_carrier_that_comes_up_twice_does_so_once),
         cmocka_unit_test(test_R9_one_target_is_dialled_only_so_often),
         cmocka_unit_test(test_a_link_is_shared_by_those_who_mean_the_same),
         cmocka_unit_test(test_addresses_of_nobody_are_not_dialled),
