@@ -630,36 +630,6 @@ static void test_addresses_of_nobody_are_not_dialled(void **state)
 }
 
 /* VX6-DHT-003 */
-static void test_scopes_of_addresses(void **state)
-{
-    (void)state;
-    static const struct {
-        uint8_t ip[16];
-        enum addr_scope scope;
-    } rows[] = {
-        {{[15] = 1}, SCOPE_LOOPBACK},
-        {{[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}, SCOPE_LOOPBACK},
-        {{0xfe, 0x80, [15] = 1}, SCOPE_LINK},
-        {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, SCOPE_LINK},
-        {{0xfd, 0x00, [15] = 1}, SCOPE_PRIVATE},
-        {{0xfe, 0xc0, [15] = 1}, SCOPE_PRIVATE},
-        {{0xfe, 0xff, [15] = 1}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 10}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 31}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 32}, SCOPE_GLOBAL},
-        {{[10] = 0xff, [11] = 0xff, [12] = 100, [13] = 64}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 8, [13] = 8}, SCOPE_GLOBAL},
-        {{0x00, 0x64, 0xff, 0x9b, [12] = 127, [15] = 1}, SCOPE_LOOPBACK},
-        {{0x20, 0x02, 192, 168}, SCOPE_PRIVATE},
-        {{0x2a, 0x00}, SCOPE_GLOBAL},
-    };
-    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
-        vx6_addr addr = {.port = 1};
-        memcpy(addr.ip, rows[row].ip, 16);
-        assert_int_equal(addr_scope(&addr), rows[row].scope);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -689,7 +659,6 @@ int main(void)
         cmocka_unit_test(test_R9_one_target_is_dialled_only_so_often),
         cmocka_unit_test(test_a_link_is_shared_by_those_who_mean_the_same),
         cmocka_unit_test(test_addresses_of_nobody_are_not_dialled),
-        cmocka_unit_test(test_scopes_of_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
