@@ -483,7 +483,8 @@ static bool enter_at_distance(struct solo *solo, uint8_t id[32], uint8_t distanc
     return entered;
 }
 
-/* VX6-DHT-001, VX6-DHT-005: of those that only the last byte tells apart the closer is a neighbour. */
+/* VX6-DHT-001, VX6-DHT-005: of those that only the last byte tells apart the closer is a neighbour.
+ */
 static void test_neighbours_are_told_apart_by_the_whole_id(void **state)
 {
     (void)state;
