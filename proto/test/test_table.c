@@ -87,6 +87,24 @@ static void pass(struct solo *solo, uint64_t ms)
     solo->node->now = solo->now;
 }
 
+/* What is counted agrees with what is sorted. */
+static void check_counted(struct solo *solo, const uint8_t target[32], uint32_t count)
+{
+    const struct vx6_node *node = solo->node;
+    struct peer *peers[64];
+    uint32_t found = table_closest(node, target, peers, count);
+    for (uint32_t i = 0; i < node->table.count; i++) {
+        const struct peer *peer = node->table.contacts[i].peer;
+        bool is_found = false;
+        for (uint32_t j = 0; j < found; j++)
+            is_found = is_found || peers[j] == peer;
+        assert_int_equal(table_is_among_closest(node, target, peer, count), is_found);
+    }
+    bool is_own =
+        found < count || distance_compare(target, node->keys.id, peers[count - 1]->id) < 0;
+    assert_int_equal(table_is_own_share(node, target, NULL, count), is_own);
+}
+
 static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t count)
 {
     const struct table *table = &solo->node->table;
@@ -102,6 +120,7 @@ static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t 
     assert_int_equal(found, table->count < count ? table->count : count);
     for (uint32_t i = 0; i < found; i++)
         assert_ptr_equal(peers[i], sorted[i]);
+    check_counted(solo, target, count);
 }
 
 /* VX6-DHT-006 */
@@ -172,6 +191,7 @@ static void test_contacts_that_failed_are_passed_over(void **state)
         assert_true(enter(&solo, i % 4));
     for (uint32_t i = 0; i < 10; i++) {
         assert_int_equal(table_closest(solo.node, solo.node->keys.id, peers, KADEMLIA_K), 10 - i);
+        check_counted(&solo, solo.node->keys.id, 5);
         table_failed(solo.node, peers[0]);
     }
     assert_int_equal(table_closest(solo.node, solo.node->keys.id, peers, KADEMLIA_K), 10);
