@@ -186,8 +186,10 @@ enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_
     if (!is_well_formed(in))
         return VX6_INVALID;
     struct room room;
-    if (!room_for_accepted(node, peer, &room))
+    if (!room_for_accepted(node, peer, &room)) {
+        refuse(node, VX6_EVENT_link_refused, peer, VX6_MSG_NONE, 0, VX6_LIMIT);
         return VX6_LIMIT;
+    }
     struct link *link = link_new(node, peer, false);
     if (link == NULL)
         return VX6_NOMEM;
