@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     while (tape_left(&stage->tape) > 0) {
         steps[tape_u8(&stage->tape) % (sizeof steps / sizeof steps[0])](stage);
         stage_drain(stage);
-        stage_check(stage);
+        check_bounds(stage->node);
     }
     stage_end(stage);
     return 0;

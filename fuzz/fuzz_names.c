@@ -12,19 +12,25 @@ enum {
     INET6_TEXT_MAX = 46
 };
 
-static void check_name(vx6_span name)
+static void check_name(vx6_span text)
 {
-    vx6_span label, service;
-    if (!vx6_name_split(name, &label, &service))
+    struct vx6_name parts;
+    if (!vx6_name_parse(text, &parts))
         return;
-    VX6_ASSERT(vx6_label_is_valid(label) && label.data == name.data);
-    if (label.len == name.len) {
-        VX6_ASSERT(service.len == 0);
-        return;
+    vx6_span label = parts.label, hint = parts.hint, service = parts.service;
+    size_t len = label.len;
+    VX6_ASSERT(vx6_label_is_valid(label) && label.data == text.data);
+    if (hint.len > 0) {
+        VX6_ASSERT(text.data[len] == '~' && hint.data == text.data + len + 1);
+        VX6_ASSERT(hint.len >= VX6_HINT_MIN && hint.len <= VX6_HINT_MAX);
+        len += 1 + hint.len;
     }
-    VX6_ASSERT(vx6_label_is_valid(service) && name.data[label.len] == '.');
-    VX6_ASSERT(service.data == name.data + label.len + 1);
-    VX6_ASSERT(label.len + 1 + service.len == name.len);
+    if (service.len > 0) {
+        VX6_ASSERT(text.data[len] == '.' && service.data == text.data + len + 1);
+        VX6_ASSERT(vx6_label_is_valid(service));
+        len += 1 + service.len;
+    }
+    VX6_ASSERT(len == text.len && len <= VX6_NAME_MAX);
 }
 
 static void check_key_text(const char *text, size_t len)
@@ -90,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     check_name((vx6_span){data, len});
     check_key_text(text, len);
     check_addr(text);
-    VX6_ASSERT(!text_is_service_name(text) || strchr(text, '.') != NULL);
+    VX6_ASSERT(!text_is_service_name(text) || (text_is_name(text) && strchr(text, '.')));
     check_printable((vx6_span){data, len}, len > 0 ? 1u + data[0] : 1u);
     if (len >= 32)
         check_key(data, data[len - 1]);

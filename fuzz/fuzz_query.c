@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     while (tape_left(&stage->tape) > 0) {
         steps[tape_u8(&stage->tape) % (sizeof steps / sizeof steps[0])](stage);
         stage_drain(stage);
-        stage_check(stage);
+        check_bounds(stage->node);
     }
     for (uint32_t i = 0; i < STAGE_PEERS; i++)
         VX6_ASSERT(stage->peers[i].answered <= stage->peers[i].asks);

@@ -71,7 +71,7 @@ void script_stream(struct stage *stage)
 static void fill_in(struct stage *stage, struct vx6_in *in, uint8_t how)
 {
     const struct stage_peer *peer = pick_peer(stage);
-    vx6_span said = tape_span(&stage->tape, 2 * VX6_LABEL_MAX + 2);
+    vx6_span said = tape_span(&stage->tape, VX6_NAME_MAX + 1);
     if (how & 0x80)
         memcpy(in->key, peer->keys.identity, sizeof in->key);
     else if (said.len >= sizeof in->key)
@@ -90,7 +90,9 @@ void script_command(struct stage *stage)
     } rows[] = {{VX6_IN_PEER_ADD, SLOT_OP}, {VX6_IN_RESOLVE, SLOT_OP}, {VX6_IN_LOOKUP, SLOT_OP},
         {VX6_IN_SESSION_OPEN, SLOT_SESSION}, {VX6_IN_NAME_BIND, 0}, {VX6_IN_NAME_UNBIND, 0},
         {VX6_IN_SERVICE_ADD, 0}, {VX6_IN_SERVICE_REMOVE, 0}, {VX6_IN_CONTACT, 0},
-        {VX6_IN_ENDPOINT_ADD, 0}, {VX6_IN_ENDPOINT_REMOVE, 0}, {VX6_IN_CANCEL, 0}};
+        {VX6_IN_ENDPOINT_ADD, 0}, {VX6_IN_ENDPOINT_REMOVE, 0}, {VX6_IN_CANCEL, 0},
+        {VX6_IN_SERVICE_ADD_LISTED, 0}, {VX6_IN_SERVICE_ADD_PRIVATE, 0}, {VX6_IN_SERVICE_ALLOW, 0},
+        {VX6_IN_SERVICE_DENY, 0}};
     uint8_t how = tape_u8(&stage->tape);
     uint32_t row = (how & 0x3fu) % (sizeof rows / sizeof rows[0]);
     struct vx6_in in = {.kind = rows[row].kind};

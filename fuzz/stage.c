@@ -262,28 +262,6 @@ void stage_wait(struct stage *stage, vx6_ns ns)
     stage->now = end;
 }
 
-/* ---- what must hold ---- */
-
-void stage_check(const struct stage *stage)
-{
-    const struct vx6_limits *limits = &stage->limits;
-    const struct vx6_node *node = stage->node;
-    struct vx6_counts counts;
-    vx6_node_counts(node, &counts);
-    VX6_ASSERT(counts.links <= limits->link_max);
-    VX6_ASSERT(counts.sessions <= limits->session_max);
-    VX6_ASSERT(counts.streams <= 2 * limits->stream_max);
-    VX6_ASSERT(counts.contacts <= limits->contact_max);
-    VX6_ASSERT(counts.bundles <= limits->value_max);
-    VX6_ASSERT(counts.lookups <= limits->lookup_max);
-    VX6_ASSERT(counts.operations <= limits->op_max);
-    VX6_ASSERT(node->links.pending <= limits->link_pending_max);
-    VX6_ASSERT(node->queries.count <= limits->query_max);
-    VX6_ASSERT(node->queries.answer_count <= limits->datagram_pending_max);
-    VX6_ASSERT(node->bindings.count <= limits->binding_max);
-    VX6_ASSERT(node->known.count <= limits->known_max);
-}
-
 void stage_end(struct stage *stage)
 {
     struct vx6_in in = {.kind = VX6_IN_SHUTDOWN};

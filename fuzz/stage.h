@@ -4,6 +4,7 @@
 #ifndef VX6_FUZZ_STAGE_H
 #define VX6_FUZZ_STAGE_H
 
+#include "bounds.h"
 #include "fuzz.h"
 #include "link_internal.h"
 #include "memory.h"
@@ -73,7 +74,6 @@ enum vx6_code stage_input(struct stage *stage, struct vx6_in *in);
 void stage_drain(struct stage *stage); /* takes all outputs, and acts on them */
 /* The node's timers run until then. */
 void stage_wait(struct stage *stage, vx6_ns ns);
-void stage_check(const struct stage *stage); /* limits are kept */
 
 /* ---- what the driver does besides ---- */
 void stage_id_add(struct stage *stage, vx6_id id, enum slot_kind kind);

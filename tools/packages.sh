@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# What VX6 needs from the distribution, and how to get it. Sourced by tools/try, tools/test and
-# tools/soak.
+# What VX6 needs from the distribution, and how to get it. Sourced by the tools that build.
 
 packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev"
 packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography iproute2 curl
     nginx-light procps valgrind"
+packages_coverage="$packages_test gcovr"
 packages_fuzz="$packages_build libcmocka-dev clang libclang-rt-14-dev"
 
 say() {

@@ -71,14 +71,16 @@ static bool check_key_parse(json_t *line, char *reason, size_t cap)
 
 static bool check_name(json_t *line, char *reason, size_t cap)
 {
-    vx6_span label, service;
-    bool accepted = vx6_name_split(text_span(vector_text(line, "text")), &label, &service);
+    struct vx6_name name;
+    bool accepted = vx6_name_parse(text_span(vector_text(line, "text")), &name);
     if (!verdict_is(accepted, line, reason, cap))
         return false;
-    return !accepted ||
-           (vector_compare("label", label, text_span(vector_text(line, "label")), reason, cap) &&
-               vector_compare(
-                   "service", service, text_span(vector_text(line, "service")), reason, cap));
+    return !accepted || (vector_compare("label", name.label, text_span(vector_text(line, "label")),
+                             reason, cap) &&
+                            vector_compare("hint", name.hint, text_span(vector_text(line, "hint")),
+                                reason, cap) &&
+                            vector_compare("service", name.service,
+                                text_span(vector_text(line, "service")), reason, cap));
 }
 
 static const struct vector_kind kinds[] = {

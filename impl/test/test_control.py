@@ -73,15 +73,26 @@ class Test:
         """Where a new node listens."""
         return f"[::1]:{free_port()}"
 
-    def start(self, who, *options):
-        address = self.address_of(who)
+    def launch(self, who, *options, env=None):
+        """The node, which may or may not start, and its address."""
+        addr = self.address_of(who)
         with open(self.dir / f"{who}.log", "a") as log:
             node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
-                                     address, *options], stderr=log)
+                                     addr, *options], stderr=log, env=env)
         self.nodes.append(node)
-        subprocess.run([self.bin / "vx6", "--state", self.dir / who, "status", "--wait", "--json"],
-                       check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
-        return address
+        return node, addr
+
+    def start(self, who, *options, env=None):
+        _, addr = self.launch(who, *options, env=env)
+        self.vx6(who, "status", "--wait", "--json", check=True)
+        return addr
+
+    def vx6(self, who, *words, check=False):
+        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
+                              capture_output=True, text=True, timeout=DEADLINE_S)
+
+    def log(self, who):
+        return (self.dir / f"{who}.log").read_text()
 
     def line(self, who):
         return Line(str(self.dir / who / "control.sock"))

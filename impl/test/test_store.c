@@ -23,15 +23,20 @@ static int set_up(void **state)
     return mkdtemp(dir) && paths_init(&paths, dir, error) ? 0 : -1;
 }
 
-static int tear_down(void **state)
+static void remove_files(void)
 {
-    (void)state;
     static const char *const names[] = {"state.db", "state.db-wal", "state.db-shm", "lock"};
     char path[PATHS_MAX + 16];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", paths.dir, names[i]);
         (void)unlink(path);
     }
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_files();
     return rmdir(paths.dir);
 }
 
@@ -43,16 +48,31 @@ static struct store *open_it(enum store_mode mode)
     return store;
 }
 
+static sqlite3 *open_sql(void)
+{
+    sqlite3 *database = NULL;
+    assert_int_equal(sqlite3_open(paths.database, &database), SQLITE_OK);
+    return database;
+}
+
+static void execute(const char *sql)
+{
+    sqlite3 *database = open_sql();
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
 static void test_the_identity_is_made_once_and_kept(void **state)
 {
     (void)state;
     uint8_t first[32], second[32];
     struct stat info;
     struct store *store = open_it(STORE_CREATE);
-    assert_false(store_identity(store, first));
-    assert_true(store_identity_make(store));
+    assert_true(store_is_new(store));
     assert_true(store_identity(store, first));
-    assert_true(store_identity_make(store));
+    store_close(store);
+    store = open_it(STORE_CREATE);
+    assert_false(store_is_new(store));
     store_close(store);
 
     store = open_it(STORE_READ);
@@ -98,9 +118,6 @@ static uint64_t take_and_die(void)
 static void test_R3_no_sequence_number_is_given_twice_even_after_a_crash(void **state)
 {
     (void)state;
-    struct store *store = open_it(STORE_CREATE);
-    assert_true(store_identity_make(store));
-    store_close(store);
     uint64_t last = 0;
     for (int i = 0; i < 3; i++) {
         uint64_t first = take_and_die();
@@ -116,15 +133,21 @@ static void test_R3_no_sequence_number_is_given_twice_even_after_a_crash(void **
 static void test_sequence_numbers_that_have_run_out_are_not_begun_again(void **state)
 {
     (void)state;
-    sqlite3 *database;
+    const int64_t near_end = INT64_MAX - STORE_SEQUENCE_STEP;
     uint64_t first;
+    uint8_t seed[32], digest[32];
     struct store *store = open_it(STORE_CREATE);
-    assert_true(store_identity_make(store));
-    assert_int_equal(sqlite3_open(paths.database, &database), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(database, "UPDATE identity SET sequence = 9223372036854775807 - (1 << 20)",
-            NULL, NULL, NULL),
+    assert_true(store_identity(store, seed));
+    store_identity_digest(seed, near_end, digest);
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *database = open_sql();
+    assert_int_equal(sqlite3_prepare_v2(database, "UPDATE identity SET sequence = ?1, digest = ?2",
+                         -1, &statement, NULL),
         SQLITE_OK);
+    sqlite3_bind_int64(statement, 1, near_end);
+    sqlite3_bind_blob(statement, 2, digest, sizeof digest, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
+    sqlite3_finalize(statement);
     assert_true(store_sequence_take(store, &first));
     assert_true(first == INT64_MAX - STORE_SEQUENCE_STEP + UINT64_C(1));
     assert_false(store_sequence_take(store, &first));
@@ -133,28 +156,79 @@ static void test_sequence_numbers_that_have_run_out_are_not_begun_again(void **s
     store_close(store);
 }
 
-static void test_a_newer_schema_is_refused(void **state)
+/* Of damage by a program that knows SQL; that of pages is in test_damage.py. VX6-CTRL-017 */
+static const struct damage_row {
+    const char *sql, *complaint;
+} damage_rows[] = {
+    {"PRAGMA user_version = 99", "newer VX6"},
+    {"PRAGMA user_version = 0", "no state of VX6"},
+    {"DROP TABLE identity", "no such table"},
+    {"DELETE FROM identity", "the identity in it is not whole"},
+    {"UPDATE identity SET seed = x''", "the identity in it is not whole"},
+    {"UPDATE identity SET seed = zeroblob(33)", "the identity in it is not whole"},
+    {"UPDATE identity SET seed = zeroblob(32)", "the identity in it is not whole"},
+    {"UPDATE identity SET sequence = sequence - 1", "the identity in it is not whole"},
+    {"UPDATE identity SET digest = NULL", "the identity in it is not whole"},
+};
+
+static void test_a_state_without_a_whole_identity_is_refused_and_left_alone(void **state)
 {
     (void)state;
-    sqlite3 *database;
-    store_close(open_it(STORE_CREATE));
-    assert_int_equal(sqlite3_open(paths.database, &database), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(database, "PRAGMA user_version = 99", NULL, NULL, NULL), 0);
-    sqlite3_close(database);
-    assert_null(store_open(paths.database, STORE_CREATE, error));
-    assert_non_null(strstr(error, "newer VX6"));
+    for (size_t i = 0; i < sizeof damage_rows / sizeof damage_rows[0]; i++) {
+        uint64_t first;
+        uint8_t seed[32];
+        store_close(open_it(STORE_CREATE));
+        execute(damage_rows[i].sql);
+        struct store *store = store_open(paths.database, STORE_CREATE, error);
+        if (store) {
+            assert_false(store_identity(store, seed));
+            assert_false(store_sequence_take(store, &first));
+            snprintf(error, sizeof error, "%s", store_error(store));
+            store_close(store);
+        }
+        if (strstr(error, damage_rows[i].complaint) == NULL)
+            fail_msg("%s: %s", damage_rows[i].sql, error);
+        assert_null(strchr(error, '\n'));
+        remove_files();
+    }
 }
 
-static void test_a_damaged_file_is_refused(void **state)
+static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
 {
     (void)state;
-    FILE *file = fopen(paths.database, "w");
-    assert_non_null(file);
-    for (int i = 0; i < 1000; i++)
-        fputs("this is no database ", file);
-    fclose(file);
-    assert_null(store_open(paths.database, STORE_CREATE, error));
-    assert_null(strchr(error, '\n'));
+    uint8_t before[32], after[32];
+    uint64_t first, second;
+    struct store *store = open_it(STORE_CREATE);
+    assert_true(store_identity(store, before));
+    assert_true(store_sequence_take(store, &first));
+    store_close(store);
+    execute("ALTER TABLE identity DROP COLUMN digest; PRAGMA user_version = 1;");
+    assert_null(store_open(paths.database, STORE_READ, error));
+    assert_non_null(strstr(error, "older VX6"));
+    store = open_it(STORE_CREATE);
+    assert_true(store_identity(store, after));
+    assert_memory_equal(before, after, sizeof before);
+    assert_true(store_sequence_take(store, &second));
+    assert_true(second == first + STORE_SEQUENCE_STEP);
+    store_close(store);
+}
+
+/* What cannot be read is not the end of a list. */
+static void test_a_key_that_is_not_whole_is_no_missing_key(void **state)
+{
+    (void)state;
+    struct store_binding bindings[4];
+    vx6_addr addr;
+    uint8_t key[32];
+    bool found = false;
+    assert_null(text_addr_parse("127.0.0.1:1", &addr));
+    struct store *store = open_it(STORE_CREATE);
+    execute("INSERT INTO binding VALUES ('alice', x'01');"
+            "INSERT INTO known_key VALUES ('127.0.0.1:1', x'01');");
+    assert_int_equal(store_bindings(store, bindings, 4), -1);
+    assert_non_null(strstr(store_error(store), "damaged"));
+    assert_false(store_known_key(store, &addr, key, &found));
+    store_close(store);
 }
 
 static void test_everything_else_is_kept(void **state)
@@ -166,6 +240,7 @@ static void test_everything_else_is_kept(void **state)
     struct store_contact contact[2] = {{.addr.port = 1}, {.addr.port = 2}}, contacts[4];
     vx6_addr addr = {.port = 4242}, peers[16];
     uint8_t key[32];
+    bool found;
     char value[16];
     memset(binding.key, 7, sizeof binding.key);
     memset(contact[1].key, 1, sizeof contact[1].key);
@@ -176,7 +251,7 @@ static void test_everything_else_is_kept(void **state)
     assert_true(store_service_set(store, &service));
     assert_true(store_binding_set(store, &binding));
     assert_true(store_contacts_set(store, contact, 2));
-    assert_false(store_known_key(store, &addr, key));
+    assert_true(store_known_key(store, &addr, key, &found) && !found);
     assert_true(store_known_key_set(store, &addr, binding.key));
     store_close(store);
 
@@ -191,7 +266,7 @@ static void test_everything_else_is_kept(void **state)
     assert_int_equal(store_contacts(store, contacts, 1), 1);
     assert_true(store_contacts_set(store, contact, 1));
     assert_int_equal(store_contacts(store, contacts, 4), 1);
-    assert_true(store_known_key(store, &addr, key));
+    assert_true(store_known_key(store, &addr, key, &found) && found);
     assert_memory_equal(key, binding.key, 32);
     assert_true(store_service_remove(store, "web"));
     assert_int_equal(store_services(store, services, 4), 0);
@@ -246,8 +321,9 @@ int main(void)
         WITH_STATE(test_reading_needs_a_state),
         WITH_STATE(test_R3_no_sequence_number_is_given_twice_even_after_a_crash),
         WITH_STATE(test_sequence_numbers_that_have_run_out_are_not_begun_again),
-        WITH_STATE(test_a_newer_schema_is_refused),
-        WITH_STATE(test_a_damaged_file_is_refused),
+        WITH_STATE(test_a_state_without_a_whole_identity_is_refused_and_left_alone),
+        WITH_STATE(test_a_state_of_an_older_version_keeps_its_identity),
+        WITH_STATE(test_a_key_that_is_not_whole_is_no_missing_key),
         WITH_STATE(test_everything_else_is_kept),
         WITH_STATE(test_N6_a_second_lock_on_the_same_state_is_refused),
         WITH_STATE(test_N6_the_directory_is_closed_to_others),

@@ -143,6 +143,8 @@ static void test_names_of_services(void **state)
         {"alice.", 0, 0},
         {"Alice.web", 0, 0},
         {"-a.web", 0, 0},
+        {"alice~x4k2", 0, 0},
+        {"alice~x4k2.web", 0, 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(text_is_label(rows[i].text), rows[i].is_label);

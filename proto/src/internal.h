@@ -58,12 +58,13 @@ struct vx6_node {
     uint64_t counters[VX6_EVENT_COUNT];
 
     struct rng secret_rng;
+    bool shutting_down;
     struct queries queries;
 
     struct lookups lookups;
     uint32_t endpoint_count;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
-    bool shutting_down;
+    enum vx6_suite suite;
     const struct vx6_asn_map *asn_map;
     uint64_t sequence_next;
     struct resolve *resolves;
@@ -80,7 +81,6 @@ struct vx6_node {
     struct links links;
     struct sessions sessions;
     uint64_t refused[CODE_ROWS];
-    enum vx6_suite suite;
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
 };

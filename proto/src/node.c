@@ -85,6 +85,7 @@ static enum vx6_code endpoint_remove(struct vx6_node *node, const vx6_addr *addr
         node->endpoint_count--;
         memmove(&node->endpoints[i], &node->endpoints[i + 1],
             (node->endpoint_count - i) * sizeof node->endpoints[0]);
+        memset(node->queries.contacts, 0, sizeof node->queries.contacts); /* to be signed anew */
         publish_changed(node);
         return VX6_OK;
     }
@@ -248,7 +249,15 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         binding_remove(node, data);
         return VX6_OK;
     case VX6_IN_SERVICE_ADD:
-        return service_add(node, data);
+        return service_add(node, data, EXPOSURE_PUBLIC);
+    case VX6_IN_SERVICE_ADD_LISTED:
+        return service_add(node, data, EXPOSURE_LISTED);
+    case VX6_IN_SERVICE_ADD_PRIVATE:
+        return service_add(node, data, EXPOSURE_PRIVATE);
+    case VX6_IN_SERVICE_ALLOW:
+        return service_allow(node, data, in->key);
+    case VX6_IN_SERVICE_DENY:
+        return service_deny(node, data, in->key);
     case VX6_IN_SERVICE_REMOVE:
         return service_remove(node, data);
     case VX6_IN_RESOLVE:

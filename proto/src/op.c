@@ -140,7 +140,7 @@ enum vx6_code op_lookup_start(struct vx6_node *node, const uint8_t target[32], v
     op->work = lookup_start(node, target, false, LOOKUP_OP, op);
     if (op->work == NULL) {
         op_free(node, op);
-        return VX6_LIMIT;
+        return lookup_refusal(node);
     }
     *id = op->id;
     return VX6_OK;

@@ -7,13 +7,13 @@
 #include "solo.h"
 
 #include "arbitrary.h"
+#include "bounds.h"
 #include "link_internal.h"
 
 enum {
     FOES = 8,
     LANES = 64,
     TALKS = 16,
-    STREAM_FLOOR = 16384, /* bytes that a stream may hold whatever the budgets say */
     LANE_BUFFER = 200000
 };
 

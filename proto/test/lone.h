@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "memory.h"
 
 enum {
     LONE_UNIX_S = 1700000000,
@@ -51,6 +52,12 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
         .want_values = want_values, .running = true, .user = user, .context = context};
     memcpy(lookup->target, target, 32);
     return lookup;
+}
+
+enum vx6_code lookup_refusal(const struct vx6_node *node)
+{
+    (void)node;
+    return VX6_LIMIT;
 }
 
 void lookup_cancel(struct vx6_node *node, struct lookup *lookup)
@@ -129,30 +136,19 @@ uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t ca
     return lone_service_count;
 }
 
-static void *lone_resize(void *context, void *memory, size_t size_from, size_t size_to)
-{
-    *(size_t *)context += size_to - size_from;
-    if (size_to == 0) {
-        free(memory);
-        return NULL;
-    }
-    void *moved = realloc(memory, size_to);
-    assert_non_null(moved);
-    return moved;
-}
-
-static size_t lone_memory;
+static struct memory lone_memory;
 static struct vx6_limits lone_limits;
 
 static struct vx6_node *lone_new(uint8_t number, const char *label)
 {
-    if (lone_memory == 0)
+    if (lone_memory.held == 0)
         lone_limits = vx6_limits_default;
     lone_lookup_count = lone_query_count = lone_in_flight = 0;
     lone_stored = lone_service_count = 0;
     memset(lone_last, 0, sizeof lone_last);
     lone_lookup_refused = false;
-    vx6_alloc alloc = {lone_resize, &lone_memory};
+    lone_memory.requests = lone_memory.fail_at = 0;
+    vx6_alloc alloc = {memory_resize, &lone_memory};
     vx6_env *env = vx6_env_new(alloc, &vx6_crypto_model, &lone_limits, NULL);
     struct vx6_node *node = calloc(1, sizeof *node);
     assert_non_null(env);
@@ -182,11 +178,11 @@ static void lone_free(struct vx6_node *node)
     slots_clear(env, &node->slots);
     free(node);
     vx6_env_free(env);
-    assert_int_equal(lone_memory, 0);
+    assert_int_equal(lone_memory.held, 0);
 }
 
 /* Runs the timers that are due until `duration` has passed. */
-static void lone_run(struct vx6_node *node, vx6_ns duration)
+static inline void lone_run(struct vx6_node *node, vx6_ns duration)
 {
     vx6_ns end = node->now + duration;
     ops_reap(node);

@@ -51,7 +51,10 @@ static uint32_t draw(struct pair_net *net, uint32_t bound)
 static void *resize(void *context, void *memory, size_t size_from, size_t size_to)
 {
     struct pair_net *net = context;
-    if (size_to > 0 && ++net->allocations == net->fail_at)
+    net->allocations += size_to > 0;
+    bool is_starved = net->fail_at > 0 && net->allocations >= net->fail_at &&
+                      net->allocations <= net->fail_at + net->fail_count;
+    if (is_starved && size_to > 0)
         return NULL;
     net->memory = net->memory - size_from + size_to;
     if (size_to == 0) {

@@ -47,7 +47,8 @@ struct pair_net {
     uint64_t rng;
     size_t memory; /* bytes that nodes hold */
     uint64_t allocations;
-    uint64_t fail_at; /* the n-th allocation fails; 0: none */
+    uint64_t fail_at;    /* the n-th allocation fails; 0: none */
+    uint64_t fail_count; /* and so many behind it */
     struct pair_node nodes[PAIR_NODES_MAX];
     uint32_t node_count;
     struct pair_event *events; /* sorted */

@@ -109,11 +109,11 @@ void publish_changed(struct vx6_node *node)
     world.published++;
 }
 
-struct resolve *resolve_for_session(
-    struct vx6_node *node, vx6_span label, struct session *session, enum vx6_code *code)
+struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
+    struct session *session, enum vx6_code *code)
 {
     (void)node, (void)code;
-    assert_memory_equal(label.data, "bob", label.len);
+    assert_memory_equal(name->label.data, "bob", name->label.len);
     world.resolving = session;
     return (struct resolve *)(void *)&world;
 }
@@ -499,7 +499,7 @@ static inline enum vx6_code ask_for(const char *service, vx6_id *id)
 static inline struct session *join(void)
 {
     vx6_id id = {0};
-    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(ask_for("web", &id), VX6_OK);
     links_up();
     settle();

@@ -242,6 +242,44 @@ static void test_R2_a_bundle_from_2099_never_wins(void **state)
     solo_stop(&solo);
 }
 
+static const struct clock_row {
+    const char *what;
+    int64_t ahead_s;
+    enum vx6_code code;
+} clock_rows[] = {
+    {"the same time", 0, VX6_OK},
+    {"just before it expires", LIFE_S - 1, VX6_OK},
+    {"when it expires", LIFE_S, VX6_EXPIRED},
+    {"as far behind as may be", -600, VX6_OK},
+    {"farther behind", -601, VX6_EXPIRED},
+};
+
+/* VX6-DHT-017: what one node of an env has checked, another need not, but for the time. */
+static void test_each_node_goes_by_its_own_clock(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof clock_rows / sizeof clock_rows[0]; i++) {
+        const struct clock_row *row = &clock_rows[i];
+        print_message("%s\n", row->what);
+        struct solo solo;
+        solo_init(&solo);
+        solo_start(&solo, 1);
+        struct owner owner = {.number = 1, .label = "alice"};
+        assert_int_equal(store(&solo, owner), VX6_OK);
+        vx6_config config = {.identity_seed = {2},
+            .sequence_first = 1,
+            .unix_ms = (UNIX_S + row->ahead_s) * 1000,
+            .suite = VX6_SUITE_CHACHAPOLY};
+        struct solo other = solo;
+        other.node = vx6_node_new(solo.env, &config, solo.now);
+        assert_non_null(other.node);
+        assert_int_equal(store(&other, owner), row->code);
+        assert_int_equal(other.node->holder.count, row->code == VX6_OK);
+        vx6_node_free(other.node);
+        solo_stop(&solo);
+    }
+}
+
 /* VX6-DHT-018, VX6-REC-017: a rival with any sequence stands beside a claim, not in its place. */
 static void test_R5_another_key_replaces_no_claim(void **state)
 {
@@ -484,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_K1_a_bundle_is_held_only_if_it_verifies_and_fits_its_key),
         cmocka_unit_test(test_R3_only_a_newer_bundle_replaces_one_of_the_same_owner),
         cmocka_unit_test(test_R2_a_bundle_from_2099_never_wins),
+        cmocka_unit_test(test_each_node_goes_by_its_own_clock),
         cmocka_unit_test(test_R5_another_key_replaces_no_claim),
         cmocka_unit_test(test_a_site_is_where_the_claim_came_from),
         cmocka_unit_test(test_K6_one_source_brings_no_more_than_a_quarter),

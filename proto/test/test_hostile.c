@@ -269,7 +269,9 @@ static void command(void)
         {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0}, {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0},
         {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0}, {VX6_IN_STREAM_RESET, SLOT_STREAM, 0},
         {VX6_IN_CANCEL, SLOT_OP, 0}, {VX6_IN_NAME_BIND, 0, 0}, {VX6_IN_NAME_UNBIND, 0, 0},
-        {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
+        {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD_LISTED, 0, 0},
+        {VX6_IN_SERVICE_ADD_PRIVATE, 0, 0}, {VX6_IN_SERVICE_ALLOW, 0, 0},
+        {VX6_IN_SERVICE_ALLOW, 0, 0}, {VX6_IN_SERVICE_DENY, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
         {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0}};
     uint32_t row = pick(hostile, sizeof rows / sizeof rows[0]);
     const struct foe *foe = &hostile->foes[pick(hostile, FOES)];
@@ -283,7 +285,8 @@ static void command(void)
         in.peer = chance(hostile, 50) ? hostile->solo.addr : foe->addr;
     if (in.kind == VX6_IN_SESSION_OPEN && in.peer.port != 0 && chance(hostile, 900))
         name = "web";
-    if (in.kind == VX6_IN_SERVICE_ADD && chance(hostile, 700))
+    bool is_service = in.kind >= VX6_IN_SERVICE_ADD && in.kind < VX6_IN_SERVICE_REMOVE;
+    if (is_service && chance(hostile, 700))
         name = "web";
     if (in.kind == VX6_IN_SERVICE_REMOVE && chance(hostile, 800))
         return;
@@ -330,32 +333,6 @@ static void lane_act(void)
     }
 }
 
-/* ---- what must hold ---- */
-
-static void check_bounds(void)
-{
-    const struct vx6_limits *limits = &hostile->solo.limits;
-    struct vx6_counts counts;
-    vx6_node_counts(hostile->solo.node, &counts);
-    assert_true(counts.links <= limits->link_max);
-    assert_true(counts.sessions <= limits->session_max);
-    assert_true(hostile->solo.node->sessions.ended_count <= limits->session_max);
-    assert_true(counts.streams <= 2 * limits->stream_max);
-    assert_true(counts.contacts <= limits->contact_max);
-    assert_true(counts.bundles <= limits->value_max);
-    assert_true(counts.lookups <= limits->lookup_max);
-    assert_true(counts.operations <= limits->op_max);
-    const struct vx6_node *node = hostile->solo.node;
-    assert_true(node->links.pending <= limits->link_pending_max);
-    assert_true(node->queries.count <= limits->query_max);
-    assert_true(node->queries.answer_count <= limits->datagram_pending_max);
-    assert_true(node->bindings.count <= limits->binding_max);
-    assert_true(node->known.count <= limits->known_max);
-    uint64_t bytes_max = limits->node_buffer_bytes + (uint64_t)limits->stream_max * STREAM_FLOOR +
-                         (uint64_t)limits->session_max * limits->stream_window_bytes / 2;
-    assert_true(node->sessions.sending <= bytes_max && node->sessions.granted <= bytes_max);
-}
-
 static void step(void)
 {
     uint32_t draw = pick(hostile, 100);
@@ -377,7 +354,7 @@ static void step(void)
         set_clock();
     if (chance(hostile, 700))
         drain();
-    check_bounds();
+    check_bounds(hostile->solo.node);
 }
 
 /* ---- the end ---- */

@@ -361,6 +361,39 @@ static void test_lookups_find_the_k_closest_in_as_many_steps_as_predicted(void *
     world_stop(&world);
 }
 
+/* VX6-DHT-001: the first 32 bits, by which most are told apart, are not all of a distance. */
+static void test_equal_prefixes_are_sorted_by_the_whole_id(void **state)
+{
+    (void)state;
+    enum {
+        ALIKE = 12
+    };
+    struct world world;
+    struct vx6_out out;
+    struct peer *peers[ALIKE];
+    uint8_t target[32];
+    world_start(&world, ALIKE);
+    draw_target(target);
+    for (uint32_t i = 0; i < ALIKE; i++) {
+        const struct stub *stub = &world.stubs[i];
+        peers[i] = peer_get(world.solo.env, stub->keys.identity, &stub->addr);
+        assert_non_null(peers[i]);
+        memcpy(peers[i]->id, target, 32);
+        peers[i]->id[31] ^= (uint8_t)(1 + i * 5 % ALIKE); /* in another order than they are known */
+        know(&world, stub);
+    }
+    assert_true(run(&world, start(&world, target), &out, 60000));
+    assert_int_equal(out.value.len, ALIKE * VX6_HINT_SIZE);
+    for (uint32_t i = 0; i < ALIKE; i++) {
+        const struct stub *stub = &world.stubs[i];
+        const uint8_t *hint = out.value.data + (size_t)(i * 5 % ALIKE) * VX6_HINT_SIZE;
+        assert_memory_equal(hint, stub->keys.identity, 32);
+        assert_int_equal(stub->asks, 1);
+        peer_drop(world.solo.env, peers[i]);
+    }
+    world_stop(&world);
+}
+
 /* VX6-DHT-012 */
 static void test_the_silent_hold_up_a_lookup_but_do_not_stop_it(void **state)
 {
@@ -780,6 +813,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lookups_find_the_k_closest_in_as_many_steps_as_predicted),
+        cmocka_unit_test(test_equal_prefixes_are_sorted_by_the_whole_id),
         cmocka_unit_test(test_the_silent_hold_up_a_lookup_but_do_not_stop_it),
         cmocka_unit_test(test_alpha_queries_at_a_time_and_more_when_they_are_slow),
         cmocka_unit_test(test_many_dead_candidates_cost_one_wait),

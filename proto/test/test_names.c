@@ -15,36 +15,49 @@ static vx6_span text(const char *string)
 }
 
 #define LABEL_63 "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"
+#define HINT_56  "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwx"
 
 static const struct name_row {
-    const char *name, *label, *service; /* label NULL: refused */
+    const char *name, *label, *hint, *service; /* label NULL: refused */
 } name_rows[] = {
-    {"alice", "alice", ""},
-    {"alice.web", "alice", "web"},
-    {"a.b", "a", "b"},
-    {"a-b.c--d", "a-b", "c--d"},
-    {"0.9", "0", "9"},
-    {LABEL_63 "." LABEL_63, LABEL_63, LABEL_63},
-    {"", NULL, NULL},
-    {".", NULL, NULL},
-    {"alice.", NULL, NULL},
-    {".web", NULL, NULL},
-    {"alice.web.", NULL, NULL},
-    {"alice..web", NULL, NULL},
-    {"alice.web.db", NULL, NULL},
-    {"Alice.web", NULL, NULL},
-    {"alice.Web", NULL, NULL},
-    {"-alice", NULL, NULL},
-    {"alice-", NULL, NULL},
-    {"alice.-web", NULL, NULL},
-    {"al ice", NULL, NULL},
-    {"alice\n.web", NULL, NULL},
-    {"alice.web\x1b[2J", NULL, NULL},
-    {"al_ice", NULL, NULL},
-    {"al\xc3\xaf"
-     "ce",
-        NULL, NULL},
-    {LABEL_63 "a", NULL, NULL},
+    {"alice", "alice", "", ""},
+    {"alice.web", "alice", "", "web"},
+    {"a.b", "a", "", "b"},
+    {"a-b.c--d", "a-b", "", "c--d"},
+    {"0.9", "0", "", "9"},
+    {LABEL_63 "." LABEL_63, LABEL_63, "", LABEL_63},
+    {"alice~x4k2", "alice", "x4k2", ""},
+    {"alice~x4k2.web", "alice", "x4k2", "web"},
+    {LABEL_63 "~" HINT_56 "." LABEL_63, LABEL_63, HINT_56, LABEL_63},
+    {.name = "alice~"},
+    {.name = "alice~.web"},
+    {.name = "alice~x4k"},
+    {.name = "alice~x4k1.web"},
+    {.name = "alice~X4k2.web"},
+    {.name = "alice~x4-2"},
+    {.name = "~x4k2"},
+    {.name = "alice.web~x4k2"},
+    {.name = "alice~x4k2~x4k2.web"},
+    {.name = "alice~" HINT_56 "a"},
+    {.name = ""},
+    {.name = "."},
+    {.name = "alice."},
+    {.name = ".web"},
+    {.name = "alice.web."},
+    {.name = "alice..web"},
+    {.name = "alice.web.db"},
+    {.name = "Alice.web"},
+    {.name = "alice.Web"},
+    {.name = "-alice"},
+    {.name = "alice-"},
+    {.name = "alice.-web"},
+    {.name = "al ice"},
+    {.name = "alice\n.web"},
+    {.name = "alice.web\x1b[2J"},
+    {.name = "al_ice"},
+    {.name = "al\xc3\xaf"
+             "ce"},
+    {.name = LABEL_63 "a"},
 };
 
 /* VX6-NAME-001 */
@@ -53,16 +66,17 @@ static void test_R1_a_name_is_split_into_its_labels_or_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof name_rows / sizeof name_rows[0]; i++) {
         const struct name_row *row = &name_rows[i];
-        vx6_span label, service;
-        bool valid = vx6_name_split(text(row->name), &label, &service);
+        struct vx6_name name;
+        bool valid = vx6_name_parse(text(row->name), &name);
         if (valid != (row->label != NULL))
             fail_msg("row %zu: %s", i, valid ? "accepted" : "refused");
         if (valid &&
-            (!span_equal(label, text(row->label)) || !span_equal(service, text(row->service))))
+            (!span_equal(name.label, text(row->label)) || !span_equal(name.hint, text(row->hint)) ||
+                !span_equal(name.service, text(row->service))))
             fail_msg("row %zu is split wrongly", i);
     }
-    vx6_span label, service;
-    assert_false(vx6_name_split((vx6_span){(const uint8_t *)"a\0b", 3}, &label, &service));
+    struct vx6_name name;
+    assert_false(vx6_name_parse((vx6_span){(const uint8_t *)"a\0b", 3}, &name));
 }
 
 static void key_of(uint8_t key[32], uint8_t number)

@@ -5,145 +5,7 @@
 
 #include <string.h>
 
-#include "pair.h"
-
-enum {
-    ENTRY,
-    ALICE,
-    BOB
-};
-
-struct world {
-    struct pair_net *net;
-    struct pair_node *entry, *alice, *bob;
-    vx6_id session, stream;
-    size_t echoed; /* bytes that bob got back */
-    bool bad_byte, ended;
-};
-
-static uint8_t pattern(size_t offset)
-{
-    return (uint8_t)(offset * 31 + (offset >> 8));
-}
-
-/* Alice's service sends back what it gets, and ends when the client ends. */
-static void echo(struct pair_node *alice, vx6_id stream)
-{
-    bool end = false;
-    vx6_span span;
-    while (vx6_stream_peek(alice->node, stream, &span, 1, &end) > 0) {
-        size_t room;
-        uint8_t *dst = vx6_stream_reserve(alice->node, stream, &room);
-        if (dst == NULL)
-            return;
-        size_t len = span.len < room ? span.len : room;
-        memcpy(dst, span.data, len);
-        vx6_stream_commit(alice->node, stream, len, false);
-        vx6_stream_release(alice->node, stream, len);
-    }
-    if (end)
-        vx6_stream_commit(alice->node, stream, 0, true);
-}
-
-static struct world *world_of; /* the test that runs */
-
-static void on_output(struct pair_node *from, const struct vx6_out *out)
-{
-    struct world *world = world_of;
-    if (from == world->alice) {
-        if (out->kind == VX6_OUT_STREAM_INCOMING) {
-            assert_int_equal(out->value.len, 3);
-            assert_memory_equal(out->value.data, "web", 3);
-            struct vx6_in in = {.kind = VX6_IN_STREAM_ACCEPT, .id = out->id};
-            assert_int_equal(vx6_node_input(from->node, from->net->now, &in), VX6_OK);
-        }
-        if (out->kind == VX6_OUT_STREAM_READABLE || out->kind == VX6_OUT_STREAM_WRITABLE)
-            echo(from, out->id);
-        return;
-    }
-    if (from != world->bob || out->kind != VX6_OUT_STREAM_READABLE)
-        return;
-    vx6_span span;
-    while (vx6_stream_peek(from->node, out->id, &span, 1, &world->ended) > 0) {
-        for (size_t i = 0; i < span.len; i++) {
-            if (span.data[i] != pattern(world->echoed + i))
-                world->bad_byte = true;
-        }
-        world->echoed += span.len;
-        vx6_stream_release(from->node, out->id, span.len);
-    }
-}
-
-static void world_make(struct world *world, uint64_t seed, bool real, struct pair_faults faults)
-{
-    *world = (struct world){.net = pair_net_new(seed, real)};
-    world_of = world;
-    world->net->faults = faults;
-    world->net->on_output = on_output;
-    world->entry = pair_add(world->net, "entry");
-    world->alice = pair_add(world->net, "alice");
-    world->bob = pair_add(world->net, "");
-    assert_int_equal(pair_command(world->alice, VX6_IN_SERVICE_ADD, "web", NULL), VX6_OK);
-    assert_int_equal(pair_peer_add(world->alice, world->entry), VX6_OK);
-    assert_int_equal(pair_peer_add(world->bob, world->entry), VX6_OK);
-    pair_run(world->net, 20 * VX6_SECOND);
-    const struct vx6_out *done = pair_find(world->bob, VX6_OUT_OP_DONE, 0);
-    assert_non_null(done);
-    assert_int_equal(done->code, VX6_OK);
-}
-
-static bool session_settled(struct pair_net *net, void *context)
-{
-    (void)net;
-    struct world *world = context;
-    return pair_find(world->bob, VX6_OUT_SESSION_UP, 0) ||
-           pair_find(world->bob, VX6_OUT_SESSION_DOWN, 0);
-}
-
-static void open_session(struct world *world, const char *name)
-{
-    assert_int_equal(pair_command(world->bob, VX6_IN_SESSION_OPEN, name, &world->session), VX6_OK);
-    assert_true(pair_until(world->net, session_settled, world, 60 * VX6_SECOND));
-}
-
-static bool all_echoed(struct pair_net *net, void *context)
-{
-    (void)net;
-    struct world *world = context;
-    return world->ended;
-}
-
-/* Sends `total` bytes through alice's echo and demands them back. */
-static void transfer(struct world *world, size_t total)
-{
-    world->stream = world->session;
-    assert_int_equal(pair_command(world->bob, VX6_IN_STREAM_OPEN, NULL, &world->stream), VX6_OK);
-    size_t sent = 0;
-    vx6_ns end = world->net->now + 300 * VX6_SECOND;
-    while (sent < total && world->net->now < end) {
-        size_t room;
-        uint8_t *dst = vx6_stream_reserve(world->bob->node, world->stream, &room);
-        if (dst == NULL) {
-            pair_run(world->net, 5 * VX6_MILLISECOND);
-            continue;
-        }
-        size_t len = total - sent < room ? total - sent : room;
-        for (size_t i = 0; i < len; i++)
-            dst[i] = pattern(sent + i);
-        sent += len;
-        vx6_stream_commit(world->bob->node, world->stream, len, sent == total);
-        pair_drain(world->bob);
-    }
-    assert_int_equal(sent, total);
-    assert_true(pair_until(world->net, all_echoed, world, 300 * VX6_SECOND));
-    assert_int_equal(world->echoed, total);
-    assert_false(world->bad_byte);
-}
-
-static void world_free(struct world *world)
-{
-    pair_net_free(world->net);
-}
+#include "echo.h"
 
 static const struct fault_row {
     const char *name;
@@ -316,31 +178,6 @@ static void test_shutdown_closes_links_with_a_message(void **state)
     world_free(&world);
 }
 
-/* Every n-th allocation fails: nothing crashes, nothing leaks, and the nodes stay usable. */
-static void test_failing_allocations_leave_the_nodes_whole(void **state)
-{
-    (void)state;
-    for (uint64_t n = 1; n < 4000; n += 1 + n / 16) {
-        struct world world = {.net = pair_net_new(13, false)};
-        world_of = &world;
-        world.net->on_output = on_output;
-        world.entry = pair_add(world.net, "entry");
-        world.alice = pair_add(world.net, "alice");
-        world.bob = pair_add(world.net, "");
-        world.net->fail_at = world.net->allocations + n;
-        (void)pair_command(world.alice, VX6_IN_SERVICE_ADD, "web", NULL);
-        (void)pair_peer_add(world.alice, world.entry);
-        (void)pair_peer_add(world.bob, world.entry);
-        pair_run(world.net, 10 * VX6_SECOND);
-        (void)pair_command(world.bob, VX6_IN_SESSION_OPEN, "alice.web", &world.session);
-        pair_run(world.net, 20 * VX6_SECOND);
-        bool failed = world.net->allocations >= world.net->fail_at;
-        world_free(&world);
-        if (!failed)
-            break;
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,7 +191,6 @@ int main(void)
         cmocka_unit_test(test_a_session_by_address_needs_no_discovery),
         cmocka_unit_test(test_a_cut_carrier_ends_sessions_with_a_reason),
         cmocka_unit_test(test_shutdown_closes_links_with_a_message),
-        cmocka_unit_test(test_failing_allocations_leave_the_nodes_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

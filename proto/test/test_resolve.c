@@ -1,133 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Resolving against holders that the test plays: rivals, floods, forgeries and stale bundles. */
-#include "lone.h"
-
-struct session {
-    uint32_t calls;
-    enum vx6_code code;
-    uint8_t key[32];
-    vx6_addr addr;
-};
-
-void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
-    const uint8_t key[32], const vx6_addr *addr)
-{
-    (void)node;
-    session->calls++;
-    session->code = code;
-    memcpy(session->key, key, 32);
-    session->addr = *addr;
-}
-
-/* One claimant: a node that published. */
-struct owner {
-    struct own_keys keys;
-    uint8_t bytes[VX6_BUNDLE_MAX];
-    size_t len;
-};
-
-struct claim {
-    const char *label, *service;
-    uint64_t sequence;
-    uint8_t prefix; /* first byte of its IPv6 address */
-    int64_t age_s;
-};
-
-static void owner_make(struct owner *owner, uint8_t number, struct claim claim)
-{
-    const uint8_t seed[32] = {number};
-    own_keys_init(&owner->keys, &vx6_crypto_model, seed);
-    vx6_addr addr = {.ip = {claim.prefix ? claim.prefix : 0x20, 1, [15] = number}, .port = 4242};
-    vx6_span service = lone_text(claim.service ? claim.service : "web");
-    struct record_facts facts = {.sequence = claim.sequence ? claim.sequence : 1,
-        .unix_s = LONE_UNIX_S - claim.age_s,
-        .life_s = 1800,
-        .endpoints = &addr,
-        .endpoint_count = 1,
-        .label = lone_text(claim.label),
-        .services = &service,
-        .service_count = 1};
-    owner->len = record_make_bundle(&vx6_crypto_model, &owner->keys, &facts, owner->bytes);
-    assert_int_not_equal(owner->len, 0);
-}
-
-struct bench {
-    struct vx6_node *node;
-    struct session session;
-    struct resolve *resolve;
-    struct peer *holders[VX6_CONTACT_COUNT_MAX];
-};
-
-static void bench_init(struct bench *bench, const char *own_label)
-{
-    *bench = (struct bench){.node = lone_new(200, own_label)};
-    for (uint8_t i = 0; i < VX6_CONTACT_COUNT_MAX; i++) {
-        const uint8_t key[32] = {i};
-        vx6_addr addr = {.ip = {0x20, 1, 0x0d, 0xb8, [15] = i}, .port = 1};
-        bench->holders[i] = peer_get(bench->node->env, key, &addr);
-        assert_non_null(bench->holders[i]);
-    }
-}
-
-static void bench_free(struct bench *bench)
-{
-    for (uint8_t i = 0; i < VX6_CONTACT_COUNT_MAX; i++)
-        peer_drop(bench->node->env, bench->holders[i]);
-    lone_free(bench->node);
-}
-
-static void bench_open(struct bench *bench, const char *label)
-{
-    enum vx6_code code;
-    bench->session = (struct session){0};
-    bench->resolve = resolve_for_session(bench->node, lone_text(label), &bench->session, &code);
-    assert_non_null(bench->resolve);
-    assert_int_equal(code, VX6_OK);
-    assert_int_equal(bench->session.calls, 0);
-}
-
-static struct lookup *last_lookup(void)
-{
-    return &lone_lookups[lone_lookup_count - 1];
-}
-
-static void show_value(struct bench *bench, const struct owner *owner, struct lookup_value value)
-{
-    struct lookup *lookup = last_lookup();
-    assert_true(lookup->running);
-    value.bundle = (vx6_span){owner->bytes, owner->len};
-    value.hops = 3;
-    resolve_bundle(bench->node, lookup->context, &value);
-}
-
-/* Odd holders are found on another path than even ones. */
-static void show(
-    struct bench *bench, uint32_t holder, const struct owner *owner, uint32_t index, uint32_t count)
-{
-    show_value(bench, owner,
-        (struct lookup_value){.holder = bench->holders[holder],
-            .index = index,
-            .count = count,
-            .path = holder % 2,
-            .path_count = 3});
-}
-
-static void end_lookup(struct bench *bench, enum vx6_code code)
-{
-    struct lookup *lookup = last_lookup();
-    struct lookup_result result = {
-        .target = lookup->target, .code = code, .queries = 22, .hops = 4};
-    lookup->running = false;
-    resolve_lookup_done(bench->node, lookup->context, &result);
-}
-
-static void expect(struct bench *bench, enum vx6_code code)
-{
-    assert_int_equal(bench->session.calls, 1);
-    if (bench->session.code != code)
-        fail_msg("expected %s, got %s", vx6_code_name(code), vx6_code_name(bench->session.code));
-    assert_int_equal(lone_last[VX6_EVENT_resolved].code, code);
-}
+#include "resolve_bench.h"
 
 /* VX6-NAME-004, VX6-NAME-005 */
 static void test_first_use_binds_a_name_and_tells_the_driver(void **state)
@@ -228,37 +101,6 @@ static void test_rival_claims_are_an_error(void **state)
     expect(&bench, VX6_AMBIGUOUS);
     assert_null(binding_find(bench.node, lone_text("alice")));
     bench_free(&bench);
-}
-
-/* Takes all outputs of the operation: candidates into `keys`, then DONE into `out`. */
-static uint32_t drain_op(struct bench *bench, uint8_t keys[64][32], struct vx6_out *out)
-{
-    uint32_t count = 0;
-    struct ready *ready;
-    out->code = VX6_UNEXPECTED;
-    while ((ready = bench->node->ready_list.first) != NULL) {
-        *out = (struct vx6_out){0};
-        assert_true(op_output(bench->node, ready, out));
-        if (out->kind == VX6_OUT_OP_DONE)
-            return count;
-        assert_int_equal(out->kind, VX6_OUT_CANDIDATE);
-        struct bundle bundle;
-        enum vx6_code code =
-            bundle_check(bench->node->env, node_unix_s(bench->node), out->value, &bundle);
-        assert_int_equal(code, VX6_OK);
-        assert_memory_equal(bundle.node.identity, out->key, 32);
-        memcpy(keys[count++], out->key, 32);
-    }
-    fail();
-    return count;
-}
-
-static vx6_id start_op(struct bench *bench, const char *name)
-{
-    vx6_id id;
-    assert_int_equal(resolve_for_driver(bench->node, lone_text(name), &id), VX6_OK);
-    assert_non_null(slots_get(&bench->node->slots, SLOT_OP, id));
-    return id;
 }
 
 /* VX6-NAME-008 */
@@ -639,7 +481,8 @@ static void test_the_own_label_is_the_node_itself(void **state)
     uint8_t keys[64][32];
     enum vx6_code code = VX6_OK;
     bench_init(&bench, "me");
-    assert_null(resolve_for_session(bench.node, lone_text("me"), &bench.session, &code));
+    struct vx6_name name = {.label = lone_text("me")};
+    assert_null(resolve_for_session(bench.node, &name, &bench.session, &code));
     assert_int_equal(code, VX6_SELF);
     (void)start_op(&bench, "me.web");
     assert_int_equal(drain_op(&bench, keys, &out), 1);
@@ -647,6 +490,60 @@ static void test_the_own_label_is_the_node_itself(void **state)
     assert_int_equal(out.code, VX6_OK);
     assert_int_equal(lone_lookup_count, 0);
     bench_free(&bench);
+}
+
+/* By whatever name: what leads to the node itself is not dialled. */
+static void test_a_name_bound_to_the_node_itself_is_no_address(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner self;
+    bench_init(&bench, "");
+    owner_make(&self, 200, (struct claim){.label = "alice"});
+    assert_memory_equal(self.keys.identity, bench.node->keys.identity, 32);
+    bench_open(&bench, "alice");
+    show(&bench, 0, &self, 0, 1);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_SELF);
+    assert_int_equal(bench.node->bindings.count, 0);
+    bench_free(&bench);
+}
+
+/* VX6-NODE-007: each allocation of a resolve fails in turn, until none does. */
+static void test_a_resolve_without_memory_says_so_and_keeps_nothing(void **state)
+{
+    (void)state;
+    enum vx6_code code = VX6_NOMEM;
+    uint32_t refused = 0, incomplete = 0;
+    for (uint64_t n = 1; code != VX6_OK; n++) {
+        assert_true(n < 50);
+        struct bench bench;
+        struct owner alice;
+        struct vx6_out out;
+        uint8_t keys[64][32];
+        vx6_id id;
+        bench_init(&bench, "");
+        owner_make(&alice, 1, (struct claim){.label = "alice"});
+        lone_memory.fail_at = lone_memory.requests + n;
+        code = resolve_for_driver(bench.node, lone_text("alice"), &id);
+        if (code == VX6_NOMEM) {
+            refused++;
+            assert_int_equal(bench.node->ops.count, 0);
+        } else {
+            assert_int_equal(code, VX6_OK);
+            show(&bench, 0, &alice, 0, 1);
+            end_lookup(&bench, VX6_OK);
+            lone_run(bench.node, 0);
+            uint32_t shown = drain_op(&bench, keys, &out);
+            code = out.code;
+            assert_true(code == VX6_OK || code == VX6_NOMEM || code == VX6_NOT_FOUND);
+            assert_int_equal(shown, code == VX6_OK);
+            incomplete += code != VX6_OK;
+        }
+        bench_free(&bench);
+    }
+    assert_true(refused > 0 && incomplete > 0);
 }
 
 static void test_limits_and_bad_names_refuse_at_once(void **state)
@@ -658,7 +555,8 @@ static void test_limits_and_bad_names_refuse_at_once(void **state)
     bench_init(&bench, "");
     assert_int_equal(resolve_for_driver(bench.node, lone_text("a..b"), &id), VX6_INVALID);
     lone_lookup_refused = true;
-    assert_null(resolve_for_session(bench.node, lone_text("alice"), &bench.session, &code));
+    struct vx6_name name = {.label = lone_text("alice")};
+    assert_null(resolve_for_session(bench.node, &name, &bench.session, &code));
     assert_int_equal(code, VX6_LIMIT);
     assert_int_equal(resolve_for_driver(bench.node, lone_text("alice"), &id), VX6_LIMIT);
     assert_int_equal(bench.node->ops.count, 0);
@@ -686,6 +584,21 @@ static void test_a_cancelled_operation_ends_with_its_work(void **state)
     assert_int_equal(out.code, VX6_CANCELLED);
     assert_null(bench.node->resolves);
     bench_free(&bench);
+}
+
+static void test_candidates_that_nobody_took_go_with_the_node(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    (void)start_op(&bench, "alice");
+    show(&bench, 0, &alice, 0, 1);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    assert_non_null(bench.node->ops.first->candidates);
+    bench_free(&bench); /* which demands all memory back */
 }
 
 static void test_a_lookup_shows_the_closest_nodes(void **state)
@@ -716,84 +629,6 @@ static void test_a_lookup_shows_the_closest_nodes(void **state)
     bench_free(&bench);
 }
 
-/* VX6-NAME-005 */
-static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void **state)
-{
-    (void)state;
-    struct bench bench;
-    bench_init(&bench, "");
-    lone_limits.binding_max = 20;
-    char label[3] = "a0";
-    for (uint32_t i = 0; i < 20; i++) {
-        const uint8_t key[32] = {(uint8_t)i};
-        label[1] = (char)('a' + i * 7 % 20);
-        assert_int_equal(binding_set(bench.node, lone_text(label), key), VX6_OK);
-    }
-    const uint8_t other[32] = {99};
-    assert_int_equal(binding_first_use(bench.node, lone_text("new"), other), VX6_LIMIT);
-    assert_int_equal(binding_first_use(bench.node, lone_text("aa"), other), VX6_KEY_MISMATCH);
-    for (uint32_t i = 0; i < 20; i++) {
-        label[1] = (char)('a' + i * 7 % 20);
-        const struct binding *binding = binding_find(bench.node, lone_text(label));
-        assert_non_null(binding);
-        assert_int_equal(binding->key[0], i);
-    }
-    assert_int_equal(binding_set(bench.node, lone_text("aa"), other), VX6_OK);
-    assert_int_equal(binding_find(bench.node, lone_text("aa"))->key[0], 99);
-    binding_remove(bench.node, lone_text("aa"));
-    binding_remove(bench.node, lone_text("aa"));
-    assert_null(binding_find(bench.node, lone_text("aa")));
-    assert_int_equal(bench.node->bindings.count, 19);
-    bench_free(&bench);
-}
-
-/* VX6-NAME-011: whichever of two resolves ends last. */
-static void test_the_registry_never_goes_back(void **state)
-{
-    (void)state;
-    struct bench bench;
-    struct owner owner;
-    bench_init(&bench, "");
-    const uint64_t order[] = {5, 4, 6, 5}, kept[] = {5, 5, 6, 6};
-    for (uint32_t i = 0; i < 4; i++) {
-        owner_make(&owner, 1, (struct claim){.label = "alice", .sequence = order[i]});
-        struct blob *blob = blob_get(bench.node->env, (vx6_span){owner.bytes, owner.len});
-        struct known_bundle known = {
-            .blob = blob, .sequence = order[i], .expires_s = LONE_UNIX_S + 1000};
-        known_keep(bench.node, &known);
-        blob_drop(bench.node->env, blob);
-        assert_int_equal(known_find(bench.node, known.key)->sequence, kept[i]);
-        assert_int_equal(bench.node->known.count, 1);
-    }
-    bench_free(&bench);
-}
-
-/* The registry keeps what was used last. */
-static void test_R10_the_registry_is_bounded(void **state)
-{
-    (void)state;
-    struct bench bench;
-    struct owner owner;
-    bench_init(&bench, "");
-    lone_limits.known_max = 5;
-    for (uint8_t i = 0; i < 9; i++) {
-        owner_make(&owner, (uint8_t)(i + 1), (struct claim){.label = "alice"});
-        struct blob *blob = blob_get(bench.node->env, (vx6_span){owner.bytes, owner.len});
-        struct known_bundle known = {
-            .blob = blob, .sequence = 1, .expires_s = LONE_UNIX_S + 1000, .key = {i}};
-        known_keep(bench.node, &known);
-        blob_drop(bench.node->env, blob);
-        bench.node->now += VX6_SECOND;
-        const uint8_t first[32] = {0};
-        assert_non_null(known_find(bench.node, first)); /* in use all the time */
-    }
-    assert_int_equal(bench.node->known.count, 5);
-    const uint8_t second[32] = {1}, last[32] = {8};
-    assert_null(known_find(bench.node, second));
-    assert_non_null(known_find(bench.node, last));
-    bench_free(&bench);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -815,12 +650,12 @@ int main(void)
         cmocka_unit_test(test_the_wait_begins_with_an_address_to_dial),
         cmocka_unit_test(test_absence_has_its_reason),
         cmocka_unit_test(test_the_own_label_is_the_node_itself),
+        cmocka_unit_test(test_a_name_bound_to_the_node_itself_is_no_address),
+        cmocka_unit_test(test_a_resolve_without_memory_says_so_and_keeps_nothing),
         cmocka_unit_test(test_limits_and_bad_names_refuse_at_once),
         cmocka_unit_test(test_a_cancelled_operation_ends_with_its_work),
+        cmocka_unit_test(test_candidates_that_nobody_took_go_with_the_node),
         cmocka_unit_test(test_a_lookup_shows_the_closest_nodes),
-        cmocka_unit_test(test_bindings_are_sorted_bounded_and_never_change_by_themselves),
-        cmocka_unit_test(test_the_registry_never_goes_back),
-        cmocka_unit_test(test_R10_the_registry_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

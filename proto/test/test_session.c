@@ -98,15 +98,28 @@ static void test_commands_are_checked(void **state)
     assert_int_equal(id.bits, 0);
 }
 
+static void test_streams_are_opened_by_the_client_of_a_live_session(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    vx6_id id = {0};
+    assert_int_equal(stream_open(&world.nodes[1], owner_session(), &id), VX6_INVALID);
+    session_close(&world.nodes[0], session, VX6_OK);
+    assert_int_equal(session->state, SESSION_CLOSED);
+    assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_STALE);
+    assert_int_equal(id.bits, 0);
+    settle();
+}
+
 static void test_services_are_sorted_and_bounded(void **state)
 {
     (void)state;
     struct vx6_node *node = &world.nodes[1];
     static const char *const names[] = {"web", "ssh", "a", "web2"};
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(service_add(node, text(names[i])), VX6_OK);
-    assert_int_equal(service_add(node, text("ssh")), VX6_OK);
-    assert_int_equal(service_add(node, text("S")), VX6_INVALID);
+        assert_int_equal(service_add(node, text(names[i]), EXPOSURE_PUBLIC), VX6_OK);
+    assert_int_equal(service_add(node, text("ssh"), EXPOSURE_PUBLIC), VX6_OK);
+    assert_int_equal(service_add(node, text("S"), EXPOSURE_PUBLIC), VX6_INVALID);
     vx6_span list[8];
     assert_int_equal(service_names(node, list, 8), 4);
     static const char *const sorted[] = {"a", "ssh", "web", "web2"};
@@ -117,7 +130,7 @@ static void test_services_are_sorted_and_bounded(void **state)
     assert_int_equal(service_remove(node, text("ssh")), VX6_OK);
     assert_int_equal(service_names(node, list, 2), 2);
     world.limits.service_max = 3;
-    assert_int_equal(service_add(node, text("x")), VX6_LIMIT);
+    assert_int_equal(service_add(node, text("x"), EXPOSURE_PUBLIC), VX6_LIMIT);
 }
 
 static void test_removing_a_service_ends_its_sessions(void **state)
@@ -342,7 +355,7 @@ static void test_peers_leave_a_quarter_of_the_sessions_to_the_node_itself(void *
 static struct session *resolve_begin(vx6_id *id)
 {
     struct vx6_in in = {.data = (const uint8_t *)"bob.web", .len = 7};
-    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(session_open(&world.nodes[0], &in, id), VX6_OK);
     assert_non_null(world.resolving);
     return world.resolving;
@@ -406,7 +419,7 @@ static void test_any_failed_allocation_leaves_a_whole_node(void **state)
         world_setup(state);
         world.fail_at = n;
         vx6_id id;
-        enum vx6_code code = service_add(&world.nodes[1], text("web"));
+        enum vx6_code code = service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC);
         if (code == VX6_OK)
             code = ask_for("web", &id);
         if (code == VX6_OK) {
@@ -433,6 +446,7 @@ int main(void)
         TEST(test_two_sessions_share_a_link),
         TEST(test_an_unknown_service_is_refused_with_its_reason),
         TEST(test_commands_are_checked),
+        TEST(test_streams_are_opened_by_the_client_of_a_live_session),
         TEST(test_services_are_sorted_and_bounded),
         TEST(test_removing_a_service_ends_its_sessions),
         TEST(test_paths_are_numbered_by_role_and_rise),

@@ -153,7 +153,7 @@ static void test_a_stream_opened_before_the_session_is_up_waits_for_it(void **st
 {
     (void)state;
     vx6_id id;
-    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(ask_for("web", &id), VX6_OK);
     struct session *session = slots_get(&world.nodes[0].slots, SLOT_SESSION, id);
     begin_stream(session, 5000);

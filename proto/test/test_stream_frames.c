@@ -173,7 +173,7 @@ static void test_early_data_is_kept_until_the_stream_is_accepted(void **state)
     (void)state;
     world.on_output = NULL;
     vx6_id session_id, id;
-    assert_int_equal(service_add(&world.nodes[1], text("web")), VX6_OK);
+    assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(ask_for("web", &session_id), VX6_OK);
     struct session *session = slots_get(&world.nodes[0].slots, SLOT_SESSION, session_id);
     assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_OK);

@@ -266,16 +266,16 @@ static void test_a_refused_newcomer_has_the_longest_silent_asked(void **state)
     struct peer *newcomer = peer_in_bucket(&solo, 0);
     pass(&solo, ping_ms - KADEMLIA_K * 1000 - 1);
     assert_false(table_offer(solo.node, newcomer));
-    assert_ptr_not_equal(table_oldest(solo.node, idle_ms), longest);
+    assert_ptr_not_equal(idle_longest(solo.node, idle_ms), longest);
     pass(&solo, 1);
     assert_false(table_offer(solo.node, newcomer));
-    assert_ptr_equal(table_oldest(solo.node, idle_ms), longest);
+    assert_ptr_equal(idle_longest(solo.node, idle_ms), longest);
     assert_true(idle_ms[0] >= table_patience_ms(solo.node));
-    table_asked(solo.node, longest);
-    assert_ptr_not_equal(table_oldest(solo.node, idle_ms), longest);
+    idle_asked(solo.node, longest);
+    assert_ptr_not_equal(idle_longest(solo.node, idle_ms), longest);
     assert_true(table_seen(solo.node, longest->peer));
     assert_false(table_offer(solo.node, newcomer));
-    assert_ptr_not_equal(table_oldest(solo.node, idle_ms), longest);
+    assert_ptr_not_equal(idle_longest(solo.node, idle_ms), longest);
     peer_drop(solo.env, newcomer);
     solo_stop(&solo);
 }
@@ -547,26 +547,26 @@ static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **st
     struct solo solo;
     start(&solo);
     uint32_t idle_ms[2];
-    assert_null(table_oldest(solo.node, idle_ms));
+    assert_null(idle_longest(solo.node, idle_ms));
     for (uint32_t i = 0; i < 3; i++) {
         assert_true(enter(&solo, 2 - i));
         pass(&solo, 1000);
     }
-    struct contact *oldest = table_oldest(solo.node, idle_ms);
+    struct contact *oldest = idle_longest(solo.node, idle_ms);
     assert_ptr_equal(oldest, &solo.node->table.contacts[2]);
     assert_int_equal(idle_ms[0], 3000);
     assert_int_equal(idle_ms[1], 2000);
-    table_asked(solo.node, oldest);
-    oldest = table_oldest(solo.node, idle_ms);
+    idle_asked(solo.node, oldest);
+    oldest = idle_longest(solo.node, idle_ms);
     assert_ptr_equal(oldest, &solo.node->table.contacts[1]);
     assert_int_equal(idle_ms[0], 2000);
     /* One that failed comes first, after a pause. */
     oldest = &solo.node->table.contacts[0];
-    table_asked(solo.node, oldest);
+    idle_asked(solo.node, oldest);
     table_failed(solo.node, oldest->peer);
-    assert_ptr_not_equal(table_oldest(solo.node, idle_ms), oldest);
+    assert_ptr_not_equal(idle_longest(solo.node, idle_ms), oldest);
     pass(&solo, 5000);
-    assert_ptr_equal(table_oldest(solo.node, idle_ms), oldest);
+    assert_ptr_equal(idle_longest(solo.node, idle_ms), oldest);
     assert_int_equal(idle_ms[0], UINT32_MAX);
     solo_stop(&solo);
 }
@@ -606,12 +606,12 @@ static void test_who_is_asked_is_the_longest_idle_of_all(void **state)
         else if (what == 11 && table->count < 100)
             (void)enter(&solo, draw() % 6);
         else if (what > 12) {
-            struct contact *oldest = table_oldest(solo.node, idle_ms);
+            struct contact *oldest = idle_longest(solo.node, idle_ms);
             uint32_t longest = longest_idle_ms(&solo);
             assert_true(idle_ms[0] + (uint64_t)1000 >= longest);
             assert_true(idle_ms[1] <= idle_ms[0]);
             if (idle_ms[0] >= table_patience_ms(solo.node))
-                table_asked(solo.node, oldest);
+                idle_asked(solo.node, oldest);
         }
         pass(&solo, draw() % 2000);
     }

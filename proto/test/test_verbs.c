@@ -190,6 +190,64 @@ static void test_a_shutdown_leaves_nothing_under_way(void **state)
     assert_int_equal(make(&host, VX6_IN_RESOLVE, 0, "alice.web", &ids[3]), VX6_SHUTDOWN);
     assert_int_equal(make(&host, VX6_IN_DATAGRAM, 10, "?", &ids[3]), VX6_OK);
     assert_int_equal(vx6_node_counter(host.node, VX6_EVENT_datagram_refused), 0);
+    /* What else may still be said to it starts nothing. */
+    assert_int_equal(
+        give(&host, (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = addr_of(1)}), VX6_OK);
+    assert_int_equal(make(&host, VX6_IN_SERVICE_ADD, 0, "web", &ids[3]), VX6_OK);
+    assert_int_equal(give(&host, (struct vx6_in){.kind = VX6_IN_SHUTDOWN}), VX6_OK);
+    host.now += 3600 * VX6_SECOND;
+    assert_int_equal(give(&host, (struct vx6_in){.kind = VX6_IN_TICK}), VX6_OK);
+    assert_false(vx6_node_output(host.node, &out));
+    vx6_node_counts(host.node, &counts);
+    assert_int_equal(counts.lookups + counts.links, 0);
+    assert_true(vx6_node_is_closed(host.node));
+    host_stop(&host);
+}
+
+static void test_without_memory_there_is_no_node(void **state)
+{
+    (void)state;
+    const vx6_config config = {
+        .unix_ms = 1, .sequence_first = 1, .suite = VX6_SUITE_AESGCM, .identity_seed = {1}};
+    struct memory memory = {.fail_at = 1};
+    vx6_alloc alloc = {memory_resize, &memory};
+    assert_null(vx6_env_new(alloc, &vx6_crypto_model, &vx6_limits_default, NULL));
+    vx6_env *env = vx6_env_new(alloc, &vx6_crypto_model, &vx6_limits_default, NULL);
+    assert_non_null(env);
+    memory.fail_at = memory.requests + 1;
+    assert_null(vx6_node_new(env, &config, 0));
+    vx6_node_free(NULL);
+    vx6_env_free(env);
+    vx6_env_free(NULL);
+    assert_int_equal(memory.held, 0);
+}
+
+static void test_commands_that_make_no_sense_change_nothing(void **state)
+{
+    (void)state;
+    struct host host;
+    struct vx6_out out;
+    vx6_id id;
+    host_start(&host, 1);
+    vx6_ns deadline = vx6_node_deadline(host.node);
+    struct vx6_in self = {.kind = VX6_IN_CONTACT, .peer = addr_of(1)}, nowhere = self;
+    uint8_t node_id[32];
+    vx6_node_identity(host.node, self.key, node_id);
+    nowhere.peer.port = 0;
+    assert_int_equal(give(&host, self), VX6_INVALID);
+    assert_int_equal(give(&host, nowhere), VX6_INVALID);
+    assert_int_equal(
+        give(&host, (struct vx6_in){.kind = (enum vx6_in_kind)(VX6_IN_SHUTDOWN + 1)}), VX6_INVALID);
+    assert_int_equal(make(&host, VX6_IN_NAME_BIND, 1, "-a", &id), VX6_INVALID);
+    assert_int_equal(make(&host, VX6_IN_NAME_UNBIND, 0, "-a", &id), VX6_INVALID);
+    assert_int_equal(make(&host, VX6_IN_SERVICE_ADD, 0, "", &id), VX6_INVALID);
+    assert_int_equal(
+        give(&host, (struct vx6_in){.kind = VX6_IN_ENDPOINT_REMOVE, .peer = addr_of(1)}), VX6_STALE);
+    struct vx6_counts counts;
+    vx6_node_counts(host.node, &counts);
+    assert_int_equal(counts.contacts + counts.links + counts.operations, 0);
+    assert_false(vx6_node_output(host.node, &out));
+    assert_int_equal(vx6_node_deadline(host.node), deadline);
     host_stop(&host);
 }
 
@@ -430,6 +488,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_shutdown_leaves_nothing_under_way),
+        cmocka_unit_test(test_without_memory_there_is_no_node),
+        cmocka_unit_test(test_commands_that_make_no_sense_change_nothing),
         cmocka_unit_test(test_equal_calls_give_equal_results),
         cmocka_unit_test(test_another_seed_gives_other_keys_and_the_same_identity),
         cmocka_unit_test(test_outputs_wait_until_they_are_taken_and_repeats_coalesce),

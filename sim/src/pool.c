@@ -25,7 +25,8 @@ enum {
     SMALL_STEP = 16,
     SMALL_CLASSES = SMALL_MAX / SMALL_STEP,
     LINE = 64,
-    LINES_MAX = 512,
+    LINES_MAX_BITS = 9,
+    LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
     CHUNK_SIZE = 1 << 21 /* a large page */
 };
@@ -53,20 +54,10 @@ static uint32_t class_of(size_t size, size_t *block_size)
         *block_size = (size_t)lines * LINE;
         return SMALL_CLASSES + lines - SMALL_MAX / LINE;
     }
-    uint32_t class = LINES_CLASSES;
-    size_t step = LINES_MAX / 4;
-    size_t limit = LINES_MAX;
-    uint32_t quarter = 0;
-    while (limit < size) {
-        limit += step;
-        class ++;
-        if (++quarter == 4) {
-            quarter = 0;
-            step *= 2;
-        }
-    }
-    *block_size = limit;
-    return class;
+    const uint32_t doubling = 63 - (uint32_t)__builtin_clzll(size - 1); /* at most this, doubled */
+    const size_t quarters = (size - 1) >> (doubling - 2) & 3;           /* full ones beyond it */
+    *block_size = (quarters + 5) << (doubling - 2);
+    return LINES_CLASSES + (doubling - LINES_MAX_BITS) * 4 + (uint32_t)quarters + 1;
 }
 
 static size_t size_of(uint32_t class)

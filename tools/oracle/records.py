@@ -414,14 +414,19 @@ def names():
                         ("the neutral element", key_text(number(1, 1) + bytes(31))),
                         ("mixed order", key_text(with_torsion(ALICE.identity)))):
         yield row("key_parse", name, "VX6-NAME-003", text=wrong, refused="INVALID")
-    for text, user, service in (("alice", "alice", ""), ("alice.web", "alice", "web"),
-                                ("a.b", "a", "b"), ("0-0.9", "0-0", "9"),
-                                ("a" * 63 + "." + "b" * 63, "a" * 63, "b" * 63)):
-        yield row("name", f"name {text[:20]}", "VX6-NAME-001", text=text, label=user,
-                  service=service)
+    for user, hint, service in (("alice", "", ""), ("alice", "", "web"), ("a", "", "b"),
+                                ("0-0", "", "9"), ("a" * 63, "", "b" * 63),
+                                ("alice", "x4k2", ""), ("alice", "x4k2", "web"),
+                                ("a", "2" * 56, "b"), ("z" * 63, text, "9" * 63)):
+        full = user + ("~" + hint if hint else "") + ("." + service if service else "")
+        yield row("name", f"name {full[:20]}, {len(full)}", "VX6-NAME-001", text=full, label=user,
+                  hint=hint, service=service)
     for text in ("", ".", "alice.", ".web", "alice..web", "alice.web.", "a.b.c", "Alice",
                  "alice.WEB", "-a", "a-", "a.-b", "a.b-", "al ice", "al_ice", "alice\n",
-                 "alice.web\u001b[2J", "\u00e4lice", "a" * 64, "a." + "b" * 64):
+                 "alice.web\u001b[2J", "\u00e4lice", "a" * 64, "a." + "b" * 64, "alice~",
+                 "alice~x4k", "alice~x4k.web", "alice~X4K2", "alice~x4k1.web", "alice~x4-2",
+                 "alice~" + "a" * 57, "~x4k2", "~x4k2.web", "alice.web~x4k2", "alice~x4k2~x4k2",
+                 "alice~x4k2.", "alice~.web"):
         yield row("name", f"refused {json.dumps(text)[1:21]}, {len(text)}", "VX6-NAME-001",
                   text=text, refused="INVALID")
 

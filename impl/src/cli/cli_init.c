@@ -58,9 +58,8 @@ static int init_locked(struct cli *cli)
     struct store *store = store_open(cli->paths.database, STORE_CREATE, error);
     if (store == NULL)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    bool ok = store_identity_make(store) &&
-              (cli->name == NULL || store_setting_set(store, "name", cli->name)) &&
-              show(cli, store);
+    bool ok =
+        (cli->name == NULL || store_setting_set(store, "name", cli->name)) && show(cli, store);
     if (!ok)
         cli_fail(cli, CLI_FAILED, "INVALID", "%s", store_error(store));
     store_close(store);

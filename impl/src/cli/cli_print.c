@@ -235,7 +235,7 @@ void cli_print_resolved(json_t *answer)
         printf("%s is %s\n", cli_text(answer, "name"), key);
     json_array_foreach(json_object_get(answer, "candidates"), index, item)
     {
-        printf("claimant   %s\n", cli_text(item, "key"));
+        printf("claimant   %s, %s\n", cli_text(item, "name"), cli_text(item, "key"));
         print_list("  at       ", json_object_get(item, "endpoints"));
         print_list("  offers   ", json_object_get(item, "services"));
     }

@@ -135,7 +135,7 @@ static bool parse_listen(const char *text, vx6_addr *listen, char error[TEXT_ERR
 }
 
 static bool parse_addr_and_key(struct host *host, const struct connect_fields *fields,
-    struct forward_config *config, char error[TEXT_ERROR_SIZE])
+    struct forward_config *config, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
     char shown[TEXT_ADDR_SIZE];
     const char *text = fields->addr;
@@ -150,14 +150,20 @@ static bool parse_addr_and_key(struct host *host, const struct connect_fields *f
         config->key_source = EXPLAIN_KEY_GIVEN;
         if (!text_key_parse(fields->key, config->key))
             return text_fail(error, "the key is mistyped: its owner gets it from vx6 identity");
-    } else if (store_known_key(host->store, &config->addr, config->key)) {
-        config->key_source = EXPLAIN_KEY_KEPT;
+        return true;
     }
+    bool is_known;
+    if (!store_known_key(host->store, &config->addr, config->key, &is_known)) {
+        *code = VX6_LIMIT;
+        return text_fail(error, "%s", store_error(host->store));
+    }
+    if (is_known)
+        config->key_source = EXPLAIN_KEY_KEPT;
     return true;
 }
 
 static bool parse(struct host *host, const struct connect_fields *fields,
-    struct forward_config *config, char error[TEXT_ERROR_SIZE])
+    struct forward_config *config, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
     const char *name = fields->addr ? fields->service : fields->name;
     char shown[FORWARD_NAME_SIZE];
@@ -171,7 +177,7 @@ static bool parse(struct host *host, const struct connect_fields *fields,
     if (!fields->addr && !text_is_service_name(name))
         return text_fail(error, "%s is no name of a service: it must look like alice.web", shown);
     snprintf(config->name, sizeof config->name, "%s", name);
-    if (fields->addr && !parse_addr_and_key(host, fields, config, error))
+    if (fields->addr && !parse_addr_and_key(host, fields, config, code, error))
         return false;
     return parse_listen(fields->listen, &config->listen, error);
 }
@@ -187,8 +193,8 @@ void command_connect(struct request *request)
             "name", &fields.name, "addr", &fields.addr, "service", &fields.service, "key",
             &fields.key, "listen", &fields.listen, "background", &fields.background))
         return;
-    if (!parse(request->host, &fields, &config, line)) {
-        request_fail(request, VX6_INVALID, line);
+    if (!parse(request->host, &fields, &config, &code, line)) {
+        request_fail(request, code, line);
         return;
     }
     struct connecting *connecting = calloc(1, sizeof *connecting);

@@ -14,7 +14,7 @@ struct resolving {
     struct request *request;
     vx6_id operation;
     json_t *candidates;
-    char name[2 * VX6_LABEL_MAX + 2];
+    char name[VX6_NAME_MAX + 1];
 };
 
 static json_t *json_span(vx6_span span)
@@ -64,6 +64,37 @@ static json_t *candidate_json(const uint8_t key[32], vx6_span bundle)
     return object;
 }
 
+static const char *key_text(const json_t *candidates, size_t index)
+{
+    return json_string_value(json_object_get(json_array_get(candidates, index), "key"));
+}
+
+/* As few letters of a candidate's key as tell it from all others. */
+static size_t hint_len(const json_t *candidates, size_t index)
+{
+    const char *key = key_text(candidates, index);
+    size_t len = VX6_HINT_MIN;
+    for (size_t i = 0; i < json_array_size(candidates); i++) {
+        while (i != index && len < VX6_HINT_MAX && strncmp(key, key_text(candidates, i), len) == 0)
+            len++;
+    }
+    return len;
+}
+
+/* Each candidate gets a name by which it alone is meant. */
+static void name_candidates(json_t *candidates, const char *text)
+{
+    struct vx6_name name;
+    VX6_ASSERT(vx6_name_parse((vx6_span){(const uint8_t *)text, strlen(text)}, &name));
+    for (size_t i = 0; i < json_array_size(candidates); i++) {
+        json_t *full = json_sprintf("%.*s~%.*s%s%.*s", (int)name.label.len,
+            (const char *)name.label.data, (int)hint_len(candidates, i), key_text(candidates, i),
+            name.service.len > 0 ? "." : "", (int)name.service.len,
+            name.service.len > 0 ? (const char *)name.service.data : "");
+        json_object_set_new(json_array_get(candidates, i), "name", full);
+    }
+}
+
 static void resolving_free(struct resolving *resolving)
 {
     json_decref(resolving->candidates);
@@ -78,6 +109,7 @@ static void on_heard(void *context, const struct vx6_out *out)
         json_array_append_new(resolving->candidates, candidate_json(out->key, out->value));
         return;
     }
+    name_candidates(resolving->candidates, resolving->name);
     json_t *object = json_pack("{s:s, s:O, s:I, s:I, s:I}", "name", resolving->name, "candidates",
         resolving->candidates, "hops", (json_int_t)out->hops, "queries", (json_int_t)out->queries,
         "lost", (json_int_t)out->lost);
@@ -107,7 +139,7 @@ void command_resolve(struct request *request)
     char line[TEXT_ERROR_SIZE];
     if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &name))
         return;
-    if (!text_is_label(name) && !text_is_service_name(name)) {
+    if (!text_is_name(name)) {
         request_fail(request, VX6_INVALID,
             "that is no name: it must look like alice or alice.web (a-z, 0-9, inner hyphens)");
         return;

@@ -58,7 +58,7 @@ void command_service_add(struct request *request)
     char shown[TEXT_ADDR_SIZE];
     const char *reason = offer_target_parse(text, &target);
     text_printable(shown, sizeof shown, reason ? text : name, strlen(reason ? text : name));
-    bool ok = false;
+    enum vx6_code code = VX6_INVALID;
     if (reason)
         text_fail(line, "the target %s %s", shown, reason);
     else if (!text_is_label(name))
@@ -68,11 +68,11 @@ void command_service_add(struct request *request)
         text_fail(line, "the exposure must be said: public lets whoever resolves this node use the "
                         "service");
     else
-        ok = offers_add(request->host->offers, name, &target, line);
-    if (ok)
+        code = offers_add(request->host->offers, name, &target, line);
+    if (code == VX6_OK)
         request_answer(request, added_json(name, &target));
     else
-        request_fail(request, VX6_INVALID, line);
+        request_fail(request, code, line);
 }
 
 void command_service_remove(struct request *request)
@@ -81,11 +81,14 @@ void command_service_remove(struct request *request)
     char line[TEXT_ERROR_SIZE];
     if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &name))
         return;
-    if (!text_is_label(name))
+    if (!text_is_label(name)) {
         request_fail(
             request, VX6_INVALID, "that is no service's name: vx6 service list shows them");
-    else if (offers_remove(request->host->offers, name, line))
+        return;
+    }
+    enum vx6_code code = offers_remove(request->host->offers, name, line);
+    if (code == VX6_OK)
         request_answer(request, json_pack("{s:s}", "name", name));
     else
-        request_fail(request, VX6_NO_SERVICE, line);
+        request_fail(request, code, line);
 }

@@ -4,7 +4,6 @@
  * socket's mode and the peer's user ID. Spec: spec/control.md. */
 #include "control.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -17,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "acceptor.h"
+#include "paths.h"
 #include "request.h"
 
 enum {
@@ -36,8 +37,7 @@ struct connection {
 
 struct control {
     struct host *host;
-    int fd;
-    struct event *acceptable;
+    struct acceptor *acceptor;
     struct connection *first;
     size_t count;
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
@@ -151,9 +151,11 @@ static void take_line(struct connection *connection, const char *line, size_t le
     const struct command *command = name ? command_find(name) : NULL;
     struct request *request = command ? calloc(1, sizeof *request) : NULL;
     if (request == NULL) {
+        const char *why = command ? "out of memory"
+                          : name  ? "there is no such command"
+                                  : "a request is one JSON object with a \"command\"";
+        refuse_line(connection, why);
         json_decref(arguments);
-        refuse_line(connection,
-            name ? "there is no such command" : "a request is one JSON object with a \"command\"");
         return;
     }
     request->host = connection->control->host;
@@ -238,8 +240,10 @@ static bool is_allowed(int fd)
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
-static void take_connection(struct control *control, int fd)
+static void take_connection(void *context, int fd, const struct sockaddr *from)
 {
+    (void)from;
+    struct control *control = context;
     struct connection *connection = NULL;
     if (control->count < CONNECTIONS_MAX && is_allowed(fd))
         connection = calloc(1, sizeof *connection);
@@ -262,33 +266,24 @@ static void take_connection(struct control *control, int fd)
     bufferevent_enable(connection->buffers, EV_READ | EV_WRITE);
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *context)
-{
-    (void)what;
-    int accepted = accept4((int)fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted >= 0)
-        take_connection(context, accepted);
-}
-
 bool control_listen(struct control *control, const char *path, char error[TEXT_ERROR_SIZE])
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
     snprintf(control->path, sizeof control->path, "%s", path);
     (void)unlink(path); /* of an earlier run: the lock says that it is over */
-    control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t mask = umask(0177);
-    bool bound = control->fd >= 0 &&
-                 bind(control->fd, (struct sockaddr *)&addr, sizeof addr) == 0 &&
-                 listen(control->fd, BACKLOG) == 0;
-    int failure = errno;
-    umask(mask);
+    bool bound =
+        fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && listen(fd, BACKLOG) == 0;
     if (!bound)
-        return text_fail(error, "cannot listen on %.200s: %s", path, strerror(failure));
-    control->acceptable =
-        event_new(control->host->base, control->fd, EV_READ | EV_PERSIST, on_acceptable, control);
-    return (control->acceptable && event_add(control->acceptable, NULL) == 0) ||
-           text_fail(error, "out of memory");
+        paths_fail(error, "listen on", path);
+    umask(mask);
+    if (bound)
+        control->acceptor = acceptor_new(control->host, fd, take_connection, control);
+    else if (fd >= 0)
+        close(fd);
+    return control->acceptor != NULL || (bound && text_fail(error, "out of memory"));
 }
 
 struct control *control_new(struct host *host)
@@ -297,7 +292,6 @@ struct control *control_new(struct host *host)
     if (control == NULL)
         return NULL;
     control->host = host;
-    control->fd = -1;
     return control;
 }
 
@@ -307,11 +301,8 @@ void control_free(struct control *control)
         return;
     while (control->first)
         connection_free(control->first);
-    if (control->acceptable)
-        event_free(control->acceptable);
-    if (control->fd >= 0) {
-        close(control->fd);
+    if (control->acceptor)
         (void)unlink(control->path);
-    }
+    acceptor_free(control->acceptor);
     free(control);
 }

@@ -28,6 +28,7 @@
 
 enum {
     WALLCLOCK_PERIOD_S = 600, /* drift between the two clocks is caught so often */
+    WALLCLOCK_MOVED_MS = 500, /* more than that at once is no drift: somebody has set it */
     CONTACTS_FIRST_SAVE_S = 30,
     CONTACTS_PERIOD_S = 300,
     SHUTDOWN_POLL_MS = 20,
@@ -46,9 +47,17 @@ struct driver {
     int clock_fd;
     vx6_ns armed; /* the deadline that `tick` waits for */
     vx6_ns shutdown_deadline;
+    int64_t clock_offset_ms; /* wall time, as the node has it, before monotonic time */
     bool shutting_down;
     bool published;
+    struct unsaved *unsaved;
     struct reasons reasons;
+};
+
+/* A binding that could not be written; tried again with the contacts. */
+struct unsaved {
+    struct unsaved *next;
+    struct store_binding binding;
 };
 
 static vx6_ns now_ns(void)
@@ -103,11 +112,41 @@ void driver_touched(struct driver *driver)
     event_active(driver->drain, EV_TIMEOUT, 0);
 }
 
-enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
+static int64_t clock_offset_ms(void)
+{
+    return unix_ms_now() - (int64_t)(now_ns() / VX6_MILLISECOND);
+}
+
+static enum vx6_code give(struct driver *driver, struct vx6_in *in)
 {
     enum vx6_code code = vx6_node_input(driver->node, now_ns(), in);
     driver_touched(driver);
     return code;
+}
+
+static void tell_wallclock(struct driver *driver)
+{
+    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = unix_ms_now()};
+    driver->clock_offset_ms = clock_offset_ms();
+    (void)give(driver, &in);
+}
+
+/* Before every input, so that nothing is judged by a clock that is no more; and since not every
+ * system says when its clock is set. */
+static void look_at_clock(struct driver *driver)
+{
+    int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;
+    if (moved_ms > -WALLCLOCK_MOVED_MS && moved_ms < WALLCLOCK_MOVED_MS)
+        return;
+    journal_note(&driver->host->journal, "the system's clock was set %s by %lld s",
+        moved_ms > 0 ? "forward" : "back", (long long)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
+    tell_wallclock(driver);
+}
+
+enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
+{
+    look_at_clock(driver);
+    return give(driver, in);
 }
 
 bool driver_fill(struct driver *driver, vx6_id carrier, struct vx6_batch *batch)
@@ -122,8 +161,24 @@ vx6_node *driver_node(struct driver *driver)
     return driver->node;
 }
 
+static void save_bindings(struct driver *driver)
+{
+    struct host *host = driver->host;
+    while (driver->unsaved) {
+        struct unsaved *unsaved = driver->unsaved;
+        if (!store_binding_set(host->store, &unsaved->binding)) {
+            journal_error(&host->journal, "the binding of the name %s is not kept yet: %s",
+                unsaved->binding.label, store_error(host->store));
+            return;
+        }
+        driver->unsaved = unsaved->next;
+        free(unsaved);
+    }
+}
+
 static void keep_binding(struct host *host, const struct vx6_out *out)
 {
+    struct driver *driver = host->driver;
     struct store_binding binding = {0};
     if (out->value.len >= sizeof binding.label)
         return;
@@ -132,8 +187,15 @@ static void keep_binding(struct host *host, const struct vx6_out *out)
     char key[TEXT_KEY_SIZE];
     text_key(key, out->key);
     journal_note(&host->journal, "the name %s is bound to %s from now on", binding.label, key);
-    if (!store_binding_set(host->store, &binding))
-        journal_error(&host->journal, "%s", store_error(host->store));
+    struct unsaved *unsaved = calloc(1, sizeof *unsaved);
+    if (unsaved == NULL) {
+        journal_error(
+            &host->journal, "the binding of the name %s is not kept: out of memory", binding.label);
+        return;
+    }
+    *unsaved = (struct unsaved){driver->unsaved, binding};
+    driver->unsaved = unsaved;
+    save_bindings(driver);
 }
 
 static void act(struct host *host, const struct vx6_out *out)
@@ -223,12 +285,6 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     (void)driver_input(context, &in);
 }
 
-static void tell_wallclock(struct driver *driver)
-{
-    struct vx6_in in = {.kind = VX6_IN_WALLCLOCK, .unix_ms = unix_ms_now()};
-    (void)driver_input(driver, &in);
-}
-
 /* A timer in the far future that the kernel cancels as soon as somebody sets the clock. */
 static void watch_clock(struct driver *driver)
 {
@@ -242,10 +298,8 @@ static void on_clock_set(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct driver *driver = context;
     uint64_t expirations;
-    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
-        journal_note(&driver->host->journal, "the system's clock was set");
-        tell_wallclock(driver);
-    }
+    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED)
+        look_at_clock(driver);
     watch_clock(driver);
 }
 
@@ -278,6 +332,7 @@ static void on_save(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct driver *driver = context;
     save_contacts(driver);
+    save_bindings(driver);
     struct timeval period = {CONTACTS_PERIOD_S, 0};
     evtimer_add(driver->save, &period);
 }
@@ -301,6 +356,7 @@ void driver_shut_down(struct driver *driver)
     if (driver->shutting_down)
         return;
     save_contacts(driver);
+    save_bindings(driver);
     driver->shutting_down = true;
     driver->shutdown_deadline = now_ns() + SHUTDOWN_MAX_MS * VX6_MILLISECOND;
     tcp_stop_listening(driver->host->tcp);
@@ -324,6 +380,7 @@ static bool make_node(struct driver *driver, const struct driver_config *from)
         .asn_map = from->asn_map};
     memcpy(config.identity_seed, from->identity_seed, sizeof config.identity_seed);
     memcpy(config.label, from->label, sizeof config.label);
+    driver->clock_offset_ms = clock_offset_ms();
     driver->crypto = vx6_crypto_real;
     driver->trace = (struct vx6_trace){note_event, driver};
     vx6_alloc alloc = {resize, NULL};
@@ -389,6 +446,11 @@ void driver_free(struct driver *driver)
     free_event(driver->clock_set);
     if (driver->clock_fd >= 0)
         close(driver->clock_fd);
+    while (driver->unsaved) {
+        struct unsaved *next = driver->unsaved->next;
+        free(driver->unsaved);
+        driver->unsaved = next;
+    }
     vx6_node_free(driver->node);
     if (driver->env)
         vx6_env_free(driver->env);

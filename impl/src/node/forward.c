@@ -5,21 +5,21 @@
 #include "forward.h"
 
 #include <errno.h>
-#include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "driver.h"
 #include "idtable.h"
 #include "net.h"
+#include "paths.h"
 #include "pump.h"
 
 enum {
     WAITING_MAX = 256,
-    ACCEPTS_PER_TURN = 32,
-    BACKLOG = 256,
-    ACCEPT_PAUSE_MS = 500
+    BACKLOG = 256
 };
 
 struct connection {
@@ -36,8 +36,7 @@ struct forward {
     void *context;
     bool was_up;
     bool was_dialled; /* its present session, or its last one */
-    int fd;
-    struct event *acceptable, *resume;
+    struct acceptor *acceptor;
     vx6_id session; /* 0 when it is down */
     struct connection *connections;
     int waiting[WAITING_MAX]; /* accepted, no session yet */
@@ -69,13 +68,19 @@ static void describe(const struct forward *forward, enum vx6_code code, char *li
     explain(line, &subject, code);
 }
 
-static void note_failure(struct forward *forward, enum vx6_code code)
+/* Its line is in facts.error already. */
+static void report_failure(struct forward *forward, enum vx6_code code)
 {
     forward->facts.code = code;
     forward->facts.failure_count++;
-    describe(forward, code, forward->facts.error);
     journal_error(&forward->forwards->host->journal, "%s", forward->facts.error);
     tell(forward, FORWARD_FAILED);
+}
+
+static void note_failure(struct forward *forward, enum vx6_code code)
+{
+    describe(forward, code, forward->facts.error);
+    report_failure(forward, code);
 }
 
 static void drop_waiting(struct forward *forward)
@@ -99,12 +104,7 @@ static void forward_free(struct forward *forward)
         free(forward->connections);
         forward->connections = next;
     }
-    if (forward->acceptable)
-        event_free(forward->acceptable);
-    if (forward->resume)
-        event_free(forward->resume);
-    if (forward->fd >= 0)
-        close(forward->fd);
+    acceptor_free(forward->acceptor);
     free(forward);
 }
 
@@ -237,49 +237,44 @@ static void serve(struct forward *forward, int fd)
     }
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *context)
+static void take_connection(void *context, int fd, const struct sockaddr *from)
 {
-    (void)what;
-    struct forward *forward = context;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int accepted = accept4((int)fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted >= 0) {
-            net_set_nodelay(accepted);
-            serve(forward, accepted);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
-            event_del(forward->acceptable);
-            evtimer_add(forward->resume, &pause);
-        }
-        return;
-    }
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct forward *forward = context;
-    event_add(forward->acceptable, NULL);
+    (void)from;
+    net_set_nodelay(fd);
+    serve(context, fd);
 }
 
 /* VX6-CTRL-010: without --key the key is kept on first use; a given one replaces what was kept,
  * once it has proved right. */
-static void keep_key(struct forward *forward, const uint8_t key[32])
+static bool keep_key(struct forward *forward, const uint8_t key[32])
 {
     struct forward_facts *facts = &forward->facts;
     struct host *host = forward->forwards->host;
     memcpy(facts->key, key, sizeof facts->key);
     if (!facts->config.by_addr || facts->config.key_source == EXPLAIN_KEY_KEPT)
-        return;
-    if (!store_known_key_set(host->store, &facts->config.addr, key))
+        return true;
+    if (!store_known_key_set(host->store, &facts->config.addr, key)) {
+        if (facts->config.key_source == EXPLAIN_KEY_NONE)
+            return false;
         journal_error(&host->journal, "%s", store_error(host->store));
+    }
     facts->key_is_new = facts->config.key_source == EXPLAIN_KEY_NONE;
     if (facts->key_is_new)
         facts->config.key_source = EXPLAIN_KEY_KEPT;
     memcpy(facts->config.key, key, sizeof facts->config.key);
+    return true;
+}
+
+/* Another key would be taken for the first one the next time. */
+static void end_unkept(struct forward *forward)
+{
+    char addr[TEXT_ADDR_SIZE];
+    text_addr(addr, &forward->facts.config.addr);
+    snprintf(forward->facts.error, sizeof forward->facts.error,
+        "the key of %s cannot be kept, so nothing was opened: %s", addr,
+        store_error(forward->forwards->host->store));
+    report_failure(forward, VX6_LIMIT);
+    forward_end(forward);
 }
 
 void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
@@ -288,7 +283,10 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     if (forward == NULL)
         return;
     char listen[TEXT_ADDR_SIZE], peer[TEXT_ADDR_SIZE], key[TEXT_KEY_SIZE];
-    keep_key(forward, out->key);
+    if (!keep_key(forward, out->key)) {
+        end_unkept(forward);
+        return;
+    }
     forward->facts.peer = out->peer;
     forward->facts.state = FORWARD_UP;
     forward->was_up = forward->was_dialled = true;
@@ -326,27 +324,25 @@ void forwards_session_down(struct forwards *forwards, const struct vx6_out *out)
 static bool listen_locally(struct forward *forward, char error[TEXT_ERROR_SIZE])
 {
     vx6_addr *addr = &forward->facts.config.listen;
-    struct event_base *base = forward->forwards->host->base;
     char text[TEXT_ADDR_SIZE];
     text_addr(text, addr);
     int family;
-    forward->fd = net_bind(addr, SOCK_STREAM, &family);
-    if (forward->fd < 0 && errno == EADDRINUSE)
+    int fd = net_bind(addr, SOCK_STREAM, &family);
+    if (fd < 0 && errno == EADDRINUSE)
         return text_fail(error,
             "%s is taken by another program: choose another with --listen 127.0.0.1:PORT", text);
-    if (forward->fd < 0 || listen(forward->fd, BACKLOG) != 0)
-        return text_fail(error, "cannot listen on %s: %s", text, strerror(errno));
+    if (fd < 0 || listen(fd, BACKLOG) != 0) {
+        paths_fail(error, "listen on", text);
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
     struct sockaddr_storage bound;
     socklen_t len = sizeof bound;
-    if (getsockname(forward->fd, (struct sockaddr *)&bound, &len) == 0)
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
         (void)net_from_sockaddr(addr, (struct sockaddr *)&bound);
-    forward->acceptable =
-        event_new(base, forward->fd, EV_READ | EV_PERSIST, on_acceptable, forward);
-    forward->resume = evtimer_new(base, on_resume, forward);
-    if (forward->acceptable == NULL || forward->resume == NULL)
-        return text_fail(error, "out of memory");
-    event_add(forward->acceptable, NULL);
-    return true;
+    forward->acceptor = acceptor_new(forward->forwards->host, fd, take_connection, forward);
+    return forward->acceptor != NULL || text_fail(error, "out of memory");
 }
 
 const struct forward_facts *forwards_open(struct forwards *forwards,
@@ -366,7 +362,6 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
     forward->context = context;
     forward->facts.config = *config;
     forward->facts.number = ++forwards->last_number;
-    forward->fd = -1;
     forward->next = forwards->first;
     forwards->first = forward;
     forwards->count++;

@@ -10,7 +10,7 @@
 
 enum {
     FORWARDS_MAX = 128,
-    FORWARD_NAME_SIZE = 2 * VX6_LABEL_MAX + 2
+    FORWARD_NAME_SIZE = VX6_NAME_MAX + 1
 };
 
 struct forward_config {

@@ -159,15 +159,16 @@ static bool restore_bindings(struct host *host, char error[TEXT_ERROR_SIZE])
             .data = (const uint8_t *)bindings[i].label,
             .len = strlen(bindings[i].label)};
         memcpy(in.key, bindings[i].key, sizeof in.key);
+        char shown[TEXT_ADDR_SIZE];
+        text_printable(shown, sizeof shown, bindings[i].label, in.len);
         if (driver_input(host->driver, &in) != VX6_OK)
-            journal_error(
-                &host->journal, "the binding of the name %s was not restored", bindings[i].label);
+            journal_error(&host->journal, "the binding of the name %s was not restored", shown);
     }
     free(bindings);
     return count >= 0 || text_fail(error, "%s", store_error(host->store));
 }
 
-/* The identity is made on the first run; a name that is given is kept. */
+/* A name that is given is kept. */
 static bool load_identity(struct host *host, const struct options *options,
     struct driver_config *config, char error[TEXT_ERROR_SIZE])
 {
@@ -175,11 +176,14 @@ static bool load_identity(struct host *host, const struct options *options,
     if (options->name && !text_is_label(options->name))
         return text_fail(error,
             "the name %.80s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", options->name);
-    if (!store_identity_make(store) || !store_identity(store, config->identity_seed) ||
+    if (!store_identity(store, config->identity_seed) ||
         !store_sequence_take(store, &config->sequence_first) ||
         (options->name && !store_setting_set(store, "name", options->name)) ||
         !store_setting(store, "name", config->label, sizeof config->label))
         return text_fail(error, "%s", store_error(store));
+    if (config->label[0] != 0 && !text_is_label(config->label))
+        return text_fail(error, "the name of this node in its state is damaged: give it again with "
+                                "--name NAME");
     memcpy(host->label, config->label, sizeof host->label);
     return true;
 }
@@ -223,6 +227,9 @@ static void say_who(struct host *host)
     text_key(text, key);
     journal_note(&host->journal, "this node is %s%s%s", text, host->label[0] ? ", called " : "",
         host->label);
+    if (store_is_new(host->store))
+        journal_note(
+            &host->journal, "this key is new, and its only copy is in the state directory");
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)

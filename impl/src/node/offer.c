@@ -14,6 +14,7 @@
 #include "driver.h"
 #include "idtable.h"
 #include "net.h"
+#include "paths.h"
 #include "pump.h"
 
 enum {
@@ -94,15 +95,10 @@ static enum vx6_code tell_node(struct offers *offers, enum vx6_in_kind kind, con
 static bool make_offer(
     struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
 {
-    struct offer *offer = get(offers, name);
-    if (offer) {
-        offer->facts.target = *target;
-        return true;
-    }
     if (offers->count == OFFERS_MAX)
         return text_fail(
             error, "this node offers %d services already: remove one first", OFFERS_MAX);
-    offer = calloc(1, sizeof *offer);
+    struct offer *offer = calloc(1, sizeof *offer);
     if (offer == NULL)
         return text_fail(error, "out of memory");
     enum vx6_code code = tell_node(offers, VX6_IN_SERVICE_ADD, name);
@@ -129,41 +125,24 @@ bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE])
         return text_fail(error, "%s", store_error(offers->host->store));
     for (int i = 0; i < count; i++) {
         vx6_addr target;
-        const char *reason = offer_target_parse(stored[i].target, &target);
-        if (reason)
-            return text_fail(error, "the target %s of the service %s %s", stored[i].target,
-                stored[i].name, reason);
-        if (!make_offer(offers, stored[i].name, &target, error))
+        char shown[2 * TEXT_ADDR_SIZE];
+        text_printable(shown, sizeof shown, stored[i].name, strlen(stored[i].name));
+        if (!text_is_label(stored[i].name) || offer_target_parse(stored[i].target, &target) != NULL)
+            journal_error(&offers->host->journal,
+                "the service %s in the state is damaged and left out: add it again with vx6 "
+                "service add",
+                shown);
+        else if (!make_offer(offers, stored[i].name, &target, error))
             return false;
     }
     return true;
 }
 
-bool offers_add(
-    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
+/* Ends what make_offer() began. */
+static void retire(struct offers *offers, struct offer *offer)
 {
-    struct store_service stored;
-    snprintf(stored.name, sizeof stored.name, "%s", name);
-    text_addr(stored.target, target);
-    if (!make_offer(offers, name, target, error))
-        return false;
-    if (!store_service_set(offers->host->store, &stored))
-        return text_fail(error, "%s", store_error(offers->host->store));
-    journal_note(&offers->host->journal, "service %s leads to %s, for whoever resolves it",
-        stored.name, stored.target);
-    return true;
-}
-
-bool offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
-{
-    struct offer *offer = get(offers, name);
-    if (offer == NULL)
-        return text_fail(
-            error, "this node offers no service %s: vx6 service list shows those it offers", name);
-    if (!store_service_remove(offers->host->store, name))
-        return text_fail(error, "%s", store_error(offers->host->store));
-    (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, name);
-    size_t index = find(offers, name);
+    (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, offer->facts.name);
+    size_t index = find(offers, offer->facts.name);
     offers->count--;
     memmove(&offers->items[index], &offers->items[index + 1],
         (offers->count - index) * sizeof offers->items[0]);
@@ -171,8 +150,48 @@ bool offers_remove(struct offers *offers, const char *name, char error[TEXT_ERRO
     offer->next = offers->retired;
     offers->retired = offer;
     offer_free_if_unused(offer);
+}
+
+/* What cannot be kept is not offered: it would be gone with the next start. */
+enum vx6_code offers_add(
+    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
+{
+    struct store_service stored;
+    snprintf(stored.name, sizeof stored.name, "%s", name);
+    text_addr(stored.target, target);
+    struct offer *known = get(offers, name);
+    if (known == NULL && !make_offer(offers, name, target, error))
+        return VX6_LIMIT;
+    if (!store_service_set(offers->host->store, &stored)) {
+        if (known == NULL)
+            retire(offers, get(offers, name));
+        text_fail(
+            error, "the service %s was not added: %s", name, store_error(offers->host->store));
+        return VX6_LIMIT;
+    }
+    if (known)
+        known->facts.target = *target;
+    journal_note(&offers->host->journal, "service %s leads to %s, for whoever resolves it",
+        stored.name, stored.target);
+    return VX6_OK;
+}
+
+enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
+{
+    struct offer *offer = get(offers, name);
+    if (offer == NULL) {
+        text_fail(
+            error, "this node offers no service %s: vx6 service list shows those it offers", name);
+        return VX6_NO_SERVICE;
+    }
+    if (!store_service_remove(offers->host->store, name)) {
+        text_fail(
+            error, "the service %s was not removed: %s", name, store_error(offers->host->store));
+        return VX6_LIMIT;
+    }
+    retire(offers, offer);
     journal_note(&offers->host->journal, "service %s removed", name);
-    return true;
+    return VX6_OK;
 }
 
 struct offer_facts *offers_facts(struct offers *offers, size_t index)
@@ -207,16 +226,17 @@ static void refuse(struct host *host, vx6_id stream, enum vx6_code code)
 }
 
 /* The target does not answer: the client hears SERVICE_DOWN, the owner why. */
-static void target_down(struct offer *offer, vx6_id stream, const char *why)
+static void target_down(struct offer *offer, vx6_id stream, int error)
 {
     struct host *host = offer->offers->host;
     char target[TEXT_ADDR_SIZE];
     text_addr(target, &offer->facts.target);
     offer->facts.failure_count++;
-    journal_error(&host->journal,
-        "SERVICE_DOWN: service %s: its target %s does not accept connections (%s): start it, or "
-        "correct the target with vx6 service add",
-        offer->facts.name, target, why);
+    bool is_own = error == EMFILE || error == ENFILE || error == ENOMEM;
+    journal_error(&host->journal, "SERVICE_DOWN: service %s: its target %s %s (%s): %s",
+        offer->facts.name, target,
+        is_own ? "cannot be connected to" : "does not accept connections", strerror(error),
+        is_own ? paths_advice(error) : "start it, or correct the target with vx6 service add");
     refuse(host, stream, VX6_SERVICE_DOWN);
     connection_gone(offer);
 }
@@ -236,7 +256,7 @@ static void on_connected(evutil_socket_t fd, short what, void *context)
     incoming_free(incoming);
     if (error != 0) {
         close((int)fd);
-        target_down(offer, stream, strerror(error));
+        target_down(offer, stream, error);
         return;
     }
     struct vx6_in in = {.kind = VX6_IN_STREAM_ACCEPT, .id = stream};
@@ -290,10 +310,10 @@ void offers_incoming(struct offers *offers, const struct vx6_out *out)
     offer->facts.open_count++;
     int fd = net_connect(&offer->facts.target);
     if (fd < 0) {
-        target_down(offer, out->id, strerror(errno));
+        target_down(offer, out->id, errno);
     } else if (!start_connecting(offer, out->id, fd)) {
         close(fd);
-        target_down(offer, out->id, "out of memory");
+        target_down(offer, out->id, ENOMEM);
     }
 }
 

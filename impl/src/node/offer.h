@@ -27,9 +27,11 @@ void offers_free(struct offers *offers);
 bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE]);
 
 /* Adds, or gives a new target; kept on disk. */
-bool offers_add(
+/* VX6_LIMIT, with a line: it was not, since this cannot be kept or there are too many. */
+enum vx6_code offers_add(
     struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE]);
-bool offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
+/* VX6_NO_SERVICE, VX6_LIMIT */
+enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
 /* NULL behind the last. */
 struct offer_facts *offers_facts(struct offers *offers, size_t index);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "driver.h"
 #include "idtable.h"
 #include "net.h"
@@ -17,10 +18,8 @@
 enum {
     BUFFER_SIZE = 256 * 1024,
     WRITES_PER_TURN = 8, /* so that one fast link does not keep the others waiting */
-    ACCEPTS_PER_TURN = 32,
     BACKLOG = 256,
-    LINGER_S = 1,         /* a closed link may still take what was sent to it */
-    ACCEPT_PAUSE_MS = 500 /* when descriptors ran out */
+    LINGER_S = 1 /* a closed link may still take what was sent to it */
 };
 
 enum tcp_state {
@@ -44,17 +43,11 @@ struct tcp_link {
     uint64_t received_bytes, sent_bytes;
 };
 
-struct tcp_listener {
-    struct tcp *tcp;
-    int fd;
-    struct event *acceptable, *resume;
-};
-
 struct tcp {
     struct host *host;
     struct idtable links;
     struct tcp_link *first;
-    struct tcp_listener listeners[TCP_LISTENERS_MAX];
+    struct acceptor *listeners[TCP_LISTENERS_MAX];
     size_t listener_count;
     uint8_t buffer[BUFFER_SIZE];
 };
@@ -261,6 +254,8 @@ static bool link_known(struct tcp_link *link, vx6_id id, enum tcp_state state)
 void tcp_dial(struct tcp *tcp, vx6_id id, const vx6_addr *peer)
 {
     int fd = net_connect(peer);
+    enum vx6_code code =
+        fd < 0 && (errno == EMFILE || errno == ENFILE) ? VX6_LIMIT : VX6_UNREACHABLE;
     struct tcp_link *link = fd < 0 ? NULL : link_new(tcp, fd, peer);
     if (link && link_known(link, id, TCP_CONNECTING)) {
         link->is_dialled = true;
@@ -269,7 +264,7 @@ void tcp_dial(struct tcp *tcp, vx6_id id, const vx6_addr *peer)
     }
     if (link)
         link_free(link);
-    struct vx6_in in = {.kind = VX6_IN_LINK_DOWN, .id = id, .code = VX6_UNREACHABLE};
+    struct vx6_in in = {.kind = VX6_IN_LINK_DOWN, .id = id, .code = code};
     (void)driver_input(tcp->host->driver, &in);
 }
 
@@ -314,8 +309,9 @@ void tcp_want_write(struct tcp *tcp, vx6_id id)
         link_write(link);
 }
 
-static void take_connection(struct tcp *tcp, int fd, const struct sockaddr *from)
+static void take_connection(void *context, int fd, const struct sockaddr *from)
 {
+    struct tcp *tcp = context;
     vx6_addr peer;
     struct tcp_link *link = NULL;
     net_set_nodelay(fd);
@@ -339,36 +335,6 @@ static void take_connection(struct tcp *tcp, int fd, const struct sockaddr *from
     (void)driver_input(tcp->host->driver, &down);
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *context)
-{
-    (void)what;
-    struct tcp_listener *listener = context;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct sockaddr_storage from;
-        socklen_t len = sizeof from;
-        int accepted =
-            accept4((int)fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted >= 0) {
-            take_connection(listener->tcp, accepted, (struct sockaddr *)&from);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
-            event_del(listener->acceptable);
-            evtimer_add(listener->resume, &pause);
-        }
-        return;
-    }
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct tcp_listener *listener = context;
-    event_add(listener->acceptable, NULL);
-}
-
 bool tcp_listen(struct tcp *tcp, const vx6_addr *addr, char error[TEXT_ERROR_SIZE])
 {
     char text[TEXT_ADDR_SIZE];
@@ -389,27 +355,17 @@ bool tcp_listen(struct tcp *tcp, const vx6_addr *addr, char error[TEXT_ERROR_SIZ
     if (fd < 0)
         return text_fail(error, "cannot listen on TCP %s: %s", text, strerror(errno));
 
-    struct tcp_listener *listener = &tcp->listeners[tcp->listener_count++];
-    *listener = (struct tcp_listener){.tcp = tcp, .fd = fd};
-    listener->acceptable =
-        event_new(tcp->host->base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
-    listener->resume = evtimer_new(tcp->host->base, on_resume, listener);
-    if (listener->acceptable == NULL || listener->resume == NULL)
+    struct acceptor *listener = acceptor_new(tcp->host, fd, take_connection, tcp);
+    if (listener == NULL)
         return text_fail(error, "out of memory");
-    event_add(listener->acceptable, NULL);
+    tcp->listeners[tcp->listener_count++] = listener;
     return true;
 }
 
 void tcp_stop_listening(struct tcp *tcp)
 {
-    while (tcp->listener_count > 0) {
-        struct tcp_listener *listener = &tcp->listeners[--tcp->listener_count];
-        if (listener->acceptable)
-            event_free(listener->acceptable);
-        if (listener->resume)
-            event_free(listener->resume);
-        close(listener->fd);
-    }
+    while (tcp->listener_count > 0)
+        acceptor_free(tcp->listeners[--tcp->listener_count]);
 }
 
 bool tcp_is_idle(const struct tcp *tcp)

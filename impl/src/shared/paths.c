@@ -13,6 +13,41 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *paths_advice(int error)
+{
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+        return "free some space on its disk, then try again";
+    case EROFS:
+        return "make its file system writable, or give another place with --state DIR";
+    case EACCES:
+    case EPERM:
+        return "give it back to the user who runs this node (chown, chmod u+rw)";
+    case EMFILE:
+    case ENFILE:
+        return "raise the limit (ulimit -n), or close some connections";
+    case ENOMEM:
+        return "memory is short: end some programs";
+    case EADDRINUSE: /* a socket that is no socket */
+    case EISDIR:
+    case ENOTDIR:
+    case ELOOP:
+        return "move away what is there";
+    case EIO:
+        return "see that its disk is there, works and is writable";
+    default:
+        return "";
+    }
+}
+
+bool paths_fail(char error[TEXT_ERROR_SIZE], const char *what, const char *path)
+{
+    const char *todo = paths_advice(errno);
+    return text_fail(
+        error, "cannot %s %.180s: %s%s%s", what, path, strerror(errno), todo[0] ? ": " : "", todo);
+}
+
 static bool choose_dir(struct paths *paths, const char *dir)
 {
     const char *state = getenv("XDG_STATE_HOME");
@@ -77,8 +112,7 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
 {
     struct stat info;
     if (!make_path(paths->dir) || stat(paths->dir, &info) != 0)
-        return text_fail(
-            error, "cannot make the state directory %.200s: %s", paths->dir, strerror(errno));
+        return paths_fail(error, "make the state directory", paths->dir);
     if (!S_ISDIR(info.st_mode))
         return text_fail(
             error, "%.200s is not a directory: give another with --state DIR", paths->dir);
@@ -91,8 +125,7 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
             "others may enter %.200s, and it holds other files: give another --state DIR",
             paths->dir);
     if (chmod(paths->dir, 0700) != 0)
-        return text_fail(error, "cannot close the state directory %.200s to others: %s", paths->dir,
-            strerror(errno));
+        return paths_fail(error, "close to others", paths->dir);
     return true;
 }
 
@@ -101,7 +134,7 @@ int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE])
 {
     int fd = open(paths->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        text_fail(error, "cannot open %.200s: %s", paths->lock, strerror(errno));
+        paths_fail(error, "open", paths->lock);
         return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -112,7 +145,7 @@ int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE])
             "DIR and --listen ADDR",
             paths->dir);
     else
-        text_fail(error, "cannot lock %.200s: %s", paths->lock, strerror(errno));
+        paths_fail(error, "lock", paths->lock);
     close(fd);
     return -1;
 }

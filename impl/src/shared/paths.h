@@ -25,4 +25,9 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE]);
 /* A descriptor that holds the lock until it is closed; -1: an error, or another node has it. */
 int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE]);
 
+/* What to do about an errno; "" when nothing particular. */
+const char *paths_advice(int error);
+/* False, with "cannot WHAT PATH: why: what to do" by errno. */
+bool paths_fail(char error[TEXT_ERROR_SIZE], const char *what, const char *path);
+
 #endif

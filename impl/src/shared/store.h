@@ -39,9 +39,11 @@ const char *store_error(const struct store *store);
 
 /* All below: false or a negative count on failure; true means that it is on the disk. */
 
-/* The identity; made on first use from the system's generator. */
-bool store_identity_make(struct store *store);
-bool store_identity(struct store *store, uint8_t seed[32]); /* false: none yet */
+/* Made with the state, from the system's generator. */
+bool store_identity(struct store *store, uint8_t seed[32]);
+bool store_is_new(const struct store *store); /* it was made by this store_open() */
+/* What the state keeps beside the seed and the last number in use, to notice damage of both. */
+void store_identity_digest(const uint8_t seed[32], int64_t sequence, uint8_t digest[32]);
 /* The first version number that this run may give to its records. Numbers up to
  * STORE_SEQUENCE_STEP above it are this run's alone, whatever happens. */
 bool store_sequence_take(struct store *store, uint64_t *first);
@@ -65,8 +67,8 @@ int store_contacts(struct store *store, struct store_contact *contacts, size_t m
 /* Replaces all. */
 bool store_contacts_set(struct store *store, const struct store_contact *contacts, size_t count);
 
-/* The key first seen at an address; false: none. */
-bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32]);
+/* The key first seen at an address. */
+bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32], bool *found);
 bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_t key[32]);
 
 #endif

@@ -122,8 +122,14 @@ bool text_is_label(const char *text)
 
 bool text_is_service_name(const char *text)
 {
-    vx6_span label, service;
-    return vx6_name_split(span_of(text), &label, &service) && service.len > 0;
+    struct vx6_name name;
+    return vx6_name_parse(span_of(text), &name) && name.service.len > 0;
+}
+
+bool text_is_name(const char *text)
+{
+    struct vx6_name name;
+    return vx6_name_parse(span_of(text), &name);
 }
 
 void text_printable(char *dst, size_t size, const void *data, size_t len)

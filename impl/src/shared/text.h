@@ -25,7 +25,8 @@ bool text_key_parse(const char *text, uint8_t key[32]);
 void text_hex(char *text, const uint8_t *data, size_t len); /* 2 * len + 1 bytes */
 
 bool text_is_label(const char *text);
-/* "alice.web": both parts are labels. */
+/* A name, with or without a service; one with. */
+bool text_is_name(const char *text);
 bool text_is_service_name(const char *text);
 
 /* Copies with everything but printable ASCII as \xNN, cut to `size`: what came from the network

@@ -107,9 +107,14 @@ enum vx6_in_kind {
     VX6_IN_CONTACT,   /* peer, key: restores a contact of an earlier run */
     VX6_IN_NAME_BIND, /* data: label, key: restores or pins a binding */
     VX6_IN_NAME_UNBIND,    /* data: label */
-    VX6_IN_SERVICE_ADD,    /* data: name; public: whoever resolves this node may open it */
-    VX6_IN_SERVICE_REMOVE, /* data: name; its sessions end */
-    VX6_IN_RESOLVE,        /* data: "alice" or "alice.web"; makes an operation */
+    /* VX6-SESS-025. data: name; adding again changes who may use it, and keeps the keys */
+    VX6_IN_SERVICE_ADD,         /* public: whoever resolves this node */
+    VX6_IN_SERVICE_ADD_LISTED,  /* keys that are allowed; all may see that it is there */
+    VX6_IN_SERVICE_ADD_PRIVATE, /* keys that are allowed; nobody else learns of it */
+    VX6_IN_SERVICE_ALLOW,       /* data: name, key */
+    VX6_IN_SERVICE_DENY,        /* data: name, key: takes it off; its sessions end */
+    VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
+    VX6_IN_RESOLVE,        /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,         /* key: a target; plain node lookup; makes an operation */
     VX6_IN_SESSION_OPEN,   /* data: "alice.web"; or, with peer set: a service name, and key if it is
                               known (else zero). Makes a session */
@@ -246,8 +251,17 @@ bool vx6_node_contact(const vx6_node *node, size_t index, uint8_t key[32], vx6_a
 
 /* SHA-256 of (label, key), the node's place in the network. */
 void vx6_node_id(const struct vx6_crypto *crypto, uint8_t id[32], const uint8_t key[32]);
-/* "alice.web" -> "alice", "web"; service may be absent. False when a part is not a label. */
-bool vx6_name_split(vx6_span name, vx6_span *label, vx6_span *service);
+/* What a name consists of (VX6-NAME-001); hint and service may be absent. */
+enum {
+    VX6_HINT_MIN = 4,
+    VX6_HINT_MAX = 56,
+    VX6_NAME_MAX = VX6_LABEL_MAX + 1 + VX6_HINT_MAX + 1 + VX6_LABEL_MAX
+};
+struct vx6_name {
+    vx6_span label, hint, service; /* views of the text */
+};
+/* False when it is no name, and then *name is empty. */
+bool vx6_name_parse(vx6_span text, struct vx6_name *name);
 /* The text form of a node's key: 56 characters of base32, a checksum included; NUL-terminated. */
 enum {
     VX6_KEY_TEXT_SIZE = 57

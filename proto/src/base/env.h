@@ -26,6 +26,9 @@ enum {
 void *env_alloc(vx6_env *env, size_t size);
 /* Keeps what was there; new bytes are zero. NULL: nothing changed. */
 void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to);
+/* The same for two arrays of as many items each: both grow, or neither does. */
+bool env_grow_both(
+    vx6_env *env, void *arrays[2], const size_t sizes[2], uint32_t count_from, uint32_t count_to);
 void env_free(vx6_env *env, void *memory, size_t size); /* memory may be NULL */
 /* The same bytes every time, for use within one call; NULL when memory ran out. */
 uint8_t *env_scratch(vx6_env *env);

@@ -170,30 +170,43 @@ static void release_parts(struct vx6_env *env, const struct placed *placed)
     blob_drop(env, placed->bundle);
 }
 
+static uint32_t placed_hash(const struct blob *key, const struct blob *bundle)
+{
+    return key->interned.hash ^ bundle->interned.hash * UINT32_C(0x9e3779b1);
+}
+
+static struct placed *find_placed(
+    struct intern *intern, const struct blob *key, const struct blob *bundle)
+{
+    if (key == NULL || bundle == NULL || intern->chain_count == 0)
+        return NULL;
+    struct interned *object = *chain_of(intern, placed_hash(key, bundle));
+    for (; object != NULL; object = object->next) {
+        struct placed *placed = (struct placed *)object;
+        if (placed->key == key && placed->bundle == bundle)
+            return placed_hold(placed);
+    }
+    return NULL;
+}
+
+struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle)
+{
+    const struct blob *key_blob = blob_find(env, (vx6_span){key, 32});
+    return key_blob ? find_placed(&env->placed, key_blob, blob_find(env, bundle)) : NULL;
+}
+
 struct placed *placed_get(struct vx6_env *env, const struct placed *content)
 {
-    struct placed *placed = NULL;
-    if (content->key && content->owner && content->bundle && make_room(env, &env->placed)) {
-        uint32_t hash =
-            content->key->interned.hash ^ content->bundle->interned.hash * UINT32_C(0x9e3779b1);
-        struct interned *object = *chain_of(&env->placed, hash);
-        for (; object != NULL; object = object->next) {
-            placed = (struct placed *)object;
-            if (placed->key != content->key || placed->bundle != content->bundle)
-                continue;
-            release_parts(env, content);
-            placed->interned.references++;
-            return placed;
-        }
-        placed = env_alloc(env, sizeof *placed);
-        if (placed != NULL) {
-            *placed = *content;
-            insert(&env->placed, &placed->interned, hash, sizeof *placed);
-            return placed;
-        }
+    struct placed *placed = find_placed(&env->placed, content->key, content->bundle);
+    if (placed == NULL && content->key && content->owner && content->bundle &&
+        make_room(env, &env->placed) && (placed = env_alloc(env, sizeof *placed)) != NULL) {
+        *placed = *content;
+        insert(&env->placed, &placed->interned, placed_hash(content->key, content->bundle),
+            sizeof *placed);
+        return placed;
     }
     release_parts(env, content);
-    return NULL;
+    return placed;
 }
 
 void placed_drop(struct vx6_env *env, struct placed *placed)

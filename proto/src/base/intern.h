@@ -8,7 +8,8 @@
 #ifndef VX6_INTERN_H
 #define VX6_INTERN_H
 
-#include "vx6/base.h"
+#include "scope.h"
+#include "vx6/node.h"
 
 struct vx6_env;
 
@@ -47,7 +48,9 @@ struct placed {
     struct blob *owner; /* node ID, 32 bytes */
     struct blob *bundle;
     uint64_t sequence;
-    uint32_t expires_s; /* Unix seconds */
+    uint32_t issued_s, expires_s; /* Unix seconds */
+    uint8_t network_count;
+    uint8_t networks[VX6_ENDPOINT_MAX][NETWORK_SIZE]; /* of the owner's endpoints */
 };
 
 /* One more reference to the peer or blob with this content; NULL when memory ran out. */
@@ -59,6 +62,9 @@ struct blob *blob_find(struct vx6_env *env, vx6_span data);
 /* The same for `placed`, whose content is given, with the references that it holds: they are taken
  * over, also when memory ran out. */
 struct placed *placed_get(struct vx6_env *env, const struct placed *content);
+/* One more reference to the bundle with these bytes under this key if anybody in the env has placed
+ * it there; else NULL. */
+struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle);
 
 static inline struct peer *peer_hold(struct peer *peer)
 {

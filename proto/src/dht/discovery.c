@@ -219,11 +219,11 @@ void discovery_query_done(struct vx6_node *node, void *context, const struct que
 static uint32_t check_contact(struct vx6_node *node)
 {
     uint32_t idle_ms[2];
-    struct contact *contact = table_oldest(node, idle_ms);
+    struct contact *contact = idle_longest(node, idle_ms);
     if (contact == NULL || idle_ms[0] < table_patience_ms(node))
         return idle_ms[0];
     struct vx6_msg ask = {.type = VX6_MSG_find_node};
-    table_asked(node, contact);
+    idle_asked(node, contact);
     choose_target(node, common_prefix(node->keys.id, contact->peer->id), ask.u.find_node.target);
     (void)query_start(node, contact->peer, &ask, QUERY_CHECK, NULL);
     return idle_ms[1];

@@ -211,20 +211,15 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 }
 
 /* `source` has answered: its token says so. NULL: the node itself. */
-static void held_describe(const struct bundle *bundle, const vx6_addr *source, struct held *held)
+static void held_describe(struct held *held, const vx6_addr *source)
 {
+    const struct placed *placed = held->placed;
     held->is_from_owner = source == NULL;
     if (source == NULL)
         return;
     addr_network(source, held->source);
-    vx6_list endpoints = bundle->node.endpoints;
-    struct vx6_endpoint endpoint;
-    while (vx6_next_endpoint(&endpoints, &endpoint)) {
-        vx6_addr addr = {.port = endpoint.port};
-        uint8_t network[NETWORK_SIZE];
-        memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
-        addr_network(&addr, network);
-        if (bytes_equal(network, held->source, NETWORK_SIZE))
+    for (uint32_t i = 0; i < placed->network_count; i++) {
+        if (bytes_equal(placed->networks[i], held->source, NETWORK_SIZE))
             held->is_from_owner = true;
     }
 }
@@ -268,45 +263,81 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
     return VX6_OK;
 }
 
-/* Exactly these bytes; NULL: not, or they have expired. */
-static struct held *find_bytes(struct vx6_node *node, const uint8_t key[32], vx6_span data)
+/* What the node holds of exactly these bytes; NULL: nothing, or they have expired. */
+static struct held *find_same(const struct vx6_node *node, const struct placed *placed)
 {
     const struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, key);
-    for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
-        const struct blob *bundle = holder->items[i].placed->bundle;
-        if (bundle->len == data.len && bytes_equal(bundle->data, data.data, data.len))
-            return is_live(node, &holder->items[i]) ? &holder->items[i] : NULL;
+    uint32_t begin = held_begin(holder, placed->key->data);
+    for (uint32_t i = begin; i < holder->count; i++) {
+        struct held *held = &holder->items[i];
+        if (held->placed == placed)
+            return is_live(node, held) ? held : NULL;
+        if (held->placed->key != placed->key)
+            break;
     }
     return NULL;
+}
+
+static void describe_networks(const struct bundle *bundle, struct placed *placed)
+{
+    vx6_list endpoints = bundle->node.endpoints;
+    struct vx6_endpoint endpoint;
+    while (vx6_next_endpoint(&endpoints, &endpoint)) {
+        vx6_addr addr = {.port = endpoint.port};
+        memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
+        addr_network(&addr, placed->networks[placed->network_count++]);
+    }
+}
+
+/* Checks a bundle and places it under the key. */
+static enum vx6_code place(
+    struct vx6_node *node, const uint8_t key[32], vx6_span data, struct placed **placed)
+{
+    struct bundle bundle;
+    enum vx6_code code = bundle_check(node->env, node_unix_s(node), data, &bundle);
+    if (code != VX6_OK)
+        return code;
+    if (!bundle_fits_key(node->env->crypto, &bundle, key))
+        return VX6_INVALID;
+    struct placed content = {.key = blob_get(node->env, (vx6_span){key, 32}),
+        .owner = blob_get(node->env, (vx6_span){bundle.owner, 32}),
+        .bundle = blob_get(node->env, data),
+        .sequence = bundle.sequence,
+        .issued_s = (uint32_t)bundle.node.issued_s,
+        .expires_s = (uint32_t)bundle.expires_s};
+    describe_networks(&bundle, &content);
+    *placed = placed_get(node->env, &content);
+    return *placed ? VX6_OK : VX6_NOMEM;
+}
+
+/* Whoever has placed these very bytes under this key has checked all but the time, which goes on.
+ */
+static enum vx6_code check(
+    struct vx6_node *node, const uint8_t key[32], vx6_span data, struct placed **placed)
+{
+    *placed = placed_find(node->env, key, data);
+    if (*placed == NULL)
+        return place(node, key, data, placed);
+    return record_check_times(node->env->limits, node_unix_s(node), (*placed)->issued_s,
+        (*placed)->expires_s - (*placed)->issued_s);
 }
 
 /* VX6-DHT-017, VX6-DHT-018: everything is checked before anything changes. */
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span data, const vx6_addr *source)
 {
-    struct bundle bundle;
-    struct held *same = find_bytes(node, key, data);
+    struct held held = {.prefix = load_u32(key)};
+    enum vx6_code code = check(node, key, data, &held.placed);
+    struct held *same = held.placed ? find_same(node, held.placed) : NULL;
     if (same) {
-        if (!same->is_from_owner) {
-            bundle_view(node->env->crypto, data, &bundle);
-            held_describe(&bundle, source, same);
-        }
+        if (!same->is_from_owner)
+            held_describe(same, source);
+        placed_drop(node->env, held.placed);
         return VX6_OK;
     }
-    struct held held = {.prefix = load_u32(key)};
-    enum vx6_code code = bundle_check(node->env, node_unix_s(node), data, &bundle);
-    if (code == VX6_OK && !bundle_fits_key(node->env->crypto, &bundle, key))
-        code = VX6_INVALID;
     if (code == VX6_OK) {
-        struct placed content = {.key = blob_get(node->env, (vx6_span){key, 32}),
-            .owner = blob_get(node->env, (vx6_span){bundle.owner, 32}),
-            .bundle = blob_get(node->env, data),
-            .sequence = bundle.sequence,
-            .expires_s = (uint32_t)bundle.expires_s};
-        held_describe(&bundle, source, &held);
-        held.placed = placed_get(node->env, &content);
-        code = held.placed ? hold(node, &held) : VX6_NOMEM;
+        held_describe(&held, source);
+        code = hold(node, &held);
     }
     if (code != VX6_OK) {
         placed_drop(node->env, held.placed);

@@ -1,48 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* One lookup: a shortlist sorted by distance, asked from its near end until the k closest live
- * nodes of it have answered. Where the outcome is relied on it takes disjoint paths: whom one path
- * hears of, the others do not. Spec: spec/dht.md, "Lookup", "Disjoint paths". */
+/* One lookup: its shortlist is asked from the near end until the k closest live nodes of it have
+ * answered. Where the outcome is relied on it takes disjoint paths: whom one path hears of, the
+ * others do not. Spec: spec/dht.md, "Lookup", "Disjoint paths". */
 #include "internal.h"
-
-enum {
-    LISTED_STEP = 32,
-    UNTRIED_MAX = 48,   /* hints that nobody has tried; an equal share of it for each path */
-    SHORTLIST_MAX = 64, /* candidates that are not lost */
-    LISTED_MAX = 96,    /* with those that are, so that nobody is asked twice */
-    CHAINS = 64         /* by which they are found: most hints name somebody known */
-};
-
-enum candidate_state {
-    CANDIDATE_NEW,
-    CANDIDATE_ASKED, /* counts against alpha */
-    CANDIDATE_SLOW,  /* asked, but does so no longer */
-    CANDIDATE_ANSWERED,
-    CANDIDATE_LOST
-};
-
-/* What is read of all of them again and again. */
-struct candidate {
-    struct peer *peer;
-    uint32_t distance; /* its first 4 bytes */
-    uint32_t tag;      /* first bytes of the key */
-    uint8_t next;      /* in its chain, or of those that are free: its place + 1; 0: none */
-    uint8_t depth;     /* own table = 1, else one more than the node that named it first */
-    uint8_t index;     /* of the bundle asked for */
-    uint8_t state;     /* enum candidate_state */
-    uint8_t path;      /* that asked it; as long as none has: that heard of it first */
-    uint8_t paths;     /* a bit for each that has heard of it */
-};
-
-/* What there is of those that were asked. */
-struct asked {
-    vx6_ns at;
-    uint8_t token[16]; /* of the answer */
-};
-
-struct path {
-    uint32_t active;  /* its queries that count against alpha */
-    uint32_t untried; /* its candidates that are the word of one path only */
-};
+#include "shortlist.h"
 
 struct lookup {
     struct lookup *next, *previous;
@@ -51,32 +12,11 @@ struct lookup {
     enum lookup_user user;
     bool want_values;
     bool own_untold; /* bundles that this node holds itself are still to be shown */
-    uint8_t target[32];
     vx6_ns deadline;
-    uint32_t active; /* of all paths */
-    uint32_t path_count;
-    struct path paths[KADEMLIA_D];
     uint32_t queries, lost;
     uint32_t pending; /* queries whose outcome is still to come */
-    uint32_t count, count_lost, capacity;
-    struct candidate *candidates; /* each stays in its place */
-    struct asked *asked;          /* in the same places */
-    uint8_t free;                 /* a place + 1; 0: none among those used so far */
-    uint8_t chains[CHAINS];       /* by tag: the first place + 1 */
-    uint8_t order[LISTED_MAX];    /* places, closest first */
+    struct shortlist list;
 };
-_Static_assert(LISTED_MAX < UINT8_MAX, "a place fits");
-
-static struct candidate *nth(const struct lookup *lookup, uint32_t index)
-{
-    return &lookup->candidates[lookup->order[index]];
-}
-
-static struct asked *asked_of(const struct lookup *lookup, const struct candidate *candidate)
-{
-    return &lookup->asked[candidate - lookup->candidates];
-}
-
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
 {
     struct lookups *lookups = &node->lookups;
@@ -92,202 +32,30 @@ static void lookup_free(struct vx6_node *node, struct lookup *lookup)
     timer_clear(&node->timers, &lookup->timer);
     if (lookup->pending > 0)
         queries_cancel(node, lookup);
-    for (uint32_t i = 0; i < lookup->count; i++)
-        peer_drop(node->env, nth(lookup, i)->peer);
-    env_free(node->env, lookup->candidates, lookup->capacity * sizeof *lookup->candidates);
-    env_free(node->env, lookup->asked, lookup->capacity * sizeof *lookup->asked);
+    shortlist_free(node, &lookup->list);
     env_free(node->env, lookup, sizeof *lookup);
-}
-
-/* A hint that nobody has tried and no other path has heard. */
-static bool is_untried(const struct candidate *candidate)
-{
-    return candidate->state == CANDIDATE_NEW && candidate->depth > 1 &&
-           candidate->paths == 1u << candidate->path;
-}
-
-static void candidate_settle(
-    struct lookup *lookup, struct candidate *candidate, enum candidate_state state)
-{
-    if (is_untried(candidate))
-        lookup->paths[candidate->path].untried--;
-    struct path *path = &lookup->paths[candidate->path];
-    if (candidate->state == CANDIDATE_ASKED) {
-        lookup->active--;
-        path->active--;
-    }
-    if (state == CANDIDATE_ASKED) {
-        lookup->active++;
-        path->active++;
-    }
-    if (state == CANDIDATE_LOST && candidate->state != CANDIDATE_LOST)
-        lookup->count_lost++;
-    candidate->state = (uint8_t)state;
-}
-
-static struct candidate *listed(const struct lookup *lookup, const uint8_t key[32])
-{
-    const uint32_t tag = load_u32(key);
-    for (uint8_t place = lookup->chains[tag % CHAINS]; place > 0;) {
-        struct candidate *candidate = &lookup->candidates[place - 1];
-        if (candidate->tag == tag && bytes_equal(candidate->peer->key, key, 32))
-            return candidate;
-        place = candidate->next;
-    }
-    return NULL;
-}
-
-static bool is_closer(const struct lookup *lookup, const struct candidate *candidate,
-    uint32_t distance, const struct peer *peer)
-{
-    if (candidate->distance != distance)
-        return candidate->distance < distance;
-    if (candidate->peer == peer)
-        return true;
-    return distance_compare(lookup->target, candidate->peer->id, peer->id) <= 0;
-}
-
-/* A candidate that is neither asked nor waits for an answer. */
-static void candidate_remove(struct vx6_node *node, struct lookup *lookup, uint32_t index)
-{
-    struct candidate *candidate = nth(lookup, index);
-    if (candidate->state == CANDIDATE_LOST)
-        lookup->count_lost--;
-    else if (is_untried(candidate))
-        lookup->paths[candidate->path].untried--;
-    peer_drop(node->env, candidate->peer);
-    const uint8_t place = lookup->order[index] + 1;
-    uint8_t *link = &lookup->chains[candidate->tag % CHAINS];
-    while (*link != place)
-        link = &lookup->candidates[*link - 1].next;
-    *link = candidate->next;
-    candidate->next = lookup->free;
-    lookup->free = place;
-    lookup->count--;
-    memmove(&lookup->order[index], &lookup->order[index + 1], lookup->count - index);
-}
-
-/* Only the word of another node gives way to the word of another node, and only of the same path:
- * who was asked, or came from the own table, or was heard of on another path only, stays. */
-static bool may_give_way(const struct candidate *candidate, uint8_t path, bool path_is_full)
-{
-    if (path_is_full)
-        return candidate->path == path && is_untried(candidate);
-    return candidate->state == CANDIDATE_NEW && candidate->depth > 1 &&
-           (candidate->paths >> path & 1);
-}
-
-/* Room at *index. VX6-DHT-013, VX6-DHT-033 */
-static bool make_place(
-    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint32_t *index)
-{
-    uint32_t last = lookup->count;
-    bool path_is_full = lookup->paths[path].untried >= UNTRIED_MAX / lookup->path_count;
-    if (path_is_full || lookup->count - lookup->count_lost >= SHORTLIST_MAX) {
-        if (!peer_key_is_valid(node->env, peer))
-            return false;
-        while (last > *index && !may_give_way(nth(lookup, last - 1), path, path_is_full))
-            last--;
-        if (last == *index)
-            return false;
-        candidate_remove(node, lookup, last - 1);
-    }
-    if (lookup->count < LISTED_MAX)
-        return true;
-    last = lookup->count;
-    while (nth(lookup, last - 1)->state != CANDIDATE_LOST)
-        last--;
-    candidate_remove(node, lookup, last - 1);
-    if (last - 1 < *index)
-        --*index;
-    return true;
-}
-
-/* Most lookups never hear of as many nodes as may be listed. False: no memory. */
-static bool lookup_grow(struct vx6_node *node, struct lookup *lookup)
-{
-    vx6_env *env = node->env;
-    if (lookup->count < lookup->capacity)
-        return true;
-    uint32_t capacity = lookup->capacity + LISTED_STEP;
-    struct candidate *candidates = env_alloc(env, capacity * sizeof *candidates);
-    struct asked *asked = env_alloc(env, capacity * sizeof *asked);
-    if (candidates == NULL || asked == NULL) {
-        env_free(env, candidates, capacity * sizeof *candidates);
-        env_free(env, asked, capacity * sizeof *asked);
-        return false;
-    }
-    if (lookup->count > 0) {
-        memcpy(candidates, lookup->candidates, lookup->count * sizeof *candidates);
-        memcpy(asked, lookup->asked, lookup->count * sizeof *asked);
-    }
-    env_free(env, lookup->candidates, lookup->capacity * sizeof *candidates);
-    env_free(env, lookup->asked, lookup->capacity * sizeof *asked);
-    lookup->candidates = candidates;
-    lookup->asked = asked;
-    lookup->capacity = capacity;
-    return true;
-}
-
-/* Takes over the reference. A node is on the list once, under the address heard first. */
-static void candidate_add(
-    struct vx6_node *node, struct lookup *lookup, struct peer *peer, uint8_t path, uint8_t depth)
-{
-    uint32_t distance = load_u32(peer->id) ^ load_u32(lookup->target);
-    uint32_t index = 0, end = lookup->count;
-    while (index < end) {
-        uint32_t middle = (index + end) / 2;
-        if (is_closer(lookup, nth(lookup, middle), distance, peer))
-            index = middle + 1;
-        else
-            end = middle;
-    }
-    const struct candidate *closer = index > 0 ? nth(lookup, index - 1) : NULL;
-    if ((closer && closer->distance == distance && bytes_equal(closer->peer->id, peer->id, 32)) ||
-        !make_place(node, lookup, peer, path, &index) || !lookup_grow(node, lookup)) {
-        peer_drop(node->env, peer);
-        return;
-    }
-    const uint8_t place = lookup->free > 0 ? lookup->free - 1 : (uint8_t)lookup->count;
-    struct candidate *candidate = &lookup->candidates[place];
-    if (lookup->free > 0)
-        lookup->free = candidate->next;
-    const uint32_t tag = load_u32(peer->key);
-    uint8_t *chain = &lookup->chains[tag % CHAINS];
-    *candidate = (struct candidate){.peer = peer,
-        .distance = distance,
-        .tag = tag,
-        .next = *chain,
-        .depth = depth,
-        .path = path,
-        .paths = (uint8_t)(1u << path)};
-    *chain = place + 1;
-    memmove(&lookup->order[index + 1], &lookup->order[index], lookup->count - index);
-    lookup->order[index] = place;
-    lookup->count++;
-    lookup->paths[path].untried += depth > 1;
 }
 
 static void candidate_ask(
     struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, uint8_t index)
 {
     if (!peer_key_is_valid(node->env, candidate->peer)) {
-        candidate_settle(lookup, candidate, CANDIDATE_LOST);
+        candidate_settle(&lookup->list, candidate, CANDIDATE_LOST);
         return;
     }
     struct vx6_msg ask = {.type = lookup->want_values ? VX6_MSG_find_value : VX6_MSG_find_node};
     if (lookup->want_values) {
-        memcpy(ask.u.find_value.key, lookup->target, 32);
+        memcpy(ask.u.find_value.key, lookup->list.target, 32);
         ask.u.find_value.index = index;
     } else {
-        memcpy(ask.u.find_node.target, lookup->target, 32);
+        memcpy(ask.u.find_node.target, lookup->list.target, 32);
     }
     if (query_start(node, candidate->peer, &ask, QUERY_LOOKUP, lookup) == NULL)
         return;
     lookup->pending++;
     candidate->index = index;
-    asked_of(lookup, candidate)->at = node->now;
-    candidate_settle(lookup, candidate, CANDIDATE_ASKED);
+    shortlist_asked(&lookup->list, candidate)->at = node->now;
+    candidate_settle(&lookup->list, candidate, CANDIDATE_ASKED);
 }
 
 /* To a site where nobody has answered go few queries at once, whatever hints say; candidates there
@@ -299,8 +67,8 @@ static bool is_doubtful(
     if (candidate->state == CANDIDATE_ANSWERED || candidate->state == CANDIDATE_LOST ||
         !query_site_is_spent(node, addr))
         return false;
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        const struct candidate *other = nth(lookup, i);
+    for (uint32_t i = 0; i < lookup->list.count; i++) {
+        const struct candidate *other = shortlist_nth(&lookup->list, i);
         if (other->state == CANDIDATE_ANSWERED && addr_same_site(&other->peer->addr, addr))
             return false;
     }
@@ -326,7 +94,7 @@ static uint8_t path_of(const struct lookup *lookup, const struct candidate *cand
     uint8_t path = candidate->path;
     if (candidate->state != CANDIDATE_NEW)
         return path;
-    for (uint8_t i = 0; i < lookup->path_count; i++) {
+    for (uint8_t i = 0; i < lookup->list.path_count; i++) {
         if ((candidate->paths >> i & 1) && path_live[i] < path_live[path])
             path = i;
     }
@@ -335,8 +103,8 @@ static uint8_t path_of(const struct lookup *lookup, const struct candidate *cand
 
 static bool may_ask(const struct lookup *lookup, uint8_t path, bool use_spare)
 {
-    return use_spare ? lookup->active < KADEMLIA_ALPHA
-                     : lookup->paths[path].active < KADEMLIA_ALPHA / lookup->path_count;
+    return use_spare ? lookup->list.active < KADEMLIA_ALPHA
+                     : lookup->list.paths[path].active < KADEMLIA_ALPHA / lookup->list.path_count;
 }
 
 static void path_ask(
@@ -348,7 +116,7 @@ static void path_ask(
 
 static uint32_t share_of_path(const struct lookup *lookup)
 {
-    return (KADEMLIA_K + lookup->path_count - 1) / lookup->path_count;
+    return (KADEMLIA_K + lookup->list.path_count - 1) / lookup->list.path_count;
 }
 
 static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
@@ -376,7 +144,7 @@ static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
     if (candidate->state != CANDIDATE_ASKED)
         return;
     pass->asked++;
-    const vx6_ns slow_at = asked_of(lookup, candidate)->at + slow;
+    const vx6_ns slow_at = shortlist_asked(&lookup->list, candidate)->at + slow;
     if (slow_at < pass->wake)
         pass->wake = slow_at;
 }
@@ -384,9 +152,9 @@ static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
 /* Nobody farther away is wanted, and nobody farther away is waited for. */
 static bool pass_is_over(const struct lookup *lookup, const struct pass *pass, uint32_t share)
 {
-    if (pass->live < KADEMLIA_K || pass->asked < lookup->active)
+    if (pass->live < KADEMLIA_K || pass->asked < lookup->list.active)
         return false;
-    for (uint32_t i = 0; i < lookup->path_count; i++) {
+    for (uint32_t i = 0; i < lookup->list.path_count; i++) {
         if (pass->path_live[i] < share)
             return false;
     }
@@ -403,10 +171,10 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
     bool use_spare = false;
     do {
         pass = (struct pass){.wake = lookup->deadline, .use_spare = use_spare};
-        for (uint32_t i = 0; i < lookup->count && !pass_is_over(lookup, &pass, share); i++)
-            pass_candidate(node, lookup, nth(lookup, i), &pass, share);
-        use_spare =
-            !use_spare && lookup->path_count > 1 && pass.open && lookup->active < KADEMLIA_ALPHA;
+        for (uint32_t i = 0; i < lookup->list.count && !pass_is_over(lookup, &pass, share); i++)
+            pass_candidate(node, lookup, shortlist_nth(&lookup->list, i), &pass, share);
+        use_spare = !use_spare && lookup->list.path_count > 1 && pass.open &&
+                    lookup->list.active < KADEMLIA_ALPHA;
     } while (use_spare);
     if (pass.stuck && node->now + slow < pass.wake)
         pass.wake = node->now + slow;
@@ -418,9 +186,9 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
 static void set_counts(const struct lookup *lookup, struct lookup_result *result)
 {
     result->hops = 0;
-    for (uint32_t i = 0; i < lookup->count && result->hops == 0; i++) {
-        if (nth(lookup, i)->state == CANDIDATE_ANSWERED)
-            result->hops = nth(lookup, i)->depth;
+    for (uint32_t i = 0; i < lookup->list.count && result->hops == 0; i++) {
+        if (shortlist_nth(&lookup->list, i)->state == CANDIDATE_ANSWERED)
+            result->hops = shortlist_nth(&lookup->list, i)->depth;
     }
     result->queries = lookup->queries;
     result->lost = lookup->lost;
@@ -456,18 +224,19 @@ static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6
     struct lookup_contact closest[LOOKUP_CLOSEST_MAX];
     uint32_t answered = 0, path_answered[KADEMLIA_D] = {0};
     uint8_t target[32];
-    memcpy(target, lookup->target, sizeof target);
+    memcpy(target, lookup->list.target, sizeof target);
     struct lookup_result result = {.target = target, .closest = closest, .code = code};
     set_counts(lookup, &result);
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        const struct candidate *candidate = nth(lookup, i);
+    for (uint32_t i = 0; i < lookup->list.count; i++) {
+        const struct candidate *candidate = shortlist_nth(&lookup->list, i);
         if (candidate->state != CANDIDATE_ANSWERED ||
             (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= share))
             continue;
         path_answered[candidate->path]++;
         struct lookup_contact *contact = &closest[result.closest_count++];
         contact->peer = peer_hold(candidate->peer);
-        memcpy(contact->token, asked_of(lookup, candidate)->token, sizeof contact->token);
+        memcpy(contact->token, shortlist_asked(&lookup->list, candidate)->token,
+            sizeof contact->token);
     }
     if (result.closest_count == 0)
         result.code = VX6_NO_PEERS;
@@ -491,7 +260,7 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     struct lookup *lookup = env_alloc(node->env, sizeof *lookup);
     if (lookup == NULL)
         return NULL;
-    memcpy(lookup->target, target, 32);
+    memcpy(lookup->list.target, target, 32);
     lookup->want_values = want_values;
     lookup->user = user;
     lookup->context = context;
@@ -509,17 +278,23 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
     /* VX6-DHT-030 */
     bool is_relied_on = user == LOOKUP_RESOLVE || user == LOOKUP_PUBLISH;
-    lookup->path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
-    if (lookup->path_count > count && count > 0)
-        lookup->path_count = count;
+    lookup->list.path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
+    if (lookup->list.path_count > count && count > 0)
+        lookup->list.path_count = count;
     for (uint32_t i = 0; i < count; i++)
-        candidate_add(node, lookup, peer_hold(peers[i]), (uint8_t)(i % lookup->path_count), 1);
+        shortlist_add(
+            node, &lookup->list, peer_hold(peers[i]), (uint8_t)(i % lookup->list.path_count), 1);
     discovery_touch(node, target);
     struct blob *held = NULL;
     lookup->own_untold = want_values && holder_find(node, target, 0, &held) > 0;
     if (!lookup_advance(node, lookup) || lookup->own_untold)
         timer_set(&node->timers, &lookup->timer, node->now);
     return lookup;
+}
+
+enum vx6_code lookup_refusal(const struct vx6_node *node)
+{
+    return node->lookups.count >= node->env->limits->lookup_max ? VX6_LIMIT : VX6_NOMEM;
 }
 
 void lookup_cancel(struct vx6_node *node, struct lookup *lookup)
@@ -539,19 +314,11 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
         .count = answer->count,
         .hops = candidate->depth,
         .path = candidate->path,
-        .path_count = lookup->path_count};
+        .path_count = lookup->list.path_count};
     uint32_t next = answer->index + 1u;
     if (next < answer->count && next < node->env->limits->claimant_max)
         candidate_ask(node, lookup, candidate, (uint8_t)next);
     resolve_bundle(node, lookup->context, &value);
-}
-
-static void heard_again(struct lookup *lookup, struct candidate *candidate, uint8_t path)
-{
-    bool was_untried = is_untried(candidate);
-    candidate->paths |= (uint8_t)(1u << path);
-    if (was_untried && !is_untried(candidate))
-        lookup->paths[candidate->path].untried--;
 }
 
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
@@ -566,32 +333,32 @@ static void take_hints(
     while (vx6_next_hint(&hints, &hint)) {
         vx6_addr addr = {.port = hint.port};
         memcpy(addr.ip, hint.ip, sizeof addr.ip);
-        struct candidate *known = listed(lookup, hint.key);
+        struct candidate *known = shortlist_find(&lookup->list, hint.key);
         if (known)
-            heard_again(lookup, known, path);
+            candidate_heard_again(&lookup->list, known, path);
         if (known || bytes_equal(hint.key, node->keys.identity, 32) ||
             !addr_is_in_scope(&addr, &source))
             continue;
         struct peer *peer = peer_get(node->env, hint.key, &addr);
         if (peer)
-            candidate_add(node, lookup, peer, path, depth);
+            shortlist_add(node, &lookup->list, peer, path, depth);
     }
 }
 
 void lookup_query_done(struct vx6_node *node, void *context, const struct query_result *result)
 {
     struct lookup *lookup = context;
-    struct candidate *candidate = listed(lookup, result->peer->key);
+    struct candidate *candidate = shortlist_find(&lookup->list, result->peer->key);
     VX6_ASSERT(candidate != NULL);
     lookup->pending--;
     lookup->queries++;
     if (result->answer == NULL) {
         lookup->lost++;
         candidate_settle(
-            lookup, candidate, candidate->index > 0 ? CANDIDATE_ANSWERED : CANDIDATE_LOST);
+            &lookup->list, candidate, candidate->index > 0 ? CANDIDATE_ANSWERED : CANDIDATE_LOST);
     } else {
-        candidate_settle(lookup, candidate, CANDIDATE_ANSWERED);
-        memcpy(asked_of(lookup, candidate)->token, result->token, 16);
+        candidate_settle(&lookup->list, candidate, CANDIDATE_ANSWERED);
+        memcpy(shortlist_asked(&lookup->list, candidate)->token, result->token, 16);
         if (result->answer->type == VX6_MSG_value)
             take_value(node, lookup, candidate, &result->answer->u.value);
         else if (result->answer->type == VX6_MSG_nodes)
@@ -607,7 +374,7 @@ static void show_own(struct vx6_node *node, struct lookup *lookup)
     uint32_t count = 1;
     for (uint32_t index = 0; index < count; index++) {
         struct blob *bundle = NULL;
-        count = holder_find(node, lookup->target, index, &bundle);
+        count = holder_find(node, lookup->list.target, index, &bundle);
         if (bundle == NULL)
             return;
         blob_hold(bundle);
@@ -624,11 +391,11 @@ void lookup_timer(struct vx6_node *node, struct timer *timer)
     const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     if (lookup->own_untold)
         show_own(node, lookup);
-    for (uint32_t i = 0; i < lookup->count; i++) {
-        struct candidate *candidate = nth(lookup, i);
+    for (uint32_t i = 0; i < lookup->list.count; i++) {
+        struct candidate *candidate = shortlist_nth(&lookup->list, i);
         if (candidate->state == CANDIDATE_ASKED &&
-            node->now - asked_of(lookup, candidate)->at >= slow)
-            candidate_settle(lookup, candidate, CANDIDATE_SLOW);
+            node->now - shortlist_asked(&lookup->list, candidate)->at >= slow)
+            candidate_settle(&lookup->list, candidate, CANDIDATE_SLOW);
     }
     if (node->now >= lookup->deadline)
         lookup_finish(node, lookup, VX6_TIMEOUT);

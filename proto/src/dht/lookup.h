@@ -50,10 +50,12 @@ struct lookup_result {
 };
 
 /* `want_values`: asks find_value instead of find_node; each bundle that a holder shows comes to
- * resolve_bundle(). NULL: LIMIT or no memory. lookup_done() of the user is called once, unless
- * cancelled, never before lookup_start has returned. */
+ * resolve_bundle(). NULL: refused. lookup_done() of the user is called once, unless cancelled,
+ * never before lookup_start has returned. */
 struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], bool want_values,
     enum lookup_user user, void *context);
+/* Why it has just been refused: LIMIT or NOMEM. */
+enum vx6_code lookup_refusal(const struct vx6_node *node);
 void lookup_cancel(struct vx6_node *node, struct lookup *lookup);
 
 /* What a lookup has cost so far: sets hops, queries and lost of `result`. */

@@ -6,7 +6,6 @@
 
 enum {
     TABLE_STEP = 96,           /* contacts by which the array grows */
-    FAILING_MS = 5000,         /* pause before a contact that failed is asked again */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
 
@@ -37,21 +36,6 @@ uint32_t common_prefix(const uint8_t a[32], const uint8_t b[32])
         return bits;
     }
     return 256;
-}
-
-static uint32_t clock_ms(const struct vx6_node *node)
-{
-    return (uint32_t)((node->now - node->started) / VX6_MILLISECOND);
-}
-
-static struct contact_age *age_of(const struct vx6_node *node, const struct contact *contact)
-{
-    return node->table.ages + (contact - node->table.contacts);
-}
-
-static uint32_t silent_ms_of(const struct vx6_node *node, const struct contact *contact)
-{
-    return clock_ms(node) - age_of(node, contact)->seen_ms;
 }
 
 uint32_t table_bucket_begin(const struct table *table, uint32_t bucket)
@@ -92,140 +76,6 @@ bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
             return true;
     }
     return false;
-}
-
-/* One that failed is asked again soon: it is idle for as long as may be. */
-static uint32_t idle_ms_of(uint32_t clock, const struct contact_age *age)
-{
-    uint32_t silent_ms = clock - age->seen_ms;
-    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
-    if (age->urgent && asked_ms >= FAILING_MS)
-        return UINT32_MAX;
-    return silent_ms < asked_ms ? silent_ms : asked_ms;
-}
-
-static void idle_drop(struct idle *idle, uint32_t at)
-{
-    idle->count--;
-    for (; at < idle->count; at++)
-        idle->contacts[at] = idle->contacts[at + 1];
-}
-
-static void idle_forget(struct idle *idle, uint32_t index)
-{
-    for (uint32_t i = idle->count; i-- > 0;) {
-        if (idle->contacts[i] == index)
-            idle_drop(idle, i);
-    }
-}
-
-/* A contact came to this index, or left it. */
-static void idle_shift(struct idle *idle, uint32_t index, bool came)
-{
-    if (!came)
-        idle_forget(idle, index);
-    for (uint32_t i = 0; i < idle->count; i++) {
-        if (idle->contacts[i] >= index)
-            idle->contacts[i] = (uint16_t)(idle->contacts[i] + (came ? 1 : -1));
-    }
-}
-
-/* One that is urgent and has been asked just now may be asked again after a pause. */
-static void idle_await(struct idle *idle, uint32_t clock, const struct contact_age *age)
-{
-    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
-    uint32_t at = clock - clock % 1000 + FAILING_MS - asked_ms;
-    if (!idle->is_awaited || idle->awaited_ms - at <= UINT32_MAX / 2)
-        idle->awaited_ms = at;
-    idle->is_awaited = true;
-}
-
-static void read_ages(struct vx6_node *node)
-{
-    struct table *table = &node->table;
-    struct idle *idle = &table->idle;
-    uint32_t clock = clock_ms(node), idle_ms[IDLE_MAX], others_ms = 1;
-    *idle = (struct idle){0};
-    for (uint32_t i = 0; i < table->count; i++) {
-        const struct contact_age *age = &table->ages[i];
-        if (clock - age->seen_ms < others_ms && !age->urgent)
-            continue; /* most of them: no contact is idle for longer than it is silent */
-        uint32_t ms = idle_ms_of(clock, age);
-        if (age->urgent && ms != UINT32_MAX)
-            idle_await(idle, clock, age);
-        bool is_full = idle->count == IDLE_MAX;
-        if (ms < others_ms || (is_full && ms == others_ms))
-            continue;
-        uint32_t at = is_full ? IDLE_MAX - 1 : idle->count++;
-        for (; at > 0 && idle_ms[at - 1] < ms; at--) {
-            idle_ms[at] = idle_ms[at - 1];
-            idle->contacts[at] = idle->contacts[at - 1];
-        }
-        idle_ms[at] = ms;
-        idle->contacts[at] = (uint16_t)i;
-        if (idle->count == IDLE_MAX)
-            others_ms = idle_ms[IDLE_MAX - 1];
-    }
-    idle->others_since_ms = clock - others_ms;
-}
-
-/* For how long who is next in line there has been idle; nobody behind it has been for longer. */
-static uint32_t idle_ms_at(const struct vx6_node *node, struct idle *idle, uint32_t at)
-{
-    uint32_t clock = clock_ms(node), others_ms = clock - idle->others_since_ms;
-    while (at < idle->count) {
-        uint32_t ms = idle_ms_of(clock, &node->table.ages[idle->contacts[at]]);
-        if (ms >= others_ms)
-            return ms;
-        idle_drop(idle, at);
-    }
-    return others_ms;
-}
-
-/* All ages are read only when those who are remembered have had their turn. */
-struct contact *table_oldest(struct vx6_node *node, uint32_t idle_ms[2])
-{
-    struct table *table = &node->table;
-    struct idle *idle = &table->idle;
-    idle_ms[0] = idle_ms_at(node, idle, 0);
-    bool is_time = idle->is_awaited && clock_ms(node) - idle->awaited_ms <= UINT32_MAX / 2;
-    if (is_time || idle->count == 0) {
-        read_ages(node);
-        idle_ms[0] = idle_ms_at(node, idle, 0);
-    }
-    idle_ms[1] = idle_ms_at(node, idle, 1);
-    if (idle->count > 0)
-        return &table->contacts[idle->contacts[0]];
-    return table->count > 0 ? table->contacts : NULL;
-}
-
-void table_asked(struct vx6_node *node, const struct contact *contact)
-{
-    struct contact_age *age = age_of(node, contact);
-    age->asked_s = (uint16_t)(clock_ms(node) / 1000);
-    age->urgent = contact->failures > 0;
-    idle_forget(&node->table.idle, (uint32_t)(contact - node->table.contacts));
-    if (age->urgent)
-        idle_await(&node->table.idle, clock_ms(node), age);
-}
-
-/* It comes before those who are idle for longest. */
-static void make_urgent(struct vx6_node *node, const struct contact *contact)
-{
-    struct contact_age *age = age_of(node, contact);
-    struct idle *idle = &node->table.idle;
-    uint32_t clock = clock_ms(node), index = (uint32_t)(contact - node->table.contacts);
-    age->urgent = true;
-    if (idle_ms_of(clock, age) != UINT32_MAX) {
-        idle_await(idle, clock, age);
-        return;
-    }
-    idle_forget(idle, index);
-    if (idle->count == IDLE_MAX)
-        idle->count--;
-    memmove(idle->contacts + 1, idle->contacts, idle->count * sizeof idle->contacts[0]);
-    idle->contacts[0] = (uint16_t)index;
-    idle->count++;
 }
 
 /* VX6-DHT-010: of the contacts asked, about contact_loss_percent are found gone. One loss is
@@ -401,7 +251,7 @@ static struct contact *bucket_failing(const struct vx6_node *node, uint32_t buck
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
         if (contact->failures == 0)
             continue;
-        if (failing == NULL || silent_ms_of(node, contact) > silent_ms_of(node, failing))
+        if (failing == NULL || idle_silent_ms(node, contact) > idle_silent_ms(node, failing))
             failing = contact;
     }
     return failing;
@@ -435,7 +285,7 @@ static struct contact *bucket_longest_silent(const struct vx6_node *node, uint32
     const struct table *table = &node->table;
     struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *silent = NULL;
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
-        if (silent == NULL || silent_ms_of(node, contact) > silent_ms_of(node, silent))
+        if (silent == NULL || idle_silent_ms(node, contact) > idle_silent_ms(node, silent))
             silent = contact;
     }
     return silent;
@@ -489,8 +339,8 @@ bool table_offer(struct vx6_node *node, const struct peer *peer)
     if (make_room(node, peer, bucket, &contact))
         return true;
     contact = bucket_longest_silent(node, bucket);
-    if (contact && silent_ms_of(node, contact) >= node->env->limits->contact_ping_ms)
-        make_urgent(node, contact);
+    if (contact && idle_silent_ms(node, contact) >= node->env->limits->contact_ping_ms)
+        idle_make_urgent(node, contact);
     return false;
 }
 
@@ -511,7 +361,7 @@ static void observe(struct vx6_node *node, const struct contact *contact, uint32
     struct table *table = &node->table;
     if (contact->restored)
         return;
-    table->silence_ms += silent_ms_of(node, contact);
+    table->silence_ms += idle_silent_ms(node, contact);
     table->gone_count += gone_count;
     if (table->silence_ms > TURNOVER_WINDOW) {
         table->silence_ms /= 2;
@@ -527,9 +377,7 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
     table->count--;
     table->bucket_count[common_prefix(node->keys.id, peer->id)]--;
     memmove(contact, contact + 1, (table->count - index) * sizeof *contact);
-    memmove(&table->ages[index], &table->ages[index + 1],
-        (table->count - index) * sizeof table->ages[0]);
-    idle_shift(&table->idle, index, false);
+    idle_left(node, index);
     while (table->depth > 0 && table->bucket_count[table->depth - 1] == 0)
         table->depth--;
     trace(node, VX6_EVENT_contact_removed, &peer->addr, 0, 0, code);
@@ -540,23 +388,13 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
 static bool table_grow(struct vx6_node *node)
 {
     struct table *table = &node->table;
-    vx6_env *env = node->env;
-    uint32_t capacity = table->capacity + TABLE_STEP;
-    struct contact *contacts = env_alloc(env, capacity * sizeof *contacts);
-    struct contact_age *ages = env_alloc(env, capacity * sizeof *ages);
-    if (contacts == NULL || ages == NULL) {
-        env_free(env, contacts, capacity * sizeof *contacts);
-        env_free(env, ages, capacity * sizeof *ages);
+    const uint32_t capacity = table->capacity + TABLE_STEP;
+    void *arrays[2] = {table->contacts, table->ages};
+    const size_t sizes[2] = {sizeof *table->contacts, sizeof *table->ages};
+    if (!env_grow_both(node->env, arrays, sizes, table->capacity, capacity))
         return false;
-    }
-    if (table->count > 0) {
-        memcpy(contacts, table->contacts, table->count * sizeof *contacts);
-        memcpy(ages, table->ages, table->count * sizeof *ages);
-    }
-    env_free(env, table->contacts, table->capacity * sizeof *contacts);
-    env_free(env, table->ages, table->capacity * sizeof *ages);
-    table->contacts = contacts;
-    table->ages = ages;
+    table->contacts = arrays[0];
+    table->ages = arrays[1];
     table->capacity = capacity;
     return true;
 }
@@ -585,15 +423,11 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     bool crowded = diversity_is_crowded(node, &peer->addr, bucket, NULL);
     uint32_t place = table_bucket_begin(table, bucket) + table->bucket_count[bucket];
     struct contact *contact = table->contacts + place;
-    struct contact_age *age = table->ages + place;
     memmove(contact + 1, contact, (table->count - place) * sizeof *contact);
-    memmove(age + 1, age, (table->count - place) * sizeof *age);
-    idle_shift(&table->idle, place, true);
     *contact = (struct contact){.prefix = load_u32(peer->id)};
-    *age = (struct contact_age){.seen_ms = clock_ms(node)};
+    idle_came(node, place);
     set_peer(contact, peer);
     contact->crowded = crowded;
-    table_asked(node, contact);
     table->count++;
     table->bucket_count[bucket]++;
     if (bucket >= table->depth)
@@ -614,9 +448,7 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         return true;
     }
     observe(node, contact, 0);
-    struct contact_age *age = age_of(node, contact);
-    age->seen_ms = clock_ms(node);
-    age->urgent = false;
+    idle_answered(node, contact);
     contact->failures = 0;
     contact->restored = false;
     if (contact->peer == peer)
@@ -650,7 +482,7 @@ void table_failed(struct vx6_node *node, struct peer *peer)
         return;
     if (contact->failures < UINT8_MAX)
         contact->failures++;
-    make_urgent(node, contact);
+    idle_make_urgent(node, contact);
     if (contact->failures < node->env->limits->contact_failures_max || node->table.count == 1)
         return;
     observe(node, contact, 1);

@@ -4,6 +4,7 @@
 #ifndef VX6_TABLE_H
 #define VX6_TABLE_H
 
+#include "idle.h"
 #include "intern.h"
 #include "vx6/node.h"
 
@@ -16,27 +17,6 @@ struct contact {
     bool restored : 1; /* came from an earlier run and has not answered yet */
     bool crowded : 1;  /* when it came, there were enough from around it */
     uint8_t scope : 6; /* enum addr_scope of its address */
-};
-
-/* What maintenance reads, of all contacts at once. */
-struct contact_age {
-    uint32_t seen_ms; /* time of the last answer, in ms since the node began; wraps */
-    uint16_t asked_s; /* when it was last asked whether it lives, in s; wraps */
-    bool urgent;      /* has failed, or somebody would take its place: is to be asked */
-};
-
-/* Who was idle for longer than anybody else when all ages were read, longest first. Who answers or
- * is asked drops out. */
-enum {
-    IDLE_MAX = 8
-};
-
-struct idle {
-    uint16_t contacts[IDLE_MAX]; /* indices */
-    uint8_t count;
-    bool is_awaited;          /* somebody urgent was asked just now: all are to be read again */
-    uint32_t awaited_ms;      /* at this time */
-    uint32_t others_since_ms; /* nobody else has been idle since before then */
 };
 
 struct table {
@@ -68,10 +48,6 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
-/* The contact that has neither answered nor been asked for the longest time, idle_ms[0], and the
- * time of the next in line, idle_ms[1]; NULL when the table is empty. */
-struct contact *table_oldest(struct vx6_node *node, uint32_t idle_ms[2]);
-void table_asked(struct vx6_node *node, const struct contact *contact);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */
 uint64_t table_contact_life_ms(const struct vx6_node *node);
 /* For how long a contact may be silent: the faster contacts go away, the shorter. */

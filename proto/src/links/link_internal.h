@@ -87,6 +87,10 @@ void link_established(struct vx6_node *node, struct link *link); /* may be used 
 void link_finish(struct vx6_node *node, struct link *link, enum vx6_code code);
 void link_post_write(struct vx6_node *node, struct link *link);
 bool link_is_pending(const struct link *link); /* accepted, and has proved nothing yet */
+/* VX6-NODE-007: what came cannot be taken. `msg` is the type of the frame, NONE: it came to none.
+ */
+void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
+    enum vx6_code code);
 
 /* ---- admission.c ---- */
 /* Links that have to go for a new one, or NULL. */

@@ -22,10 +22,10 @@ struct resolve {
     struct lookup *lookup; /* NULL: ended, or never needed */
     struct op *op;         /* exactly one of the two waits for it */
     struct session *session;
-    uint8_t label_len, service_len;
-    uint8_t label[VX6_LABEL_MAX], service[VX6_LABEL_MAX];
+    struct kept_name name;
     bool bound;
     bool waiting; /* there is somebody to use; rivals may still show */
+    bool starved; /* a bundle that was shown could not be kept */
     uint8_t bound_key[32];
     uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
@@ -39,7 +39,17 @@ struct resolve {
 
 static vx6_span resolve_label(const struct resolve *resolve)
 {
-    return (vx6_span){resolve->label, resolve->label_len};
+    return name_view(&resolve->name).label;
+}
+
+/* VX6-NAME-013: does the key begin with the hint, if there is one? */
+static bool hint_fits(const struct vx6_node *node, vx6_span hint, const uint8_t key[32])
+{
+    char text[VX6_KEY_TEXT_SIZE];
+    if (hint.len == 0)
+        return true;
+    vx6_key_text(node->env->crypto, text, key);
+    return memcmp(text, hint.data, hint.len) == 0;
 }
 
 static void resolve_free(struct vx6_node *node, struct resolve *resolve)
@@ -126,12 +136,12 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
     else
         name_key(node->env->crypto, target, resolve_label(resolve));
     resolve->lookup = lookup_start(node, target, true, LOOKUP_RESOLVE, resolve);
-    return resolve->lookup ? VX6_OK : VX6_LIMIT;
+    return resolve->lookup ? VX6_OK : lookup_refusal(node);
 }
 
-/* NULL with *code. The name's parts are valid labels. */
+/* NULL with *code. */
 static struct resolve *resolve_new(
-    struct vx6_node *node, vx6_span label, vx6_span service, enum vx6_code *code)
+    struct vx6_node *node, const struct vx6_name *name, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -143,16 +153,12 @@ static struct resolve *resolve_new(
     if (resolve->next)
         resolve->next->previous = resolve;
     node->resolves = resolve;
-    resolve->label_len = (uint8_t)label.len;
-    resolve->service_len = (uint8_t)service.len;
-    memcpy(resolve->label, label.data, label.len);
-    if (service.len > 0)
-        memcpy(resolve->service, service.data, service.len);
-    const struct binding *binding = binding_find(node, label);
+    name_keep(&resolve->name, name);
+    const struct binding *binding = binding_find(node, name->label);
     timer_set(
         &node->timers, &resolve->timer, after_ms(node, node->env->limits->resolve_timeout_ms));
     *code = VX6_OK;
-    if (binding != NULL) {
+    if (binding != NULL && hint_fits(node, name->hint, binding->key)) {
         resolve->bound = true;
         memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
         start_from_known(node, resolve);
@@ -165,20 +171,21 @@ static struct resolve *resolve_new(
     return NULL;
 }
 
-static bool is_own_label(const struct vx6_node *node, vx6_span label)
+static bool is_self(const struct vx6_node *node, const struct vx6_name *name)
 {
-    return span_equal(label, (vx6_span){(const uint8_t *)node->label, node->label_len});
+    vx6_span own = {(const uint8_t *)node->label, node->label_len};
+    return span_equal(name->label, own) && hint_fits(node, name->hint, node->keys.identity);
 }
 
-struct resolve *resolve_for_session(
-    struct vx6_node *node, vx6_span label, struct session *session, enum vx6_code *code)
+struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
+    struct session *session, enum vx6_code *code)
 {
-    VX6_ASSERT(vx6_label_is_valid(label));
-    if (is_own_label(node, label)) {
+    VX6_ASSERT(vx6_label_is_valid(name->label));
+    if (is_self(node, name)) {
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, label, (vx6_span){0}, code);
+    struct resolve *resolve = resolve_new(node, name, code);
     if (resolve != NULL)
         resolve->session = session;
     return resolve;
@@ -193,21 +200,21 @@ static void show_self(struct vx6_node *node, struct op *op)
     op_done(node, op, shown ? VX6_OK : VX6_NOMEM);
 }
 
-enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span name, vx6_id *id)
+enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *id)
 {
-    vx6_span label, service;
-    if (!vx6_name_split(name, &label, &service))
+    struct vx6_name name;
+    if (!vx6_name_parse(text, &name))
         return VX6_INVALID;
     enum vx6_code code;
     struct op *op = op_new(node, OP_RESOLVE, &code);
     if (op == NULL)
         return code;
-    if (is_own_label(node, label)) {
+    if (is_self(node, &name)) {
         show_self(node, op);
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, label, service, &code);
+    struct resolve *resolve = resolve_new(node, &name, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
@@ -237,7 +244,7 @@ static bool claimant_address(
     return false;
 }
 
-/* Is this what was asked for? Its signatures say nothing of that. */
+/* Does it belong to what was asked for? Its signatures say nothing of that. */
 static bool is_wanted(const struct resolve *resolve, const struct bundle *bundle)
 {
     if (resolve->bound)
@@ -295,6 +302,8 @@ static enum vx6_code take_bundle(
         return code;
     if (!is_wanted(resolve, &bundle))
         return VX6_INVALID;
+    if (!hint_fits(node, name_view(&resolve->name).hint, bundle.node.identity))
+        return VX6_OK; /* as good as any, but not the one that was meant */
     struct blob *blob = blob_get(node->env, bytes);
     if (blob == NULL)
         return VX6_NOMEM;
@@ -368,6 +377,7 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
         refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
+        resolve->starved |= code == VX6_NOMEM;
     }
     if (resolve->claimant_count == 0 || !is_honest(code))
         return;
@@ -404,6 +414,8 @@ static enum vx6_code outcome(const struct resolve *resolve, bool timed_out)
         return VX6_AMBIGUOUS;
     if (resolve->claimant_count == 1)
         return VX6_OK;
+    if (resolve->starved)
+        return VX6_NOMEM;
     if (timed_out)
         return VX6_TIMEOUT;
     return resolve->lookup_code == VX6_NO_PEERS ? VX6_NO_PEERS : VX6_NOT_FOUND;
@@ -427,6 +439,9 @@ static enum vx6_code choose_address(
         return VX6_SELF;
     if (!claimant_address(node, claimant, addr))
         return VX6_UNREACHABLE;
+    bool is_of_another = !resolve->bound && binding_find(node, resolve_label(resolve)) != NULL;
+    if (resolve->name.hint_len > 0 && is_of_another)
+        return VX6_OK; /* VX6-NAME-013 */
     enum vx6_code code = binding_first_use(node, resolve_label(resolve), claimant->key);
     if (code == VX6_OK)
         keep_known(node, claimant);
@@ -464,7 +479,7 @@ static bool offers_service(
 static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
     struct op *op = resolve->op;
-    vx6_span service = {resolve->service, resolve->service_len};
+    vx6_span service = name_view(&resolve->name).service;
     for (uint32_t i = 0; i < resolve->claimant_count; i++) {
         const struct claimant *claimant = &resolve->claimants[i];
         if (!op_add_candidate(node, op, claimant->blob, claimant->key))

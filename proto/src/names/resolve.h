@@ -10,6 +10,14 @@
 #include "timer.h"
 #include "vx6/node.h"
 
+/* A name that outlives the text it came in. */
+struct kept_name {
+    uint8_t label_len, hint_len, service_len;
+    uint8_t label[VX6_LABEL_MAX], hint[VX6_HINT_MAX], service[VX6_LABEL_MAX];
+};
+void name_keep(struct kept_name *kept, const struct vx6_name *name);
+struct vx6_name name_view(const struct kept_name *kept);
+
 struct binding {
     uint8_t key[32];
     bool untold; /* made by first use; the driver has yet to hear of it */
@@ -59,10 +67,10 @@ void resolve_forget(struct vx6_node *node, const uint8_t key[32]);
 
 /* For a session, which hears of it by session_resolved(), never before this has returned; or for a
  * driver, as an operation. NULL with *code: INVALID, SELF, LIMIT, NOMEM. */
-struct resolve *resolve_for_session(
-    struct vx6_node *node, vx6_span label, struct session *session, enum vx6_code *code);
+struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
+    struct session *session, enum vx6_code *code);
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve);
-enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span name, vx6_id *id);
+enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *id);
 void resolve_timer(struct vx6_node *node, struct timer *timer);
 void resolves_free(struct vx6_node *node);
 void bindings_free(struct vx6_node *node);

@@ -3,6 +3,7 @@
  * mistyped key is noticed before anything is dialled. Spec: spec/names.md. */
 #include "bytes.h"
 #include "keys.h"
+#include "resolve.h"
 #include "vx6/msg.h"
 
 #define LABEL_KEY_TEXT "vx6/key-text/1"
@@ -14,24 +15,66 @@ enum {
     GROUP_CHARS = 8
 };
 
-/* VX6-NAME-001 */
-bool vx6_name_split(vx6_span name, vx6_span *label, vx6_span *service)
+/* Takes what stands before `end` off the text; all of it when `end` does not occur. */
+static vx6_span take_until(vx6_span *text, uint8_t end, bool *found)
 {
-    size_t dot = 0;
-    while (dot < name.len && name.data[dot] != '.')
-        dot++;
-    vx6_span first = {name.data, dot};
-    vx6_span second = {0};
-    if (!vx6_label_is_valid(first))
-        return false;
-    if (dot < name.len) {
-        second = (vx6_span){name.data + dot + 1, name.len - dot - 1};
-        if (!vx6_label_is_valid(second))
+    size_t len = 0;
+    while (len < text->len && text->data[len] != end)
+        len++;
+    vx6_span taken = {text->data, len};
+    *found = len < text->len;
+    size_t used = len + *found;
+    *text = (vx6_span){used > 0 ? text->data + used : text->data, text->len - used};
+    return taken;
+}
+
+static bool is_hint(vx6_span hint)
+{
+    for (size_t i = 0; i < hint.len; i++) {
+        uint8_t c = hint.data[i];
+        if ((c < 'a' || c > 'z') && (c < '2' || c > '7'))
             return false;
     }
-    *label = first;
-    *service = second;
+    return hint.len >= VX6_HINT_MIN && hint.len <= VX6_HINT_MAX;
+}
+
+/* VX6-NAME-001 */
+bool vx6_name_parse(vx6_span text, struct vx6_name *name)
+{
+    bool has_service, has_hint;
+    *name = (struct vx6_name){0};
+    vx6_span who = take_until(&text, '.', &has_service);
+    vx6_span label = take_until(&who, '~', &has_hint);
+    if (!vx6_label_is_valid(label) || (has_hint && !is_hint(who)) ||
+        (has_service && !vx6_label_is_valid(text)))
+        return false;
+    name->label = label;
+    if (has_hint)
+        name->hint = who;
+    if (has_service)
+        name->service = text;
     return true;
+}
+
+static uint8_t keep_part(uint8_t *dst, vx6_span part)
+{
+    if (part.len > 0)
+        memcpy(dst, part.data, part.len);
+    return (uint8_t)part.len;
+}
+
+void name_keep(struct kept_name *kept, const struct vx6_name *name)
+{
+    kept->label_len = keep_part(kept->label, name->label);
+    kept->hint_len = keep_part(kept->hint, name->hint);
+    kept->service_len = keep_part(kept->service, name->service);
+}
+
+struct vx6_name name_view(const struct kept_name *kept)
+{
+    return (struct vx6_name){.label = {kept->label, kept->label_len},
+        .hint = {kept->hint, kept->hint_len},
+        .service = {kept->service, kept->service_len}};
 }
 
 static void checksum(

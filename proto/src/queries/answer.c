@@ -106,12 +106,10 @@ static const struct own_contact *own_contact(struct vx6_node *node, const vx6_ad
         return NULL;
     struct own_contact *contact = &node->queries.contacts[endpoint - node->endpoints];
     uint32_t now_s = (uint32_t)node_unix_s(node);
-    if (contact->issued_s != 0 && addr_equal(&contact->addr, endpoint) &&
-        now_s - contact->issued_s < CONTACT_LIFE_S)
+    if (contact->issued_s != 0 && now_s - contact->issued_s < CONTACT_LIFE_S)
         return contact;
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t bytes[CONTACT_SIZE];
-    contact->addr = *endpoint;
     contact->issued_s = now_s;
     contact_bytes(bytes, node->keys.identity, endpoint, now_s);
     crypto->sign(crypto, contact->signature, node->keys.identity_seed, node->keys.identity,

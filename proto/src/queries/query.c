@@ -18,6 +18,7 @@ struct query {
     bool waiting; /* on the list of outgoing ones */
     bool sealed;  /* state is set: at least one try has left */
     bool has_cookie;
+    bool crowds; /* when it began, as many as may be were in flight to its site, with it */
     uint8_t tries;
     uint16_t len;
     uint8_t mac1[VX6_MAC_SIZE]; /* of the last try */
@@ -45,11 +46,11 @@ static struct in_flight *item_of(const struct vx6_node *node, const struct query
 }
 
 /* The query whose time is over first; NULL: there is none. */
-static const struct in_flight *earliest(const struct queries *queries)
+static struct in_flight *earliest(const struct queries *queries)
 {
-    const struct in_flight *first = NULL;
+    struct in_flight *first = NULL;
     for (uint32_t i = 0; i < queries->count; i++) {
-        const struct in_flight *item = &queries->items[i];
+        struct in_flight *item = &queries->items[i];
         if (first == NULL || item->deadline < first->deadline ||
             (item->deadline == first->deadline && item->order < first->order))
             first = item;
@@ -87,6 +88,7 @@ static void query_free(struct vx6_node *node, struct query *query)
     struct in_flight *item = item_of(node, query);
     bool was_first = item->order == queries->timer.order;
     queries->count--;
+    queries->crowding -= query->crowds;
     memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
     if (queries->capacity - queries->count >= 2 * ITEMS_STEP)
         (void)items_resize(node, queries->capacity - ITEMS_STEP);
@@ -144,22 +146,34 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
     queries->rtt_us = queries->rtt_us / 8 * 7 + sample / 8 + 1;
 }
 
-static void set_deadline(struct vx6_node *node, struct query *query)
+/* Counted anew when the carrier takes it, which mostly is at once. */
+static void set_deadline(struct vx6_node *node, struct in_flight *item)
 {
-    struct in_flight *item = item_of(node, query);
-    item->deadline = after_ms(node, timeout_ms(node, query));
+    const vx6_ns deadline = after_ms(node, timeout_ms(node, item->query));
+    if (item->deadline == deadline)
+        return;
+    item->deadline = deadline;
     item->order = timer_order(&node->timers);
     watch_deadline(node);
 }
 
-static void query_try(struct vx6_node *node, struct query *query)
+static void query_try(struct vx6_node *node, struct in_flight *item)
 {
+    struct query *query = item->query;
     query->tries++;
-    set_deadline(node, query);
+    set_deadline(node, item);
     if (query->waiting)
         return;
     query->waiting = true;
     datagram_post(node, &query->outgoing);
+}
+
+static uint32_t count_of_site(const struct queries *queries, uint64_t site)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < queries->count; i++)
+        count += queries->items[i].site == site;
+    return count;
 }
 
 /* VX6-QUERY-009 */
@@ -181,9 +195,13 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     query->type = ask->type;
     query->len = (uint16_t)len;
     memcpy(query->ask, bytes, len);
-    node->queries.items[node->queries.count++] = (struct in_flight){
+    struct in_flight *item = &node->queries.items[node->queries.count++];
+    *item = (struct in_flight){
         .deadline = VX6_NEVER, .site = addr_site(&peer->addr), .peer = peer, .query = query};
-    query_try(node, query);
+    query->crowds =
+        count_of_site(&node->queries, item->site) >= node->env->limits->site_queries_max;
+    node->queries.crowding += query->crowds;
+    query_try(node, item);
     return query;
 }
 
@@ -214,17 +232,12 @@ bool query_is_pending(const struct vx6_node *node, const struct peer *peer)
     return false;
 }
 
-/* VX6-DHT-028 */
+/* VX6-DHT-028. Of the queries to a site that is spent, the last one to begin crowds. */
 bool query_site_is_spent(const struct vx6_node *node, const vx6_addr *addr)
 {
-    const uint32_t max = node->env->limits->site_queries_max;
-    if (node->queries.count < max)
-        return false;
-    const uint64_t site = addr_site(addr);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < node->queries.count; i++)
-        count += node->queries.items[i].site == site;
-    return count >= max && !table_knows_site(node, addr);
+    return node->queries.crowding > 0 &&
+           count_of_site(&node->queries, addr_site(addr)) >= node->env->limits->site_queries_max &&
+           !table_knows_site(node, addr);
 }
 
 bool query_is_cut_off(const struct vx6_node *node)
@@ -267,10 +280,11 @@ static void query_done(
 /* VX6-QUERY-006, VX6-DHT-009: losses in a row say more about this node's own network than about
  * its contacts, and then count against none of them. Strangers may never have lived: what others
  * name must not make this node believe that it is cut off. */
-static void query_late(struct vx6_node *node, struct query *query)
+static void query_late(struct vx6_node *node, struct in_flight *item)
 {
+    struct query *query = item->query;
     if (query->tries < node->env->limits->query_tries) {
-        query_try(node, query);
+        query_try(node, item);
         return;
     }
     const struct contact *contact = table_find(node, query->peer->id);
@@ -287,9 +301,9 @@ static void query_late(struct vx6_node *node, struct query *query)
 /* One at a time: other timers may stand between two queries. VX6-NODE-002 */
 void query_timer(struct vx6_node *node)
 {
-    const struct in_flight *late = earliest(&node->queries);
+    struct in_flight *late = earliest(&node->queries);
     VX6_ASSERT(late != NULL && late->deadline <= node->now);
-    query_late(node, late->query);
+    query_late(node, late);
     watch_deadline(node);
 }
 
@@ -301,11 +315,12 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE], seed[32], id[8];
     rng_bytes(&node->secret_rng, seed, sizeof seed);
     rng_bytes(&node->public_rng, id, sizeof id);
-    item_of(node, query)->id = load_u64(id);
     query->sent = node->now;
     query->sealed = true;
     query->waiting = false;
-    set_deadline(node, query);
+    struct in_flight *item = item_of(node, query);
+    item->id = load_u64(id);
+    set_deadline(node, item);
     store_u16(payload, query->len);
     memcpy(payload + LENGTH_SIZE, query->ask, query->len);
     datagram_header(datagram, TYPE_ASK, query->peer->id, id);

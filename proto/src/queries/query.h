@@ -40,9 +40,8 @@ struct outgoing {
     bool is_query;
 };
 
-/* The own address, signed; kept because a signature costs more than an answer. */
+/* An own endpoint, signed; kept because a signature costs more than an answer. */
 struct own_contact {
-    vx6_addr addr;
     uint32_t issued_s; /* 0: not signed yet */
     uint8_t signature[VX6_SIG_SIZE];
 };
@@ -51,13 +50,14 @@ struct queries {
     struct outgoing *waiting_first, *waiting_last;
     struct in_flight *items; /* oldest first */
     uint32_t count, capacity;
+    uint32_t crowding;                 /* queries that were one too many to a site, or more */
     uint32_t answer_count;             /* of those that wait */
     uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
     struct timer timer;                /* first deadline of all */
     struct load load;
     struct tokens tokens;
-    struct own_contact contacts[VX6_ENDPOINT_MAX]; /* the first is used most */
+    struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
 };
 
 /* Sends `ask` to `peer`; the query holds a reference. The outcome comes once, to query_done() of

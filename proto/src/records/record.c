@@ -152,8 +152,8 @@ bool endpoint_is_possible(const vx6_addr *addr)
     return addr_scope(addr) != SCOPE_NONE;
 }
 
-/* VX6_OK when both of a record's times are in bounds. VX6-REC-006, VX6-REC-007. */
-static enum vx6_code check_times(
+/* VX6-REC-006, VX6-REC-007. */
+enum vx6_code record_check_times(
     const struct vx6_limits *limits, int64_t unix_s, uint64_t issued_s, uint32_t life_s)
 {
     uint64_t now_s = unix_s > 0 ? (uint64_t)unix_s : 0;
@@ -215,7 +215,7 @@ enum vx6_code record_check_node(
 {
     enum vx6_code code = decode_node(data, record);
     if (code == VX6_OK)
-        code = check_times(env->limits, unix_s, record->issued_s, record->life_s);
+        code = record_check_times(env->limits, unix_s, record->issued_s, record->life_s);
     if (code == VX6_OK && !node_keys_are_good(env->crypto, data, record))
         code = VX6_BAD_RECORD;
     return code;
@@ -321,7 +321,7 @@ enum vx6_code bundle_check(
     struct vx6_bundle raw;
     enum vx6_code code = decode_bundle(env->crypto, data, &raw, bundle);
     if (code == VX6_OK)
-        code = check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
+        code = record_check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
     /* Whoever holds these very bytes has verified them. */
     if (code == VX6_OK && blob_find(env, data) == NULL &&
         !bundle_signatures_are_good(env->crypto, &raw, bundle))

@@ -34,6 +34,10 @@ size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys
 enum vx6_code record_check_node(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct vx6_node_record *record);
 
+/* VX6_OK when both of a record's times are in bounds, else BAD_RECORD or EXPIRED. */
+enum vx6_code record_check_times(
+    const struct vx6_limits *limits, int64_t unix_s, uint64_t issued_s, uint32_t life_s);
+
 struct bundle {
     struct vx6_node_record node;
     uint8_t owner[32]; /* node ID */

@@ -47,7 +47,7 @@ static void path_frame(const struct path *path, unsigned bit, struct vx6_msg *ms
         msg->type = VX6_MSG_session_open;
         msg->u.session_open = (struct vx6_session_open){.path = path->id,
             .privacy = session->privacy,
-            .service = {(const uint8_t *)session->service, session->service_len}};
+            .service = name_view(&session->name).service};
         memcpy(msg->u.session_open.client_random, session->random, sizeof session->random);
     } else {
         msg->type = VX6_MSG_session_opened;

@@ -3,8 +3,10 @@
 #include "session_internal.h"
 
 struct local_service {
-    uint8_t len;
+    uint8_t len, exposure; /* enum exposure */
     char name[VX6_LABEL_MAX];
+    uint8_t (*allowed)[32]; /* sorted keys */
+    uint32_t allowed_count, allowed_capacity;
 };
 
 static vx6_span service_name(const struct local_service *service)
@@ -28,10 +30,13 @@ static uint32_t position(const struct sessions *sessions, vx6_span name)
     return at;
 }
 
-static bool is_offered(const struct sessions *sessions, vx6_span name)
+static struct local_service *find(const struct sessions *sessions, vx6_span name)
 {
     uint32_t at = position(sessions, name);
-    return at < sessions->service_count && span_equal(service_name(&sessions->services[at]), name);
+    if (at == sessions->service_count)
+        return NULL;
+    struct local_service *service = &sessions->services[at];
+    return span_equal(service_name(service), name) ? service : NULL;
 }
 
 static bool make_room(struct vx6_node *node)
@@ -49,48 +54,78 @@ static bool make_room(struct vx6_node *node)
     return true;
 }
 
-enum vx6_code service_add(struct vx6_node *node, vx6_span name)
+/* NULL with *code. */
+static struct local_service *insert(struct vx6_node *node, vx6_span name, enum vx6_code *code)
 {
     struct sessions *sessions = &node->sessions;
-    if (!vx6_label_is_valid(name))
-        return VX6_INVALID;
-    if (is_offered(sessions, name))
-        return VX6_OK;
     if (sessions->service_count >= node->env->limits->service_max) {
         trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
-        return VX6_LIMIT;
+        *code = VX6_LIMIT;
+        return NULL;
     }
+    *code = VX6_NOMEM;
     if (!make_room(node))
-        return VX6_NOMEM;
-    struct local_service *services = sessions->services;
+        return NULL;
     uint32_t at = position(sessions, name);
-    memmove(&services[at + 1], &services[at], (sessions->service_count - at) * sizeof *services);
-    services[at].len = (uint8_t)name.len;
-    memcpy(services[at].name, name.data, name.len);
+    struct local_service *service = &sessions->services[at];
+    memmove(service + 1, service, (sessions->service_count - at) * sizeof *service);
+    *service = (struct local_service){.len = (uint8_t)name.len};
+    memcpy(service->name, name.data, name.len);
     sessions->service_count++;
-    publish_changed(node);
-    return VX6_OK;
+    return service;
 }
 
-void services_free(struct vx6_node *node)
-{
-    struct sessions *sessions = &node->sessions;
-    env_free(
-        node->env, sessions->services, sessions->service_capacity * sizeof *sessions->services);
-    sessions->services = NULL;
-    sessions->service_count = sessions->service_capacity = 0;
-}
-
-static void end_sessions_of(struct vx6_node *node, vx6_span name)
+/* Ends the sessions that are not admitted, or not any more. */
+static void end_sessions(struct vx6_node *node)
 {
     struct turn *next;
     for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
         struct session *session = CONTAINER_OF(turn, struct session, turn);
         next = turn->next;
-        vx6_span service = {(const uint8_t *)session->service, session->service_len};
-        if (session->role == SESSION_OWNER && span_equal(service, name))
-            session_end(node, session, VX6_NO_SERVICE, NOTICE_SEND);
+        if (session->role != SESSION_OWNER)
+            continue;
+        vx6_span service = name_view(&session->name).service;
+        enum vx6_code code = service_admits(node, service, session->key);
+        if (code != VX6_OK)
+            session_end(node, session, code, NOTICE_SEND);
     }
+}
+
+enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure exposure)
+{
+    if (!vx6_label_is_valid(name))
+        return VX6_INVALID;
+    struct local_service *service = find(&node->sessions, name);
+    bool is_new = service == NULL;
+    enum vx6_code code = VX6_OK;
+    if (is_new)
+        service = insert(node, name, &code);
+    if (service == NULL)
+        return code;
+    if (!is_new && service->exposure == exposure)
+        return VX6_OK;
+    service->exposure = (uint8_t)exposure;
+    end_sessions(node);
+    publish_changed(node);
+    return VX6_OK;
+}
+
+static void forget_allowed(struct vx6_node *node, struct local_service *service)
+{
+    env_free(node->env, service->allowed, service->allowed_capacity * sizeof *service->allowed);
+    service->allowed = NULL;
+    service->allowed_count = service->allowed_capacity = 0;
+}
+
+void services_free(struct vx6_node *node)
+{
+    struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++)
+        forget_allowed(node, &sessions->services[i]);
+    env_free(
+        node->env, sessions->services, sessions->service_capacity * sizeof *sessions->services);
+    sessions->services = NULL;
+    sessions->service_count = sessions->service_capacity = 0;
 }
 
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
@@ -98,34 +133,108 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     struct sessions *sessions = &node->sessions;
     if (!vx6_label_is_valid(name))
         return VX6_INVALID;
-    if (!is_offered(sessions, name))
+    struct local_service *service = find(sessions, name);
+    if (service == NULL)
         return VX6_STALE;
-    uint32_t at = position(sessions, name);
+    forget_allowed(node, service);
+    size_t at = (size_t)(service - sessions->services);
     sessions->service_count--;
-    memmove(&sessions->services[at], &sessions->services[at + 1],
-        (sessions->service_count - at) * sizeof *sessions->services);
+    memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
     if (sessions->service_count == 0)
         services_free(node);
-    end_sessions_of(node, name);
+    end_sessions(node);
     publish_changed(node);
     return VX6_OK;
+}
+
+/* ---- who may use it ---- */
+
+/* Index of the first key that does not come before `key`. */
+static uint32_t allowed_position(const struct local_service *service, const uint8_t key[32])
+{
+    uint32_t low = 0, high = service->allowed_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (memcmp(service->allowed[middle], key, 32) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+{
+    uint32_t at = allowed_position(service, key);
+    return at < service->allowed_count && bytes_equal(service->allowed[at], key, 32);
+}
+
+enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32])
+{
+    if (!vx6_label_is_valid(name) || is_zero(key, 32))
+        return VX6_INVALID;
+    struct local_service *service = find(&node->sessions, name);
+    if (service == NULL)
+        return VX6_STALE;
+    if (is_allowed(service, key))
+        return VX6_OK;
+    if (service->allowed_count >= node->env->limits->service_allow_max) {
+        trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
+        return VX6_LIMIT;
+    }
+    if (service->allowed_count == service->allowed_capacity) {
+        uint32_t capacity = service->allowed_capacity == 0 ? 2 : service->allowed_capacity * 2;
+        void *allowed = env_resize(node->env, service->allowed,
+            service->allowed_capacity * sizeof *service->allowed,
+            capacity * sizeof *service->allowed);
+        if (allowed == NULL)
+            return VX6_NOMEM;
+        service->allowed = allowed;
+        service->allowed_capacity = capacity;
+    }
+    uint32_t at = allowed_position(service, key);
+    memmove(service->allowed + at + 1, service->allowed + at,
+        (service->allowed_count - at) * sizeof *service->allowed);
+    memcpy(service->allowed[at], key, 32);
+    service->allowed_count++;
+    return VX6_OK;
+}
+
+enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32])
+{
+    if (!vx6_label_is_valid(name))
+        return VX6_INVALID;
+    struct local_service *service = find(&node->sessions, name);
+    if (service == NULL || !is_allowed(service, key))
+        return VX6_STALE;
+    uint32_t at = allowed_position(service, key);
+    service->allowed_count--;
+    memmove(service->allowed + at, service->allowed + at + 1,
+        (service->allowed_count - at) * sizeof *service->allowed);
+    end_sessions(node);
+    return VX6_OK;
+}
+
+/* VX6-SESS-025 */
+enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32])
+{
+    if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
+        return VX6_SELF;
+    const struct local_service *service = find(&node->sessions, name);
+    if (service == NULL)
+        return VX6_NO_SERVICE;
+    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
+        return VX6_OK;
+    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
 }
 
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap)
 {
     uint32_t count = 0;
-    while (count < node->sessions.service_count && count < cap) {
-        names[count] = service_name(&node->sessions.services[count]);
-        count++;
+    for (uint32_t i = 0; i < node->sessions.service_count && count < cap; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        if (service->exposure != EXPOSURE_PRIVATE)
+            names[count++] = service_name(service);
     }
     return count;
-}
-
-/* VX6-SESS-003: every service is public today; a list of keys would be asked here. */
-enum vx6_code service_admits(
-    const struct vx6_node *node, vx6_span service, const uint8_t peer_key[32])
-{
-    if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
-        return VX6_SELF;
-    return is_offered(&node->sessions, service) ? VX6_OK : VX6_NO_SERVICE;
 }

@@ -92,19 +92,20 @@ static enum vx6_code begin(struct vx6_node *node, struct session *session, const
         return connect_to(node, session, expected, &in->peer);
     }
     enum vx6_code code = VX6_OK;
-    vx6_span label = {(const uint8_t *)session->label, session->label_len};
+    struct vx6_name name = name_view(&session->name);
     session->state = SESSION_RESOLVING;
-    session->resolve = resolve_for_session(node, label, session, &code);
+    session->resolve = resolve_for_session(node, &name, session, &code);
     return code;
 }
 
 enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_id *id)
 {
-    vx6_span name = {in->data, in->len}, label = {0}, service = name;
+    vx6_span text = {in->data, in->len};
+    struct vx6_name name = {.service = text};
     bool has_addr = in->peer.port != 0;
-    if (has_addr ? !vx6_label_is_valid(name) : !vx6_name_split(name, &label, &service))
+    if (has_addr ? !vx6_label_is_valid(text) : !vx6_name_parse(text, &name))
         return VX6_INVALID;
-    if (service.len == 0)
+    if (name.service.len == 0)
         return VX6_INVALID;
     if (has_addr && bytes_equal(in->key, node->keys.identity, sizeof in->key))
         return VX6_SELF;
@@ -116,11 +117,7 @@ enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_i
     struct session *session = session_new(node, SESSION_CLIENT, &node->sessions.own);
     if (session == NULL)
         return VX6_NOMEM;
-    session->label_len = (uint8_t)label.len;
-    session->service_len = (uint8_t)service.len;
-    if (label.len > 0)
-        memcpy(session->label, label.data, label.len);
-    memcpy(session->service, service.data, service.len);
+    name_keep(&session->name, &name);
     rng_bytes(&node->secret_rng, session->random, sizeof session->random);
     session->id = slots_add(node->env, &node->slots, SLOT_SESSION, session);
     enum vx6_code code = session->id.bits ? begin(node, session, in) : VX6_NOMEM;
@@ -195,8 +192,8 @@ void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_
             session->is_retried = true;
             session->is_resolved = false;
             session->state = SESSION_RESOLVING;
-            vx6_span label = {(const uint8_t *)session->label, session->label_len};
-            session->resolve = resolve_for_session(node, label, session, &code);
+            struct vx6_name name = name_view(&session->name);
+            session->resolve = resolve_for_session(node, &name, session, &code);
             if (session->resolve)
                 return;
         }
@@ -237,8 +234,7 @@ static enum vx6_code admit(
     }
     session->state = SESSION_UP;
     session->privacy = open->privacy;
-    session->service_len = (uint8_t)open->service.len;
-    memcpy(session->service, open->service.data, open->service.len);
+    name_keep(&session->name, &(struct vx6_name){.service = open->service});
     memcpy(session->key, link_peer_key(path->link), sizeof session->key);
     session->peer = *link_peer_addr(path->link);
     session->path = path;

@@ -51,9 +51,16 @@ void session_close(struct vx6_node *node, struct session *session, enum vx6_code
 enum vx6_code stream_open(struct vx6_node *node, struct session *session, vx6_id *id);
 enum vx6_code stream_accept(struct vx6_node *node, struct stream *stream);
 void stream_reset(struct vx6_node *node, struct stream *stream, enum vx6_code code);
-enum vx6_code service_add(struct vx6_node *node, vx6_span name);
+enum exposure {
+    EXPOSURE_PUBLIC,
+    EXPOSURE_LISTED,
+    EXPOSURE_PRIVATE
+};
+enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure exposure);
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
-/* Labels of the offered services, for the own record, sorted; at most `cap`. */
+enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+/* Labels of the services that all may see, for the own record, sorted; at most `cap`. */
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap);
 
 /* resolve.c calls it when the name of a session that waits for it is resolved or not. */

@@ -69,9 +69,8 @@ struct session {
     bool is_resolved; /* by name; a dead address may be resolved once more */
     bool is_retried;
     uint8_t privacy;
-    uint8_t label_len, service_len;
-    char label[VX6_LABEL_MAX], service[VX6_LABEL_MAX];
-    uint8_t key[32]; /* whose it is, once the link is up */
+    struct kept_name name; /* by an address and at the owner only a service */
+    uint8_t key[32];       /* whose it is, once the link is up */
     vx6_addr peer;
     uint8_t session_id[16];
     uint8_t random[32]; /* this end's half, until the secret is made */
@@ -143,9 +142,10 @@ enum notice {
 };
 
 /* ---- service.c ---- */
-/* May this peer use this service? The one place that decides. OK, NO_SERVICE or NOT_ALLOWED. */
+/* VX6-SESS-003: may this peer use this service? The one place that decides. OK, SELF, NO_SERVICE or
+ * NOT_ALLOWED. */
 enum vx6_code service_admits(
-    const struct vx6_node *node, vx6_span service, const uint8_t peer_key[32]);
+    const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32]);
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */

@@ -148,7 +148,7 @@ enum vx6_code stream_take_open(
     if (session->role != SESSION_OWNER || open->stream - 1 != session->stream_last)
         return VX6_UNEXPECTED;
     session->stream_last = open->stream;
-    vx6_span service = {(const uint8_t *)session->service, session->service_len};
+    vx6_span service = name_view(&session->name).service;
     enum vx6_code code = service_admits(node, service, session->key);
     if (code == VX6_OK && !has_room(node, session))
         code = VX6_LIMIT;
@@ -305,7 +305,7 @@ bool stream_output(struct vx6_node *node, struct ready *ready, struct vx6_out *o
         ready_take(&node->ready_list, ready, STREAM_READY_INCOMING);
         stream->is_visible = true;
         out->kind = VX6_OUT_STREAM_INCOMING;
-        out->value = (vx6_span){(const uint8_t *)session->service, session->service_len};
+        out->value = name_view(&session->name).service;
         memcpy(out->key, session->key, sizeof out->key);
         out->peer = session->peer;
         return true;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* A listening socket and whoever takes its connections. */
+#ifndef VX6_ACCEPTOR_H
+#define VX6_ACCEPTOR_H
+
+#include <sys/socket.h>
+
+#include "host.h"
+
+struct acceptor;
+
+/* A new connection, non-blocking; the descriptor is the callee's. Must not free the acceptor. */
+typedef void acceptor_took(void *context, int fd, const struct sockaddr *from);
+
+/* Takes over the listening `fd`, even when it fails: NULL, out of memory. */
+struct acceptor *acceptor_new(struct host *host, int fd, acceptor_took *took, void *context);
+void acceptor_free(struct acceptor *acceptor); /* NULL is fine */
+
+#endif

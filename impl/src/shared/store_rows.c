@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* The lists that a node keeps. What cannot be read is a failure, never the end of a list: a name or
+ * an address whose key is lost in silence would be trusted on first use once more. */
+#include <stdio.h>
+
+#include "store_sql.h"
+
+/* False at the end; *count becomes -1 when what comes next cannot be read. */
+static bool next_row(struct store *store, sqlite3_stmt *statement, int *count)
+{
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        return true;
+    if (result != SQLITE_DONE) {
+        sql_failed(store, "read");
+        *count = -1;
+    }
+    return false;
+}
+
+bool store_setting(struct store *store, const char *name, char *value, size_t size)
+{
+    value[0] = 0;
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT value FROM setting WHERE name = ?1");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, name);
+    int count = 0;
+    if (next_row(store, statement, &count))
+        sql_copy_text(value, size, statement, 0);
+    sqlite3_finalize(statement);
+    return count == 0;
+}
+
+bool store_setting_set(struct store *store, const char *name, const char *value)
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO setting (name, value) VALUES (?1, ?2)");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, name);
+    sql_bind_text(statement, 2, value);
+    return sql_finish(store, statement);
+}
+
+int store_services(struct store *store, struct store_service *services, size_t max)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT name, target FROM service ORDER BY name");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        sql_copy_text(services[count].name, sizeof services[count].name, statement, 0);
+        sql_copy_text(services[count].target, sizeof services[count].target, statement, 1);
+        count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+bool store_service_set(struct store *store, const struct store_service *service)
+{
+    sqlite3_stmt *statement = sql_prepare(
+        store, "REPLACE INTO service (name, target, exposure) VALUES (?1, ?2, 'public')");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, service->name);
+    sql_bind_text(statement, 2, service->target);
+    return sql_finish(store, statement);
+}
+
+bool store_service_remove(struct store *store, const char *name)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "DELETE FROM service WHERE name = ?1");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, name);
+    return sql_finish(store, statement);
+}
+
+int store_bindings(struct store *store, struct store_binding *bindings, size_t max)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT label, key FROM binding ORDER BY label");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        sql_copy_text(bindings[count].label, sizeof bindings[count].label, statement, 0);
+        if (!sql_copy_key(bindings[count].key, statement, 1)) {
+            sql_fail_damaged(store, "the key of a name in it is not whole");
+            count = -1;
+            break;
+        }
+        count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+bool store_binding_set(struct store *store, const struct store_binding *binding)
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO binding (label, key) VALUES (?1, ?2)");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, binding->label);
+    sql_bind_blob(statement, 2, binding->key, sizeof binding->key);
+    return sql_finish(store, statement);
+}
+
+int store_peers(struct store *store, vx6_addr *peers, size_t max)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT addr FROM peer ORDER BY rowid DESC");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        if (sql_copy_addr(&peers[count], statement, 0))
+            count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+bool store_peer_set(struct store *store, const vx6_addr *peer)
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, peer);
+    sqlite3_stmt *statement = sql_prepare(store, "REPLACE INTO peer (addr) VALUES (?1)");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, text);
+    return sql_finish(store, statement) &&
+           sql_run(store,
+               "DELETE FROM peer WHERE rowid NOT IN"
+               " (SELECT rowid FROM peer ORDER BY rowid DESC LIMIT 8)",
+               "write");
+}
+
+int store_contacts(struct store *store, struct store_contact *contacts, size_t max)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT key, addr FROM contact ORDER BY key");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        struct store_contact *contact = &contacts[count];
+        if (sql_copy_key(contact->key, statement, 0) && sql_copy_addr(&contact->addr, statement, 1))
+            count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+static bool contact_insert(
+    struct store *store, sqlite3_stmt *statement, const struct store_contact *contact)
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, &contact->addr);
+    sql_bind_blob(statement, 1, contact->key, sizeof contact->key);
+    sql_bind_text(statement, 2, text);
+    bool done = sqlite3_step(statement) == SQLITE_DONE;
+    if (!done)
+        sql_failed(store, "write");
+    sqlite3_reset(statement);
+    return done;
+}
+
+bool store_contacts_set(struct store *store, const struct store_contact *contacts, size_t count)
+{
+    if (!sql_run(store, "BEGIN IMMEDIATE; DELETE FROM contact;", "write"))
+        return false;
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO contact (key, addr) VALUES (?1, ?2)");
+    bool done = statement != NULL;
+    for (size_t i = 0; done && i < count; i++)
+        done = contact_insert(store, statement, &contacts[i]);
+    sqlite3_finalize(statement);
+    return sql_commit(store, done);
+}
+
+bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32], bool *found)
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, addr);
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT key FROM known_key WHERE addr = ?1");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, text);
+    int count = 0;
+    *found = next_row(store, statement, &count);
+    bool is_whole = !*found || sql_copy_key(key, statement, 0) ||
+                    sql_fail_damaged(store, "the key kept for an address in it is not whole");
+    sqlite3_finalize(statement);
+    return count == 0 && is_whole;
+}
+
+bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_t key[32])
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, addr);
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO known_key (addr, key) VALUES (?1, ?2)");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, text);
+    sql_bind_blob(statement, 2, key, 32);
+    return sql_finish(store, statement);
+}

@@ -1,0 +1,261 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Nodes whose disk is full, turns read-only, or whose process is killed at any moment: what was
+acknowledged is kept, what is not kept is not acknowledged, and no sequence number comes twice. The
+state lies on file systems of the test's own, in a mount namespace of its own: needs root.
+
+usage: test_disk.py BIN_DIR [KILLS [SEED]]
+
+KILLS: how often a node is killed among changes (10); each SEED kills at other moments.
+"""
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+from test_control import DEADLINE_S, Test, check, check_quietly, main
+
+STEP = 1 << 20
+
+
+def end(node, number=signal.SIGTERM):
+    node.send_signal(number)
+    node.wait(timeout=DEADLINE_S)
+
+
+def wait_for(what, sentence):
+    """Until what() is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not what():
+        check_quietly(time.monotonic() < deadline, sentence, "not in time")
+        time.sleep(0.02)
+
+
+class DiskTest(Test):
+    kills, seed = 10, 1
+
+    def mount(self, who, *options):
+        (self.dir / who).mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", *options, "tmpfs",
+                        self.dir / who], check=True)
+
+    def fill(self, who):
+        ballast = os.open(self.dir / who / "ballast", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            for size in (65536, 4096, 1):
+                try:
+                    while True:
+                        os.write(ballast, b"x" * size)
+                except OSError:
+                    pass
+        finally:
+            os.close(ballast)
+
+    def free(self, who):
+        (self.dir / who / "ballast").unlink()
+
+    def query(self, who, sql):
+        database = sqlite3.connect(f"file:{self.dir / who}/state.db?mode=ro", uri=True)
+        try:
+            return database.execute(sql).fetchall()
+        finally:
+            database.close()
+
+    def sequence(self, who):
+        return self.query(who, "SELECT sequence FROM identity")[0][0]
+
+    def services(self, who):
+        line = self.line(who)
+        names = {s["name"] for s in line.ask({"command": "service_list"})["services"]}
+        line.close()
+        return names
+
+    def change(self, line, name, is_added):
+        request = {"command": "service_add", "target": "127.0.0.1:1", "exposure": "public"} \
+            if is_added else {"command": "service_remove"}
+        return line.ask({**request, "name": name})
+
+    def refused(self, who, advice):
+        """A node that does not start: one line, which says what to do."""
+        node, _ = self.launch(who)
+        check(node.wait(timeout=DEADLINE_S) == 1, "a node does not start without its state")
+        last = self.log(who).splitlines()[-1]
+        check(last.startswith("vx6-node: ") and advice in last, f"and says: {last}")
+
+    def run(self):
+        self.check_full_at_start()
+        self.check_full_while_running()
+        self.check_promises_on_a_full_disk()
+        self.check_read_only()
+        self.check_kills()
+
+    def check_full_at_start(self):
+        """VX6-CTRL-015, VX6-CTRL-018"""
+        self.mount("full")
+        self.fill("full")
+        self.refused("full", "free some space")
+        done = self.vx6("full", "init")
+        check(done.returncode == 1 and "free some space" in done.stderr, f"vx6 init: {done.stderr}")
+        self.free("full")
+        check(not (self.dir / "full" / "state.db").exists(), "no half of a state is left")
+        key = self.vx6("full", "init", check=True).stdout
+        before = self.sequence("full")
+        self.fill("full")
+        self.refused("full", "free some space")
+        self.free("full")
+        check(self.sequence("full") == before, "no sequence number was taken in vain")
+        self.start("full")
+        check(self.vx6("full", "identity").stdout == key and self.sequence("full") == before + STEP,
+              "with space again the same node starts, with new numbers")
+        end(self.nodes[-1])
+
+    def check_full_while_running(self):
+        """VX6-CTRL-018"""
+        self.mount("busy")
+        self.start("busy")
+        node, line, kept = self.nodes[-1], self.line("busy"), set()
+        answer = self.change(line, "kept", True)
+        check(answer["ok"], "a service is added", answer)
+        self.fill("busy")
+        answer = {"ok": True}
+        while answer["ok"] and len(kept) < 15:  # what SQLite has laid out already may do for some
+            answer = self.change(line, f"s{len(kept)}", True)
+            kept |= {f"s{len(kept)}"} if answer["ok"] else set()
+        kept |= {"kept"}
+        check(not answer["ok"] and "free some space" in answer["error"],
+              f"another is not: {answer['error']}", answer)
+        check(self.services("busy") == kept, "what was refused is not offered")
+        answer = self.change(line, "kept", False)
+        check(not answer["ok"] and self.services("busy") == kept, "nor is one removed", answer)
+        done = self.vx6("busy", "service", "add", "more", "127.0.0.1:1", "--public")
+        check(done.returncode == 1 and "free some space" in done.stderr, f"vx6: {done.stderr}")
+        self.free("busy")
+        check(self.change(line, "later", True)["ok"] and self.change(line, "kept", False)["ok"],
+              "with space again all goes on")
+        line.close()
+        kept = kept - {"kept"} | {"later"}
+        end(node, signal.SIGKILL)
+        self.start("busy")
+        check(self.services("busy") == kept, "what was acknowledged is there after a crash", kept)
+        end(self.nodes[-1])
+
+    def check_promises_on_a_full_disk(self):
+        """VX6-CTRL-010, VX6-CTRL-018: keys that cannot be kept."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            target = f"127.0.0.1:{server.getsockname()[1]}"
+            addr = self.start("alice", "--name", "alice")
+            self.line("alice").ask({"command": "service_add", "name": "web", "target": target,
+                                    "exposure": "public"})
+            self.mount("bob")
+            self.start("bob", "--peer", addr)
+            bob = self.nodes[-1]
+            line = self.line("bob")
+            self.fill("bob")
+            by_addr = {"command": "connect", "addr": addr, "service": "web", "background": True}
+            answer = line.ask(by_addr)
+            check(not answer["ok"] and "cannot be kept" in answer["error"] and
+                  "free some space" in answer["error"], f"first use: {answer.get('error')}", answer)
+            answer = line.ask({"command": "connect", "name": "alice.web", "background": True})
+            status = line.ask({"command": "status"})
+            check(answer["ok"] and any("not kept yet" in e["error"] for e in status["errors"]),
+                  "a name that is bound: status says that it is not kept yet", status["errors"])
+            self.free("bob")
+            check(line.ask(by_addr)["key_is_new"], "with space again, first use is first use")
+            line.close()
+            end(bob)
+            check(self.query("bob", "SELECT label FROM binding") == [("alice",)],
+                  "and the name is kept")
+            end(self.nodes[-2])
+
+    def check_read_only(self):
+        """VX6-CTRL-018: a disk with an error, which the kernel has made read-only."""
+        image, where = self.dir / "image", self.dir / "worn"
+        with open(image, "wb") as file:
+            file.truncate(4 << 20)
+        where.mkdir()
+        subprocess.run(["mkfs.ext4", "-q", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, where], check=True)
+        shutil.rmtree(where / "lost+found")
+        os.chmod(where, 0o700)
+        self.start("worn")
+        node, line = self.nodes[-1], self.line("worn")
+        check(self.change(line, "kept", True)["ok"], "a service is added")
+        subprocess.run(["mount", "-o", "remount,abort", where], check=True)
+        answer = self.change(line, "lost", True)
+        check(not answer["ok"] and "writable" in answer["error"], f"read-only: {answer['error']}",
+              answer)
+        check(self.services("worn") == {"kept"} and line.ask({"command": "status"})["ok"],
+              "the node goes on with what it has")
+        line.close()
+        end(node)
+        check(node.returncode == 0, "and ends in order")
+        self.refused("worn", "writable")
+        subprocess.run(["umount", where], check=True)
+        subprocess.run(["mount", "-o", "loop", image, where], check=True)
+        subprocess.run(["mount", "-o", "remount,ro", where], check=True)
+        self.refused("worn", "writable")
+        for command in ("init", "identity"):
+            done = self.vx6("worn", command)
+            check(done.returncode == 1 and "writable" in done.stderr,
+                  f"vx6 {command}: {done.stderr}", done)
+        subprocess.run(["mount", "-o", "remount,rw", where], check=True)
+        self.start("worn")
+        check(self.services("worn") == {"kept"}, "on a disk that works, what was acknowledged is there")
+        end(self.nodes[-1])
+        subprocess.run(["umount", where], check=True)
+
+    def check_kills(self):
+        """VX6-CTRL-015, VX6-CTRL-018"""
+        draw = random.Random(self.seed)
+        there, sequence, changes = set(), 0, 0
+        for _ in range(self.kills):
+            node, _ = self.launch("killed")
+            wait_for((self.dir / "killed" / "control.sock").is_socket, "it starts")
+            self.vx6("killed", "status", "--wait", check=True)
+            found, taken = self.services("killed"), self.sequence("killed")
+            check_quietly(found in (there, there ^ getattr(self, "under_way", set())),
+                          "no acknowledged change is lost", (found, there))
+            check_quietly(taken >= sequence + STEP, "no sequence number comes twice", taken)
+            there, sequence = found, taken
+            timer = threading.Timer(draw.uniform(0, 0.1), node.kill)
+            line = self.line("killed")
+            timer.start()
+            try:
+                while True:
+                    name = f"s{draw.randrange(12)}"
+                    self.under_way = {name}
+                    if not self.change(line, name, name not in there)["ok"]:
+                        raise AssertionError(f"{name} was refused")
+                    there ^= {name}
+                    changes += 1
+            except (OSError, TypeError):  # the node has gone
+                pass
+            node.wait(timeout=DEADLINE_S)
+            line.close()
+        check(changes > self.kills, f"killed {self.kills} times, {changes} changes were kept")
+
+
+def in_namespace():
+    """Runs again where mounts are nobody else's business; 77 where that cannot be."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        print("skipped: needs root, and mount namespaces")
+        return 77
+    return subprocess.run(["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
+                          env={**os.environ, "VX6_TEST_NAMESPACE": "own"}).returncode
+
+
+if __name__ == "__main__":
+    if "VX6_TEST_NAMESPACE" not in os.environ:
+        sys.exit(in_namespace())
+    if len(sys.argv) > 2:
+        DiskTest.kills = int(sys.argv[2])
+    if len(sys.argv) > 3:
+        DiskTest.seed = int(sys.argv[3])
+    del sys.argv[2:]
+    sys.exit(main(DiskTest, __doc__))

@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A node without descriptors does not spin, goes on with what it has, and works again once some are
+free; one whose clock jumps keeps its sessions and has its records found again. Needs no privileges;
+the part about clocks needs libfaketime.
+
+usage: test_exhausted.py BIN_DIR
+"""
+import glob
+import os
+import resource
+import socket
+import sys
+import threading
+import time
+
+from test_control import DEADLINE_S, Test, check, check_quietly, main
+
+DAY_S = 86400
+FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+
+
+def wait_for(what, sentence):
+    deadline = time.monotonic() + DEADLINE_S
+    while not what():
+        check_quietly(time.monotonic() < deadline, sentence, "not in time")
+        time.sleep(0.05)
+
+
+class Echo:
+    """A local service that sends back what it gets."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.target = f"127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.server.accept()
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def talk(self, connection):
+        with connection:
+            try:
+                while data := connection.recv(65536):
+                    connection.sendall(data)
+            except ConnectionError:
+                pass
+
+
+class ExhaustedTest(Test):
+    def run(self):
+        self.echo = Echo()
+        self.check_descriptors()
+        if FAKETIME:
+            self.check_clocks()
+        else:
+            print("skipped: clocks, since libfaketime is not installed")
+
+    def cpu_s(self, node):
+        fields = open(f"/proc/{node.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def check_rest(self, nodes, sentence, seconds=2):
+        """The nodes have nothing to do, and do nothing."""
+        before = [self.cpu_s(node) for node in nodes]
+        time.sleep(seconds)  # measured, not waited for
+        spent = [self.cpu_s(node) - b for node, b in zip(nodes, before)]
+        check(max(spent) < 0.1 * seconds, f"{sentence}: {max(spent):.2f} s of CPU in {seconds} s",
+              spent)
+
+    def connect(self, forward):
+        port = int(forward["listen"].rsplit(":", 1)[1])
+        return socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+
+    def speak(self, client, sentence):
+        word = os.urandom(1000)
+        client.sendall(word)
+        answer = b""
+        while len(answer) < len(word):
+            data = client.recv(4096)
+            check_quietly(data, sentence, "ended")
+            answer += data
+        check(answer == word, sentence)
+
+    def speaks(self, forward):
+        try:
+            with self.connect(forward) as client:
+                client.sendall(b"v")
+                return client.recv(1) == b"v"
+        except ConnectionError:
+            return False
+
+    def served_again(self, forward, sentence):
+        wait_for(lambda: self.speaks(forward), sentence)
+        check(True, sentence)
+
+    def offer(self, who):
+        answer = self.line(who).ask({"command": "service_add", "name": "echo",
+                                     "target": self.echo.target, "exposure": "public"})
+        check(answer["ok"], f"{who} offers an echo", answer)
+
+    # ---- descriptors ----
+
+    def without_descriptors(self, node, spare):
+        used = max(int(fd) for fd in os.listdir(f"/proc/{node.pid}/fd"))
+        _, hard = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (used + 1 + spare, hard))
+
+    def with_descriptors(self, node):
+        _, hard = resource.prlimit(node.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (hard, hard))
+
+    def check_descriptors(self):
+        addr = self.start("alice", "--name", "alice")
+        alice = self.nodes[-1]
+        self.offer("alice")
+        self.start("bob")
+        bob, line = self.nodes[-1], self.line("bob")
+        forward = line.ask({"command": "connect", "addr": addr, "service": "echo",
+                            "background": True})
+        client = self.connect(forward)
+        self.speak(client, "a stream carries bytes")
+        host, port = addr.rsplit(":", 1)
+        where = (host.strip("[]"), int(port))
+
+        self.without_descriptors(alice, 2)
+        strangers = [socket.create_connection(where, timeout=DEADLINE_S) for _ in range(20)]
+        controls = []
+        for _ in range(5):
+            controls.append(socket.socket(socket.AF_UNIX))
+            controls[-1].connect(str(self.dir / "alice" / "control.sock"))
+        self.check_rest([alice], "no descriptor left for links and for the control socket")
+        self.speak(client, "a session goes on meanwhile")
+        refused = self.connect(forward)
+        try:
+            end = refused.recv(1)
+        except ConnectionResetError:
+            end = None
+        check(end is None, "a stream whose service cannot be reached is reset", end)
+        for other in strangers + controls + [refused]:
+            other.close()
+        status = self.line("alice").ask({"command": "status"})
+        said = [e["error"] for e in status["errors"]]
+        check(any("connections have to wait" in e and "ulimit -n" in e for e in said),
+              "the control socket answers again, and status says what to do", said)
+        check(any("cannot be connected to" in e for e in said), "also of the service", said)
+        self.served_again(forward, "new streams are served again")
+        self.with_descriptors(alice)
+
+        self.without_descriptors(bob, 1)
+        waiting = [self.connect(forward) for _ in range(20)]
+        self.check_rest([bob], "no descriptor left for a forward")
+        self.speak(client, "a session goes on meanwhile")
+        for other in waiting:
+            other.close()
+        self.with_descriptors(bob)
+        self.served_again(forward, "with more of them it serves new connections")
+        client.close()
+        line.close()
+        for node in (alice, bob):
+            node.terminate()
+            check(node.wait(timeout=DEADLINE_S) == 0, "the node ends in order")
+
+    # ---- clocks ----
+
+    def clocked(self, who):
+        """The environment of a node whose wall clock is the test's; the monotonic one stays true."""
+        return {**os.environ, "LD_PRELOAD": FAKETIME[0], "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_TIMESTAMP_FILE": str(self.dir / f"{who}.clock"),
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set_clocks(self, offset_s, *names):
+        for who in names:
+            draft = self.dir / f"{who}.draft"
+            draft.write_text(f"{offset_s:+.0f}\n")
+            draft.rename(self.dir / f"{who}.clock")
+
+    def start_clocked(self, who, *options):
+        addr = self.start(who, *options, env=self.clocked(who))
+        return addr, self.nodes[-1]
+
+    def found_by_a_newcomer(self, entry, offset_s, sentence):
+        """Who has no older record to go by."""
+        self.newcomers += 1
+        who = f"newcomer-{self.newcomers}"
+        self.set_clocks(offset_s, who)
+        _, node = self.start_clocked(who, "--peer", entry)
+        line = self.line(who)
+        wait_for(lambda: line.ask({"command": "resolve", "name": "carol"})["ok"], sentence)
+        check(True, sentence)
+        line.close()
+        node.kill()
+        node.wait()
+
+    def check_clocks(self):
+        """VX6-CTRL-019"""
+        self.newcomers = 0
+        everybody = ("entry", "carol", "dave")
+        self.set_clocks(0, *everybody)
+        entry, _ = self.start_clocked("entry")
+        self.start_clocked("carol", "--name", "carol", "--peer", entry)
+        self.offer("carol")
+        self.start_clocked("dave", "--peer", entry)
+        nodes = self.nodes[-3:]
+        line = self.line("dave")
+        forward = line.ask({"command": "connect", "name": "carol.echo", "background": True})
+        check(forward["ok"], "a session by name", forward)
+        client = self.connect(forward)
+        self.speak(client, "a stream carries bytes")
+        present = ("to the present", 0, everybody)
+        for sentence, offset_s, whose in (
+                ("a day forward", DAY_S, everybody), present, ("a day back", -DAY_S, everybody),
+                present, ("to 1970", 100 - time.time(), everybody), present,
+                ("a day forward, carol's alone", DAY_S, ("carol",)), present):
+            seen = len(self.log("carol"))
+            self.set_clocks(offset_s, *whose)
+            self.speak(client, f"clocks set {sentence}: the stream goes on")
+            if whose == everybody:
+                self.found_by_a_newcomer(entry, offset_s, f"clocks set {sentence}: carol is found")
+            self.check_rest(nodes, f"clocks set {sentence}: no storm", 1)
+            said = self.log("carol")[seen:]
+            check("clock was set" in said and "error" not in said,
+                  f"clocks set {sentence}: the log says so", said)
+        client.close()
+        line.close()
+        for node in nodes:
+            node.terminate()
+            check(node.wait(timeout=DEADLINE_S) == 0, "the node ends in order")
+
+
+if __name__ == "__main__":
+    sys.exit(main(ExhaustedTest, __doc__))

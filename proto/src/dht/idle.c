@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Ages of contacts, and the few who are idle for longest, so that all are read only now and then.
+ * Spec: spec/dht.md, "Maintenance". */
+#include "internal.h"
+
+enum {
+    FAILING_MS = 5000 /* pause before a contact that failed is asked again */
+};
+
+static uint32_t clock_ms(const struct vx6_node *node)
+{
+    return (uint32_t)((node->now - node->started) / VX6_MILLISECOND);
+}
+
+static struct contact_age *age_of(const struct vx6_node *node, const struct contact *contact)
+{
+    return node->table.ages + (contact - node->table.contacts);
+}
+
+uint32_t idle_silent_ms(const struct vx6_node *node, const struct contact *contact)
+{
+    return clock_ms(node) - age_of(node, contact)->seen_ms;
+}
+
+/* One that failed is asked again soon: it is idle for as long as may be. */
+static uint32_t idle_ms_of(uint32_t clock, const struct contact_age *age)
+{
+    uint32_t silent_ms = clock - age->seen_ms;
+    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
+    if (age->urgent && asked_ms >= FAILING_MS)
+        return UINT32_MAX;
+    return silent_ms < asked_ms ? silent_ms : asked_ms;
+}
+
+static void idle_drop(struct idle *idle, uint32_t at)
+{
+    idle->count--;
+    for (; at < idle->count; at++)
+        idle->contacts[at] = idle->contacts[at + 1];
+}
+
+static void idle_forget(struct idle *idle, uint32_t index)
+{
+    for (uint32_t i = idle->count; i-- > 0;) {
+        if (idle->contacts[i] == index)
+            idle_drop(idle, i);
+    }
+}
+
+/* Indices from this one on move by one place. */
+static void idle_shift(struct idle *idle, uint32_t index, int by)
+{
+    for (uint32_t i = 0; i < idle->count; i++) {
+        if (idle->contacts[i] >= index)
+            idle->contacts[i] = (uint16_t)(idle->contacts[i] + by);
+    }
+}
+
+void idle_came(struct vx6_node *node, uint32_t index)
+{
+    struct table *table = &node->table;
+    struct contact_age *age = table->ages + index;
+    uint32_t clock = clock_ms(node);
+    memmove(age + 1, age, (table->count - index) * sizeof *age);
+    *age = (struct contact_age){.seen_ms = clock, .asked_s = (uint16_t)(clock / 1000)};
+    idle_shift(&table->idle, index, 1);
+}
+
+void idle_left(struct vx6_node *node, uint32_t index)
+{
+    struct table *table = &node->table;
+    struct contact_age *age = table->ages + index;
+    memmove(age, age + 1, (table->count - index) * sizeof *age);
+    idle_forget(&table->idle, index);
+    idle_shift(&table->idle, index, -1);
+}
+
+/* One that is urgent and has been asked just now may be asked again after a pause. */
+static void idle_await(struct idle *idle, uint32_t clock, const struct contact_age *age)
+{
+    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
+    uint32_t at = clock - clock % 1000 + FAILING_MS - asked_ms;
+    if (!idle->is_awaited || idle->awaited_ms - at <= UINT32_MAX / 2)
+        idle->awaited_ms = at;
+    idle->is_awaited = true;
+}
+
+static void read_ages(struct vx6_node *node)
+{
+    struct table *table = &node->table;
+    struct idle *idle = &table->idle;
+    uint32_t clock = clock_ms(node), idle_ms[IDLE_MAX], others_ms = 1;
+    *idle = (struct idle){0};
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct contact_age *age = &table->ages[i];
+        if (clock - age->seen_ms < others_ms && !age->urgent)
+            continue; /* most of them: no contact is idle for longer than it is silent */
+        uint32_t ms = idle_ms_of(clock, age);
+        if (age->urgent && ms != UINT32_MAX)
+            idle_await(idle, clock, age);
+        bool is_full = idle->count == IDLE_MAX;
+        if (ms < others_ms || (is_full && ms == others_ms))
+            continue;
+        uint32_t at = is_full ? IDLE_MAX - 1 : idle->count++;
+        for (; at > 0 && idle_ms[at - 1] < ms; at--) {
+            idle_ms[at] = idle_ms[at - 1];
+            idle->contacts[at] = idle->contacts[at - 1];
+        }
+        idle_ms[at] = ms;
+        idle->contacts[at] = (uint16_t)i;
+        if (idle->count == IDLE_MAX)
+            others_ms = idle_ms[IDLE_MAX - 1];
+    }
+    idle->others_since_ms = clock - others_ms;
+}
+
+/* For how long who is next in line there has been idle; nobody behind it has been for longer. */
+static uint32_t idle_ms_at(const struct vx6_node *node, struct idle *idle, uint32_t at)
+{
+    uint32_t clock = clock_ms(node), others_ms = clock - idle->others_since_ms;
+    while (at < idle->count) {
+        uint32_t ms = idle_ms_of(clock, &node->table.ages[idle->contacts[at]]);
+        if (ms >= others_ms)
+            return ms;
+        idle_drop(idle, at);
+    }
+    return others_ms;
+}
+
+/* All ages are read only when those who are remembered have had their turn. */
+struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
+{
+    struct table *table = &node->table;
+    struct idle *idle = &table->idle;
+    idle_ms[0] = idle_ms_at(node, idle, 0);
+    bool is_time = idle->is_awaited && clock_ms(node) - idle->awaited_ms <= UINT32_MAX / 2;
+    if (is_time || idle->count == 0) {
+        read_ages(node);
+        idle_ms[0] = idle_ms_at(node, idle, 0);
+    }
+    idle_ms[1] = idle_ms_at(node, idle, 1);
+    if (idle->count > 0)
+        return &table->contacts[idle->contacts[0]];
+    return table->count > 0 ? table->contacts : NULL;
+}
+
+void idle_answered(struct vx6_node *node, const struct contact *contact)
+{
+    struct contact_age *age = age_of(node, contact);
+    age->seen_ms = clock_ms(node);
+    age->urgent = false;
+}
+
+void idle_asked(struct vx6_node *node, const struct contact *contact)
+{
+    struct contact_age *age = age_of(node, contact);
+    age->asked_s = (uint16_t)(clock_ms(node) / 1000);
+    age->urgent = contact->failures > 0;
+    idle_forget(&node->table.idle, (uint32_t)(contact - node->table.contacts));
+    if (age->urgent)
+        idle_await(&node->table.idle, clock_ms(node), age);
+}
+
+void idle_make_urgent(struct vx6_node *node, const struct contact *contact)
+{
+    struct contact_age *age = age_of(node, contact);
+    struct idle *idle = &node->table.idle;
+    uint32_t clock = clock_ms(node), index = (uint32_t)(contact - node->table.contacts);
+    age->urgent = true;
+    if (idle_ms_of(clock, age) != UINT32_MAX) {
+        idle_await(idle, clock, age);
+        return;
+    }
+    idle_forget(idle, index);
+    if (idle->count == IDLE_MAX)
+        idle->count--;
+    memmove(idle->contacts + 1, idle->contacts, idle->count * sizeof idle->contacts[0]);
+    idle->contacts[0] = (uint16_t)index;
+    idle->count++;
+}

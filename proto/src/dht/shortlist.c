@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* The candidates of a lookup, sorted by distance, and who gives way to whom when they are too many.
+ * Spec: spec/dht.md, "Lookup", "Disjoint paths". */
+#include "shortlist.h"
+
+enum {
+    LISTED_STEP = 32,
+    UNTRIED_MAX = 48,  /* hints that nobody has tried; an equal share of it for each path */
+    SHORTLIST_MAX = 64 /* candidates that are not lost */
+};
+_Static_assert(LISTED_MAX < UINT8_MAX, "a place fits");
+
+/* A hint that nobody has tried and no other path has heard. */
+static bool is_untried(const struct candidate *candidate)
+{
+    return candidate->state == CANDIDATE_NEW && candidate->depth > 1 &&
+           candidate->paths == 1u << candidate->path;
+}
+
+void candidate_settle(
+    struct shortlist *list, struct candidate *candidate, enum candidate_state state)
+{
+    if (is_untried(candidate))
+        list->paths[candidate->path].untried--;
+    struct path *path = &list->paths[candidate->path];
+    if (candidate->state == CANDIDATE_ASKED) {
+        list->active--;
+        path->active--;
+    }
+    if (state == CANDIDATE_ASKED) {
+        list->active++;
+        path->active++;
+    }
+    if (state == CANDIDATE_LOST && candidate->state != CANDIDATE_LOST)
+        list->count_lost++;
+    candidate->state = (uint8_t)state;
+}
+
+struct candidate *shortlist_find(const struct shortlist *list, const uint8_t key[32])
+{
+    const uint32_t tag = load_u32(key);
+    for (uint8_t place = list->chains[tag % CHAINS]; place > 0;) {
+        struct candidate *candidate = &list->candidates[place - 1];
+        if (candidate->tag == tag && bytes_equal(candidate->peer->key, key, 32))
+            return candidate;
+        place = candidate->next;
+    }
+    return NULL;
+}
+
+static bool is_closer(const struct shortlist *list, const struct candidate *candidate,
+    uint32_t distance, const struct peer *peer)
+{
+    if (candidate->distance != distance)
+        return candidate->distance < distance;
+    if (candidate->peer == peer)
+        return true;
+    return distance_compare(list->target, candidate->peer->id, peer->id) <= 0;
+}
+
+/* A candidate that is neither asked nor waits for an answer. */
+static void candidate_remove(struct vx6_node *node, struct shortlist *list, uint32_t index)
+{
+    struct candidate *candidate = shortlist_nth(list, index);
+    if (candidate->state == CANDIDATE_LOST)
+        list->count_lost--;
+    else if (is_untried(candidate))
+        list->paths[candidate->path].untried--;
+    peer_drop(node->env, candidate->peer);
+    const uint8_t place = list->order[index] + 1;
+    uint8_t *link = &list->chains[candidate->tag % CHAINS];
+    while (*link != place)
+        link = &list->candidates[*link - 1].next;
+    *link = candidate->next;
+    candidate->next = list->free;
+    list->free = place;
+    list->count--;
+    memmove(&list->order[index], &list->order[index + 1], list->count - index);
+}
+
+/* Only the word of another node gives way to the word of another node, and only of the same path:
+ * who was asked, or came from the own table, or was heard of on another path only, stays. */
+static bool may_give_way(const struct candidate *candidate, uint8_t path, bool path_is_full)
+{
+    if (path_is_full)
+        return candidate->path == path && is_untried(candidate);
+    return candidate->state == CANDIDATE_NEW && candidate->depth > 1 &&
+           (candidate->paths >> path & 1);
+}
+
+/* Room at *index. VX6-DHT-013, VX6-DHT-033 */
+static bool make_place(
+    struct vx6_node *node, struct shortlist *list, struct peer *peer, uint8_t path, uint32_t *index)
+{
+    uint32_t last = list->count;
+    bool path_is_full = list->paths[path].untried >= UNTRIED_MAX / list->path_count;
+    if (path_is_full || list->count - list->count_lost >= SHORTLIST_MAX) {
+        if (!peer_key_is_valid(node->env, peer))
+            return false;
+        while (last > *index && !may_give_way(shortlist_nth(list, last - 1), path, path_is_full))
+            last--;
+        if (last == *index)
+            return false;
+        candidate_remove(node, list, last - 1);
+    }
+    if (list->count < LISTED_MAX)
+        return true;
+    last = list->count;
+    while (shortlist_nth(list, last - 1)->state != CANDIDATE_LOST)
+        last--;
+    candidate_remove(node, list, last - 1);
+    if (last - 1 < *index)
+        --*index;
+    return true;
+}
+
+/* Most lookups never hear of as many nodes as may be listed. False: no memory. */
+static bool list_grow(struct vx6_node *node, struct shortlist *list)
+{
+    if (list->count < list->capacity)
+        return true;
+    const uint32_t capacity = list->capacity + LISTED_STEP;
+    void *arrays[2] = {list->candidates, list->asked};
+    const size_t sizes[2] = {sizeof *list->candidates, sizeof *list->asked};
+    if (!env_grow_both(node->env, arrays, sizes, list->capacity, capacity))
+        return false;
+    list->candidates = arrays[0];
+    list->asked = arrays[1];
+    list->capacity = capacity;
+    return true;
+}
+
+void shortlist_add(
+    struct vx6_node *node, struct shortlist *list, struct peer *peer, uint8_t path, uint8_t depth)
+{
+    uint32_t distance = load_u32(peer->id) ^ load_u32(list->target);
+    uint32_t index = 0, end = list->count;
+    while (index < end) {
+        uint32_t middle = (index + end) / 2;
+        if (is_closer(list, shortlist_nth(list, middle), distance, peer))
+            index = middle + 1;
+        else
+            end = middle;
+    }
+    const struct candidate *closer = index > 0 ? shortlist_nth(list, index - 1) : NULL;
+    if ((closer && closer->distance == distance && bytes_equal(closer->peer->id, peer->id, 32)) ||
+        !make_place(node, list, peer, path, &index) || !list_grow(node, list)) {
+        peer_drop(node->env, peer);
+        return;
+    }
+    const uint8_t place = list->free > 0 ? list->free - 1 : (uint8_t)list->count;
+    struct candidate *candidate = &list->candidates[place];
+    if (list->free > 0)
+        list->free = candidate->next;
+    const uint32_t tag = load_u32(peer->key);
+    uint8_t *chain = &list->chains[tag % CHAINS];
+    *candidate = (struct candidate){.peer = peer,
+        .distance = distance,
+        .tag = tag,
+        .next = *chain,
+        .depth = depth,
+        .path = path,
+        .paths = (uint8_t)(1u << path)};
+    *chain = place + 1;
+    memmove(&list->order[index + 1], &list->order[index], list->count - index);
+    list->order[index] = place;
+    list->count++;
+    list->paths[path].untried += depth > 1;
+}
+
+void candidate_heard_again(struct shortlist *list, struct candidate *candidate, uint8_t path)
+{
+    bool was_untried = is_untried(candidate);
+    candidate->paths |= (uint8_t)(1u << path);
+    if (was_untried && !is_untried(candidate))
+        list->paths[candidate->path].untried--;
+}
+
+void shortlist_free(struct vx6_node *node, struct shortlist *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        peer_drop(node->env, shortlist_nth(list, i)->peer);
+    env_free(node->env, list->candidates, list->capacity * sizeof *list->candidates);
+    env_free(node->env, list->asked, list->capacity * sizeof *list->asked);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may use a service: public, listed, private; and what becomes of those who may no longer.
+ * VX6-SESS-003, VX6-SESS-025. */
+#include "session_pair.h"
+
+static const uint8_t client_key[32] =
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"; /* as world_setup has it */
+
+static struct vx6_node *owner(void)
+{
+    return &world.nodes[1];
+}
+
+static void offer(enum exposure exposure)
+{
+    assert_int_equal(service_add(owner(), text("web"), exposure), VX6_OK);
+}
+
+static void allow(void)
+{
+    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_OK);
+}
+
+/* Opens a session, to `id`; the code that the client hears, OK when it is up. */
+static enum vx6_code try_to(vx6_id *id)
+{
+    uint32_t ups = seen_count(0, VX6_OUT_SESSION_UP), downs = seen_count(0, VX6_OUT_SESSION_DOWN);
+    assert_int_equal(ask_for("web", id), VX6_OK);
+    links_up();
+    settle();
+    if (seen_count(0, VX6_OUT_SESSION_UP) > ups)
+        return VX6_OK;
+    assert_int_equal(seen_count(0, VX6_OUT_SESSION_DOWN), downs + 1);
+    return seen(0, VX6_OUT_SESSION_DOWN, downs)->code;
+}
+
+static enum vx6_code try(void)
+{
+    vx6_id id;
+    return try_to(&id);
+}
+
+static void test_who_is_not_allowed_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        enum exposure exposure;
+        bool is_allowed;
+        enum vx6_code code;
+    } rows[] = {
+        {EXPOSURE_PUBLIC, false, VX6_OK},
+        {EXPOSURE_PUBLIC, true, VX6_OK},
+        {EXPOSURE_LISTED, false, VX6_NOT_ALLOWED},
+        {EXPOSURE_LISTED, true, VX6_OK},
+        {EXPOSURE_PRIVATE, false, VX6_NO_SERVICE},
+        {EXPOSURE_PRIVATE, true, VX6_OK},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        world_teardown(state);
+        world_setup(state);
+        offer(rows[i].exposure);
+        if (rows[i].is_allowed)
+            allow();
+        enum vx6_code code = try();
+        if (code != rows[i].code)
+            fail_msg("row %zu: %s", i, vx6_code_name(code));
+        assert_int_equal(world.nodes[1].sessions.count, code == VX6_OK ? 1 : 0);
+    }
+}
+
+/* The driver, which would connect to the local program, hears of nobody who is refused. */
+static void test_the_local_service_never_hears_of_the_refused(void **state)
+{
+    (void)state;
+    vx6_id ids[SIDES];
+    offer(EXPOSURE_LISTED);
+    vx6_id id;
+    assert_int_equal(ask_for("web", &id), VX6_OK);
+    struct session *session = slots_get(&world.nodes[0].slots, SLOT_SESSION, id);
+    assert_int_equal(stream_open(&world.nodes[0], session, &ids[0]), VX6_OK); /* before an answer */
+    links_up();
+    settle();
+    assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_NOT_ALLOWED);
+    assert_int_equal(world.log_count[1], 0);
+}
+
+static void test_a_private_service_is_in_no_list(void **state)
+{
+    (void)state;
+    vx6_span names[4];
+    static const char *const labels[] = {"a", "b", "c"};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(service_add(owner(), text(labels[i]), (enum exposure)i), VX6_OK);
+    assert_int_equal(service_names(owner(), names, 4), 2);
+    assert_memory_equal(names[0].data, "a", 1);
+    assert_memory_equal(names[1].data, "b", 1);
+    uint32_t published = world.published;
+    assert_int_equal(service_add(owner(), text("c"), EXPOSURE_LISTED), VX6_OK);
+    assert_int_equal(service_names(owner(), names, 4), 3);
+    assert_int_equal(world.published, published + 1);
+}
+
+/* The stream that is open ends on both sides, then the session. */
+static void test_taking_a_key_off_ends_its_sessions_at_once(void **state)
+{
+    static const enum vx6_code codes[] = {
+        [EXPOSURE_LISTED] = VX6_NOT_ALLOWED, [EXPOSURE_PRIVATE] = VX6_NO_SERVICE};
+    for (int exposure = EXPOSURE_LISTED; exposure <= EXPOSURE_PRIVATE; exposure++) {
+        vx6_id id, ids[SIDES];
+        world_teardown(state);
+        world_setup(state);
+        offer((enum exposure)exposure);
+        allow();
+        assert_int_equal(try_to(&id), VX6_OK);
+        open_stream(slots_get(&world.nodes[0].slots, SLOT_SESSION, id), ids);
+        assert_int_equal(service_deny(owner(), text("web"), client_key), VX6_OK);
+        settle();
+        for (int side = 0; side < SIDES; side++)
+            assert_int_equal(seen(side, VX6_OUT_STREAM_CLOSED, 0)->code, codes[exposure]);
+        assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, codes[exposure]);
+        assert_int_equal(world.nodes[1].sessions.count, 0);
+        assert_int_equal(try(), codes[exposure]);
+        allow();
+        assert_int_equal(try(), VX6_OK);
+    }
+}
+
+static void test_closing_a_service_to_others_ends_their_sessions(void **state)
+{
+    (void)state;
+    offer(EXPOSURE_PUBLIC);
+    (void)join();
+    offer(EXPOSURE_PRIVATE);
+    settle();
+    assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_NO_SERVICE);
+    allow();
+    assert_int_equal(try(), VX6_OK);
+    offer(EXPOSURE_LISTED); /* the key is still allowed */
+    offer(EXPOSURE_PUBLIC);
+    offer(EXPOSURE_PRIVATE);
+    settle();
+    assert_int_equal(world.nodes[1].sessions.count, 1);
+}
+
+static void test_a_service_that_returns_has_forgotten_its_keys(void **state)
+{
+    (void)state;
+    offer(EXPOSURE_PRIVATE);
+    allow();
+    assert_int_equal(service_remove(owner(), text("web")), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_STALE);
+    offer(EXPOSURE_PRIVATE);
+    assert_int_equal(try(), VX6_NO_SERVICE);
+}
+
+static void test_the_keys_of_a_service_are_sorted_and_bounded(void **state)
+{
+    (void)state;
+    enum {
+        KEYS = 40
+    };
+    world.limits.service_allow_max = KEYS;
+    offer(EXPOSURE_PRIVATE);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        const uint8_t key[32] = {(uint8_t)(1 + i * 7 % KEYS)};
+        assert_int_equal(service_allow(owner(), text("web"), key), VX6_OK);
+        assert_int_equal(service_allow(owner(), text("web"), key), VX6_OK);
+    }
+    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_LIMIT);
+    for (uint8_t i = 1; i <= KEYS; i++) {
+        const uint8_t key[32] = {i};
+        assert_int_equal(service_admits(owner(), text("web"), key), VX6_OK);
+        if (i % 2 == 0)
+            assert_int_equal(service_deny(owner(), text("web"), key), VX6_OK);
+    }
+    for (uint8_t i = 1; i <= KEYS; i++) {
+        const uint8_t key[32] = {i};
+        enum vx6_code code = service_admits(owner(), text("web"), key);
+        assert_int_equal(code, i % 2 ? VX6_OK : VX6_NO_SERVICE);
+        assert_int_equal(service_deny(owner(), text("web"), key), i % 2 ? VX6_OK : VX6_STALE);
+    }
+    const uint8_t zero[32] = {0};
+    assert_int_equal(service_allow(owner(), text("web"), zero), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("W"), client_key), VX6_INVALID);
+    assert_int_equal(service_deny(owner(), text("W"), client_key), VX6_INVALID);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_who_is_not_allowed_is_refused),
+        TEST(test_the_local_service_never_hears_of_the_refused),
+        TEST(test_a_private_service_is_in_no_list),
+        TEST(test_taking_a_key_off_ends_its_sessions_at_once),
+        TEST(test_closing_a_service_to_others_ends_their_sessions),
+        TEST(test_a_service_that_returns_has_forgotten_its_keys),
+        TEST(test_the_keys_of_a_service_are_sorted_and_bounded),
+    };
+    return run_over_both_carriers(tests);
+}
