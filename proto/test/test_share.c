@@ -13,7 +13,7 @@ static int share_setup(void **state)
     world_setup(state);
     world.limits.session_max = SESSIONS;
     world.limits.stream_max = STREAMS;
-    assert_int_equal(service_add(&world.nodes[1], (vx6_span){(const uint8_t *)"web", 3}), VX6_OK);
+    assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
     return 0;
 }
 

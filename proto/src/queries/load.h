@@ -13,11 +13,14 @@ enum {
 struct load {
     vx6_ns second;   /* began then */
     uint32_t asks;   /* in it */
-    uint16_t *sites; /* asks of each; NULL while there are few */
+    uint32_t proven; /* of these, beyond the bounds, from who has shown that it receives */
+    struct load_site *sites; /* NULL while there are few asks */
 };
 
 /* One more ask; true when its sender has to prove its address first. */
 bool load_is_too_much(struct vx6_node *node, const vx6_addr *from);
+/* One more ask whose sender has proved its address; false: its site has had its share. */
+bool load_takes_proven(struct vx6_node *node, const vx6_addr *from);
 void load_free(struct vx6_node *node);
 
 #endif

@@ -101,8 +101,8 @@ static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t
     trace(node, VX6_EVENT_cookie_sent, to, 0, COOKIE_DATAGRAM_SIZE, VX6_OK);
 }
 
-/* Under load: the one check that costs more than a hash waits until the sender is known to receive.
- * False: a cookie was sent, or nothing. VX6-QUERY-011 */
+/* Under load: the one check that costs more than a hash waits until the sender is known to receive,
+ * and is not made too often for one site. False: a cookie was sent, or nothing. VX6-QUERY-011 */
 static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_t *ask)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
@@ -112,9 +112,13 @@ static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_
         datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return false;
     }
-    if (cookie_proves(node, from, ask))
+    if (!cookie_proves(node, from, ask)) {
+        send_cookie(node, from, ask);
+        return false;
+    }
+    if (load_takes_proven(node, from))
         return true;
-    send_cookie(node, from, ask);
+    datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_LIMIT);
     return false;
 }
 
