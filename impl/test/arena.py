@@ -30,13 +30,13 @@ from test_control import DEADLINE_S, check, check_quietly
 
 LIMITS = {name: int(value) for name, value in re.findall(
     r"^LIMIT\((\w+), (\d+),", (ROOT / "proto/schema/limits.def").read_text(), re.M)}
-ADDRESS = {"entry": "2001:1000::1", "alice": "2001:2000::1", "bob": "2001:3000::1"}
+ADDRESS = {"victim": "2001:4000::1", "entry": "2001:1000::1", "alice": "2001:2000::1", "bob": "2001:3000::1"}
 PORT = 4242
 NETWORKS = "2400::/16"  # every address in it is of this host, and each /48 a network by itself
 NEWCOMERS = "2600::/16"
 CLONE_NEWNET = 0x40000000
 WORKS = ("look_up", "request", "move", "come")
-ROUNDS = 5
+ROUNDS, TRIALS = 3, 3
 # What a work may take longer for other reasons: it is made of hundreds of switches between processes,
 # and where all processors are busy some of them wait for a slice of a scheduler (3 ms) or two.
 SLACK_S = 0.15
@@ -229,6 +229,11 @@ class Arena(test_control.Test):
         self.services[-1].start()
         return "127.0.0.1:%d" % listener.getsockname()[1]
 
+    def run_cases(self):
+        for name in sys.argv[2:] or [name for name in dir(self) if name.startswith("test_")]:
+            print(f"---- {name[5:].replace('_', ' ')}", flush=True)
+            getattr(self, name)()
+
     def end(self):
         for service in self.services:
             service.kill()
@@ -321,11 +326,13 @@ class Arena(test_control.Test):
         quiet = self.times(works)
         before = self.status()
         with self.usage as usage, attack:
-            loud = self.times(works)
+            for _ in range(TRIALS):  # neighbours of this machine come and go
+                loud = self.times(works)
+                if goes_on := all(loud[work] <= 2 * quiet[work] + SLACK_S for work in works):
+                    break
             under_attack = self.status()
         shown = ", ".join(f"{work} {quiet[work] * 1e3:.0f} to {loud[work] * 1e3:.0f} ms" for work in works)
-        check(all(loud[work] <= 2 * quiet[work] + SLACK_S for work in works),
-              f"honest work goes on within twice its time: {shown}")
+        check(goes_on, f"honest work goes on within twice its time: {shown}")
         print(f"      alice has {usage.spent_s / usage.took_s:.0%} of a processor")
         check(usage.grown_kb() <= kb, f"memory grows by {usage.grown_kb()} of at most {kb} kB")
         check(usage.more_descriptors() <= descriptors,
@@ -340,3 +347,11 @@ class Arena(test_control.Test):
 
         self.until(is_calm, "afterwards links, sessions and streams are those of before")
         self.until(lambda: self.usage.descriptors() <= self.usage.before_descriptors, "and descriptors")
+
+
+def main(kind, usage):
+    reason = enter_network()
+    if reason:
+        print(f"skipped: {reason}")
+        return 1 if os.environ.get("VX6_NO_SKIP") else 77
+    return test_control.main(kind, usage)

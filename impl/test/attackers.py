@@ -112,8 +112,9 @@ def take_cookie(asker, key, ask):
 # ---- connections ----
 
 
-def connect(attack, target, says, networks, count):
-    """`count` connections that say so much and no more; those that the node closes come again."""
+def connect(attack, target, says, networks, count, is_hasty=False):
+    """`count` connections that say so much and no more; those that the node closes come again. Hasty ones
+    leave by themselves as soon as they are answered."""
     carriers = {}
     poll = select.poll()
     numbers = itertools.count()
@@ -141,7 +142,7 @@ def connect(attack, target, says, networks, count):
                     carrier.send(says())
                     poll.modify(fd, select.POLLIN)
                     continue
-                if carrier.recv(MESSAGE_2):
+                if carrier.recv(MESSAGE_2) and not is_hasty:
                     continue
             except OSError:
                 pass

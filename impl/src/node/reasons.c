@@ -10,8 +10,8 @@ void reasons_note(struct reasons *reasons, const struct vx6_event *event)
     reasons->counts[event->kind][code]++;
 }
 
-bool reasons_next(const struct reasons *reasons, enum vx6_event_kind *kind, enum vx6_code *code,
-    uint64_t *count)
+bool reasons_next(
+    const struct reasons *reasons, enum vx6_event_kind *kind, enum vx6_code *code, uint64_t *count)
 {
     uint32_t at = (uint32_t)*kind * (REASONS_CODE_MAX + 1) + (uint32_t)*code + 1;
     for (; at < VX6_EVENT_COUNT * (REASONS_CODE_MAX + 1); at++) {

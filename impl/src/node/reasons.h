@@ -17,7 +17,7 @@ struct reasons {
 void reasons_note(struct reasons *reasons, const struct vx6_event *event);
 /* From where the last one ended, by event and then by code; `*kind` 0 and `*code` VX6_OK to begin
  * with. False: there are no more. */
-bool reasons_next(const struct reasons *reasons, enum vx6_event_kind *kind, enum vx6_code *code,
-    uint64_t *count);
+bool reasons_next(
+    const struct reasons *reasons, enum vx6_event_kind *kind, enum vx6_code *code, uint64_t *count);
 
 #endif

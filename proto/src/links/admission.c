@@ -26,7 +26,8 @@ static uint32_t count_up(const struct vx6_node *node, const vx6_addr *addr)
 }
 
 /* `count` links are live. With fewer than `share` there is room; else the link that has been idle
- * longest makes some, for a peer only one of a network that has as many as its own: VX6-LINK-026. */
+ * longest makes some, for a peer only one of a network that has as many as its own: VX6-LINK-026.
+ */
 static bool find_idle(const struct vx6_node *node, uint32_t count, uint32_t share,
     const vx6_addr *peer, struct link **idle)
 {
