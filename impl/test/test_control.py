@@ -202,7 +202,7 @@ class Test:
         line = self.line("alice")
         status = line.ask({"command": "status", "wait_ms": 1000})
         for field in ("ready joined key node_id name uptime_ms listen endpoints counts links "
-                      "services forwards counters errors").split():
+                      "services forwards counters reasons errors").split():
             check(field in status, f"status has {field}")
         check(status["ready"] and status["listen"] == [self.addr] == status["endpoints"],
               "without entry peers a node is ready once it listens", status)
@@ -322,6 +322,13 @@ class Test:
         forward = line.ask({"command": "connect", "addr": self.addr, "service": "s0",
                             "background": True})
         check(forward["ok"], "garbage over TCP and UDP does no harm", forward)
+        reasons = self.line("alice").ask({"command": "status"})["reasons"]
+        shown = subprocess.run([self.bin / "vx6", "--state", self.dir / "alice", "status"], text=True,
+                               check=True, capture_output=True, timeout=DEADLINE_S).stdout
+        check(reasons["datagram_refused"]["BAD_MESSAGE"] >= 200 and
+              reasons["link_closed"]["TRUNCATED"] >= 20 and
+              f"datagram refused: BAD_MESSAGE {reasons['datagram_refused']['BAD_MESSAGE']}" in shown,
+              "and status says how much of it was refused, and why", (reasons, shown))
         line.ask({"command": "disconnect", "what": forward["listen"]})
         line.close()
 
@@ -345,7 +352,7 @@ class Test:
 
 
 def main(kind, usage):
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         print(usage, file=sys.stderr)
         return 2
     test = kind(sys.argv[1])

@@ -122,7 +122,7 @@ class Test(test_control.Test):
         self.twin_forward = str(forward["forward"])
 
     def check_in_use(self):
-        """A forward would open its session again by the name, and reach somebody else."""
+        """VX6-CTRL-020: a forward would open its session again by the name, and reach somebody else."""
         for words in (("pin", "alice", self.keys["alice"], "--replace"), ("forget", "alice"),
                       ("rename", "alice", "al")):
             answer = self.refused("UNEXPECTED", *words)

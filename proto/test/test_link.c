@@ -605,6 +605,18 @@ static vx6_id accept_busy(struct end *end, const vx6_addr *addr)
     return id;
 }
 
+/* Whether it was accepted. */
+static uint32_t accept_and_leave(struct ends *ends, const vx6_addr *addr)
+{
+    struct end *listener = &ends->end[LISTENER];
+    if (end_accept(listener, addr, &listener->id) != VX6_OK)
+        return 0;
+    struct link *link = slots_get(&listener->node.slots, SLOT_LINK, listener->id);
+    link_carrier_down(&listener->node, link, VX6_OK);
+    end_drain(ends, listener);
+    return 1;
+}
+
 static vx6_addr addr_in_network(uint8_t network, uint8_t site)
 {
     return (vx6_addr){{0x24, [5] = network, [7] = site, [15] = 1}, 4242};
@@ -636,6 +648,36 @@ static void test_links_in_use_of_one_network_keep_no_other_out(void **state)
     }
     vx6_addr even = addr_in_network(2, 9);
     assert_int_equal(end_accept(listener, &even, &id), VX6_LIMIT);
+    ends_free(ends);
+}
+
+/* VX6-LINK-027: whoever begins handshakes and goes away has places enough, but not that many a
+ * second. */
+static void test_handshakes_of_one_network_have_a_pace(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(&vx6_crypto_model);
+    const struct vx6_limits *limits = &ends->limits;
+    struct end *listener = &ends->end[LISTENER];
+    uint32_t most = limits->accepts_per_second / 8 + limits->accepts_per_network_per_second;
+    uint32_t accepted[2] = {0};
+    for (uint32_t i = 0; i < 2 * most; i++) {
+        vx6_addr addr = addr_in_network(1, (uint8_t)i);
+        accepted[0] += accept_and_leave(ends, &addr);
+    }
+    assert_in_range(accepted[0], limits->accepts_per_network_per_second, most);
+    for (uint32_t i = 0; i < 20 * limits->accepts_per_second; i++) {
+        vx6_addr addr = {{0x24, 0, (uint8_t)(i >> 8), (uint8_t)i}, 4242};
+        accepted[1] += accept_and_leave(ends, &addr);
+    }
+    uint32_t in_all = accepted[0] + accepted[1];
+    assert_in_range(in_all, limits->accepts_per_second, 2 * limits->accepts_per_second);
+    ends_pass(ends, VX6_SECOND, false);
+    vx6_addr addr = addr_in_network(1, 1);
+    assert_int_equal(accept_and_leave(ends, &addr), 1);
+    ends_pass(ends, VX6_SECOND, false);
+    assert_int_equal(accept_and_leave(ends, &addr), 1);
+    assert_null(listener->node.links.accepted.networks);
     ends_free(ends);
 }
 
@@ -777,6 +819,7 @@ int main(void)
         cmocka_unit_test(test_links_in_use_of_one_network_keep_no_other_out),
         cmocka_unit_test(test_links_in_use_give_way_to_no_other),
         cmocka_unit_test(test_a_carrier_that_comes_up_twice_does_so_once),
+        cmocka_unit_test(test_handshakes_of_one_network_have_a_pace),
         cmocka_unit_test(test_R9_one_target_is_dialled_only_so_often),
         cmocka_unit_test(test_a_link_is_shared_by_those_who_mean_the_same),
         cmocka_unit_test(test_addresses_of_nobody_are_not_dialled),

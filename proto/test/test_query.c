@@ -636,7 +636,7 @@ static void test_under_load_who_asks_proves_that_it_receives(void **state)
         assert_int_equal(two.responder.counts[VX6_EVENT_ask_answered], 2);
         solo_wait(&two.responder, 1001);
         solo_give(&two.responder, &two.asker.addr, question, sizeof question);
-        assert_null(two.responder.node->queries.load.sites);
+        assert_null(two.responder.node->queries.asks.networks);
         two_stop(&two);
     }
 }
@@ -670,6 +670,41 @@ static void test_K10_a_network_over_its_share_proves_its_addresses_alone(void **
     }
 }
 
+/* VX6-QUERY-014 */
+static void test_who_proves_its_addresses_has_a_share_all_the_same(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE], cookie[VX6_COOKIE_SIZE];
+    two_start(&two, &vx6_crypto_model);
+    struct vx6_limits *limits = &two.responder.limits;
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, question);
+    vx6_addr spoofed = solo_addr(99);
+    flood(&two, &spoofed, limits->asks_per_second);
+    uint64_t *answered = &two.responder.counts[VX6_EVENT_ask_answered], before = 0;
+    const struct vx6_crypto *crypto = two.responder.node->env->crypto;
+    for (uint32_t network = 1; network <= 2 * METER_NETWORKS; network++) {
+        vx6_addr from = {{0x24, 0, (uint8_t)(network >> 8), (uint8_t)network, [15] = 1}, 4242};
+        for (uint32_t i = 0; i < 2 * limits->asks_per_site_per_second; i++) {
+            uint8_t answer[VX6_DATAGRAM_SIZE];
+            from.port++; /* another address, with a cookie of its own */
+            cookie_make(two.responder.node, cookie, &from);
+            crypto->ask_prove(crypto, cookie, question);
+            solo_give(&two.responder, &from, question, sizeof question);
+            while (take_any(&two.responder, answer) > 0)
+                ;
+        }
+        if (network > 1 && network <= 8)
+            assert_int_equal(*answered - before, limits->asks_per_site_per_second);
+        before = *answered;
+    }
+    assert_in_range(*answered, limits->asks_per_second, limits->asks_per_second * 9 / 4);
+    assert_int_equal(two.responder.codes[VX6_EVENT_datagram_refused], VX6_LIMIT);
+    assert_int_equal(two.responder.counts[VX6_EVENT_cookie_sent], 0);
+    two_stop(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -692,6 +727,7 @@ int main(void)
         cmocka_unit_test(test_under_load_who_asks_proves_that_it_receives),
         cmocka_unit_test(test_K10_a_network_over_its_share_proves_its_addresses_alone),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
+        cmocka_unit_test(test_who_proves_its_addresses_has_a_share_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,6 +163,14 @@ def xchacha_seal(key, nonce, ad, plain):
     return ChaCha20Poly1305(subkey).encrypt(bytes(4) + nonce[16:], plain, ad)
 
 
+def xchacha_open(key, nonce, ad, sealed):
+    """None where it does not authenticate."""
+    try:
+        return ChaCha20Poly1305(hchacha20(key, nonce)).decrypt(bytes(4) + nonce[16:], sealed, ad)
+    except InvalidTag:
+        return None
+
+
 def rekey(suite, key):
     return seal(suite, key, 2**64 - 1, b"", bytes(32))[:32]
 

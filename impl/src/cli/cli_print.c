@@ -152,6 +152,38 @@ static void print_errors(json_t *answer)
     }
 }
 
+/* One line for each event: what was refused, lost or ended, and why how often. */
+static void print_reasons(json_t *answer)
+{
+    const char *event, *code;
+    json_t *codes, *count;
+    json_object_foreach(json_object_get(answer, "reasons"), event, codes)
+    {
+        const char *separator = ": ";
+        char words[TEXT_ERROR_SIZE];
+        text_printable(words, sizeof words, event, strlen(event));
+        for (char *underscore = words; (underscore = strchr(underscore, '_')) != NULL;)
+            *underscore = ' ';
+        printf("reasons    %s", words);
+        json_object_foreach(codes, code, count)
+        {
+            char name[TEXT_ERROR_SIZE];
+            text_printable(name, sizeof name, code, strlen(code));
+            printf("%s%s %" PRIdMAX, separator, name, (intmax_t)json_integer_value(count));
+            separator = ", ";
+        }
+        printf("\n");
+    }
+}
+
+static void print_load(json_t *answer)
+{
+    json_t *counters = json_object_get(answer, "counters");
+    intmax_t cookies = number(counters, "cookie_sent");
+    if (cookies > 0)
+        printf("load       %" PRIdMAX " asks had to prove their address\n", cookies);
+}
+
 void cli_print_status(json_t *answer)
 {
     const char *name = cli_text(answer, "name");
@@ -173,6 +205,8 @@ void cli_print_status(json_t *answer)
             number(counts, "contacts_crowded"));
     cli_print_services(answer);
     print_forwards(answer);
+    print_load(answer);
+    print_reasons(answer);
     print_errors(answer);
 }
 

@@ -84,6 +84,27 @@ static json_t *json_counters(const struct driver *driver)
     return object;
 }
 
+static json_t *json_reasons(const struct driver *driver)
+{
+    json_t *object = json_object();
+    const struct reasons *reasons = driver_reasons(driver);
+    enum vx6_event_kind kind = (enum vx6_event_kind)0;
+    enum vx6_code code = VX6_OK;
+    uint64_t count;
+    while (reasons_next(reasons, &kind, &code, &count)) {
+        const char *event = vx6_event_name(kind);
+        json_t *of_event = json_object_get(object, event);
+        if (of_event == NULL) {
+            of_event = json_object();
+            json_object_set_new(object, event, of_event);
+        }
+        const char *name = vx6_code_name(code); /* one for all numbers that have none */
+        json_int_t more = json_integer_value(json_object_get(of_event, name));
+        json_object_set_new(of_event, name, json_integer((json_int_t)count + more));
+    }
+    return object;
+}
+
 static json_t *json_errors(const struct journal *journal)
 {
     json_t *list = json_array();
@@ -111,6 +132,7 @@ static json_t *status_json(struct host *host)
     json_object_set_new(status, "services", json_services(host->offers));
     json_object_set_new(status, "forwards", json_forwards(host->forwards));
     json_object_set_new(status, "counters", json_counters(host->driver));
+    json_object_set_new(status, "reasons", json_reasons(host->driver));
     json_object_set_new(status, "errors", json_errors(&host->journal));
     return status;
 }

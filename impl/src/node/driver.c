@@ -51,6 +51,7 @@ struct driver {
     int64_t clock_offset_ms; /* wall time, as the node has it, before monotonic time */
     bool shutting_down;
     bool published;
+    struct reasons reasons;
 };
 
 static vx6_ns now_ns(void)
@@ -91,6 +92,7 @@ static void *resize(void *context, void *memory, size_t size_from, size_t size_t
 static void note_event(void *context, const struct vx6_event *event)
 {
     struct driver *driver = context;
+    reasons_note(&driver->reasons, event);
     if (event->kind != VX6_EVENT_published || event->len == 0)
         return;
     if (!driver->published)
@@ -415,6 +417,11 @@ void driver_counts(const struct driver *driver, struct vx6_counts *counts)
 uint64_t driver_counter(const struct driver *driver, enum vx6_event_kind kind)
 {
     return vx6_node_counter(driver->node, kind);
+}
+
+const struct reasons *driver_reasons(const struct driver *driver)
+{
+    return &driver->reasons;
 }
 
 bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr)

@@ -4,6 +4,7 @@
 #define VX6_DRIVER_H
 
 #include "host.h"
+#include "reasons.h"
 #include "vx6/node.h"
 
 struct driver;
@@ -34,6 +35,7 @@ bool driver_is_shutting_down(const struct driver *driver);
 
 void driver_counts(const struct driver *driver, struct vx6_counts *counts);
 uint64_t driver_counter(const struct driver *driver, enum vx6_event_kind kind);
+const struct reasons *driver_reasons(const struct driver *driver);
 bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr);
 void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32]);
 /* The node has contacts, and has published its records at some of them. */

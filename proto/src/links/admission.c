@@ -16,18 +16,30 @@ static bool is_full(struct vx6_node *node, const vx6_addr *peer)
     return false;
 }
 
+/* Accepted links that are up. */
+static uint32_t count_up(const struct vx6_node *node, const vx6_addr *addr)
+{
+    uint32_t count = 0;
+    for (const struct link *link = node->links.first; link; link = link->next)
+        count += !link->initiator && link->state == LINK_UP && addr_same_network(&link->addr, addr);
+    return count;
+}
+
 /* `count` links are live. With fewer than `share` there is room; else the link that has been idle
- * longest makes some. */
-static bool find_idle(
-    const struct vx6_node *node, uint32_t count, uint32_t share, struct link **idle)
+ * longest makes some, for a peer only one of a network that has as many as its own: VX6-LINK-026.
+ */
+static bool find_idle(const struct vx6_node *node, uint32_t count, uint32_t share,
+    const vx6_addr *peer, struct link **idle)
 {
     if (count < share)
         return true;
+    const uint32_t own = peer ? count_up(node, peer) : 0;
     struct link *longest = NULL;
     for (struct link *link = node->links.first; link; link = link->next) {
         if (link->state != LINK_UP || link->users > 0)
             continue;
-        if (longest == NULL || link->since < longest->since)
+        if ((longest == NULL || link->since < longest->since) &&
+            (own == 0 || count_up(node, &link->addr) >= own))
             longest = link;
     }
     *idle = longest;
@@ -37,7 +49,7 @@ static bool find_idle(
 bool room_for_dialled(struct vx6_node *node, struct room *room)
 {
     *room = (struct room){0};
-    return find_idle(node, node->links.count, node->env->limits->link_max, &room->idle) ||
+    return find_idle(node, node->links.count, node->env->limits->link_max, NULL, &room->idle) ||
            is_full(node, NULL);
 }
 
@@ -106,25 +118,13 @@ static bool is_site_over(const struct vx6_node *node, const vx6_addr *peer)
     return of_site >= (share > SITE_MIN ? share : SITE_MIN);
 }
 
-static bool is_kept_busy(const struct link *link)
-{
-    return !link->initiator && link->state == LINK_UP && link->users > 0;
-}
-
-static uint32_t count_busy(const struct vx6_node *node, const vx6_addr *addr)
-{
-    uint32_t count = 0;
-    for (const struct link *link = node->links.first; link; link = link->next)
-        count += is_kept_busy(link) && addr_same_network(&link->addr, addr);
-    return count;
-}
-
 /* VX6-LINK-026: the last link of the network that has most. */
 static bool find_busy(const struct vx6_node *node, const vx6_addr *peer, struct link **busy)
 {
-    uint32_t most = count_busy(node, peer) + 2;
+    uint32_t most = count_up(node, peer) + 2;
     for (struct link *link = node->links.first; link; link = link->next) {
-        uint32_t count = is_kept_busy(link) ? count_busy(node, &link->addr) : 0;
+        bool may_go = !link->initiator && link->state == LINK_UP;
+        uint32_t count = may_go ? count_up(node, &link->addr) : 0;
         if (count < most)
             continue;
         most = count;
@@ -142,7 +142,7 @@ bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room 
         !find_pending(node, peer, &room->pending))
         return is_full(node, peer);
     uint32_t others = node->links.count - (room->pending != NULL);
-    return find_idle(node, others, max - max / 4, &room->idle) ||
+    return find_idle(node, others, max - max / 4, peer, &room->idle) ||
            find_busy(node, peer, &room->busy) || is_full(node, peer);
 }
 

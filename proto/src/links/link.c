@@ -93,6 +93,7 @@ void links_free(struct vx6_node *node)
     while (node->links.first)
         link_free(node, node->links.first);
     dials_free(node);
+    meter_free(node, &node->links.accepted);
     node->links = (struct links){0};
 }
 
@@ -179,6 +180,14 @@ static bool is_well_formed(const struct vx6_in *in)
     return in->len == 0 || in->len == VX6_BINDING_SIZE;
 }
 
+/* VX6-LINK-027: a handshake costs its responder two key agreements, and who begins it nothing. */
+static bool may_come(struct vx6_node *node, const vx6_addr *peer)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    return meter_takes(node, &node->links.accepted, peer, limits->accepts_per_second,
+        limits->accepts_per_network_per_second);
+}
+
 enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_id *id)
 {
     const vx6_addr *peer = &in->peer;
@@ -186,8 +195,10 @@ enum vx6_code link_accepted(struct vx6_node *node, const struct vx6_in *in, vx6_
     if (!is_well_formed(in))
         return VX6_INVALID;
     struct room room;
-    if (!room_for_accepted(node, peer, &room))
+    if (!room_for_accepted(node, peer, &room) || !may_come(node, peer)) {
+        refuse(node, VX6_EVENT_link_refused, peer, VX6_MSG_NONE, 0, VX6_LIMIT);
         return VX6_LIMIT;
+    }
     struct link *link = link_new(node, peer, false);
     if (link == NULL)
         return VX6_NOMEM;

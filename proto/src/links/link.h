@@ -8,6 +8,7 @@
 #define VX6_LINK_H
 
 #include "idmap.h"
+#include "meter.h"
 #include "ready.h"
 #include "slots.h"
 #include "timer.h"
@@ -38,6 +39,7 @@ struct links {
     uint32_t closing;          /* closing or closed, not yet freed */
     uint32_t pending;          /* accepted, not yet up */
     vx6_ns next_draw;          /* among these, to make room: not before */
+    struct meter accepted;
     struct dial *dials;        /* of the last minute, oldest first */
     uint32_t dial_count, dial_capacity;
 };

@@ -431,7 +431,8 @@ void queries_free(struct vx6_node *node)
     struct queries *queries = &node->queries;
     queries_shutdown(node);
     env_free(node->env, queries->items, queries->capacity * sizeof *queries->items);
-    load_free(node);
+    meter_free(node, &queries->asks);
+    meter_free(node, &queries->proven);
     tokens_free(node);
     struct outgoing *outgoing;
     while ((outgoing = queries->waiting_first) != NULL) {

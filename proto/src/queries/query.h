@@ -5,7 +5,7 @@
 #define VX6_QUERY_H
 
 #include "intern.h"
-#include "load.h"
+#include "meter.h"
 #include "timer.h"
 #include "token.h"
 #include "vx6/msg.h"
@@ -55,7 +55,7 @@ struct queries {
     uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
     struct timer timer;                /* first deadline of all */
-    struct load load;
+    struct meter asks, proven; /* that came */
     struct tokens tokens;
     struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
 };

@@ -101,20 +101,47 @@ static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t
     trace(node, VX6_EVENT_cookie_sent, to, 0, COOKIE_DATAGRAM_SIZE, VX6_OK);
 }
 
-/* Under load: the one check that costs more than a hash waits until the sender is known to receive.
- * False: a cookie was sent, or nothing. VX6-QUERY-011 */
+/* VX6-QUERY-011 */
+static bool is_load_too_much(struct vx6_node *node, const vx6_addr *from)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    struct queries *queries = &node->queries;
+    uint32_t from_site =
+        meter_count(node, &queries->asks, from, limits->asks_per_second / METER_WATCH_SHARE);
+    if (queries->asks.count > limits->asks_per_second ||
+        from_site > limits->asks_per_site_per_second)
+        return true;
+    if (queries->asks.networks == NULL)
+        meter_free(node, &queries->proven); /* the load is over */
+    return false;
+}
+
+/* VX6-QUERY-014: who owns an address may own many in one site. */
+static bool takes_proven(struct vx6_node *node, const vx6_addr *from)
+{
+    const struct vx6_limits *limits = node->env->limits;
+    return meter_takes(node, &node->queries.proven, from, limits->asks_per_second,
+        limits->asks_per_site_per_second);
+}
+
+/* Under load: the one check that costs more than a hash waits until the sender is known to receive,
+ * and is not made too often for one site. False: a cookie was sent, or nothing. VX6-QUERY-011 */
 static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_t *ask)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    if (!load_is_too_much(node, from))
+    if (!is_load_too_much(node, from))
         return true;
     if (!crypto->ask_is_for(crypto, node->keys.identity, ask)) {
         datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return false;
     }
-    if (cookie_proves(node, from, ask))
+    if (!cookie_proves(node, from, ask)) {
+        send_cookie(node, from, ask);
+        return false;
+    }
+    if (takes_proven(node, from))
         return true;
-    send_cookie(node, from, ask);
+    datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_LIMIT);
     return false;
 }
 

@@ -4,7 +4,8 @@
  * Spec: spec/sessions.md, "Bounds". */
 #include "session_internal.h"
 
-/* VX6-SESS-023: with fewer than this less than who has most, there is no telling who is too many. */
+/* VX6-SESS-023: with fewer than this less than who has most, there is no telling who is too many.
+ */
 enum {
     FEWER = 2
 };
@@ -77,8 +78,7 @@ bool share_make_session_room(struct vx6_node *node, const struct share *newcomer
         if (share->sessions > most->sessions)
             most = share;
     }
-    return most->sessions >= newcomer->sessions + FEWER &&
-           give_way(node, last_session(node, most));
+    return most->sessions >= newcomer->sessions + FEWER && give_way(node, last_session(node, most));
 }
 
 bool share_make_stream_room(struct vx6_node *node, const struct share *newcomer)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "meter.h"
+
+#include "internal.h"
+
+static uint32_t slot_of(const vx6_addr *addr)
+{
+    uint8_t network[8] = {0};
+    addr_network(addr, network);
+    uint64_t hash = load_u64(network) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(hash >> 56) % METER_NETWORKS;
+}
+
+/* A new second; counters that nobody needed in the last one go. */
+static void turn(struct vx6_node *node, struct meter *meter, uint32_t watched_from)
+{
+    if (node->now - meter->second < VX6_SECOND && meter->second != 0)
+        return;
+    bool was_quiet = meter->count == 0 || meter->count < watched_from;
+    meter->second = node->now;
+    meter->count = meter->taken = 0;
+    if (was_quiet)
+        meter_free(node, meter);
+    else if (meter->networks)
+        memset(meter->networks, 0, METER_NETWORKS * sizeof *meter->networks);
+}
+
+uint32_t meter_count(
+    struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t watched_from)
+{
+    turn(node, meter, watched_from);
+    meter->count++;
+    if (meter->count < watched_from)
+        return 0;
+    if (meter->networks == NULL)
+        meter->networks = env_alloc(node->env, METER_NETWORKS * sizeof *meter->networks);
+    if (meter->networks == NULL)
+        return 0;
+    uint16_t *count = &meter->networks[slot_of(from)];
+    if (*count < UINT16_MAX)
+        (*count)++;
+    return *count;
+}
+
+bool meter_takes(struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t in_all,
+    uint32_t of_network)
+{
+    uint32_t count = meter_count(node, meter, from, in_all / METER_WATCH_SHARE);
+    uint32_t bound = of_network;
+    if (meter->taken >= in_all)
+        bound = in_all > METER_NETWORKS ? in_all / METER_NETWORKS : 1;
+    if (count > bound)
+        return false;
+    meter->taken++;
+    return true;
+}
+
+void meter_free(struct vx6_node *node, struct meter *meter)
+{
+    env_free(node->env, meter->networks, METER_NETWORKS * sizeof *meter->networks);
+    meter->networks = NULL;
+}
