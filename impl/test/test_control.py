@@ -32,6 +32,14 @@ def check_quietly(condition, sentence, detail=""):
         check(False, sentence, detail)
 
 
+def wait_for(what, sentence):
+    """Until what() is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not what():
+        check_quietly(time.monotonic() < deadline, sentence, "not in time")
+        time.sleep(0.02)
+
+
 def free_port():
     with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as s:
         s.bind(("::1", 0))
@@ -174,7 +182,7 @@ class Test:
     def check_services(self):
         """VX6-CTRL-006, VX6-CTRL-011"""
         line = self.line("alice")
-        for exposure in ("private", "", "PUBLIC"):
+        for exposure in ("hidden", "", "PUBLIC"):
             answer = line.ask({"command": "service_add", "name": "web", "target": "127.0.0.1:1",
                                "exposure": exposure})
             check(answer["code"] == "INVALID", f"exposure {exposure!r} is refused", answer)

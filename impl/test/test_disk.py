@@ -17,9 +17,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 
-from test_control import DEADLINE_S, Test, check, check_quietly, main
+from test_control import DEADLINE_S, Test, check, check_quietly, main, wait_for
 
 STEP = 1 << 20
 
@@ -27,14 +26,6 @@ STEP = 1 << 20
 def end(node, number=signal.SIGTERM):
     node.send_signal(number)
     node.wait(timeout=DEADLINE_S)
-
-
-def wait_for(what, sentence):
-    """Until what() is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not what():
-        check_quietly(time.monotonic() < deadline, sentence, "not in time")
-        time.sleep(0.02)
 
 
 class DiskTest(Test):

@@ -14,17 +14,10 @@ import sys
 import threading
 import time
 
-from test_control import DEADLINE_S, Test, check, check_quietly, main
+from test_control import DEADLINE_S, Test, check, check_quietly, main, wait_for
 
 DAY_S = 86400
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-
-
-def wait_for(what, sentence):
-    deadline = time.monotonic() + DEADLINE_S
-    while not what():
-        check_quietly(time.monotonic() < deadline, sentence, "not in time")
-        time.sleep(0.05)
 
 
 class Echo:

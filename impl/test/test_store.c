@@ -203,7 +203,8 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_true(store_sequence_take(store, &first));
     store_close(store);
     execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));"
-            "ALTER TABLE identity DROP COLUMN digest; ALTER TABLE binding DROP COLUMN pinned;"
+            "ALTER TABLE identity DROP COLUMN digest; DROP TABLE allowed; ALTER TABLE binding DROP "
+            "COLUMN pinned;"
             "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
     assert_null(store_open(paths.database, STORE_READ, error));
     assert_non_null(strstr(error, "older VX6"));
@@ -241,7 +242,7 @@ static void test_everything_else_is_kept(void **state)
 {
     (void)state;
     struct store *store = open_it(STORE_CREATE);
-    struct store_service service = {"web", "127.0.0.1:8080"}, services[4];
+    struct store_service service = {"web", "127.0.0.1:8080", "public"}, services[4];
     struct store_binding binding = {"alice", {0}, true, 1234567890123}, bindings[4];
     struct store_contact contact[2] = {{.addr.port = 1}, {.addr.port = 2}}, contacts[4];
     vx6_addr addr = {.port = 4242}, peers[16];
@@ -254,7 +255,7 @@ static void test_everything_else_is_kept(void **state)
     assert_true(store_setting(store, "name", value, sizeof value));
     assert_string_equal(value, "");
     assert_true(store_setting_set(store, "name", "bob"));
-    assert_true(store_service_set(store, &service));
+    assert_true(store_service_set(store, &service, NULL, 0));
     assert_true(store_binding_set(store, &binding));
     assert_true(store_contacts_set(store, contact, 2));
     assert_true(store_known_key(store, &addr, key, &found) && !found);

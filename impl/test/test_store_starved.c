@@ -50,7 +50,7 @@ static bool said(const struct store *store)
 
 static void use(struct store *store)
 {
-    const struct store_service service = {"web", "127.0.0.1:8080"};
+    const struct store_service service = {"web", "127.0.0.1:8080", "public"};
     struct store_service services[4];
     struct store_contact contacts[2] = {{.addr.port = 1}, {.key = {1}, .addr.port = 2}};
     uint8_t found[32];
@@ -67,8 +67,8 @@ static void use(struct store *store)
     }
     int count = store_services(store, services, 4);
     assert_true(count < 0 ? said(store) : count == is_offered);
-    bool done =
-        is_offered ? store_service_remove(store, "web") : store_service_set(store, &service);
+    bool done = is_offered ? store_service_remove(store, "web")
+                           : store_service_set(store, &service, NULL, 0);
     assert_true(done || said(store));
     is_offered ^= done;
     assert_true(store_contacts_set(store, contacts, 2) || said(store));

@@ -14,6 +14,10 @@ enum {
     CLI_NOT_RUNNING = 3 /* there is no node to ask */
 };
 
+enum {
+    CLI_ALLOW_MAX = 64
+};
+
 /* What was typed; options that a command does not have are refused before it runs. */
 struct cli {
     struct paths paths;
@@ -21,7 +25,9 @@ struct cli {
     bool json;
     const char *words[2]; /* behind the command */
     const char *name, *listen, *addr, *key;
-    bool background, is_public, wait, replace;
+    const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
+    size_t allow_count;
+    bool background, is_public, is_private, wait, replace;
     int timeout_s;
 };
 
@@ -63,6 +69,8 @@ int cli_run_status(struct cli *cli);
 int cli_run_peers(struct cli *cli);
 int cli_run_peer_add(struct cli *cli);
 int cli_run_service_add(struct cli *cli);
+int cli_run_service_allow(struct cli *cli);
+int cli_run_service_deny(struct cli *cli);
 int cli_run_service_list(struct cli *cli);
 int cli_run_service_remove(struct cli *cli);
 int cli_run_disconnect(struct cli *cli);

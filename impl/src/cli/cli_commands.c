@@ -83,17 +83,51 @@ int cli_run_peer_add(struct cli *cli)
         print_peer_added);
 }
 
+/* How many keys, in words. */
+static const char *keys_in_words(json_t *answer, char text[32])
+{
+    size_t count = json_array_size(json_object_get(answer, "allowed"));
+    snprintf(text, 32, count == 1 ? "%zu key" : "%zu keys", count);
+    return text;
+}
+
+/* Whom a service is open to, and what others see of it. */
+static void print_exposure(json_t *answer)
+{
+    char keys[32];
+    const char *exposure = cli_text(answer, "exposure"), *name = cli_text(answer, "name");
+    bool is_public = strcmp(exposure, "public") == 0;
+    bool is_empty = json_array_size(json_object_get(answer, "allowed")) == 0;
+    printf("%s leads to %s, for %s%s\n", name, cli_text(answer, "target"),
+        is_public  ? "whoever resolves this node"
+        : is_empty ? "nobody yet"
+                   : keys_in_words(answer, keys),
+        is_public                         ? ""
+        : strcmp(exposure, "listed") == 0 ? "; whoever resolves this node sees that it is there"
+                                          : "; nobody else learns that it is there");
+    if (!is_public && is_empty)
+        printf("open it with vx6 service allow %s WHO\n", name);
+}
+
+static json_t *service_add_request(const struct cli *cli)
+{
+    const char *exposure = cli->is_private ? "private" : cli->allow_count > 0 ? "listed" : "public";
+    json_t *allow = json_array();
+    for (size_t i = 0; i < cli->allow_count; i++)
+        json_array_append_new(allow, json_string(cli->allow[i]));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "command", "service_add", "name", cli->words[0],
+        "target", cli->words[1], "exposure", exposure, "allow", allow);
+}
+
 int cli_run_service_add(struct cli *cli)
 {
-    if (!cli->is_public)
+    if (cli->is_public == cli->is_private)
         return cli_fail(cli, CLI_USAGE, "INVALID",
-            "say who may use %s: with --public, whoever resolves this node may; nothing was added",
+            "say who may use %s, with one of two: --public, and whoever resolves this node may; "
+            "--private --allow WHO, and nobody else learns of it; nothing was added",
             cli->words[0]);
     int exit_code = CLI_OK;
-    json_t *answer = cli_ask(cli,
-        json_pack("{s:s, s:s, s:s, s:s}", "command", "service_add", "name", cli->words[0], "target",
-            cli->words[1], "exposure", "public"),
-        &exit_code);
+    json_t *answer = cli_ask(cli, service_add_request(cli), &exit_code);
     if (answer == NULL)
         return exit_code;
     const char *name = cli_text(answer, "name"), *target = cli_text(answer, "target");
@@ -106,10 +140,34 @@ int cli_run_service_add(struct cli *cli)
             name, target, name);
         exit_code = CLI_FAILED;
     } else if (!cli->json) {
-        printf("%s leads to %s, for whoever resolves this node\n", name, target);
+        print_exposure(answer);
     }
     json_decref(answer);
     return exit_code;
+}
+
+static void print_allowed(json_t *answer)
+{
+    char keys[32];
+    printf("%s is open to %s\n", cli_text(answer, "name"), keys_in_words(answer, keys));
+}
+
+static int change_allowed(struct cli *cli, const char *command)
+{
+    return ask_and_print(cli,
+        json_pack(
+            "{s:s, s:s, s:s}", "command", command, "name", cli->words[0], "who", cli->words[1]),
+        print_allowed);
+}
+
+int cli_run_service_allow(struct cli *cli)
+{
+    return change_allowed(cli, "service_allow");
+}
+
+int cli_run_service_deny(struct cli *cli)
+{
+    return change_allowed(cli, "service_deny");
 }
 
 int cli_run_service_list(struct cli *cli)

@@ -19,6 +19,8 @@ enum {
     KEY_KEY,
     KEY_BACKGROUND,
     KEY_PUBLIC,
+    KEY_PRIVATE,
+    KEY_ALLOW,
     KEY_REPLACE,
     KEY_WAIT,
     KEY_TIMEOUT
@@ -57,10 +59,20 @@ static const struct command commands[] = {
     {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {COMMON, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
         cli_run_peer_add, 1, 1, {COMMON, {0}}},
-    {"service add", "NAME TARGET --public",
-        "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME.",
+    {"service add", "NAME TARGET --public | --private [--allow=WHO]...",
+        "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME. WHO is a "
+        "key, "
+        "or a name that vx6 names shows.",
         cli_run_service_add, 2, 2,
-        {{"public", KEY_PUBLIC, NULL, 0, "Whoever resolves this node may use it", 0}, COMMON, {0}}},
+        {{"public", KEY_PUBLIC, NULL, 0,
+             "Whoever resolves this node may use it; with --allow they see it, and WHO may use it",
+             0},
+            {"private", KEY_PRIVATE, NULL, 0, "WHO may use it, and nobody else learns of it", 0},
+            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, COMMON, {0}}},
+    {"service allow", "NAME WHO", "Lets WHO, a key or a name of vx6 names, use a service.",
+        cli_run_service_allow, 2, 2, {COMMON, {0}}},
+    {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
+        cli_run_service_deny, 2, 2, {COMMON, {0}}},
     {"service list", "", "Lists the services that this node offers.", cli_run_service_list, 0, 0,
         {COMMON, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
@@ -118,6 +130,15 @@ static void parse_timeout(struct cli *cli, const char *text, struct argp_state *
     cli->timeout_s = (int)seconds;
 }
 
+static void parse_allow(struct cli *cli, const char *text, struct argp_state *state)
+{
+    if (cli->allow_count == CLI_ALLOW_MAX)
+        options_fail(
+            state, "--allow is given %d times at most: vx6 service allow adds more", CLI_ALLOW_MAX);
+    else
+        cli->allow[cli->allow_count++] = text;
+}
+
 static error_t parse_word(struct parse *parse, char *text, struct argp_state *state)
 {
     if (parse->command == NULL) {
@@ -164,6 +185,12 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_REPLACE:
         cli->replace = true;
+        return 0;
+    case KEY_PRIVATE:
+        cli->is_private = true;
+        return 0;
+    case KEY_ALLOW:
+        parse_allow(cli, text, state);
         return 0;
     case KEY_PUBLIC:
         cli->is_public = true;

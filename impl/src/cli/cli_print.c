@@ -93,6 +93,17 @@ void cli_print_identity(json_t *answer)
     printf("name     %s\n", name[0] ? name : "none");
 }
 
+static void print_allowed(json_t *service)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(service, "allowed"), index, item)
+    {
+        const char *name = cli_text(item, "name");
+        printf("  allowed  %s%s%s\n", cli_text(item, "key"), name[0] ? ", " : "", name);
+    }
+}
+
 void cli_print_services(json_t *answer)
 {
     size_t index;
@@ -104,6 +115,7 @@ void cli_print_services(json_t *answer)
             cli_text(item, "name"), cli_text(item, "target"), cli_text(item, "exposure"),
             number(item, "open"), number(item, "connections"), number(item, "failures"));
         print_traffic(item);
+        print_allowed(item);
     }
 }
 

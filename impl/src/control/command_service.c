@@ -1,29 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands about services. Spec: spec/control.md. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "listening.h"
+#include "names.h"
 #include "offer.h"
 #include "request.h"
 
-static json_t *service_json(struct offer_facts *facts)
+static json_t *allowed_json(const struct host *host, const char *service)
 {
-    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", facts->name,
-        "target", json_addr(&facts->target), "exposure", "public", "open",
-        (json_int_t)facts->open_count, "connections", (json_int_t)facts->connection_count,
-        "failures", (json_int_t)facts->failure_count, "sent_bytes",
-        (json_int_t)facts->traffic.to_stream.bytes, "received_bytes",
+    size_t max = vx6_limits_default.service_allow_max;
+    json_t *list = json_array();
+    uint8_t(*keys)[32] = calloc(max, sizeof *keys);
+    int count = keys ? store_allowed(host->store, service, keys, max) : 0;
+    for (int i = 0; i < count; i++) {
+        const struct store_binding *binding = names_by_key(host->names, keys[i]);
+        json_array_append_new(list, json_pack("{s:o, s:s?}", "key", json_key(keys[i]), "name",
+                                        binding ? binding->label : NULL));
+    }
+    free(keys);
+    return list;
+}
+
+static json_t *service_json(const struct host *host, struct offer_facts *facts)
+{
+    return json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", facts->name,
+        "target", json_addr(&facts->target), "exposure", exposure_name(facts->exposure), "allowed",
+        allowed_json(host, facts->name), "open", (json_int_t)facts->open_count, "connections",
+        (json_int_t)facts->connection_count, "failures", (json_int_t)facts->failure_count,
+        "sent_bytes", (json_int_t)facts->traffic.to_stream.bytes, "received_bytes",
         (json_int_t)facts->traffic.from_stream.bytes, "sent_bytes_per_s",
         (json_int_t)traffic_per_second(&facts->traffic.to_stream), "received_bytes_per_s",
         (json_int_t)traffic_per_second(&facts->traffic.from_stream));
 }
 
-json_t *json_services(struct offers *offers)
+json_t *json_services(const struct host *host)
 {
     json_t *list = json_array();
     struct offer_facts *facts;
-    for (size_t i = 0; (facts = offers_facts(offers, i)) != NULL; i++)
-        json_array_append_new(list, service_json(facts));
+    for (size_t i = 0; (facts = offers_facts(host->offers, i)) != NULL; i++)
+        json_array_append_new(list, service_json(host, facts));
     return list;
 }
 
@@ -31,48 +48,144 @@ void command_service_list(struct request *request)
 {
     const char *command;
     if (request_unpack(request, "{s:s !}", "command", &command))
-        request_answer(
-            request, json_pack("{s:o}", "services", json_services(request->host->offers)));
+        request_answer(request, json_pack("{s:o}", "services", json_services(request->host)));
 }
 
 /* Somebody who mistypes a port should hear of it now, and not from the first client. */
-static json_t *added_json(const char *name, const vx6_addr *target)
+static json_t *added_json(const struct host *host, const struct offer_wish *wish)
 {
-    enum listening listening = listening_on(target);
+    enum listening listening = listening_on(&wish->target);
     json_t *is_up = json_null();
     if (listening != LISTENING_UNKNOWN)
         is_up = json_boolean(listening == LISTENING_YES);
-    return json_pack("{s:s, s:o, s:s, s:o}", "name", name, "target", json_addr(target), "exposure",
-        "public", "target_is_up", is_up);
+    return json_pack("{s:s, s:o, s:s, s:o, s:o}", "name", wish->name, "target",
+        json_addr(&wish->target), "exposure", exposure_name(wish->exposure), "allowed",
+        allowed_json(host, wish->name), "target_is_up", is_up);
+}
+
+/* A key, or a name that is bound to one. */
+static bool parse_who(
+    const struct host *host, const char *text, uint8_t key[32], char error[TEXT_ERROR_SIZE])
+{
+    char shown[TEXT_ADDR_SIZE];
+    if (text_key_parse(text, key))
+        return true;
+    const struct store_binding *binding =
+        text_is_label(text) ? names_by_label(host->names, text) : NULL;
+    if (binding) {
+        memcpy(key, binding->key, sizeof binding->key);
+        return true;
+    }
+    text_printable(shown, sizeof shown, text, strlen(text));
+    return text_fail(error,
+        "%s is neither a key nor a name that is bound to one here: pin it, or give the key that "
+        "its "
+        "owner gets from vx6 identity",
+        shown);
+}
+
+/* False: with a line. The list is the caller's to free. */
+static bool parse_allowed(
+    const struct host *host, const json_t *list, uint8_t (**keys)[32], char error[TEXT_ERROR_SIZE])
+{
+    size_t count = json_array_size(list), max = vx6_limits_default.service_allow_max;
+    if (count == 0)
+        return true;
+    if (count > max)
+        return text_fail(error, "a service is open to %zu keys at most", max);
+    *keys = calloc(count, sizeof **keys);
+    if (*keys == NULL)
+        return text_fail(error, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (text == NULL)
+            return text_fail(error, "allow is a list of keys and names");
+        if (!parse_who(host, text, (*keys)[i], error))
+            return false;
+    }
+    return true;
+}
+
+static bool parse_add(const char *text, const char *exposure, const json_t *allow,
+    struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
+{
+    char shown[TEXT_ADDR_SIZE];
+    const char *reason = offer_target_parse(text, &wish->target);
+    text_printable(
+        shown, sizeof shown, reason ? text : wish->name, strlen(reason ? text : wish->name));
+    wish->exposure = exposure_parse(exposure);
+    if (reason)
+        return text_fail(error, "the target %s %s", shown, reason);
+    if (!text_is_label(wish->name))
+        return text_fail(
+            error, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+    if (wish->exposure == EXPOSURE_COUNT)
+        return text_fail(error, "the exposure must be said: public lets whoever resolves this node "
+                                "use the service, listed and private those who are allowed");
+    if (wish->exposure == EXPOSURE_PUBLIC && json_array_size(allow) > 0)
+        return text_fail(error, "what is public is open to all: with a list of who may use it, a "
+                                "service is listed or private");
+    return true;
 }
 
 /* VX6-CTRL-006 */
 void command_service_add(struct request *request)
 {
-    const char *command, *name, *text, *exposure;
+    const char *command, *text, *exposure;
+    json_t *allow = NULL;
     char line[TEXT_ERROR_SIZE];
-    vx6_addr target;
-    if (!request_unpack(request, "{s:s, s:s, s:s, s:s !}", "command", &command, "name", &name,
-            "target", &text, "exposure", &exposure))
-        return;
-    char shown[TEXT_ADDR_SIZE];
-    const char *reason = offer_target_parse(text, &target);
-    text_printable(shown, sizeof shown, reason ? text : name, strlen(reason ? text : name));
+    struct offer_wish wish = {0};
+    uint8_t(*keys)[32] = NULL;
     enum vx6_code code = VX6_INVALID;
-    if (reason)
-        text_fail(line, "the target %s %s", shown, reason);
-    else if (!text_is_label(name))
-        text_fail(
-            line, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
-    else if (strcmp(exposure, "public") != 0)
-        text_fail(line, "the exposure must be said: public lets whoever resolves this node use the "
-                        "service");
-    else
-        code = offers_add(request->host->offers, name, &target, line);
+    if (!request_unpack(request, "{s:s, s:s, s:s, s:s, s?o !}", "command", &command, "name",
+            &wish.name, "target", &text, "exposure", &exposure, "allow", &allow))
+        return;
+    if (allow && !json_is_array(allow))
+        text_fail(line, "allow is a list of keys and names");
+    else if (parse_add(text, exposure, allow, &wish, line) &&
+             parse_allowed(request->host, allow, &keys, line)) {
+        wish.allowed = (const uint8_t(*)[32])keys;
+        wish.allowed_count = json_array_size(allow);
+        code = offers_add(request->host->offers, &wish, line);
+    }
+    free(keys);
     if (code == VX6_OK)
-        request_answer(request, added_json(name, &target));
+        request_answer(request, added_json(request->host, &wish));
     else
         request_fail(request, code, line);
+}
+
+/* VX6-CTRL-021 */
+static void change_allowed(
+    struct request *request, enum vx6_code (*change)(struct offers *offers, const char *name,
+                                 const uint8_t key[32], char error[TEXT_ERROR_SIZE]))
+{
+    const char *command, *name, *who;
+    char line[TEXT_ERROR_SIZE];
+    uint8_t key[32];
+    enum vx6_code code = VX6_INVALID;
+    if (!request_unpack(
+            request, "{s:s, s:s, s:s !}", "command", &command, "name", &name, "who", &who))
+        return;
+    if (!text_is_label(name))
+        text_fail(line, "that is no service's name: vx6 service list shows them");
+    else if (parse_who(request->host, who, key, line))
+        code = change(request->host->offers, name, key, line);
+    if (code == VX6_OK)
+        request_answer(request, json_pack("{s:s, s:o, s:o}", "name", name, "key", json_key(key),
+                                    "allowed", allowed_json(request->host, name)));
+    else
+        request_fail(request, code, line);
+}
+
+void command_service_allow(struct request *request)
+{
+    change_allowed(request, offers_allow);
+}
+
+void command_service_deny(struct request *request)
+{
+    change_allowed(request, offers_deny);
 }
 
 void command_service_remove(struct request *request)

@@ -129,7 +129,7 @@ static json_t *status_json(struct host *host)
         json_endpoints(host->endpoints, endpoints_published));
     json_object_set_new(status, "counts", json_counts(host->driver));
     json_object_set_new(status, "links", json_links(host->tcp));
-    json_object_set_new(status, "services", json_services(host->offers));
+    json_object_set_new(status, "services", json_services(host));
     json_object_set_new(status, "forwards", json_forwards(host->forwards));
     json_object_set_new(status, "counters", json_counters(host->driver));
     json_object_set_new(status, "reasons", json_reasons(host->driver));

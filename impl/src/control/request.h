@@ -47,6 +47,8 @@ void command_pin(struct request *request);
 void command_forget(struct request *request);
 void command_rename(struct request *request);
 void command_service_add(struct request *request);
+void command_service_allow(struct request *request);
+void command_service_deny(struct request *request);
 void command_service_list(struct request *request);
 void command_service_remove(struct request *request);
 
@@ -58,8 +60,7 @@ bool request_unpack(struct request *request, const char *format, ...);
 json_t *json_addr(const vx6_addr *addr);
 json_t *json_key(const uint8_t key[32]);
 json_t *json_key_or_null(const uint8_t key[32]); /* null for zero */
-struct offers;
-json_t *json_services(struct offers *offers);
+json_t *json_services(const struct host *host);
 struct forward_facts;
 json_t *json_forward(struct forward_facts *facts);
 

@@ -67,6 +67,9 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
         return key_mismatch(subject);
     if (code == VX6_NO_SERVICE)
         return "the node offers no such service: check the service's name with its owner";
+    if (code == VX6_NOT_ALLOWED)
+        return "its owner has not allowed this node to use it: send them the key that vx6 identity "
+               "shows here, for vx6 service allow";
     if (code == VX6_SERVICE_DOWN)
         return "the service behind it does not accept connections: its owner must start it";
     if (code == VX6_SELF && subject->name == NULL)

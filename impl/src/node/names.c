@@ -69,6 +69,21 @@ static struct name *find(const struct names *names, const char *label)
     return &names->items[at];
 }
 
+const struct store_binding *names_by_label(const struct names *names, const char *label)
+{
+    const struct name *name = find(names, label);
+    return name ? &name->binding : NULL;
+}
+
+const struct store_binding *names_by_key(const struct names *names, const uint8_t key[32])
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (memcmp(names->items[i].binding.key, key, 32) == 0)
+            return &names->items[i].binding;
+    }
+    return NULL;
+}
+
 static bool make_room(struct names *names)
 {
     if (names->count < names->capacity)

@@ -21,6 +21,30 @@ enum {
     CONNECT_TIMEOUT_S = 10
 };
 
+static const struct {
+    const char *name;
+    enum vx6_in_kind kind;
+    const char *who; /* it leads to */
+} exposures[EXPOSURE_COUNT] = {
+    [EXPOSURE_PUBLIC] = {"public", VX6_IN_SERVICE_ADD, "whoever resolves this node"},
+    [EXPOSURE_LISTED] = {"listed", VX6_IN_SERVICE_ADD_LISTED, "keys that are allowed"},
+    [EXPOSURE_PRIVATE] = {"private", VX6_IN_SERVICE_ADD_PRIVATE,
+        "keys that are allowed, and nobody else learns of it"},
+};
+
+const char *exposure_name(enum exposure exposure)
+{
+    return exposures[exposure].name;
+}
+
+enum exposure exposure_parse(const char *text)
+{
+    enum exposure exposure = EXPOSURE_PUBLIC;
+    while (exposure < EXPOSURE_COUNT && strcmp(exposures[exposure].name, text) != 0)
+        exposure++;
+    return exposure;
+}
+
 struct offer {
     struct offers *offers;
     struct offer_facts facts;
@@ -86,14 +110,30 @@ static void offer_free_if_unused(struct offer *offer)
     free(offer);
 }
 
-static enum vx6_code tell_node(struct offers *offers, enum vx6_in_kind kind, const char *name)
+static enum vx6_code tell_node(
+    struct offers *offers, enum vx6_in_kind kind, const char *name, const uint8_t *key)
 {
     struct vx6_in in = {.kind = kind, .data = (const uint8_t *)name, .len = strlen(name)};
+    if (key)
+        memcpy(in.key, key, sizeof in.key);
     return driver_input(offers->host->driver, &in);
 }
 
+/* The keys first, so that those who may stay are not sent away when a service is closed to others.
+ * A service that is not there yet is closed to all until it has them. */
+static enum vx6_code put_into_force(struct offers *offers, const struct offer_wish *wish)
+{
+    enum vx6_in_kind kind = exposures[wish->exposure].kind;
+    enum vx6_code code = VX6_OK;
+    if (get(offers, wish->name) == NULL)
+        code = tell_node(offers, kind, wish->name, NULL);
+    for (size_t i = 0; code == VX6_OK && i < wish->allowed_count; i++)
+        code = tell_node(offers, VX6_IN_SERVICE_ALLOW, wish->name, wish->allowed[i]);
+    return code == VX6_OK ? tell_node(offers, kind, wish->name, NULL) : code;
+}
+
 static bool make_offer(
-    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
+    struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
 {
     if (offers->count == OFFERS_MAX)
         return text_fail(
@@ -101,20 +141,54 @@ static bool make_offer(
     struct offer *offer = calloc(1, sizeof *offer);
     if (offer == NULL)
         return text_fail(error, "out of memory");
-    enum vx6_code code = tell_node(offers, VX6_IN_SERVICE_ADD, name);
+    enum vx6_code code = put_into_force(offers, wish);
     if (code != VX6_OK) {
+        (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
         free(offer);
-        return text_fail(error, "the service %s was not added: %s", name, vx6_code_text(code));
+        return text_fail(
+            error, "the service %s was not added: %s", wish->name, vx6_code_text(code));
     }
     offer->offers = offers;
-    offer->facts.target = *target;
-    snprintf(offer->facts.name, sizeof offer->facts.name, "%s", name);
-    size_t index = find(offers, name);
+    offer->facts.target = wish->target;
+    offer->facts.exposure = wish->exposure;
+    snprintf(offer->facts.name, sizeof offer->facts.name, "%s", wish->name);
+    size_t index = find(offers, wish->name);
     memmove(&offers->items[index + 1], &offers->items[index],
         (offers->count - index) * sizeof offers->items[0]);
     offers->items[index] = offer;
     offers->count++;
     return true;
+}
+
+/* False: the node cannot start without knowing who may use it. */
+static bool restore(
+    struct offers *offers, const struct store_service *stored, char error[TEXT_ERROR_SIZE])
+{
+    struct store *store = offers->host->store;
+    struct offer_wish wish = {.name = stored->name, .exposure = exposure_parse(stored->exposure)};
+    char shown[2 * TEXT_ADDR_SIZE];
+    text_printable(shown, sizeof shown, stored->name, strlen(stored->name));
+    if (!text_is_label(stored->name) || wish.exposure == EXPOSURE_COUNT ||
+        offer_target_parse(stored->target, &wish.target) != NULL) {
+        journal_error(&offers->host->journal,
+            "the service %s in the state is damaged and left out: add it again with vx6 "
+            "service add",
+            shown);
+        return true;
+    }
+    size_t max = vx6_limits_default.service_allow_max;
+    uint8_t(*keys)[32] = calloc(max, sizeof *keys);
+    int count = keys ? store_allowed(store, stored->name, keys, max) : -1;
+    bool done = count >= 0;
+    if (done) {
+        wish.allowed = (const uint8_t(*)[32])keys;
+        wish.allowed_count = (size_t)count;
+        done = make_offer(offers, &wish, error);
+    } else {
+        text_fail(error, "%s", keys ? store_error(store) : "out of memory");
+    }
+    free(keys);
+    return done;
 }
 
 bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE])
@@ -124,15 +198,7 @@ bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE])
     if (count < 0)
         return text_fail(error, "%s", store_error(offers->host->store));
     for (int i = 0; i < count; i++) {
-        vx6_addr target;
-        char shown[2 * TEXT_ADDR_SIZE];
-        text_printable(shown, sizeof shown, stored[i].name, strlen(stored[i].name));
-        if (!text_is_label(stored[i].name) || offer_target_parse(stored[i].target, &target) != NULL)
-            journal_error(&offers->host->journal,
-                "the service %s in the state is damaged and left out: add it again with vx6 "
-                "service add",
-                shown);
-        else if (!make_offer(offers, stored[i].name, &target, error))
+        if (!restore(offers, &stored[i], error))
             return false;
     }
     return true;
@@ -141,7 +207,7 @@ bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE])
 /* Ends what make_offer() began. */
 static void retire(struct offers *offers, struct offer *offer)
 {
-    (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, offer->facts.name);
+    (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, offer->facts.name, NULL);
     size_t index = find(offers, offer->facts.name);
     offers->count--;
     memmove(&offers->items[index], &offers->items[index + 1],
@@ -152,43 +218,122 @@ static void retire(struct offers *offers, struct offer *offer)
     offer_free_if_unused(offer);
 }
 
+static enum vx6_code refuse_by_store(
+    struct offers *offers, const char *name, const char *what, char error[TEXT_ERROR_SIZE])
+{
+    text_fail(error, "the service %s was not %s: %s", name, what, store_error(offers->host->store));
+    return VX6_LIMIT;
+}
+
+/* A service that is there: on the disk first, since more cannot fail afterwards but memory. */
+static enum vx6_code change(
+    struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
+{
+    struct offer *offer = get(offers, wish->name);
+    enum vx6_code code = put_into_force(offers, wish);
+    if (code != VX6_OK) {
+        text_fail(error,
+            "the service %s was kept, but not all of it is in force: %s: start the node "
+            "again",
+            wish->name, vx6_code_text(code));
+        return code;
+    }
+    offer->facts.target = wish->target;
+    offer->facts.exposure = wish->exposure;
+    return VX6_OK;
+}
+
 /* What cannot be kept is not offered: it would be gone with the next start. VX6-CTRL-018 */
 enum vx6_code offers_add(
-    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
+    struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
 {
     struct store_service stored;
-    snprintf(stored.name, sizeof stored.name, "%s", name);
-    text_addr(stored.target, target);
-    struct offer *known = get(offers, name);
-    if (known == NULL && !make_offer(offers, name, target, error))
+    snprintf(stored.name, sizeof stored.name, "%s", wish->name);
+    snprintf(stored.exposure, sizeof stored.exposure, "%s", exposure_name(wish->exposure));
+    text_addr(stored.target, &wish->target);
+    bool is_new = get(offers, wish->name) == NULL;
+    if (is_new && !make_offer(offers, wish, error))
         return VX6_LIMIT;
-    if (!store_service_set(offers->host->store, &stored)) {
-        if (known == NULL)
-            retire(offers, get(offers, name));
-        text_fail(
-            error, "the service %s was not added: %s", name, store_error(offers->host->store));
-        return VX6_LIMIT;
+    if (!store_service_set(offers->host->store, &stored, wish->allowed, wish->allowed_count)) {
+        if (is_new)
+            retire(offers, get(offers, wish->name));
+        return refuse_by_store(offers, wish->name, "added", error);
     }
-    if (known)
-        known->facts.target = *target;
-    journal_note(&offers->host->journal, "service %s leads to %s, for whoever resolves it",
-        stored.name, stored.target);
-    return VX6_OK;
+    enum vx6_code code = is_new ? VX6_OK : change(offers, wish, error);
+    if (code == VX6_OK)
+        journal_note(&offers->host->journal, "service %s leads to %s, for %s", stored.name,
+            stored.target, exposures[wish->exposure].who);
+    return code;
+}
+
+static enum vx6_code refuse_unknown(const char *name, char error[TEXT_ERROR_SIZE])
+{
+    text_fail(
+        error, "this node offers no service %s: vx6 service list shows those it offers", name);
+    return VX6_NO_SERVICE;
+}
+
+/* A list of who may use what all may use would only seem to be one. */
+static enum vx6_code refuse_open(
+    const struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
+{
+    const struct offer *offer = get(offers, name);
+    if (offer == NULL)
+        return refuse_unknown(name, error);
+    if (offer->facts.exposure != EXPOSURE_PUBLIC)
+        return VX6_OK;
+    text_fail(error,
+        "%s is public, so all may use it: add it again with --private, or with --allow, first",
+        name);
+    return VX6_UNEXPECTED;
+}
+
+enum vx6_code offers_allow(
+    struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
+{
+    enum vx6_code code = refuse_open(offers, name, error);
+    if (code != VX6_OK)
+        return code;
+    code = tell_node(offers, VX6_IN_SERVICE_ALLOW, name, key);
+    if (code != VX6_OK) {
+        text_fail(error, "the key was not allowed: %s",
+            code == VX6_LIMIT ? "as many as can be are: deny one first" : vx6_code_text(code));
+        return code;
+    }
+    if (store_allow(offers->host->store, name, key))
+        return VX6_OK;
+    (void)tell_node(offers, VX6_IN_SERVICE_DENY, name, key);
+    return refuse_by_store(offers, name, "opened to the key", error);
+}
+
+/* Whoever wants somebody out wants it now, whatever the disk says. */
+enum vx6_code offers_deny(
+    struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
+{
+    enum vx6_code code = refuse_open(offers, name, error);
+    if (code != VX6_OK)
+        return code;
+    if (tell_node(offers, VX6_IN_SERVICE_DENY, name, key) != VX6_OK) {
+        text_fail(error, "the key was not allowed to use %s: vx6 service list shows those that are",
+            name);
+        return VX6_NOT_FOUND;
+    }
+    if (store_deny(offers->host->store, name, key))
+        return VX6_OK;
+    text_fail(error,
+        "the key may not use %s from now on, but will again after a restart, since that "
+        "could not be kept: %s",
+        name, store_error(offers->host->store));
+    return VX6_LIMIT;
 }
 
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
 {
     struct offer *offer = get(offers, name);
-    if (offer == NULL) {
-        text_fail(
-            error, "this node offers no service %s: vx6 service list shows those it offers", name);
-        return VX6_NO_SERVICE;
-    }
-    if (!store_service_remove(offers->host->store, name)) {
-        text_fail(
-            error, "the service %s was not removed: %s", name, store_error(offers->host->store));
-        return VX6_LIMIT;
-    }
+    if (offer == NULL)
+        return refuse_unknown(name, error);
+    if (!store_service_remove(offers->host->store, name))
+        return refuse_by_store(offers, name, "removed", error);
     retire(offers, offer);
     journal_note(&offers->host->journal, "service %s removed", name);
     return VX6_OK;

@@ -11,9 +11,21 @@ enum {
     OFFERS_MAX = 16
 };
 
+/* VX6-SESS-025 */
+enum exposure {
+    EXPOSURE_PUBLIC,  /* open to whoever resolves this node */
+    EXPOSURE_LISTED,  /* open to keys that are allowed; whoever resolves this node sees it */
+    EXPOSURE_PRIVATE, /* open to keys that are allowed; nobody else learns of it */
+    EXPOSURE_COUNT
+};
+const char *exposure_name(enum exposure exposure);
+/* EXPOSURE_COUNT: it is none. */
+enum exposure exposure_parse(const char *text);
+
 struct offer_facts {
     char name[VX6_LABEL_MAX + 1];
     vx6_addr target;
+    enum exposure exposure;
     uint64_t connection_count, failure_count; /* ever */
     uint32_t open_count;
     struct traffic traffic;
@@ -26,10 +38,24 @@ void offers_free(struct offers *offers);
 /* From the store, at start. */
 bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE]);
 
-/* Adds, or gives a new target; kept on disk. */
-/* VX6_LIMIT, with a line: it was not, since this cannot be kept or there are too many. */
+struct offer_wish {
+    const char *name;
+    vx6_addr target;
+    enum exposure exposure;
+    const uint8_t (*allowed)[32]; /* keys to allow, besides those that are */
+    size_t allowed_count;
+};
+/* Adds, or changes; kept on disk. VX6_LIMIT, with a line: it was not, since this cannot be kept or
+ * there are too many. */
 enum vx6_code offers_add(
-    struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE]);
+    struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE]);
+/* VX6_NO_SERVICE, VX6_LIMIT; VX6_UNEXPECTED: it is public. Denying is in force even if it cannot be
+ * kept. */
+enum vx6_code offers_allow(
+    struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE]);
+/* Also VX6_NOT_FOUND: the key was not allowed. */
+enum vx6_code offers_deny(
+    struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE]);
 /* VX6_NO_SERVICE, VX6_LIMIT */
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
 /* NULL behind the last. */

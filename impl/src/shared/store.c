@@ -19,7 +19,7 @@
 #include "vx6/crypto.h"
 
 enum {
-    SCHEMA_VERSION = 2 /* 1 had no digest, nor how and when a name was bound */
+    SCHEMA_VERSION = 2 /* 1 had no digest, no allowed, nor how and when a name was bound */
 };
 
 static const char schema[] =
@@ -29,6 +29,8 @@ static const char schema[] =
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE service (name TEXT PRIMARY KEY, target TEXT NOT NULL,"
     "  exposure TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL,"
+    "  PRIMARY KEY (service, key)) WITHOUT ROWID;"
     "CREATE TABLE binding (label TEXT PRIMARY KEY, key BLOB NOT NULL,"
     "  pinned INTEGER NOT NULL DEFAULT 0, since_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE TABLE peer (addr TEXT PRIMARY KEY);"
@@ -173,6 +175,8 @@ static bool upgrade(struct store *store)
     bool done = identity_read(store, &identity, 1) &&
                 sql_run(store,
                     "ALTER TABLE identity ADD COLUMN digest BLOB;"
+                    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL,"
+                    "  PRIMARY KEY (service, key)) WITHOUT ROWID;"
                     "ALTER TABLE binding ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"
                     "ALTER TABLE binding ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;",
                     "write") &&

@@ -45,28 +45,19 @@ bool store_setting_set(struct store *store, const char *name, const char *value)
 
 int store_services(struct store *store, struct store_service *services, size_t max)
 {
-    sqlite3_stmt *statement = sql_prepare(store, "SELECT name, target FROM service ORDER BY name");
+    sqlite3_stmt *statement =
+        sql_prepare(store, "SELECT name, target, exposure FROM service ORDER BY name");
     if (statement == NULL)
         return -1;
     int count = 0;
     while (count < (int)max && next_row(store, statement, &count)) {
         sql_copy_text(services[count].name, sizeof services[count].name, statement, 0);
         sql_copy_text(services[count].target, sizeof services[count].target, statement, 1);
+        sql_copy_text(services[count].exposure, sizeof services[count].exposure, statement, 2);
         count++;
     }
     sqlite3_finalize(statement);
     return count;
-}
-
-bool store_service_set(struct store *store, const struct store_service *service)
-{
-    sqlite3_stmt *statement = sql_prepare(
-        store, "REPLACE INTO service (name, target, exposure) VALUES (?1, ?2, 'public')");
-    if (statement == NULL)
-        return false;
-    sql_bind_text(statement, 1, service->name);
-    sql_bind_text(statement, 2, service->target);
-    return sql_finish(store, statement);
 }
 
 static bool remove_row(struct store *store, const char *sql, const char *name)
@@ -78,9 +69,77 @@ static bool remove_row(struct store *store, const char *sql, const char *name)
     return sql_finish(store, statement);
 }
 
+static bool change_allowed(
+    struct store *store, const char *sql, const char *service, const uint8_t key[32])
+{
+    sqlite3_stmt *statement = sql_prepare(store, sql);
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, service);
+    sql_bind_blob(statement, 2, key, 32);
+    return sql_finish(store, statement);
+}
+
+bool store_allow(struct store *store, const char *service, const uint8_t key[32])
+{
+    return change_allowed(
+        store, "INSERT OR IGNORE INTO allowed (service, key) VALUES (?1, ?2)", service, key);
+}
+
+bool store_deny(struct store *store, const char *service, const uint8_t key[32])
+{
+    return change_allowed(
+        store, "DELETE FROM allowed WHERE service = ?1 AND key = ?2", service, key);
+}
+
+int store_allowed(struct store *store, const char *service, uint8_t (*keys)[32], size_t max)
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "SELECT key FROM allowed WHERE service = ?1 ORDER BY key");
+    if (statement == NULL)
+        return -1;
+    sql_bind_text(statement, 1, service);
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        if (!sql_copy_key(keys[count], statement, 0)) {
+            sql_fail_damaged(store, "a key that may use a service is not whole in it");
+            count = -1;
+            break;
+        }
+        count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+static bool set_service(struct store *store, const struct store_service *service)
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO service (name, target, exposure) VALUES (?1, ?2, ?3)");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, service->name);
+    sql_bind_text(statement, 2, service->target);
+    sql_bind_text(statement, 3, service->exposure);
+    return sql_finish(store, statement);
+}
+
+bool store_service_set(struct store *store, const struct store_service *service,
+    const uint8_t (*allowed)[32], size_t count)
+{
+    if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
+        return false;
+    bool done = set_service(store, service);
+    for (size_t i = 0; done && i < count; i++)
+        done = store_allow(store, service->name, allowed[i]);
+    return sql_commit(store, done);
+}
+
 bool store_service_remove(struct store *store, const char *name)
 {
-    return remove_row(store, "DELETE FROM service WHERE name = ?1", name);
+    return sql_run(store, "BEGIN IMMEDIATE", "write") &&
+           sql_commit(store, remove_row(store, "DELETE FROM service WHERE name = ?1", name) &&
+                                 remove_row(store, "DELETE FROM allowed WHERE service = ?1", name));
 }
 
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max)
