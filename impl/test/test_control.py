@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import pathlib
+import random
 import select
 import shutil
 import signal
@@ -41,9 +42,17 @@ def wait_for(what, sentence):
 
 
 def free_port():
-    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as s:
-        s.bind(("::1", 0))
-        return s.getsockname()[1]
+    """For TCP and UDP; below those that the kernel gives to whoever asks for any."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as stream, \
+                socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams:
+            try:
+                stream.bind(("::1", port))
+                datagrams.bind(("::1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Line:
