@@ -212,3 +212,18 @@ def lie(attack, target):
         attack.begun()
     if closed != {"UNEXPECTED"}:
         sys.exit(f"closed with {closed}")
+
+
+def store(attack, target, key):
+    """Bundles of many owners under their node IDs, and as many announcements of nodes that are not there."""
+    asker = Asker(source_of(1))
+    while attack.goes_on():
+        token = asker.ask(target, key, "ping")[1]["token"]
+        for _ in range(50):
+            owner = Identity()
+            owner.listen_on(source_of(1), 9)
+            asker.ask(target, key, "store", token=token, key=owner.id, bundle=owner.bundle())
+            asker.ask(target, key, "announce", token=token, key=owner.key, port=9)
+            attack.count(2, SIZE)
+        if attack.packets.value >= 600:
+            attack.begun()
