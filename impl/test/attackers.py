@@ -3,6 +3,7 @@
 come to nothing, and peers that have a key and take all that they can get."""
 import itertools
 import os
+import random
 import select
 import socket
 import sys
@@ -153,12 +154,9 @@ def connect(attack, target, says, networks, count, is_hasty=False):
             pace.wait()
 
 
-def nothing():
-    return b""
-
-
-def one_byte():
-    return b"\x01"
+def hardly_anything():
+    """Nothing, or one byte."""
+    return random.choice((b"", b"\x01"))
 
 
 def message_1():
@@ -200,8 +198,9 @@ def hold(attack, target, links, sessions, streams, service, bytes_per_s=0):
 
 def lie(attack, target):
     """Acknowledges what was never sent, and comes again when the link is closed for it."""
-    closed = set()
+    closed, pace = set(), Pace(20)  # slower than VX6-LINK-027 refuses
     while attack.goes_on():
+        pace.wait()
         link = Link.dial(target, Identity(), source=(source_of(1), 0))
         sessions = Sessions(link)
         stream = sessions.open("echo").open_stream()
