@@ -241,6 +241,7 @@ def names():
 
 
 def control():
+    key = next(vector["text"] for vector in vectors("names") if vector["kind"] == "key_text")
     requests = [
         {"command": "identity"}, {"command": "status"}, {"command": "status", "wait_ms": 1},
         {"command": "peers"}, {"command": "peer_add", "addr": "[2001:db8::1]:4242"},
@@ -249,7 +250,9 @@ def control():
         {"command": "resolve", "name": "alice.web"}, {"command": "connect", "name": "alice.web"},
         {"command": "connect", "addr": "192.0.2.1:4242", "service": "web", "background": True},
         {"command": "connect", "addr": "192.0.2.1:4242", "service": "web", "listen": "[::1]:9000"},
-        {"command": "disconnect", "what": "1"},
+        {"command": "disconnect", "what": "1"}, {"command": "names"},
+        {"command": "pin", "name": "alice", "key": key, "replace": True},
+        {"command": "rename", "name": "alice", "to": "al"}, {"command": "forget", "name": "al"},
     ]
     lines = [json.dumps(request).encode() + b"\n" for request in requests]
     yield from lines

@@ -110,7 +110,7 @@ def self_test(plant):
         write_program(root)
         workshop = plant.Workshop(root, pathlib.Path(folder, "work"), 1, {"build": []}, 1)
         workshop.prepare()
-        workshop.measure("")
+        workshop.measure("", 60)
         source = (root / SOURCE).read_text(encoding="utf-8")
         faults = faults_of(SOURCE, source, CODES)
         wrong += [f"line {line} has faults" for line in NO_FAULTS if line in faults]

@@ -183,7 +183,7 @@ class DamageTest(Test):
             self.execute(where, sql)
             self.refuses(where, sql, why)
         for sql, why in (("DROP TABLE binding", "no such table"),
-                         ("INSERT INTO binding VALUES ('bob', x'00')", "not whole")):
+                         ("INSERT INTO binding (label, key) VALUES ('bob', x'00')", "not whole")):
             where = self.copy()
             self.execute(where, sql)
             self.refuses(where, sql, why, is_late=True)

@@ -516,6 +516,10 @@ class Test:
         keys = {candidate["key"] for candidate in found.get("candidates", [])}
         check(found.get("code") == "AMBIGUOUS" and keys == {key_text(twin.key) for twin in twins},
               "bob is shown both, and none is chosen (VX6-NAME-008)", found)
+        for candidate in found["candidates"]:
+            picked = self.vx6("bob", "resolve", candidate["name"])
+            check(picked.get("key") == candidate["key"],
+                  f"{candidate['name']} is the one that is meant (VX6-NAME-013)", picked)
 
     def check_theft(self):
         thief = Identity("stranger")

@@ -202,7 +202,9 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_true(store_identity(store, before));
     assert_true(store_sequence_take(store, &first));
     store_close(store);
-    execute("ALTER TABLE identity DROP COLUMN digest; PRAGMA user_version = 1;");
+    execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));"
+            "ALTER TABLE identity DROP COLUMN digest; ALTER TABLE binding DROP COLUMN pinned;"
+            "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
     assert_null(store_open(paths.database, STORE_READ, error));
     assert_non_null(strstr(error, "older VX6"));
     store = open_it(STORE_CREATE);
@@ -210,6 +212,10 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_memory_equal(before, after, sizeof before);
     assert_true(store_sequence_take(store, &second));
     assert_true(second == first + STORE_SEQUENCE_STEP);
+    struct store_binding bindings[2];
+    assert_int_equal(store_bindings(store, bindings, 2), 1);
+    assert_false(bindings[0].is_pinned);
+    assert_int_equal(bindings[0].since_unix_ms, 0);
     store_close(store);
 }
 
@@ -223,7 +229,7 @@ static void test_a_key_that_is_not_whole_is_no_missing_key(void **state)
     bool found = false;
     assert_null(text_addr_parse("127.0.0.1:1", &addr));
     struct store *store = open_it(STORE_CREATE);
-    execute("INSERT INTO binding VALUES ('alice', x'01');"
+    execute("INSERT INTO binding (label, key) VALUES ('alice', x'01');"
             "INSERT INTO known_key VALUES ('127.0.0.1:1', x'01');");
     assert_int_equal(store_bindings(store, bindings, 4), -1);
     assert_non_null(strstr(store_error(store), "damaged"));
@@ -236,7 +242,7 @@ static void test_everything_else_is_kept(void **state)
     (void)state;
     struct store *store = open_it(STORE_CREATE);
     struct store_service service = {"web", "127.0.0.1:8080"}, services[4];
-    struct store_binding binding = {.label = "alice"}, bindings[4];
+    struct store_binding binding = {"alice", {0}, true, 1234567890123}, bindings[4];
     struct store_contact contact[2] = {{.addr.port = 1}, {.addr.port = 2}}, contacts[4];
     vx6_addr addr = {.port = 4242}, peers[16];
     uint8_t key[32];
@@ -262,6 +268,14 @@ static void test_everything_else_is_kept(void **state)
     assert_string_equal(services[0].target, "127.0.0.1:8080");
     assert_int_equal(store_bindings(store, bindings, 4), 1);
     assert_memory_equal(bindings[0].key, binding.key, 32);
+    assert_true(bindings[0].is_pinned);
+    assert_int_equal(bindings[0].since_unix_ms, 1234567890123);
+    struct store_binding renamed = {"al", {8}, false, 1};
+    assert_true(store_binding_rename(store, "alice", &renamed));
+    assert_int_equal(store_bindings(store, bindings, 4), 1);
+    assert_string_equal(bindings[0].label, "al");
+    assert_true(store_binding_remove(store, "al"));
+    assert_int_equal(store_bindings(store, bindings, 4), 0);
     assert_int_equal(store_contacts(store, contacts, 4), 2);
     assert_int_equal(store_contacts(store, contacts, 1), 1);
     assert_true(store_contacts_set(store, contact, 1));

@@ -216,7 +216,7 @@ static enum vx6_code object_input(struct vx6_node *node, struct vx6_in *in)
     else if (in->kind == VX6_IN_SESSION_CLOSE)
         session_close(node, object, VX6_OK);
     else if (in->kind == VX6_IN_STREAM_RESET)
-        stream_reset(node, object, in->code == VX6_OK ? VX6_RESET : in->code);
+        stream_reset(node, object, in->code);
     else
         op_cancel(node, object);
     return VX6_OK;

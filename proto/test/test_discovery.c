@@ -216,6 +216,31 @@ static void test_addresses_that_nobody_can_have_are_refused(void **state)
     pair_net_free(net);
 }
 
+/* Whichever endpoint goes, the others stay as they are, in their order; one may come once. */
+static void test_an_endpoint_leaves_the_others_as_they_are(void **state)
+{
+    (void)state;
+    for (uint32_t gone = 0; gone < VX6_ENDPOINT_MAX; gone++) {
+        struct pair_net *net = pair_net_new(1, false);
+        struct pair_node *a = pair_add(net, "");
+        vx6_addr addrs[VX6_ENDPOINT_MAX + 1] = {a->addr};
+        for (uint8_t i = 1; i <= VX6_ENDPOINT_MAX; i++) {
+            addrs[i] = (vx6_addr){{0x20, 0x01, [15] = i}, (uint16_t)(i * 0x1234)};
+            struct vx6_in add = {.kind = VX6_IN_ENDPOINT_ADD, .peer = addrs[i]};
+            assert_int_equal(pair_input(a, &add), i < VX6_ENDPOINT_MAX ? VX6_OK : VX6_LIMIT);
+            add.peer = addrs[i - 1];
+            assert_int_equal(pair_input(a, &add), VX6_OK);
+        }
+        struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = addrs[gone]};
+        assert_int_equal(pair_input(a, &in), VX6_OK);
+        assert_int_equal(pair_input(a, &in), VX6_STALE);
+        assert_int_equal(a->node->endpoint_count, VX6_ENDPOINT_MAX - 1);
+        for (uint32_t i = 0; i < VX6_ENDPOINT_MAX - 1; i++)
+            assert_true(addr_equal(&a->node->endpoints[i], &addrs[i < gone ? i : i + 1]));
+        pair_net_free(net);
+    }
+}
+
 /* VX6-DHT-027 */
 static void test_entry_points_are_bounded_and_may_be_named_twice(void **state)
 {
@@ -311,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_a_node_without_endpoint_is_in_nobodys_table),
         cmocka_unit_test(test_a_new_endpoint_is_announced),
         cmocka_unit_test(test_addresses_that_nobody_can_have_are_refused),
+        cmocka_unit_test(test_an_endpoint_leaves_the_others_as_they_are),
         cmocka_unit_test(test_entry_points_are_bounded_and_may_be_named_twice),
         cmocka_unit_test(test_an_entry_point_that_may_not_be_dialled_now_is_tried_later),
         cmocka_unit_test(test_a_cancelled_peer_add_ends_once),

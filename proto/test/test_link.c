@@ -692,6 +692,39 @@ static enum vx6_code dial(struct ends *ends, const vx6_addr *addr)
     return code;
 }
 
+/* VX6-LINK-017 */
+static void test_links_in_use_give_way_to_no_other(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_up(&vx6_crypto_model);
+    struct end *dialler = &ends->end[DIALLER];
+    vx6_addr other = addr_number(9, 1);
+    ends->limits.link_max = 1;
+    link_in_use(&dialler->node, end_link(dialler), 1);
+    assert_int_equal(dial(ends, &other), VX6_LIMIT);
+    assert_int_equal(dialler->node.counters[VX6_EVENT_limit_reached], 1);
+    assert_int_equal(dialler->node.links.count, 1);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    link_in_use(&dialler->node, end_link(dialler), -1);
+    assert_int_equal(dial(ends, &other), VX6_OK);
+    assert_int_equal(dialler->close_code, VX6_IDLE);
+    ends_free(ends);
+}
+
+/* VX6-NODE-005 */
+static void test_a_carrier_that_comes_up_twice_does_so_once(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_up(&vx6_crypto_model);
+    struct end *dialler = &ends->end[DIALLER];
+    struct vx6_in again = {.kind = VX6_IN_LINK_UP};
+    assert_int_equal(link_carrier_up(&dialler->node, end_link(dialler), &again), VX6_OK);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    ends_run(ends);
+    assert_int_equal(end_state(dialler), LINK_UP);
+    ends_free(ends);
+}
+
 /* VX6-LINK-018 */
 static void test_R9_one_target_is_dialled_only_so_often(void **state)
 {
@@ -756,36 +789,6 @@ static void test_addresses_of_nobody_are_not_dialled(void **state)
 }
 
 /* VX6-DHT-003 */
-static void test_scopes_of_addresses(void **state)
-{
-    (void)state;
-    static const struct {
-        uint8_t ip[16];
-        enum addr_scope scope;
-    } rows[] = {
-        {{[15] = 1}, SCOPE_LOOPBACK},
-        {{[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}, SCOPE_LOOPBACK},
-        {{0xfe, 0x80, [15] = 1}, SCOPE_LINK},
-        {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, SCOPE_LINK},
-        {{0xfd, 0x00, [15] = 1}, SCOPE_PRIVATE},
-        {{0xfe, 0xc0, [15] = 1}, SCOPE_PRIVATE},
-        {{0xfe, 0xff, [15] = 1}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 10}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 31}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 32}, SCOPE_GLOBAL},
-        {{[10] = 0xff, [11] = 0xff, [12] = 100, [13] = 64}, SCOPE_PRIVATE},
-        {{[10] = 0xff, [11] = 0xff, [12] = 8, [13] = 8}, SCOPE_GLOBAL},
-        {{0x00, 0x64, 0xff, 0x9b, [12] = 127, [15] = 1}, SCOPE_LOOPBACK},
-        {{0x20, 0x02, 192, 168}, SCOPE_PRIVATE},
-        {{0x2a, 0x00}, SCOPE_GLOBAL},
-    };
-    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
-        vx6_addr addr = {.port = 1};
-        memcpy(addr.ip, rows[row].ip, 16);
-        assert_int_equal(addr_scope(&addr), rows[row].scope);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -814,11 +817,12 @@ int main(void)
         cmocka_unit_test(test_nobody_gives_way_in_vain),
         cmocka_unit_test(test_a_full_table_closes_the_link_that_was_idle_longest),
         cmocka_unit_test(test_links_in_use_of_one_network_keep_no_other_out),
+        cmocka_unit_test(test_links_in_use_give_way_to_no_other),
+        cmocka_unit_test(test_a_carrier_that_comes_up_twice_does_so_once),
         cmocka_unit_test(test_handshakes_of_one_network_have_a_pace),
         cmocka_unit_test(test_R9_one_target_is_dialled_only_so_often),
         cmocka_unit_test(test_a_link_is_shared_by_those_who_mean_the_same),
         cmocka_unit_test(test_addresses_of_nobody_are_not_dialled),
-        cmocka_unit_test(test_scopes_of_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

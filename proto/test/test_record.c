@@ -616,9 +616,31 @@ static void test_the_keys_of_a_node_differ_in_every_role(void **state)
     }
 }
 
+/* A node whose clock stands before 1970 still makes records that decode. */
+static void test_a_clock_without_a_time_makes_records_of_the_first_second(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t unix_s;
+        uint64_t issued_s;
+    } clocks[] = {{-5, 1}, {0, 1}, {1, 1}, {2, 2}, {NOW_S, NOW_S}};
+    const uint8_t seed[32] = {1};
+    struct own_keys keys;
+    own_keys_init(&keys, &vx6_crypto_model, seed);
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        uint8_t bytes[VX6_RECORD_MAX];
+        struct vx6_msg msg;
+        struct record_facts facts = {.sequence = 1, .unix_s = clocks[i].unix_s, .life_s = 1800};
+        size_t len = record_make_node(&vx6_crypto_model, &keys, &facts, bytes);
+        assert_null(vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bytes, len));
+        assert_int_equal(msg.u.node_record.issued_s, clocks[i].issued_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_clock_without_a_time_makes_records_of_the_first_second),
         cmocka_unit_test(test_a_broken_bundle_is_refused_with_its_code),
         cmocka_unit_test(test_R2_a_record_of_another_time_is_refused_with_its_code),
         cmocka_unit_test(test_S9_a_signature_for_one_purpose_serves_no_other),

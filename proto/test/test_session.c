@@ -104,6 +104,8 @@ static void test_streams_are_opened_by_the_client_of_a_live_session(void **state
     struct session *session = join();
     vx6_id id = {0};
     assert_int_equal(stream_open(&world.nodes[1], owner_session(), &id), VX6_INVALID);
+    session->stream_last = UINT32_MAX; /* there are no more numbers */
+    assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_INVALID);
     session_close(&world.nodes[0], session, VX6_OK);
     assert_int_equal(session->state, SESSION_CLOSED);
     assert_int_equal(stream_open(&world.nodes[0], session, &id), VX6_STALE);
@@ -437,6 +439,30 @@ static void test_any_failed_allocation_leaves_a_whole_node(void **state)
     world_setup(state);
 }
 
+/* Over a link that is up there is nothing to wait for: the command itself fails. */
+static void test_a_session_that_cannot_begin_is_none(void **state)
+{
+    (void)state;
+    struct link_sessions *on_link = link_sessions(join()->path->link);
+    assert_non_null(on_link);
+    vx6_id id = {0};
+    uint32_t last = on_link->path_own_last, refused = 0;
+    on_link->path_own_last = UINT32_MAX; /* there are no more numbers */
+    assert_int_equal(ask_for("web", &id), VX6_LIMIT);
+    on_link->path_own_last = last;
+    for (enum vx6_code code = VX6_NOMEM; code != VX6_OK; refused += code != VX6_OK) {
+        assert_int_equal(id.bits, 0);
+        assert_int_equal(world.nodes[0].sessions.count, 1);
+        world.fail_at = world.allocations + refused + 1;
+        code = ask_for("web", &id);
+        assert_true(code == VX6_OK || code == VX6_NOMEM);
+    }
+    assert_true(refused >= 2);
+    world.fail_at = 0;
+    settle();
+    assert_int_equal(world.nodes[1].sessions.count, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -465,6 +491,7 @@ int main(void)
         TEST(test_a_name_that_is_not_found_ends_the_session),
         TEST(test_closing_cancels_the_resolve),
         TEST(test_a_dead_address_is_resolved_once_more),
+        TEST(test_a_session_that_cannot_begin_is_none),
         TEST(test_any_failed_allocation_leaves_a_whole_node),
     };
     return run_over_both_carriers(tests);

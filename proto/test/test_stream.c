@@ -133,6 +133,19 @@ static void test_a_reset_after_the_end_is_no_end(void **state)
     assert_int_equal(ends[1][0].code, VX6_CANCELLED);
 }
 
+/* The driver may leave it out, but an end out of order is never OK: VX6-SESS-016 */
+static void test_a_reset_without_a_reason_has_one(void **state)
+{
+    (void)state;
+    struct session *session = join();
+    struct end *end = begin_stream(session, 1000);
+    settle();
+    stream_reset(&world.nodes[0], stream_by_id(0, end->id), VX6_OK);
+    settle();
+    assert_int_equal(end->code, VX6_RESET);
+    assert_int_equal(ends[1][0].code, VX6_RESET);
+}
+
 static void test_a_refused_stream_carries_the_reason(void **state)
 {
     (void)state;
@@ -292,6 +305,7 @@ int main(void)
         STREAM_TEST(test_a_half_closed_stream_goes_on_the_other_way),
         STREAM_TEST(test_resets_at_any_time_end_both_sides),
         STREAM_TEST(test_a_reset_after_the_end_is_no_end),
+        STREAM_TEST(test_a_reset_without_a_reason_has_one),
         STREAM_TEST(test_a_refused_stream_carries_the_reason),
         STREAM_TEST(test_a_stream_opened_before_the_session_is_up_waits_for_it),
         STREAM_TEST(test_closing_with_bytes_on_their_way_drops_them),

@@ -77,6 +77,32 @@ static void test_a_newcomer_is_brought_its_share(void **state)
     }
 }
 
+/* VX6-DHT-052 */
+static void test_each_new_neighbour_is_due_once(void **state)
+{
+    (void)state;
+    struct pair_net *net = net_of(4, SYNC_NEIGHBOURS + 4);
+    struct vx6_node *node = net->nodes[0].node;
+    struct peer *closest[SYNC_NEIGHBOURS + 1];
+    sync_free(node);
+    sync_init(node);
+    uint32_t count = table_closest(node, node->keys.id, closest, SYNC_NEIGHBOURS + 1);
+    assert_int_equal(count, SYNC_NEIGHBOURS + 1);
+    sync_entered(node, closest[SYNC_NEIGHBOURS]); /* no neighbour */
+    assert_int_equal(node->syncs.due_count, 0);
+    for (uint32_t i = 0; i < SYNC_NEIGHBOURS; i++) {
+        for (uint32_t times = 0; times < 2; times++) {
+            sync_entered(node, closest[i]);
+            assert_int_equal(node->syncs.due_count, i + 1);
+            assert_ptr_equal(node->syncs.due[i], closest[i]);
+        }
+    }
+    vx6_ns latest = node->now + net->limits.sync_delay_ms * VX6_MILLISECOND;
+    assert_in_range(node->syncs.due_at, node->now, latest);
+    assert_true(node->syncs.timer.deadline <= node->syncs.due_at);
+    pair_net_free(net);
+}
+
 static void forget(struct pair_node *node)
 {
     timer_clear(&node->node->timers, &node->node->holder.timer);
@@ -307,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_newcomer_is_brought_its_share),
+        cmocka_unit_test(test_each_new_neighbour_is_due_once),
         cmocka_unit_test(test_a_round_mends_what_is_missing),
         cmocka_unit_test(test_rounds_follow_how_fast_contacts_go_away),
         cmocka_unit_test(test_who_leaves_hands_over),

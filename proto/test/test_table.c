@@ -87,6 +87,24 @@ static void pass(struct solo *solo, uint64_t ms)
     solo->node->now = solo->now;
 }
 
+/* What is counted agrees with what is sorted. */
+static void check_counted(struct solo *solo, const uint8_t target[32], uint32_t count)
+{
+    const struct vx6_node *node = solo->node;
+    struct peer *peers[64];
+    uint32_t found = table_closest(node, target, peers, count);
+    for (uint32_t i = 0; i < node->table.count; i++) {
+        const struct peer *peer = node->table.contacts[i].peer;
+        bool is_found = false;
+        for (uint32_t j = 0; j < found; j++)
+            is_found = is_found || peers[j] == peer;
+        assert_int_equal(table_is_among_closest(node, target, peer, count), is_found);
+    }
+    bool is_own =
+        found < count || distance_compare(target, node->keys.id, peers[count - 1]->id) < 0;
+    assert_int_equal(table_is_own_share(node, target, NULL, count), is_own);
+}
+
 static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t count)
 {
     const struct table *table = &solo->node->table;
@@ -102,6 +120,7 @@ static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t 
     assert_int_equal(found, table->count < count ? table->count : count);
     for (uint32_t i = 0; i < found; i++)
         assert_ptr_equal(peers[i], sorted[i]);
+    check_counted(solo, target, count);
 }
 
 /* VX6-DHT-006 */
@@ -172,6 +191,7 @@ static void test_contacts_that_failed_are_passed_over(void **state)
         assert_true(enter(&solo, i % 4));
     for (uint32_t i = 0; i < 10; i++) {
         assert_int_equal(table_closest(solo.node, solo.node->keys.id, peers, KADEMLIA_K), 10 - i);
+        check_counted(&solo, solo.node->keys.id, 5);
         table_failed(solo.node, peers[0]);
     }
     assert_int_equal(table_closest(solo.node, solo.node->keys.id, peers, KADEMLIA_K), 10);
@@ -454,20 +474,52 @@ static void test_a_neighbour_takes_the_place_of_the_farthest(void **state)
     solo_stop(&solo);
 }
 
+/* The place comes from the fullest bucket, whichever that is. */
 static void test_a_full_table_still_takes_neighbours(void **state)
 {
     (void)state;
+    for (uint32_t fullest = 0; fullest < 2; fullest++) {
+        struct solo solo;
+        solo_init(&solo);
+        solo.limits.contact_max = 32;
+        solo_start(&solo, 1);
+        for (uint32_t i = 0; i < KADEMLIA_K; i++)
+            assert_true(enter(&solo, fullest));
+        for (uint32_t i = 0; i < 12; i++)
+            assert_true(enter(&solo, 1 - fullest));
+        assert_true(enter(&solo, 5));
+        assert_int_equal(solo.node->table.count, 32);
+        assert_int_equal(solo.node->table.bucket_count[fullest], KADEMLIA_K - 1);
+        solo_stop(&solo);
+    }
+}
+
+static bool enter_at_distance(struct solo *solo, uint8_t id[32], uint8_t distance)
+{
+    id[31] = solo->node->keys.id[31] ^ distance;
+    struct peer *peer = make_peer(solo, id);
+    bool entered = table_seen(solo->node, peer);
+    peer_drop(solo->env, peer);
+    return entered;
+}
+
+/* VX6-DHT-001, VX6-DHT-005: of those that only the last byte tells apart the closer is a neighbour.
+ */
+static void test_neighbours_are_told_apart_by_the_whole_id(void **state)
+{
+    (void)state;
     struct solo solo;
-    solo_init(&solo);
-    solo.limits.contact_max = 32;
-    solo_start(&solo, 1);
-    for (uint32_t i = 0; i < KADEMLIA_K; i++)
-        assert_true(enter(&solo, 0));
-    for (uint32_t i = 0; i < 12; i++)
-        assert_true(enter(&solo, 1));
-    assert_true(enter(&solo, 5));
-    assert_int_equal(solo.node->table.count, 32);
-    assert_int_equal(solo.node->table.bucket_count[0], KADEMLIA_K - 1);
+    uint8_t id[32];
+    start(&solo);
+    id_in_bucket(&solo, 3, id);
+    for (uint8_t i = 1; i <= KADEMLIA_K; i++)
+        assert_true(enter_at_distance(&solo, id, (uint8_t)(2 * i)));
+    assert_true(enter_at_distance(&solo, id, 1));
+    assert_non_null(table_find(solo.node, id));
+    assert_false(enter_at_distance(&solo, id, 2 * KADEMLIA_K - 1));
+    assert_int_equal(solo.node->table.count, KADEMLIA_K);
+    id[31] = solo.node->keys.id[31] ^ (2 * KADEMLIA_K); /* the farthest has left */
+    assert_null(table_find(solo.node, id));
     solo_stop(&solo);
 }
 
@@ -681,6 +733,7 @@ int main(void)
         cmocka_unit_test(test_a_failing_contact_gives_way_to_a_newcomer),
         cmocka_unit_test(test_a_neighbour_takes_the_place_of_the_farthest),
         cmocka_unit_test(test_a_full_table_still_takes_neighbours),
+        cmocka_unit_test(test_neighbours_are_told_apart_by_the_whole_id),
         cmocka_unit_test(test_a_peer_is_in_the_table_once),
         cmocka_unit_test(test_a_contact_leaves_after_its_last_failure_unless_it_is_the_only_one),
         cmocka_unit_test(test_restored_contacts_enter_once_and_never_push_others_out),

@@ -242,7 +242,8 @@ static void test_commands_that_make_no_sense_change_nothing(void **state)
     assert_int_equal(make(&host, VX6_IN_NAME_UNBIND, 0, "-a", &id), VX6_INVALID);
     assert_int_equal(make(&host, VX6_IN_SERVICE_ADD, 0, "", &id), VX6_INVALID);
     assert_int_equal(
-        give(&host, (struct vx6_in){.kind = VX6_IN_ENDPOINT_REMOVE, .peer = addr_of(1)}), VX6_STALE);
+        give(&host, (struct vx6_in){.kind = VX6_IN_ENDPOINT_REMOVE, .peer = addr_of(1)}),
+        VX6_STALE);
     struct vx6_counts counts;
     vx6_node_counts(host.node, &counts);
     assert_int_equal(counts.contacts + counts.links + counts.operations, 0);

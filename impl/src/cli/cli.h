@@ -21,7 +21,7 @@ struct cli {
     bool json;
     const char *words[2]; /* behind the command */
     const char *name, *listen, *addr, *key;
-    bool background, is_public, wait;
+    bool background, is_public, wait, replace;
     int timeout_s;
 };
 
@@ -50,6 +50,7 @@ void cli_print_status(json_t *answer);
 void cli_print_peers(json_t *answer);
 void cli_print_services(json_t *answer);
 void cli_print_resolved(json_t *answer);
+void cli_print_names(json_t *answer);
 /* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.
  */
 const char *cli_text(json_t *object, const char *name);
@@ -66,6 +67,10 @@ int cli_run_service_list(struct cli *cli);
 int cli_run_service_remove(struct cli *cli);
 int cli_run_disconnect(struct cli *cli);
 int cli_run_resolve(struct cli *cli);
+int cli_run_names(struct cli *cli);
+int cli_run_pin(struct cli *cli);
+int cli_run_forget(struct cli *cli);
+int cli_run_rename(struct cli *cli);
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 

@@ -12,9 +12,16 @@ json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
     json_t *answer = NULL;
     if (!client_open(&client, cli, 0)) {
         json_decref(request);
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
+        if (errno == EACCES || errno == EPERM)
+            *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+                "the state in %.200s is another user's: run vx6 as that user, or give your own "
+                "with "
+                "--state DIR",
+                cli->paths.dir);
+        else
+            *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+                "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
+                strerror(errno));
         return NULL;
     }
     if (client_send(&client, request))
@@ -142,4 +149,47 @@ int cli_run_resolve(struct cli *cli)
 {
     return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "resolve", "name", cli->words[0]),
         cli_print_resolved);
+}
+
+int cli_run_names(struct cli *cli)
+{
+    return ask_and_print(cli, json_pack("{s:s}", "command", "names"), cli_print_names);
+}
+
+static void print_pinned(json_t *answer)
+{
+    printf("%s is %s from now on\n", cli_text(answer, "name"), cli_text(answer, "key"));
+}
+
+int cli_run_pin(struct cli *cli)
+{
+    return ask_and_print(cli,
+        json_pack("{s:s, s:s, s:s, s:b}", "command", "pin", "name", cli->words[0], "key",
+            cli->words[1], "replace", cli->replace ? 1 : 0),
+        print_pinned);
+}
+
+static void print_forgotten(json_t *answer)
+{
+    printf("%s is forgotten: the next use binds it to whoever answers then\n",
+        cli_text(answer, "name"));
+}
+
+int cli_run_forget(struct cli *cli)
+{
+    return ask_and_print(
+        cli, json_pack("{s:s, s:s}", "command", "forget", "name", cli->words[0]), print_forgotten);
+}
+
+static void print_renamed(json_t *answer)
+{
+    printf("it is called %s from now on, by this node alone\n", cli_text(answer, "name"));
+}
+
+int cli_run_rename(struct cli *cli)
+{
+    return ask_and_print(cli,
+        json_pack(
+            "{s:s, s:s, s:s}", "command", "rename", "name", cli->words[0], "to", cli->words[1]),
+        print_renamed);
 }

@@ -19,6 +19,7 @@ enum {
     KEY_KEY,
     KEY_BACKGROUND,
     KEY_PUBLIC,
+    KEY_REPLACE,
     KEY_WAIT,
     KEY_TIMEOUT
 };
@@ -76,7 +77,20 @@ static const struct command commands[] = {
     {"disconnect", "NAME.SERVICE | NUMBER | ADDR", "Ends forwards.", cli_run_disconnect, 1, 1,
         {COMMON, {0}}},
     {"resolve", "NAME", "Shows who answers to a name: alice or alice.web.", cli_run_resolve, 1, 1,
-        {COMMON, {0}}}};
+        {COMMON, {0}}},
+    {"names", "", "Lists the names that are bound to keys here, and how they came to be.",
+        cli_run_names, 0, 0, {COMMON, {0}}},
+    {"pin", "NAME KEY",
+        "Binds NAME to the node with KEY, which its owner gets from vx6 identity; from then on "
+        "nobody "
+        "else can answer to it.",
+        cli_run_pin, 2, 2,
+        {{"replace", KEY_REPLACE, NULL, 0, "Even if NAME is bound to another key", 0}, COMMON,
+            {0}}},
+    {"forget", "NAME", "Ends a binding: the next use binds NAME to whoever answers then.",
+        cli_run_forget, 1, 1, {COMMON, {0}}},
+    {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
+        cli_run_rename, 2, 2, {COMMON, {0}}}};
 
 enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
@@ -147,6 +161,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_BACKGROUND:
         cli->background = true;
+        return 0;
+    case KEY_REPLACE:
+        cli->replace = true;
         return 0;
     case KEY_PUBLIC:
         cli->is_public = true;

@@ -49,14 +49,6 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
-int cli_refused(const struct cli *cli, json_t *answer)
-{
-    fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
-    if (cli->json)
-        cli_print_json(answer);
-    return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;
-}
-
 static void print_size(const char *label, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
@@ -134,18 +126,26 @@ static void print_forwards(json_t *answer)
     }
 }
 
+/* ISO 8601, in UTC. */
+static void print_time(intmax_t unix_ms)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm utc;
+    char stamp[32];
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    printf("%s", stamp);
+}
+
 static void print_errors(json_t *answer)
 {
     size_t index;
     json_t *item, *list = json_object_get(answer, "errors");
     json_array_foreach(list, index, item)
     {
-        time_t seconds = (time_t)(number(item, "unix_ms") / 1000);
-        struct tm utc;
-        char stamp[32];
-        gmtime_r(&seconds, &utc);
-        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-        printf("error      %s %s", stamp, cli_text(item, "error"));
+        printf("error      ");
+        print_time(number(item, "unix_ms"));
+        printf(" %s", cli_text(item, "error"));
         if (number(item, "count") > 1)
             printf(" (%" PRIdMAX " times)", number(item, "count"));
         printf("\n");
@@ -226,17 +226,50 @@ void cli_print_peers(json_t *answer)
     }
 }
 
-void cli_print_resolved(json_t *answer)
+void cli_print_names(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "names");
+    if (json_array_size(list) == 0)
+        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    json_array_foreach(list, index, item)
+    {
+        bool is_pinned = strcmp(cli_text(item, "how"), "pinned") == 0;
+        printf("%s is %s, %s", cli_text(item, "name"), cli_text(item, "key"),
+            is_pinned ? "pinned" : "bound by first use");
+        if (number(item, "since_unix_ms") > 0) {
+            printf(" ");
+            print_time(number(item, "since_unix_ms"));
+        }
+        printf("\n");
+    }
+}
+
+static void print_candidates(json_t *answer)
 {
     size_t index;
     json_t *item;
-    const char *key = cli_text(answer, "key");
-    if (key[0])
-        printf("%s is %s\n", cli_text(answer, "name"), key);
     json_array_foreach(json_object_get(answer, "candidates"), index, item)
     {
         printf("claimant   %s, %s\n", cli_text(item, "name"), cli_text(item, "key"));
         print_list("  at       ", json_object_get(item, "endpoints"));
         print_list("  offers   ", json_object_get(item, "services"));
     }
+}
+
+void cli_print_resolved(json_t *answer)
+{
+    printf("%s is %s\n", cli_text(answer, "name"), cli_text(answer, "key"));
+    print_candidates(answer);
+}
+
+int cli_refused(const struct cli *cli, json_t *answer)
+{
+    if (cli->json)
+        cli_print_json(answer);
+    else
+        print_candidates(answer);
+    fflush(stdout);
+    fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
+    return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;
 }

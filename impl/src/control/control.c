@@ -71,6 +71,8 @@ static void connection_free(struct connection *connection)
     control->count--;
     bufferevent_free(connection->buffers);
     free(connection);
+    if (control->acceptor)
+        acceptor_hold_spare(control->acceptor);
 }
 
 /* VX6-CTRL-003 */
@@ -283,6 +285,8 @@ bool control_listen(struct control *control, const char *path, char error[TEXT_E
         control->acceptor = acceptor_new(control->host, fd, take_connection, control);
     else if (fd >= 0)
         close(fd);
+    if (control->acceptor)
+        acceptor_hold_spare(control->acceptor);
     return control->acceptor != NULL || (bound && text_fail(error, "out of memory"));
 }
 

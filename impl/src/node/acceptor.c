@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ struct acceptor {
     acceptor_took *took;
     void *context;
     int fd;
+    int spare; /* -1: none */
     struct event *acceptable, *rested;
 };
 
@@ -34,19 +36,39 @@ static void rest(struct acceptor *acceptor, int error)
         todo[0] ? ": " : "", todo);
 }
 
+static bool is_exhausted(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static int take(struct acceptor *acceptor, struct sockaddr_storage *from)
+{
+    socklen_t len = sizeof *from;
+    return accept4(acceptor->fd, (struct sockaddr *)from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static int take_by_spare(struct acceptor *acceptor, struct sockaddr_storage *from)
+{
+    close(acceptor->spare);
+    acceptor->spare = -1;
+    return take(acceptor, from);
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *context)
 {
+    (void)fd;
     (void)what;
     struct acceptor *acceptor = context;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage from = {0};
-        socklen_t len = sizeof from;
-        int taken = accept4((int)fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int taken = take(acceptor, &from);
+        if (taken < 0 && is_exhausted(errno) && acceptor->spare >= 0)
+            taken = take_by_spare(acceptor, &from);
         if (taken >= 0) {
             acceptor->took(acceptor->context, taken, (struct sockaddr *)&from);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        if (is_exhausted(errno))
             rest(acceptor, errno);
         return;
     }
@@ -67,13 +89,20 @@ struct acceptor *acceptor_new(struct host *host, int fd, acceptor_took *took, vo
         close(fd);
         return NULL;
     }
-    *acceptor = (struct acceptor){.host = host, .took = took, .context = context, .fd = fd};
+    *acceptor =
+        (struct acceptor){.host = host, .took = took, .context = context, .fd = fd, .spare = -1};
     acceptor->acceptable = event_new(host->base, fd, EV_READ | EV_PERSIST, on_acceptable, acceptor);
     acceptor->rested = evtimer_new(host->base, on_rested, acceptor);
     if (acceptor->acceptable && acceptor->rested && event_add(acceptor->acceptable, NULL) == 0)
         return acceptor;
     acceptor_free(acceptor);
     return NULL;
+}
+
+void acceptor_hold_spare(struct acceptor *acceptor)
+{
+    if (acceptor->spare < 0)
+        acceptor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 void acceptor_free(struct acceptor *acceptor)
@@ -84,6 +113,8 @@ void acceptor_free(struct acceptor *acceptor)
         event_free(acceptor->acceptable);
     if (acceptor->rested)
         event_free(acceptor->rested);
+    if (acceptor->spare >= 0)
+        close(acceptor->spare);
     close(acceptor->fd);
     free(acceptor);
 }

@@ -20,6 +20,7 @@
 #endif
 
 #include "forward.h"
+#include "names.h"
 #include "operations.h"
 #include "pump.h"
 #include "offer.h"
@@ -50,14 +51,7 @@ struct driver {
     int64_t clock_offset_ms; /* wall time, as the node has it, before monotonic time */
     bool shutting_down;
     bool published;
-    struct unsaved *unsaved;
     struct reasons reasons;
-};
-
-/* A binding that could not be written; tried again with the contacts. */
-struct unsaved {
-    struct unsaved *next;
-    struct store_binding binding;
 };
 
 static vx6_ns now_ns(void)
@@ -131,8 +125,8 @@ static void tell_wallclock(struct driver *driver)
     (void)give(driver, &in);
 }
 
-/* Before every input, so that nothing is judged by a clock that is no more; and since not every
- * system says when its clock is set. */
+/* VX6-CTRL-019: before every input, so that nothing is judged by a clock that is no more; and since
+ * not every system says when its clock is set. */
 static void look_at_clock(struct driver *driver)
 {
     int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;
@@ -159,43 +153,6 @@ bool driver_fill(struct driver *driver, vx6_id carrier, struct vx6_batch *batch)
 vx6_node *driver_node(struct driver *driver)
 {
     return driver->node;
-}
-
-static void save_bindings(struct driver *driver)
-{
-    struct host *host = driver->host;
-    while (driver->unsaved) {
-        struct unsaved *unsaved = driver->unsaved;
-        if (!store_binding_set(host->store, &unsaved->binding)) {
-            journal_error(&host->journal, "the binding of the name %s is not kept yet: %s",
-                unsaved->binding.label, store_error(host->store));
-            return;
-        }
-        driver->unsaved = unsaved->next;
-        free(unsaved);
-    }
-}
-
-static void keep_binding(struct host *host, const struct vx6_out *out)
-{
-    struct driver *driver = host->driver;
-    struct store_binding binding = {0};
-    if (out->value.len >= sizeof binding.label)
-        return;
-    memcpy(binding.label, out->value.data, out->value.len);
-    memcpy(binding.key, out->key, sizeof binding.key);
-    char key[TEXT_KEY_SIZE];
-    text_key(key, out->key);
-    journal_note(&host->journal, "the name %s is bound to %s from now on", binding.label, key);
-    struct unsaved *unsaved = calloc(1, sizeof *unsaved);
-    if (unsaved == NULL) {
-        journal_error(
-            &host->journal, "the binding of the name %s is not kept: out of memory", binding.label);
-        return;
-    }
-    *unsaved = (struct unsaved){driver->unsaved, binding};
-    driver->unsaved = unsaved;
-    save_bindings(driver);
 }
 
 static void act(struct host *host, const struct vx6_out *out)
@@ -243,7 +200,7 @@ static void act(struct host *host, const struct vx6_out *out)
         operations_output(host->operations, out);
         break;
     case VX6_OUT_NAME_BOUND:
-        keep_binding(host, out);
+        names_bound(host->names, out);
         break;
     case VX6_OUT_CONTACT:
         break; /* the routing table is saved as a whole, now and then */
@@ -332,7 +289,7 @@ static void on_save(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct driver *driver = context;
     save_contacts(driver);
-    save_bindings(driver);
+    names_save(driver->host->names);
     struct timeval period = {CONTACTS_PERIOD_S, 0};
     evtimer_add(driver->save, &period);
 }
@@ -356,7 +313,7 @@ void driver_shut_down(struct driver *driver)
     if (driver->shutting_down)
         return;
     save_contacts(driver);
-    save_bindings(driver);
+    names_save(driver->host->names);
     driver->shutting_down = true;
     driver->shutdown_deadline = now_ns() + SHUTDOWN_MAX_MS * VX6_MILLISECOND;
     tcp_stop_listening(driver->host->tcp);
@@ -446,11 +403,6 @@ void driver_free(struct driver *driver)
     free_event(driver->clock_set);
     if (driver->clock_fd >= 0)
         close(driver->clock_fd);
-    while (driver->unsaved) {
-        struct unsaved *next = driver->unsaved->next;
-        free(driver->unsaved);
-        driver->unsaved = next;
-    }
     vx6_node_free(driver->node);
     if (driver->env)
         vx6_env_free(driver->env);

@@ -32,8 +32,8 @@ static const char *by_name(bool was_dialled, enum vx6_code code)
         return "this node knows no peer to ask: add one with vx6 peer add ADDR, or connect with "
                "--addr";
     if (code == VX6_AMBIGUOUS)
-        return "several nodes claim this name: vx6 resolve shows them; ask its owner which is the "
-               "right one, and say alice~x4k2.web, with the first letters of its key";
+        return "several nodes claim this name, and vx6 resolve lists each with a name of its own: "
+               "ask the owner for the right key (vx6 identity), and use the name beside it";
     if (code == VX6_UNREACHABLE && !was_dialled)
         return "the name is known, but none of its addresses may be dialled from here: its owner "
                "must publish a public one, or connect with --addr and --key";

@@ -401,6 +401,19 @@ bool forwards_end(struct forwards *forwards, uint32_t number)
     return true;
 }
 
+uint32_t forwards_by_label(const struct forwards *forwards, const char *label)
+{
+    size_t len = strlen(label);
+    for (const struct forward *forward = forwards->first; forward; forward = forward->next) {
+        const struct forward_config *config = &forward->facts.config;
+        /* Behind the label of a name there is a dot, or the ~ of a hint. */
+        if (!config->by_addr && strncmp(config->name, label, len) == 0 &&
+            (config->name[len] == '.' || config->name[len] == '~'))
+            return forward->facts.number;
+    }
+    return 0;
+}
+
 struct forward_facts *forwards_facts(struct forwards *forwards, size_t index)
 {
     struct forward *forward = forwards->first;

@@ -64,6 +64,8 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
 void forwards_ignore(struct forwards *forwards, uint32_t number);
 /* False: there is none with this number. */
 bool forwards_end(struct forwards *forwards, uint32_t number);
+/* The number of one that goes by a name with this label; 0: none does. */
+uint32_t forwards_by_label(const struct forwards *forwards, const char *label);
 /* NULL behind the last. */
 struct forward_facts *forwards_facts(struct forwards *forwards, size_t index);
 

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "driver.h"
 #include "endpoints.h"
+#include "names.h"
 #include "net.h"
 #include "paths.h"
 #include "peers.h"
@@ -27,7 +28,6 @@ __attribute__((visibility("default"))) const char *argp_program_version = "vx6-n
 
 enum {
     STORED_CONTACTS_MAX = 1024,
-    STORED_BINDINGS_MAX = 4096,
     OPTION_ASN_MAP = 256 /* beyond all letters */
 };
 
@@ -148,26 +148,6 @@ static bool restore_contacts(struct host *host, char error[TEXT_ERROR_SIZE])
     return count >= 0 || text_fail(error, "%s", store_error(host->store));
 }
 
-static bool restore_bindings(struct host *host, char error[TEXT_ERROR_SIZE])
-{
-    struct store_binding *bindings = calloc(STORED_BINDINGS_MAX, sizeof *bindings);
-    if (bindings == NULL)
-        return text_fail(error, "out of memory");
-    int count = store_bindings(host->store, bindings, STORED_BINDINGS_MAX);
-    for (int i = 0; i < count; i++) {
-        struct vx6_in in = {.kind = VX6_IN_NAME_BIND,
-            .data = (const uint8_t *)bindings[i].label,
-            .len = strlen(bindings[i].label)};
-        memcpy(in.key, bindings[i].key, sizeof in.key);
-        char shown[TEXT_ADDR_SIZE];
-        text_printable(shown, sizeof shown, bindings[i].label, in.len);
-        if (driver_input(host->driver, &in) != VX6_OK)
-            journal_error(&host->journal, "the binding of the name %s was not restored", shown);
-    }
-    free(bindings);
-    return count >= 0 || text_fail(error, "%s", store_error(host->store));
-}
-
 /* A name that is given is kept. */
 static bool load_identity(struct host *host, const struct options *options,
     struct driver_config *config, char error[TEXT_ERROR_SIZE])
@@ -210,7 +190,7 @@ static bool start(struct host *host, const struct options *options, const struct
     if (host->driver == NULL)
         return text_fail(error, "out of memory");
     if (!start_listening(host, options, error) || !restore_peers(host, options, error) ||
-        !restore_contacts(host, error) || !restore_bindings(host, error) ||
+        !restore_contacts(host, error) || !names_restore(host->names, error) ||
         !offers_restore(host->offers, error) ||
         !control_listen(host->control, paths->socket, error))
         return false;

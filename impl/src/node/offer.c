@@ -152,7 +152,7 @@ static void retire(struct offers *offers, struct offer *offer)
     offer_free_if_unused(offer);
 }
 
-/* What cannot be kept is not offered: it would be gone with the next start. */
+/* What cannot be kept is not offered: it would be gone with the next start. VX6-CTRL-018 */
 enum vx6_code offers_add(
     struct offers *offers, const char *name, const vx6_addr *target, char error[TEXT_ERROR_SIZE])
 {

@@ -117,7 +117,9 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
         return text_fail(
             error, "%.200s is not a directory: give another with --state DIR", paths->dir);
     if (info.st_uid != geteuid())
-        return text_fail(error, "the state directory %.200s belongs to another user", paths->dir);
+        return text_fail(error,
+            "the state directory %.200s belongs to another user: give your own with --state DIR",
+            paths->dir);
     if ((info.st_mode & 077) == 0)
         return true;
     if (!is_ours_alone(paths))

@@ -19,7 +19,7 @@
 #include "vx6/crypto.h"
 
 enum {
-    SCHEMA_VERSION = 2 /* 1 had no digest */
+    SCHEMA_VERSION = 2 /* 1 had no digest, nor how and when a name was bound */
 };
 
 static const char schema[] =
@@ -29,7 +29,8 @@ static const char schema[] =
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE service (name TEXT PRIMARY KEY, target TEXT NOT NULL,"
     "  exposure TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE binding (label TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE binding (label TEXT PRIMARY KEY, key BLOB NOT NULL,"
+    "  pinned INTEGER NOT NULL DEFAULT 0, since_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE TABLE peer (addr TEXT PRIMARY KEY);"
     "CREATE TABLE contact (key BLOB PRIMARY KEY, addr TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE known_key (addr TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;"
@@ -170,7 +171,11 @@ static bool upgrade(struct store *store)
     if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
         return false;
     bool done = identity_read(store, &identity, 1) &&
-                sql_run(store, "ALTER TABLE identity ADD COLUMN digest BLOB", "write") &&
+                sql_run(store,
+                    "ALTER TABLE identity ADD COLUMN digest BLOB;"
+                    "ALTER TABLE binding ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"
+                    "ALTER TABLE binding ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;",
+                    "write") &&
                 identity_write(store, &identity) &&
                 sql_run(store, "PRAGMA user_version = 2", "write");
     explicit_bzero(&identity, sizeof identity);
@@ -265,12 +270,10 @@ static bool make_file(const char *path, char error[TEXT_ERROR_SIZE])
         return paths_fail(error, "make", draft);
     close(fd);
     struct store *store = open_file(draft, error);
-    if (store == NULL)
-        return false;
-    bool made = sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
-                sql_run(store, schema, "make") && identity_make(store) &&
-                sql_run(store, "COMMIT", "make");
-    if (!made)
+    bool made =
+        store && sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
+        sql_run(store, schema, "make") && identity_make(store) && sql_run(store, "COMMIT", "make");
+    if (store && !made)
         text_fail(error, "%.300s (%.180s)", store->error, path);
     store_close(store);
     if (made && (rename(draft, path) != 0 || !sync_directory(path)))

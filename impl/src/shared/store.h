@@ -25,6 +25,8 @@ struct store_service {
 struct store_binding {
     char label[VX6_LABEL_MAX + 1];
     uint8_t key[32];
+    bool is_pinned;        /* by the user; else by first use */
+    int64_t since_unix_ms; /* 0: unknown */
 };
 
 struct store_contact {
@@ -58,6 +60,9 @@ bool store_service_remove(struct store *store, const char *name);
 
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max);
 bool store_binding_set(struct store *store, const struct store_binding *binding);
+bool store_binding_remove(struct store *store, const char *label);
+/* Both at once: `from` goes, and `to` is there. */
+bool store_binding_rename(struct store *store, const char *from, const struct store_binding *to);
 
 /* Entry points, kept for the next start: the last 8, newest first. */
 int store_peers(struct store *store, vx6_addr *peers, size_t max);

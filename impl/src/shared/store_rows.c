@@ -69,18 +69,24 @@ bool store_service_set(struct store *store, const struct store_service *service)
     return sql_finish(store, statement);
 }
 
-bool store_service_remove(struct store *store, const char *name)
+static bool remove_row(struct store *store, const char *sql, const char *name)
 {
-    sqlite3_stmt *statement = sql_prepare(store, "DELETE FROM service WHERE name = ?1");
+    sqlite3_stmt *statement = sql_prepare(store, sql);
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, name);
     return sql_finish(store, statement);
 }
 
+bool store_service_remove(struct store *store, const char *name)
+{
+    return remove_row(store, "DELETE FROM service WHERE name = ?1", name);
+}
+
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max)
 {
-    sqlite3_stmt *statement = sql_prepare(store, "SELECT label, key FROM binding ORDER BY label");
+    sqlite3_stmt *statement =
+        sql_prepare(store, "SELECT label, key, pinned, since_ms FROM binding ORDER BY label");
     if (statement == NULL)
         return -1;
     int count = 0;
@@ -91,6 +97,8 @@ int store_bindings(struct store *store, struct store_binding *bindings, size_t m
             count = -1;
             break;
         }
+        bindings[count].is_pinned = sqlite3_column_int(statement, 2) != 0;
+        bindings[count].since_unix_ms = sqlite3_column_int64(statement, 3);
         count++;
     }
     sqlite3_finalize(statement);
@@ -99,13 +107,26 @@ int store_bindings(struct store *store, struct store_binding *bindings, size_t m
 
 bool store_binding_set(struct store *store, const struct store_binding *binding)
 {
-    sqlite3_stmt *statement =
-        sql_prepare(store, "REPLACE INTO binding (label, key) VALUES (?1, ?2)");
+    sqlite3_stmt *statement = sql_prepare(
+        store, "REPLACE INTO binding (label, key, pinned, since_ms) VALUES (?1, ?2, ?3, ?4)");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, binding->label);
     sql_bind_blob(statement, 2, binding->key, sizeof binding->key);
+    sqlite3_bind_int(statement, 3, binding->is_pinned);
+    sqlite3_bind_int64(statement, 4, binding->since_unix_ms);
     return sql_finish(store, statement);
+}
+
+bool store_binding_remove(struct store *store, const char *label)
+{
+    return remove_row(store, "DELETE FROM binding WHERE label = ?1", label);
+}
+
+bool store_binding_rename(struct store *store, const char *from, const struct store_binding *to)
+{
+    return sql_run(store, "BEGIN IMMEDIATE", "write") &&
+           sql_commit(store, store_binding_remove(store, from) && store_binding_set(store, to));
 }
 
 int store_peers(struct store *store, vx6_addr *peers, size_t max)

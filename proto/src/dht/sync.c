@@ -194,11 +194,20 @@ void sync_query_done(struct vx6_node *node, void *context, const struct query_re
     work(node);
 }
 
-/* Are fewer than k of the nodes known closer to the key than this one? */
-static bool is_own_share(
-    const struct vx6_node *node, const uint8_t key[32], struct peer *const *closest, uint32_t count)
+/* Those of `peers` that are contacts and among the k closest to the key, closest first. */
+static uint32_t select_holders(const struct vx6_node *node, const uint8_t key[32],
+    struct peer *const *peers, uint32_t peer_count, struct peer *holders[SYNC_NEIGHBOURS])
 {
-    return count < KADEMLIA_K || distance_compare(key, node->keys.id, closest[count - 1]->id) < 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < peer_count; i++) {
+        if (!table_is_among_closest(node, key, peers[i], KADEMLIA_K))
+            continue;
+        uint32_t at = count++;
+        for (; at > 0 && distance_compare(key, peers[i]->id, holders[at - 1]->id) < 0; at--)
+            holders[at] = holders[at - 1];
+        holders[at] = peers[i];
+    }
+    return count;
 }
 
 /* Each bundle is offered to those of `peers` that are among the k closest to its key; in a round,
@@ -207,20 +216,23 @@ static void offer_to(
     struct vx6_node *node, struct peer *const *peers, uint32_t peer_count, bool is_round)
 {
     for (uint32_t i = 0; i < node->holder.count; i++) {
-        struct peer *closest[KADEMLIA_K];
+        struct peer *rightful[RIGHTFUL], *holders[SYNC_NEIGHBOURS];
         struct placed *item = holder_item(node, i);
         if (item == NULL)
             continue;
         const uint8_t *key = item->key->data;
-        uint32_t count = table_closest(node, key, closest, KADEMLIA_K);
-        bool is_misplaced = is_round && !is_own_share(node, key, closest, count);
-        for (uint32_t j = 0; is_misplaced && j < RIGHTFUL; j++)
-            sync_add(node, closest[j], item);
+        uint32_t rightful_count = 0;
+        if (is_round && !table_is_own_share(node, key, NULL, KADEMLIA_K))
+            rightful_count = table_closest(node, key, rightful, RIGHTFUL);
+        for (uint32_t j = 0; j < rightful_count; j++)
+            sync_add(node, rightful[j], item);
+        uint32_t count = select_holders(node, key, peers, peer_count, holders);
         for (uint32_t j = 0; j < count; j++) {
-            for (uint32_t k = 0; k < peer_count; k++) {
-                if (closest[j] == peers[k] && !(is_misplaced && j < RIGHTFUL))
-                    sync_add(node, peers[k], item);
-            }
+            bool is_told = false;
+            for (uint32_t k = 0; k < rightful_count; k++)
+                is_told = is_told || rightful[k] == holders[j];
+            if (!is_told)
+                sync_add(node, holders[j], item);
         }
     }
     work(node);
@@ -230,13 +242,9 @@ static void offer_to(
 void sync_entered(struct vx6_node *node, struct peer *peer)
 {
     struct syncs *syncs = &node->syncs;
-    struct peer *nearest[SYNC_NEIGHBOURS];
-    bool is_near = false;
     if (node->shutting_down || node->holder.count == 0 || syncs->due_count == SYNC_NEIGHBOURS)
         return;
-    uint32_t count = table_closest(node, node->keys.id, nearest, SYNC_NEIGHBOURS);
-    for (uint32_t i = 0; i < count; i++)
-        is_near = is_near || nearest[i] == peer;
+    bool is_near = table_is_among_closest(node, node->keys.id, peer, SYNC_NEIGHBOURS);
     for (uint32_t i = 0; i < syncs->due_count; i++)
         is_near = is_near && syncs->due[i] != peer;
     if (!is_near)
@@ -265,10 +273,8 @@ void sync_timer(struct vx6_node *node, struct timer *timer)
             count = 0;
         plan_round(node);
     } else {
-        for (uint32_t i = 0; i < syncs->due_count; i++) {
-            if (table_find(node, syncs->due[i]->id))
-                peers[count++] = syncs->due[i];
-        }
+        memcpy(peers, syncs->due, syncs->due_count * sizeof peers[0]);
+        count = syncs->due_count;
     }
     offer_to(node, peers, count, is_round);
     for (uint32_t i = 0; i < syncs->due_count; i++)
@@ -299,20 +305,7 @@ void sync_hand_over(struct vx6_node *node)
     work(node);
 }
 
-/* Who asks may be about to leave, and does not count. */
-static bool is_share_without(
-    const struct vx6_node *node, const uint8_t key[32], const vx6_addr *asker)
-{
-    struct peer *closest[KADEMLIA_K + 1];
-    uint32_t count = table_closest(node, key, closest, KADEMLIA_K + 1), others = 0;
-    for (uint32_t i = 0; i < count && others < KADEMLIA_K; i++) {
-        if (!addr_equal(&closest[i]->addr, asker))
-            closest[others++] = closest[i];
-    }
-    return is_own_share(node, key, closest, others);
-}
-
-/* VX6-DHT-054 */
+/* Who asks may be about to leave, and does not count. VX6-DHT-054 */
 uint16_t sync_wanted(const struct vx6_node *node, const vx6_addr *asker, const struct vx6_sync *ask)
 {
     vx6_list items = ask->items;
@@ -320,7 +313,7 @@ uint16_t sync_wanted(const struct vx6_node *node, const vx6_addr *asker, const s
     uint16_t wanted = 0;
     for (uint32_t bit = 0; vx6_next_item(&items, &item); bit++) {
         if (holder_wants(node, item.key, item.owner, item.sequence) &&
-            is_share_without(node, item.key, asker))
+            table_is_own_share(node, item.key, asker, KADEMLIA_K))
             wanted |= (uint16_t)(1u << bit);
     }
     return wanted;

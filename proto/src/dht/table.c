@@ -172,6 +172,11 @@ static void search_bucket(struct search *search, uint32_t begin, uint32_t count)
     search->gathered = (uint32_t)(word - (search->words + 1));
 }
 
+static bool bit_differs(const uint8_t a[32], const uint8_t b[32], uint32_t i)
+{
+    return (a[i / 8] ^ b[i / 8]) & (0x80 >> i % 8);
+}
+
 /* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
  * buckets; where they agree it lies farther. So the buckets of differing bits come first, downwards
  * from the top, and then the others, upwards from the deepest. */
@@ -190,8 +195,7 @@ static void search_table(const struct vx6_node *node, struct search *search)
             begin[i] = (uint16_t)sum;
             sum += table->bucket_count[i];
         }
-        bool differs = (search->target[i / 8] ^ node->keys.id[i / 8]) & (0x80 >> i % 8);
-        if (differs != down)
+        if (bit_differs(search->target, node->keys.id, i) != down)
             continue;
         search_bucket(search, begin[i], table->bucket_count[i]);
         if (search->gathered >= search->count - search->found)
@@ -225,6 +229,57 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
         search_table(node, &search);
     }
     return search.found;
+}
+
+/* Contacts that failed do not count, unless all did. */
+static uint8_t failures_allowed(const struct table *table)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->contacts[i].failures == 0)
+            return 0;
+    }
+    return UINT8_MAX;
+}
+
+/* How many contacts are closer to `target` than `id`, which is that of a contact or the node's own;
+ * at most `max`. Only in its own bucket does `id` have to be compared with contacts: a bucket above
+ * that is closer to the target as a whole, or farther, and so are all below it together. */
+static uint32_t count_closer(const struct vx6_node *node, const uint8_t target[32],
+    const uint8_t id[32], const vx6_addr *without, uint32_t max)
+{
+    const struct table *table = &node->table;
+    const uint32_t own = common_prefix(node->keys.id, id);
+    const bool deeper_are_closer = own < 256 && !bit_differs(target, node->keys.id, own);
+    const uint8_t failures_max = failures_allowed(table);
+    const struct contact *contact = table->contacts;
+    uint32_t closer = 0;
+    for (uint32_t i = 0; i < table->depth && closer < max; i++) {
+        const struct contact *end = contact + table->bucket_count[i];
+        if (i < own ? !bit_differs(target, node->keys.id, i) : i > own && !deeper_are_closer)
+            contact = end;
+        for (; contact < end && closer < max; contact++) {
+            if (contact->failures <= failures_max &&
+                (i != own || distance_compare(target, contact->peer->id, id) < 0) &&
+                !(without && addr_equal(&contact->peer->addr, without)))
+                closer++;
+        }
+    }
+    return closer;
+}
+
+bool table_is_among_closest(
+    const struct vx6_node *node, const uint8_t target[32], const struct peer *peer, uint32_t count)
+{
+    const struct contact *contact = table_find(node, peer->id);
+    return contact && contact->peer == peer &&
+           contact->failures <= failures_allowed(&node->table) &&
+           count_closer(node, target, peer->id, NULL, count) < count;
+}
+
+bool table_is_own_share(
+    const struct vx6_node *node, const uint8_t target[32], const vx6_addr *without, uint32_t count)
+{
+    return count_closer(node, target, node->keys.id, without, count) < count;
 }
 
 /* Fewer than k contacts are closer to this node than `id`. */

@@ -46,6 +46,13 @@ uint32_t table_closest(
 /* The same of the contacts that may be named to `asker`. */
 uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     const uint8_t target[32], struct peer **peers, uint32_t count);
+/* Would table_closest() find this peer? */
+bool table_is_among_closest(
+    const struct vx6_node *node, const uint8_t target[32], const struct peer *peer, uint32_t count);
+/* Are fewer than `count` of these contacts closer to `target` than the node itself? Those at the
+ * address `without` do not count; NULL: all do. */
+bool table_is_own_share(
+    const struct vx6_node *node, const uint8_t target[32], const vx6_addr *without, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Which keys names mean to a real node: first use, pins, renaming, forgetting, from run to run, also
+after kill -9. Three nodes on loopback; needs no privileges.
+
+usage: test_names.py BIN_DIR
+"""
+import json
+import signal
+import socket
+import sys
+import time
+
+import test_control
+from test_control import DEADLINE_S, check
+
+LABEL_MAX = 63
+HOSTILE = ["", ".", "alice.web", "Alice", "a" * (LABEL_MAX + 1), "al ice", "a\x1b[2Jb", "alice~x4k2",
+           "-a", "ä"]
+
+
+class Test(test_control.Test):
+    def run(self):
+        self.addr = self.start("alice", "--name", "alice")
+        self.start("twin", "--name", "alice", "--peer", self.addr)
+        self.bob_node, _ = self.launch("bob", "--name", "bob", "--peer", self.addr)
+        self.vx6("bob", "status", "--wait", check=True)
+        self.keys = {who: json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
+                     for who in ("alice", "twin", "bob")}
+        self.offer()
+        self.check_words()
+        self.check_clash()
+        self.check_pins()
+        self.check_in_use()
+        self.check_rename_and_forget()
+        self.check_runs()
+
+    def offer(self):
+        """Both who are called alice offer a service, which says whose it is."""
+        self.servers = {}
+        for who in ("alice", "twin"):
+            server = socket.create_server(("127.0.0.1", 0))
+            self.servers[who] = server
+            port = server.getsockname()[1]
+            self.vx6(who, "service", "add", "web", f"127.0.0.1:{port}", "--public", check=True)
+
+    def names(self):
+        answer = json.loads(self.vx6("bob", "names", "--json", check=True).stdout)
+        return {item["name"]: (item["key"], item["how"]) for item in answer["names"]}
+
+    def refused(self, code, *words):
+        done = self.vx6("bob", *words, "--json")
+        answer = json.loads(done.stdout)
+        check(done.returncode == (2 if code == "INVALID" else 1) and answer["code"] == code and
+              done.stderr.count("\n") == 1, f"vx6 {' '.join(words)[:60]!r}: {code}", done)
+        return answer
+
+    def check_words(self):
+        """Whatever is wrong is said in one line, and changes nothing."""
+        before = self.names()
+        key = self.keys["alice"]
+        line = self.line("bob")
+        for label in HOSTILE:
+            for request in ({"command": "pin", "name": label, "key": key},
+                            {"command": "forget", "name": label},
+                            {"command": "rename", "name": label, "to": "x"},
+                            {"command": "rename", "name": "x", "to": label}):
+                answer = line.ask(request)
+                test_control.check_quietly(
+                    answer["code"] == "INVALID" and answer["error"].isprintable(),
+                    f"{request} is refused in plain words", answer)
+        for fault in (key[:-1], key + "a", key[:-1] + ("a" if key[-1] != "a" else "b"), "", "x" * 9999):
+            answer = line.ask({"command": "pin", "name": "x", "key": fault})
+            test_control.check_quietly(answer["code"] == "INVALID", "a mistyped key is refused", answer)
+        line.close()
+        check(self.names() == before == {}, "names and keys that are none are refused, and change nothing")
+        self.refused("NOT_FOUND", "forget", "nobody")
+        self.refused("NOT_FOUND", "rename", "nobody", "somebody")
+        self.refused("SELF", "pin", "bob", key)
+
+    def connect(self, name, expect=True):
+        done = self.vx6("bob", "connect", name, "--background", "--json")
+        answer = json.loads(done.stdout)
+        check(answer["ok"] == expect, f"bob connects to {name}: {expect}", done)
+        return answer
+
+    def check_clash(self):
+        """VX6-NAME-008, VX6-NAME-013: who is meant has to be said, and is remembered."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            done = self.vx6("bob", "resolve", "alice.web", "--json")
+            answer = json.loads(done.stdout)
+            if len(answer.get("candidates", [])) == 2:
+                break
+            test_control.check_quietly(time.monotonic() < deadline, "both claim the name", answer)
+        check(answer["code"] == "AMBIGUOUS" and done.returncode == 1, "two nodes are called alice")
+        text = self.vx6("bob", "resolve", "alice.web")
+        shown = {item["name"]: item["key"] for item in answer["candidates"]}
+        check(all(name in text.stdout and key in text.stdout for name, key in shown.items()),
+              "vx6 resolve shows both, each with a name of its own", text)
+        check(self.connect("alice.web", expect=False)["code"] == "AMBIGUOUS" and self.names() == {},
+              "none is chosen, and nothing bound")
+        mine = next(name for name, key in shown.items() if key == self.keys["alice"])
+        forward = self.connect(mine)
+        check(forward["key"] == self.keys["alice"], f"{mine} leads to the one that is meant")
+        check(self.names() == {"alice": (self.keys["alice"], "first_use")}, "and binds alice to it")
+        self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
+        forward = self.connect("alice.web")
+        check(forward["key"] == self.keys["alice"], "from then on alice alone will do")
+        self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
+
+    def check_pins(self):
+        """VX6-NAME-005: a bound name goes to another key by a command only, which says so."""
+        answer = self.refused("KEY_MISMATCH", "pin", "alice", self.keys["twin"])
+        check(self.keys["alice"] in answer["error"] and "--replace" in answer["error"],
+              "the refusal shows the key that alice is bound to, and the way out", answer)
+        self.vx6("bob", "pin", "alice", self.keys["alice"], check=True)
+        check(self.names()["alice"] == (self.keys["alice"], "pinned"), "the same key is pinned at once")
+        self.vx6("bob", "pin", "alice", self.keys["twin"], "--replace", check=True)
+        forward = self.connect("alice.web")
+        check(forward["key"] == self.keys["twin"], "with --replace, alice is the other one")
+        self.twin_forward = str(forward["forward"])
+
+    def check_in_use(self):
+        """VX6-CTRL-020: a forward would open its session again by the name, and reach somebody else."""
+        for words in (("pin", "alice", self.keys["alice"], "--replace"), ("forget", "alice"),
+                      ("rename", "alice", "al")):
+            answer = self.refused("UNEXPECTED", *words)
+            check(f"vx6 disconnect {self.twin_forward}" in answer["error"],
+                  "a name in use stays, and the line says what to end first", answer)
+        self.vx6("bob", "disconnect", self.twin_forward, check=True)
+
+    def check_rename_and_forget(self):
+        self.vx6("bob", "rename", "alice", "al", check=True)
+        check(self.names() == {"al": (self.keys["twin"], "pinned")}, "alice is called al from now on")
+        forward = self.connect("al.web")
+        check(forward["key"] == self.keys["twin"], "al.web leads to the key that al means here")
+        self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
+        check(self.connect("alice.web", expect=False)["code"] == "AMBIGUOUS",
+              "alice is free, and so a question again")
+        self.vx6("bob", "pin", "alice", self.keys["alice"], check=True)
+        self.refused("UNEXPECTED", "rename", "al", "alice")
+        self.refused("UNEXPECTED", "rename", "al", "bob")
+        self.vx6("bob", "forget", "al", check=True)
+        check(self.names() == {"alice": (self.keys["alice"], "pinned")}, "al is forgotten")
+
+    def check_runs(self):
+        """What was acknowledged is there after kill -9, and in force."""
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            self.vx6("bob", "pin", f"n{number:d}", self.keys["twin"], check=True)
+            before = self.names()
+            self.bob_node.send_signal(number)
+            self.bob_node.wait(timeout=DEADLINE_S)
+            self.bob_node, _ = self.launch("bob", "--name", "bob", "--peer", self.addr)
+            self.vx6("bob", "status", "--wait", check=True)
+            check(self.names() == before and len(before) > 1,
+                  f"all names are there after {signal.Signals(number).name}", self.names())
+        check(self.connect("alice.web")["key"] == self.keys["alice"], "and mean what they meant")
+        shown = self.vx6("bob", "names").stdout
+        check(f"alice is {self.keys['alice']}, pinned 2" in shown, "vx6 names says how and since when",
+              shown)
+
+
+if __name__ == "__main__":
+    sys.exit(test_control.main(Test, __doc__))
