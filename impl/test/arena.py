@@ -134,11 +134,10 @@ class Attack:
 
 
 class Usage:
-    """What a process has: the most of it between `with` and its end."""
+    """What a process has: before `with`, and the most of it until its end."""
 
     def __init__(self, pid):
         self.pid = pid
-        self.most_kb = self.most_descriptors = 0
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -156,7 +155,8 @@ class Usage:
             self.most_descriptors = max(self.most_descriptors, self.descriptors())
 
     def __enter__(self):
-        self.before_kb, self.before_descriptors = self.resident_kb(), self.descriptors()
+        self.before_kb = self.most_kb = self.resident_kb()
+        self.before_descriptors = self.most_descriptors = self.descriptors()
         self.before_s, self.began = self.processor_s(), time.monotonic()
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.watch)

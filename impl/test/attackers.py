@@ -3,6 +3,7 @@
 come to nothing, and peers that have a key and take all that they can get."""
 import itertools
 import os
+import random
 import select
 import socket
 import sys
@@ -153,12 +154,9 @@ def connect(attack, target, says, networks, count, is_hasty=False):
             pace.wait()
 
 
-def nothing():
-    return b""
-
-
-def one_byte():
-    return b"\x01"
+def hardly_anything():
+    """Nothing, or one byte."""
+    return random.choice((b"", b"\x01"))
 
 
 def message_1():
@@ -200,8 +198,9 @@ def hold(attack, target, links, sessions, streams, service, bytes_per_s=0):
 
 def lie(attack, target):
     """Acknowledges what was never sent, and comes again when the link is closed for it."""
-    closed = set()
+    closed, pace = set(), Pace(20)  # slower than VX6-LINK-027 refuses
     while attack.goes_on():
+        pace.wait()
         link = Link.dial(target, Identity(), source=(source_of(1), 0))
         sessions = Sessions(link)
         stream = sessions.open("echo").open_stream()
@@ -212,3 +211,18 @@ def lie(attack, target):
         attack.begun()
     if closed != {"UNEXPECTED"}:
         sys.exit(f"closed with {closed}")
+
+
+def store(attack, target, key):
+    """Bundles of many owners under their node IDs, and as many announcements of nodes that are not there."""
+    asker = Asker(source_of(1))
+    while attack.goes_on():
+        token = asker.ask(target, key, "ping")[1]["token"]
+        for _ in range(50):
+            owner = Identity()
+            owner.listen_on(source_of(1), 9)
+            asker.ask(target, key, "store", token=token, key=owner.id, bundle=owner.bundle())
+            asker.ask(target, key, "announce", token=token, key=owner.key, port=9)
+            attack.count(2, SIZE)
+        if attack.packets.value >= 600:
+            attack.begun()

@@ -101,7 +101,8 @@ class Responder:
 
     def __init__(self, me, address, hints=()):
         self.me, self.hints = me, list(hints)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.bind(address)
         self.address = self.socket.getsockname()
         self.secret = c.query_secret(me.seed)

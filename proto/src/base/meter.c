@@ -3,12 +3,19 @@
 
 #include "internal.h"
 
-static uint32_t slot_of(const vx6_addr *addr)
+static uint16_t *counter_of(const struct meter *meter, const vx6_addr *addr)
 {
     uint8_t network[8] = {0};
     addr_network(addr, network);
-    uint64_t hash = load_u64(network) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(hash >> 56) % METER_NETWORKS;
+    uint64_t hash = (load_u64(network) ^ meter->salt) * UINT64_C(0x9e3779b97f4a7c15);
+    return &meter->networks[(hash >> 56) % METER_NETWORKS];
+}
+
+static void draw_salt(struct vx6_node *node, struct meter *meter)
+{
+    uint8_t salt[8];
+    rng_bytes(&node->public_rng, salt, sizeof salt);
+    meter->salt = load_u64(salt);
 }
 
 /* A new second; counters that nobody needed in the last one go. */
@@ -19,10 +26,12 @@ static void turn(struct vx6_node *node, struct meter *meter, uint32_t watched_fr
     bool was_quiet = meter->count == 0 || meter->count < watched_from;
     meter->second = node->now;
     meter->count = meter->taken = 0;
-    if (was_quiet)
+    if (was_quiet || meter->networks == NULL) {
         meter_free(node, meter);
-    else if (meter->networks)
-        memset(meter->networks, 0, METER_NETWORKS * sizeof *meter->networks);
+        return;
+    }
+    memset(meter->networks, 0, METER_NETWORKS * sizeof *meter->networks);
+    draw_salt(node, meter);
 }
 
 uint32_t meter_count(
@@ -32,11 +41,13 @@ uint32_t meter_count(
     meter->count++;
     if (meter->count < watched_from)
         return 0;
-    if (meter->networks == NULL)
+    if (meter->networks == NULL) {
         meter->networks = env_alloc(node->env, METER_NETWORKS * sizeof *meter->networks);
+        draw_salt(node, meter);
+    }
     if (meter->networks == NULL)
         return 0;
-    uint16_t *count = &meter->networks[slot_of(from)];
+    uint16_t *count = counter_of(meter, from);
     if (*count < UINT16_MAX)
         (*count)++;
     return *count;

@@ -15,6 +15,7 @@ struct meter {
     vx6_ns second;      /* began then */
     uint32_t count;     /* in it */
     uint32_t taken;     /* of these, by meter_takes() */
+    uint64_t salt;      /* of this second: who shares a counter with whom cannot be aimed at */
     uint16_t *networks; /* NULL while there are few */
 };
 

@@ -75,6 +75,27 @@ static bool is_doubtful(
     return true;
 }
 
+/* Nor do more queries of one lookup go there in all, so that an answer is not multiplied by the
+ * hints in it. VX6-DHT-028 */
+static bool is_given_up(
+    const struct vx6_node *node, const struct lookup *lookup, const struct candidate *candidate)
+{
+    const uint32_t max = node->env->limits->site_queries_max;
+    const vx6_addr *addr = &candidate->peer->addr;
+    if (candidate->state != CANDIDATE_NEW)
+        return false;
+    uint32_t in_vain = 0;
+    for (uint32_t i = 0; i < lookup->list.count; i++) {
+        const struct candidate *other = shortlist_nth(&lookup->list, i);
+        if (!addr_same_site(&other->peer->addr, addr))
+            continue;
+        if (other->state == CANDIDATE_ANSWERED)
+            return false;
+        in_vain += other->state != CANDIDATE_NEW;
+    }
+    return in_vain >= max && !table_knows_site(node, addr);
+}
+
 /* One pass over the candidates, closest first: who is wanted, and to whom it falls. */
 struct pass {
     uint32_t live;                  /* candidates so far */
@@ -130,7 +151,11 @@ static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
         pass->open = pass->stuck = true;
         return;
     }
-    if (is_wanted && candidate->state == CANDIDATE_NEW && may_ask(lookup, path, pass->use_spare)) {
+    bool is_next =
+        is_wanted && candidate->state == CANDIDATE_NEW && may_ask(lookup, path, pass->use_spare);
+    if (is_next && is_given_up(node, lookup, candidate))
+        return;
+    if (is_next) {
         path_ask(node, lookup, candidate, path);
         pass->stuck = pass->stuck || candidate->state == CANDIDATE_NEW;
     }
