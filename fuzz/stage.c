@@ -15,17 +15,28 @@ static vx6_addr addr_of(uint8_t number)
     return (vx6_addr){{0x20, 0x01, 0x0d, 0xb8, [7] = number, [15] = 1}, 4242};
 }
 
+static void peer_renew(struct stage *stage, struct stage_peer *peer)
+{
+    struct record_facts facts = {.sequence = 1,
+        .unix_s = UNIX_MS / 1000 + (int64_t)(stage->now / VX6_SECOND),
+        .life_s = 1800,
+        .endpoints = &peer->addr,
+        .endpoint_count = 1};
+    peer->record_len = record_make_node(&stage->crypto, &peer->keys, &facts, peer->record);
+}
+
 static void peer_init(struct stage *stage, struct stage_peer *peer, uint8_t number)
 {
     uint8_t seed[32] = {number, 9};
     own_keys_init(&peer->keys, &stage->crypto, seed);
     peer->addr = addr_of(number);
-    struct record_facts facts = {.sequence = 1,
-        .unix_s = UNIX_MS / 1000,
-        .life_s = 1800,
-        .endpoints = &peer->addr,
-        .endpoint_count = 1};
-    peer->record_len = record_make_node(&stage->crypto, &peer->keys, &facts, peer->record);
+    peer_renew(stage, peer);
+}
+
+void stage_renew_peers(struct stage *stage)
+{
+    for (uint32_t i = 0; i < STAGE_PEERS; i++)
+        peer_renew(stage, &stage->peers[i]);
 }
 
 static void tighten(struct vx6_limits *limits)
@@ -52,8 +63,23 @@ static void tighten(struct vx6_limits *limits)
     limits->rekey_records = 16;
 }
 
-/* Made once: they are the same for all inputs. */
+/* Made once: they are the same for all inputs, which all have one provider. */
 static struct stage_peer peers_made[STAGE_PEERS];
+
+static void give_bytes(
+    struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len)
+{
+    struct vx6_in in = {
+        .kind = VX6_IN_LINK_BYTES, .id = lane->id, .channel = channel, .data = data, .len = len};
+    VX6_ASSERT(stage_input(stage, &in) != VX6_INVALID);
+}
+
+static void give_datagram(
+    struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len)
+{
+    struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .peer = *from, .data = data, .len = len};
+    VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
+}
 
 struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, size_t len)
 {
@@ -63,6 +89,7 @@ struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, si
     stage->crypto = *crypto;
     stage->limits = vx6_limits_default;
     stage->suite = VX6_SUITE_CHACHAPOLY;
+    stage->carrier = (struct stage_carrier){give_bytes, give_datagram};
     stage->now = VX6_SECOND;
     tighten(&stage->limits);
     if (peers_made[0].record_len == 0) {
@@ -77,11 +104,12 @@ void stage_start(struct stage *stage)
 {
     vx6_config config = {
         .sequence_first = 1, .unix_ms = UNIX_MS, .suite = stage->suite, .identity_seed = {1}};
-    stage->env = vx6_env_new(
-        (vx6_alloc){memory_resize, &stage->memory}, &stage->crypto, &stage->limits, NULL);
+    stage->env = vx6_env_new((vx6_alloc){memory_resize, &stage->memory}, &stage->crypto,
+        &stage->limits, stage->trace.event ? &stage->trace : NULL);
     VX6_ASSERT(stage->env);
     stage->node = vx6_node_new(stage->env, &config, stage->now);
     VX6_ASSERT(stage->node);
+    vx6_node_identity(stage->node, stage->node_key, stage->node_id);
     stage->addr = addr_of(1);
     struct vx6_in in = {.kind = VX6_IN_ENDPOINT_ADD, .peer = stage->addr};
     VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
@@ -196,6 +224,8 @@ static void fill(struct stage *stage, vx6_id carrier)
 
 static void take_output(struct stage *stage, const struct vx6_out *out)
 {
+    if (stage->hooks.output)
+        stage->hooks.output(stage, out);
     switch (out->kind) {
     case VX6_OUT_LINK_DIAL:
         dialled(stage, out);
