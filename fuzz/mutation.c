@@ -183,7 +183,7 @@ static void change_elements(
         at = walk(&elements, schema_element(place->field->element), message, at);
     }
     begin[count] = at;
-    if (count == 0 || chance_of(chance, 30)) {
+    if (count == 0 || chance_of(chance, 50)) {
         change_length(chance, message, place);
         return;
     }
@@ -318,13 +318,13 @@ void mutate_bytes(struct chance *chance, struct buffer *bytes)
 static void mutate_once(struct chance *chance, const struct said *said, struct buffer *message)
 {
     uint32_t draw = chance_below(chance, 100);
-    if (draw < 50)
+    if (draw < 56)
         change_field(chance, message);
-    else if (draw < 60)
+    else if (draw < 64)
         message->len = chance_below(chance, (uint32_t)message->len + 1);
-    else if (draw < 67)
+    else if (draw < 71)
         change_tail(chance, message);
-    else if (draw < 75)
+    else if (draw < 78)
         change_type(chance, message);
     else if (draw < 88)
         splice(chance, said, message);

@@ -57,13 +57,13 @@ void play_free(struct play *play)
     free(play);
 }
 
-static void restore_contacts(struct play *play)
+/* One that the node has lost is enough: it hears of the others. */
+static void restore_contact(struct play *play)
 {
-    for (uint32_t i = 0; i < STAGE_PEERS; i++) {
-        struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = play->stage->peers[i].addr};
-        memcpy(in.key, play->stage->peers[i].keys.identity, sizeof in.key);
-        VX6_ASSERT(stage_input(play->stage, &in) == VX6_OK);
-    }
+    const struct stage_peer *peer = &play->stage->peers[chance_below(&play->chance, STAGE_PEERS)];
+    struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = peer->addr};
+    memcpy(in.key, peer->keys.identity, sizeof in.key);
+    VX6_ASSERT(stage_input(play->stage, &in) == VX6_OK);
     stage_drain(play->stage);
 }
 
@@ -79,12 +79,14 @@ void play_scene(struct play *play)
         play_handshake_scene(play);
     else if (draw < 720)
         play_dial_scene(play);
-    else if (draw < 900)
+    else if (draw < 880)
         play_ask_scene(play);
-    else if (draw < 995)
+    else if (draw < 975)
         play_answer_scene(play);
+    else if (draw < 995)
+        play_stranger_scene(play);
     else
-        restore_contacts(play);
+        restore_contact(play);
     stage_check(play->stage);
 }
 
@@ -93,7 +95,7 @@ void play_resume(struct play *play)
     play->stage->is_silent = false;
     renew(play);
     command(play, VX6_IN_SERVICE_ADD, "web");
-    restore_contacts(play);
+    restore_contact(play);
 }
 
 /* The driver lets go of what it had, the peers are gone, and time does the rest. */

@@ -36,15 +36,18 @@ struct play {
     struct tally tally;
     struct stage_peer self; /* somebody with the node's own keys */
     enum stage_point target;
-    bool is_armed;  /* what comes by at `target` next is changed */
-    bool is_honest; /* nothing is changed, and answers are what they should be */
+    bool is_armed;           /* what comes by at `target` next is changed */
+    uint32_t skips;          /* but first so many come by unchanged */
+    enum vx6_msg_type piece; /* the record inside a bundle that was changed last; or none */
+    bool is_honest;          /* nothing is changed, and answers are what they should be */
 
     struct lane *lane;
     vx6_id link;
     enum level level;
     uint32_t uses;
-    vx6_ns renewed; /* the peers' records */
-    vx6_id resolve; /* the last one of a visit, and how it ended */
+    uint32_t strangers; /* that have come so far */
+    vx6_ns renewed;     /* the peers' records */
+    vx6_id resolve;     /* the last one of a visit, and how it ended */
     enum vx6_code resolved;
     struct talk theirs, ours; /* sessions that the peer opened, that the node opened */
 };
@@ -73,10 +76,14 @@ void play_honest_frame(struct play *play, struct buffer *frame, enum vx6_msg_typ
 /* ---- play_queries.c ---- */
 void play_ask_scene(struct play *play);
 void play_answer_scene(struct play *play);
+void play_stranger_scene(struct play *play);
+/* Any message of a query, as good as it would be at its place. */
+void play_honest_query(struct play *play, struct buffer *message, enum vx6_msg_type type);
 size_t play_answer(struct stage *stage, const struct stage_peer *peer, const struct vx6_msg *ask,
     uint8_t *message);
 
 /* ---- play_changes.c ---- */
+void play_arm(struct play *play, enum stage_point point); /* what is said there next is changed */
 void play_tap(
     struct stage *stage, enum stage_point point, struct lane *lane, struct buffer *buffer);
 

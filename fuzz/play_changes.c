@@ -7,7 +7,9 @@
 
 enum {
     PIECES = 3, /* of a bundle */
-    PIECE_MAX = 700
+    PIECE_MAX = 700,
+    HEAD_END =
+        1 + 16 + 4 + 4 + VX6_SIG_SIZE /* of an answer: the signature of its sender's address */
 };
 
 /* ---- records ---- */
@@ -37,10 +39,24 @@ static void forge_record(struct play *play, const struct stage_peer *peer, struc
 
 static void change_record(struct play *play, const struct stage_peer *peer, struct buffer *record)
 {
+    said_keep(&play->said, record);
     if (peer && chance_of(&play->chance, 35))
         forge_record(play, peer, record);
     else
         mutate_message(&play->chance, &play->said, record);
+}
+
+/* Another part of the bundle, or all of it, stands where this one should. */
+static void misplace(struct play *play, const struct buffer *bundle, const vx6_span parts[PIECES],
+    struct buffer *piece)
+{
+    uint32_t which = chance_below(&play->chance, PIECES + 1);
+    vx6_span other = which < PIECES ? parts[which] : (vx6_span){bundle->data, bundle->len};
+    if (other.len > piece->cap)
+        return;
+    if (other.len > 0)
+        memcpy(piece->data, other.data, other.len);
+    piece->len = other.len;
 }
 
 /* One part of a bundle, whose length then fits. */
@@ -49,6 +65,8 @@ static void change_bundle(struct play *play, struct buffer *bundle)
     uint8_t parts[PIECES][PIECE_MAX];
     struct buffer pieces[PIECES];
     struct vx6_msg msg;
+    play->piece = VX6_MSG_bundle;
+    said_keep(&play->said, bundle);
     if (chance_of(&play->chance, 25) ||
         vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bundle->data, bundle->len) != NULL) {
         mutate_message(&play->chance, &play->said, bundle);
@@ -61,7 +79,12 @@ static void change_bundle(struct play *play, struct buffer *bundle)
             memcpy(parts[i], spans[i].data, spans[i].len);
     }
     uint32_t which = chance_below(&play->chance, PIECES);
-    if (pieces[which].len > 0)
+    while (pieces[which].len == 0)
+        which = chance_below(&play->chance, PIECES);
+    play->piece = (enum vx6_msg_type)(VX6_MSG_node_record + which);
+    if (chance_of(&play->chance, 15))
+        misplace(play, bundle, spans, &pieces[which]);
+    else
         change_record(play, which == 0 ? &play->stage->peers[0] : NULL, &pieces[which]);
     size_t len = 1;
     for (uint32_t i = 0; i < PIECES; i++) {
@@ -95,7 +118,7 @@ static size_t inside_at(enum vx6_msg_type type)
     case VX6_MSG_store:
         return 1 + 16 + 32;
     case VX6_MSG_value:
-        return 1 + 16 + 4 + 4 + 64 + 2;
+        return HEAD_END + 2;
     case VX6_MSG_link_record:
         return 1;
     default:
@@ -103,26 +126,49 @@ static size_t inside_at(enum vx6_msg_type type)
     }
 }
 
-static enum vx6_msg_type any_frame_type(struct play *play)
+/* Another message of the same scope: not now, not here. */
+static void replace(struct play *play, enum stage_point point, struct buffer *message)
 {
+    uint32_t first = point == SAID_FRAME ? VX6_MSG_link_hello : VX6_MSG_ping;
+    uint32_t end = point == SAID_FRAME ? VX6_MSG_stream_reset + 1 : VX6_MSG_synced + 1;
     enum vx6_msg_type type;
     do
-        type = (enum vx6_msg_type)(VX6_MSG_link_hello + chance_below(&play->chance, 0x18));
+        type = (enum vx6_msg_type)(first + chance_below(&play->chance, end - first));
     while (schema_message(type) == NULL);
-    return type;
+    if (point == SAID_FRAME)
+        play_honest_frame(play, message, type);
+    else
+        play_honest_query(play, message, type);
+}
+
+/* The driver's own key, or a key that is somebody else's. */
+static void change_announced(struct play *play, uint8_t key[32])
+{
+    const struct stage *stage = play->stage;
+    bool is_own = chance_of(&play->chance, 40);
+    memcpy(key,
+        is_own ? stage->node_key
+               : stage->peers[chance_below(&play->chance, STAGE_PEERS)].keys.identity,
+        32);
 }
 
 static void change_message(
     struct play *play, enum stage_point point, struct lane *lane, struct buffer *message)
 {
+    play->piece = VX6_MSG_NONE;
+    if (chance_of(&play->chance, 25)) {
+        replace(play, point, message);
+        if (chance_of(&play->chance, 50))
+            return;
+    }
     enum vx6_msg_type type = claimed_type((vx6_span){message->data, message->len});
     size_t at = inside_at(type);
-    if (at > 0 && message->len > at + 2 && chance_of(&play->chance, 70))
+    if (at > 0 && message->len > at + 2 && chance_of(&play->chance, 55))
         change_inside(play, lane ? lane->peer : NULL, message, at, type != VX6_MSG_link_record);
-    else if (point == SAID_FRAME && chance_of(&play->chance, 20))
-        play_honest_frame(play, message, any_frame_type(play)); /* not now, not here */
-    else if (type == VX6_MSG_announce && chance_of(&play->chance, 10))
-        memcpy(message->data + 1 + 16, play->stage->node_key, 32);
+    else if (point == SAID_ANSWER && message->len > HEAD_END && chance_of(&play->chance, 15))
+        message->data[HEAD_END - 1 - chance_below(&play->chance, VX6_SIG_SIZE)] ^= 1;
+    else if (type == VX6_MSG_announce && message->len > 1 + 16 + 32 && chance_of(&play->chance, 25))
+        change_announced(play, message->data + 1 + 16);
     else
         mutate_message(&play->chance, &play->said, message);
     if (message->len > message->cap)
@@ -165,6 +211,15 @@ static void change_sent(struct play *play, struct buffer *sent)
         mutate_bytes(&play->chance, sent);
 }
 
+/* The codec takes all of a bundle: if something is wrong with it, it is what was changed. */
+static struct judged judge_piece(const struct play *play, struct judged judged)
+{
+    if (judged.row == VX6_MSG_bundle && judged.reason == TALLY_REASONS &&
+        play->piece != VX6_MSG_NONE)
+        judged.row = play->piece;
+    return judged;
+}
+
 static struct judged change(
     struct play *play, enum stage_point point, struct lane *lane, struct buffer *buffer)
 {
@@ -173,10 +228,11 @@ static struct judged change(
     case SAID_ASK:
     case SAID_ANSWER:
         change_message(play, point, lane, buffer);
-        return judge_message(VX6_SCOPE_QUERY, (vx6_span){buffer->data, buffer->len});
+        return judge_piece(
+            play, judge_message(VX6_SCOPE_QUERY, (vx6_span){buffer->data, buffer->len}));
     case SAID_FRAME:
         change_message(play, point, lane, buffer);
-        if (buffer->len == 0)
+        if (buffer->len == 0 || (lane->has_channels && buffer->len > VX6_FRAME_MAX))
             return (struct judged){ROW_FRAMES, WHY_RULE};
         return judge_message(VX6_SCOPE_LINK, (vx6_span){buffer->data, buffer->len});
     case SAID_ASK_PAYLOAD:
@@ -212,6 +268,12 @@ static bool is_begin(enum stage_point point, const struct lane *lane)
            (point == SENT_HANDSHAKE && lane->is_initiator && lane->step == 1);
 }
 
+void play_arm(struct play *play, enum stage_point point)
+{
+    play->target = point;
+    play->is_armed = true;
+}
+
 void play_tap(struct stage *stage, enum stage_point point, struct lane *lane, struct buffer *buffer)
 {
     struct play *play = stage->context;
@@ -221,6 +283,10 @@ void play_tap(struct stage *stage, enum stage_point point, struct lane *lane, st
         said_keep(&play->said, buffer);
     if (!play->is_armed || play->target != point || play->is_honest)
         return;
+    if (play->skips > 0) {
+        play->skips--;
+        return;
+    }
     play->is_armed = false;
     struct judged judged = change(play, point, lane, buffer);
     if (buffer->len == 0 && point >= SENT_ASK)

@@ -279,7 +279,7 @@ bool play_arrive(struct play *play, struct stage_peer *peer, bool has_channels)
 
 static struct stage_peer *any_peer(struct play *play)
 {
-    if (chance_of(&play->chance, 2))
+    if (chance_of(&play->chance, 5))
         return &play->self;
     return &play->stage->peers[chance_below(&play->chance, STAGE_PEERS)];
 }
@@ -306,12 +306,6 @@ static const struct {
     {VX6_MSG_stream_reset, LEVEL_STREAM},
 };
 
-static void arm(struct play *play, enum stage_point point)
-{
-    play->target = point;
-    play->is_armed = true;
-}
-
 /* Two frames in one record: what follows another one. */
 static void say_two(struct play *play, enum vx6_msg_type type)
 {
@@ -330,7 +324,7 @@ static void say_two(struct play *play, enum vx6_msg_type type)
 /* The first frames of a link are changed. */
 static void first_frame_scene(struct play *play)
 {
-    arm(play, SAID_FRAME);
+    play_arm(play, SAID_FRAME);
     (void)play_arrive(play, any_peer(play), chance_of(&play->chance, 50));
 }
 
@@ -357,19 +351,23 @@ void play_link_scene(struct play *play)
     if (!is_live(play))
         return;
     uint32_t draw = chance_below(&play->chance, 100);
-    arm(play, draw < 82 ? SAID_FRAME : draw < 95 ? SAID_FRAMES : SENT_RECORD);
+    play_arm(play, draw < 82 ? SAID_FRAME : draw < 95 ? SAID_FRAMES : SENT_RECORD);
     if (play->target == SAID_FRAMES)
         say_two(play, type);
     else
         say(play, type == VX6_MSG_session_opened ? &play->ours : talk_of(play), type);
     play->is_armed = false;
+    if (play->lane && (play->target != SAID_FRAME || play->lane->has_channels))
+        play->uses = USES_MAX; /* part of a record or frame may be missing now */
 }
 
 void play_handshake_scene(struct play *play)
 {
-    arm(play, chance_of(&play->chance, 50) ? SAID_HANDSHAKE : SENT_HANDSHAKE);
+    play_arm(play, chance_of(&play->chance, 50) ? SAID_HANDSHAKE : SENT_HANDSHAKE);
+    play->skips = play->target == SENT_HANDSHAKE ? chance_below(&play->chance, 2) : 0;
     (void)play_arrive(play, any_peer(play), false);
     play->is_armed = false;
+    play->skips = 0;
 }
 
 /* The node dials, and whom it reaches may be somebody else. */
@@ -393,7 +391,7 @@ void play_dial_scene(struct play *play)
         if (chance_of(&play->chance, 10))
             lane->peer = other;
         uint32_t draw = chance_below(&play->chance, 100);
-        arm(play, draw < 45 ? SAID_HANDSHAKE : draw < 80 ? SENT_HANDSHAKE : SAID_FRAME);
+        play_arm(play, draw < 45 ? SAID_HANDSHAKE : draw < 80 ? SENT_HANDSHAKE : SAID_FRAME);
         lane_up(stage, lane, draw >= 90);
         stage_drain(stage);
         if (lane->is_alive)

@@ -3,12 +3,6 @@
  * behalf. */
 #include "play.h"
 
-static void arm(struct play *play, enum stage_point point)
-{
-    play->target = point;
-    play->is_armed = true;
-}
-
 /* ---- asks ---- */
 
 static vx6_span label_of(struct play *play)
@@ -36,9 +30,10 @@ static void fill_sync(struct play *play, struct vx6_sync *sync, uint8_t *storage
     }
 }
 
-static void ask(struct play *play, struct stage_peer *peer, enum vx6_msg_type type)
+static size_t make_ask(struct play *play, const struct stage_peer *peer, enum vx6_msg_type type,
+    uint8_t *dst, size_t cap)
 {
-    uint8_t storage[400], bytes[ASK_MAX];
+    uint8_t storage[VX6_BUNDLE_MAX];
     struct vx6_msg msg = {.type = type};
     switch ((unsigned)type) { /* only these have fields that matter */
     case VX6_MSG_find_node:
@@ -46,6 +41,11 @@ static void ask(struct play *play, struct stage_peer *peer, enum vx6_msg_type ty
         break;
     case VX6_MSG_find_value:
         any_key(play, msg.u.find_value.key);
+        break;
+    case VX6_MSG_store:
+        memcpy(msg.u.store.key, peer->keys.id, 32);
+        msg.u.store.bundle = (vx6_span){
+            storage, peer_bundle(play->stage, peer, (uint8_t)chance_next(&play->chance), storage)};
         break;
     case VX6_MSG_announce:
         memcpy(msg.u.announce.key, peer->keys.identity, 32);
@@ -57,8 +57,18 @@ static void ask(struct play *play, struct stage_peer *peer, enum vx6_msg_type ty
     default:
         break;
     }
-    size_t len = vx6_msg_encode(&msg, bytes, sizeof bytes);
-    peer_ask(play->stage, peer, (vx6_span){bytes, len}, chance_of(&play->chance, 95));
+    return vx6_msg_encode(&msg, dst, cap);
+}
+
+/* More newcomers, of whom none is there, than the node asks at once. */
+static void announce_others(struct play *play, struct stage_peer *peer)
+{
+    for (uint32_t i = 0; i < STAGE_PEERS; i++) {
+        uint8_t bytes[ASK_MAX];
+        size_t len = make_ask(play, &play->stage->peers[i], VX6_MSG_announce, bytes, sizeof bytes);
+        peer_ask(play->stage, peer, (vx6_span){bytes, len}, true);
+    }
+    stage_drain(play->stage);
 }
 
 /* A few milliseconds between asks: sometimes more come than the node answers without a cookie. */
@@ -71,13 +81,18 @@ void play_ask_scene(struct play *play)
     struct stage_peer *peer = &stage->peers[chance_below(&play->chance, STAGE_PEERS)];
     uint32_t draw = chance_below(&play->chance, 100);
     stage_wait(stage, chance_below(&play->chance, 16) * VX6_MILLISECOND);
-    arm(play, draw < 85 ? SAID_ASK : draw < 91 ? SAID_ASK_PAYLOAD : SENT_ASK);
+    if (chance_of(&play->chance, 3))
+        announce_others(play, peer);
+    play_arm(play, draw < 85 ? SAID_ASK : draw < 91 ? SAID_ASK_PAYLOAD : SENT_ASK);
     enum vx6_msg_type type = types[chance_below(&play->chance, sizeof types / sizeof types[0])];
-    if (type == VX6_MSG_store)
-        peer_store(
-            stage, peer, (uint8_t)chance_next(&play->chance), (uint8_t)chance_next(&play->chance));
-    else
-        ask(play, peer, type);
+    if (type == VX6_MSG_store) {
+        uint8_t facts = (uint8_t)chance_next(&play->chance);
+        peer_store(stage, peer, facts, (uint8_t)chance_next(&play->chance));
+    } else {
+        uint8_t bytes[ASK_MAX];
+        size_t len = make_ask(play, peer, type, bytes, sizeof bytes);
+        peer_ask(stage, peer, (vx6_span){bytes, len}, chance_of(&play->chance, 95));
+    }
     stage_drain(stage);
     play->is_armed = false;
 }
@@ -85,16 +100,29 @@ void play_ask_scene(struct play *play)
 /* ---- answers ---- */
 
 static size_t value_answer(
-    struct play *play, const struct stage_peer *peer, const struct vx6_msg *asked, uint8_t *message)
+    struct play *play, const struct stage_peer *peer, uint8_t index, uint8_t *message)
 {
     uint8_t bundle[VX6_BUNDLE_MAX];
     struct vx6_msg answer = {.type = VX6_MSG_value};
     uint8_t facts = play->is_honest ? 1 : (uint8_t)chance_next(&play->chance);
     peer_head(play->stage, peer, &answer);
-    answer.u.value.index = asked->u.find_value.index;
-    answer.u.value.count = (uint8_t)(asked->u.find_value.index + 1);
+    answer.u.value.index = index;
+    answer.u.value.count = (uint8_t)(index + 1);
     answer.u.value.bundle = (vx6_span){bundle, peer_bundle(play->stage, peer, facts, bundle)};
     return vx6_msg_encode(&answer, message, ANSWER_MAX);
+}
+
+void play_honest_query(struct play *play, struct buffer *message, enum vx6_msg_type type)
+{
+    struct stage_peer *peer = &play->stage->peers[chance_below(&play->chance, STAGE_PEERS)];
+    bool is_ask = (type & 1) == 0; /* an answer has the number after that of its ask */
+    if (type == VX6_MSG_value)
+        message->len = value_answer(play, peer, 0, message->data);
+    else if (!is_ask)
+        message->len =
+            peer_answer(play->stage, peer, (uint8_t)(type - 1), message->data, message->cap);
+    else
+        message->len = make_ask(play, peer, type, message->data, message->cap);
 }
 
 size_t play_answer(struct stage *stage, const struct stage_peer *peer, const struct vx6_msg *asked,
@@ -107,8 +135,10 @@ size_t play_answer(struct stage *stage, const struct stage_peer *peer, const str
         draw = 0;
     if (draw >= 95)
         return draw < 98 ? ANSWER_COOKIE : 0;
+    if (play->is_armed && play->target == SENT_COOKIE && draw >= 50)
+        return ANSWER_COOKIE;
     if (asked->type == VX6_MSG_find_value && has_value)
-        return value_answer(play, peer, asked, message);
+        return value_answer(play, peer, asked->u.find_value.index, message);
     return peer_answer(stage, peer, (uint8_t)asked->type, message, ANSWER_MAX);
 }
 
@@ -138,9 +168,30 @@ void play_answer_scene(struct play *play)
 {
     static const enum stage_point points[] = {SAID_ANSWER, SAID_ANSWER, SAID_ANSWER, SAID_ANSWER,
         SAID_ANSWER, SAID_ANSWER_PAYLOAD, SENT_ANSWER, SENT_COOKIE};
-    arm(play, points[chance_below(&play->chance, sizeof points / sizeof points[0])]);
+    play_arm(play, points[chance_below(&play->chance, sizeof points / sizeof points[0])]);
     stir(play);
     stage_drain(play->stage);
     stage_wait(play->stage, chance_below(&play->chance, 1500) * VX6_MILLISECOND);
     play->is_armed = false;
+}
+
+/* Somebody takes the place of the last peer whom the node does not know yet: it has to prove its
+ * address with its first answer. */
+void play_stranger_scene(struct play *play)
+{
+    struct stage *stage = play->stage;
+    struct stage_peer *stranger = &stage->peers[STAGE_PEERS - 1];
+    uint8_t bytes[ASK_MAX];
+    stage_replace_peer(stage, stranger, ++play->strangers + UINT8_MAX);
+    play_arm(play, SAID_ANSWER);
+    if (chance_of(&play->chance, 40)) {
+        size_t len = make_ask(play, stranger, VX6_MSG_announce, bytes, sizeof bytes);
+        peer_ask(stage, stranger, (vx6_span){bytes, len}, true);
+    } else {
+        play->skips = chance_below(&play->chance, STAGE_PEERS);
+        stir(play);
+    }
+    stage_drain(stage);
+    play->is_armed = false;
+    play->skips = 0;
 }

@@ -27,9 +27,15 @@ static void peer_renew(struct stage *stage, struct stage_peer *peer)
 
 static void peer_init(struct stage *stage, struct stage_peer *peer, uint8_t number)
 {
-    uint8_t seed[32] = {number, 9};
-    own_keys_init(&peer->keys, &stage->crypto, seed);
     peer->addr = addr_of(number);
+    stage_replace_peer(stage, peer, number);
+}
+
+void stage_replace_peer(struct stage *stage, struct stage_peer *peer, uint32_t number)
+{
+    uint8_t seed[32] = {(uint8_t)number, 9};
+    store_u32(seed + 4, number >> 8);
+    own_keys_init(&peer->keys, &stage->crypto, seed);
     peer_renew(stage, peer);
 }
 

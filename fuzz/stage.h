@@ -126,6 +126,8 @@ void stage_drain(struct stage *stage); /* takes all outputs, and acts on them */
 /* The node's timers run until then. */
 void stage_wait(struct stage *stage, vx6_ns ns);
 void stage_check(const struct stage *stage); /* limits are kept */
+/* Somebody else is there now: other keys, at the same address. */
+void stage_replace_peer(struct stage *stage, struct stage_peer *peer, uint32_t number);
 void stage_renew_peers(struct stage *stage); /* their records, which expire */
 
 /* ---- what the driver does besides ---- */

@@ -56,7 +56,7 @@ static struct judged judge_bundle(vx6_span bytes)
     struct judged services = judge_record(VX6_MSG_service_list, bundle.services, &part);
     if (bundle.services.len > 0 && services.reason != TALLY_REASONS)
         return services;
-    return (struct judged){VX6_MSG_bundle, WHY_RULE};
+    return (struct judged){VX6_MSG_bundle, TALLY_REASONS};
 }
 
 struct judged judge_message(enum vx6_msg_scope scope, vx6_span message)
@@ -169,19 +169,36 @@ static bool is_record(uint32_t row)
     return row >= VX6_MSG_node_record && row <= VX6_MSG_bundle;
 }
 
-/* The event says which message it was about; of what lies inside it the codec's verdict does. */
+/* Of a bundle: which part of it is at fault. */
+static uint32_t bundle_row(const struct tally *tally, uint16_t code)
+{
+    uint32_t row = tally->judged.row;
+    if (code == VX6_BAD_MESSAGE || (code == VX6_BAD_RECORD && is_record(row)))
+        return row;
+    return code == VX6_EXPIRED && row == VX6_MSG_node_record ? row : (uint32_t)VX6_MSG_bundle;
+}
+
+/* The event says which message it was about, or that it came to none; of what lies inside a message
+ * or around it the verdict does. TALLY_ROWS: it is about something that came before. */
 static uint32_t row_of(const struct tally *tally, const struct vx6_event *event)
 {
-    bool is_inner = event->kind == VX6_EVENT_bundle_refused ||
-                    (event->msg == VX6_MSG_link_record && event->code != VX6_UNEXPECTED);
-    if (is_inner && is_record(tally->judged.row))
-        return tally->judged.row;
+    const uint32_t row = tally->judged.row;
+    const bool is_bad = event->code == VX6_BAD_MESSAGE;
     if (event->kind == VX6_EVENT_bundle_refused)
-        return VX6_MSG_bundle;
-    if (event->msg == VX6_MSG_NONE)
-        return tally->judged.row;
-    VX6_ASSERT(event->msg < TALLY_TYPES);
-    return event->msg;
+        return bundle_row(tally, event->code);
+    if (event->kind == VX6_EVENT_contact_refused)
+        return row;
+    if (event->msg == VX6_MSG_link_record && event->code != VX6_UNEXPECTED)
+        return is_bad || is_record(row) ? row : (uint32_t)VX6_MSG_node_record;
+    if (event->msg == VX6_MSG_NONE) {
+        bool can_seal = row > TALLY_RAW_FIRST && row != ROW_FRAMES && row != ROW_PAYLOAD;
+        bool is_around =
+            event->code == VX6_BAD_SEAL ? can_seal : row > TALLY_RAW_FIRST || is_record(row);
+        return is_around || (is_bad && row == TALLY_NO_TYPE) ? row : (uint32_t)TALLY_ROWS;
+    }
+    if (is_bad && row == ROW_PAYLOAD)
+        return row;
+    return is_bad && row != event->msg ? (uint32_t)TALLY_ROWS : event->msg;
 }
 
 static bool is_refusal(enum vx6_event_kind kind)
@@ -197,11 +214,12 @@ void tally_event(void *context, const struct vx6_event *event)
     struct tally *tally = context;
     if (!is_refusal(event->kind))
         return;
-    if (!tally->is_giving) {
+    uint32_t row = tally->is_giving ? row_of(tally, event) : (uint32_t)TALLY_ROWS;
+    if (row == TALLY_ROWS) {
         tally->after++;
         return;
     }
-    tally->hits[row_of(tally, event)][reason_of(tally, event->code)]++;
+    tally->hits[row][reason_of(tally, event->code)]++;
     tally->was_refused = true;
 }
 
