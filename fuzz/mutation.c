@@ -222,6 +222,11 @@ static void change_field(struct chance *chance, struct buffer *message)
     if (places.count == 0)
         return;
     const struct place *place = &places.items[chance_below(chance, places.count)];
+    for (uint32_t tries = 3; tries > 0 && place->field->kind != SCHEMA_LIST; tries--) {
+        const struct place *other = &places.items[chance_below(chance, places.count)];
+        if (other->field->kind == SCHEMA_LIST)
+            place = other;
+    }
     if (place->len == 0)
         return;
     switch (place->field->kind) {

@@ -7,7 +7,8 @@
 enum {
     FORGET_S = 3 * 3600, /* records of others live for two hours */
     RENEW_S = 600,       /* the peers' records */
-    MOVE_ROUNDS = 100
+    MOVE_ROUNDS = 100,
+    KEYS_KNOWN = 1024
 };
 
 static void renew(struct play *play)
@@ -31,12 +32,30 @@ static void command(struct play *play, enum vx6_in_kind kind, const char *text)
     stage_drain(play->stage);
 }
 
+/* Is a key a point of the curve? Asked of the same few keys most of the time, which it would take.
+ */
+static bool key_is_valid(const struct vx6_crypto *self, const uint8_t key[32])
+{
+    static struct {
+        bool is_known, is_valid;
+        uint8_t key[32];
+    } table[KEYS_KNOWN];
+    uint32_t slot = load_u32(key) % KEYS_KNOWN;
+    if (!table[slot].is_known || memcmp(table[slot].key, key, 32) != 0) {
+        memcpy(table[slot].key, key, 32);
+        table[slot].is_valid = vx6_crypto_real.sign_public_is_valid(self, key);
+        table[slot].is_known = true;
+    }
+    return table[slot].is_valid;
+}
+
 struct play *play_new(const struct vx6_crypto *crypto, uint64_t seed)
 {
     struct play *play = calloc(1, sizeof *play);
     VX6_ASSERT(play);
     struct stage *stage = stage_new(crypto, NULL, 0);
     play->stage = stage;
+    stage->crypto.sign_public_is_valid = key_is_valid;
     play->chance.state = seed;
     stage->context = play;
     stage->hooks = (struct stage_hooks){play_tap, play_hear, play_answer, play_output};
@@ -58,9 +77,8 @@ void play_free(struct play *play)
 }
 
 /* One that the node has lost is enough: it hears of the others. */
-static void restore_contact(struct play *play)
+static void restore_contact(struct play *play, const struct stage_peer *peer)
 {
-    const struct stage_peer *peer = &play->stage->peers[chance_below(&play->chance, STAGE_PEERS)];
     struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = peer->addr};
     memcpy(in.key, peer->keys.identity, sizeof in.key);
     VX6_ASSERT(stage_input(play->stage, &in) == VX6_OK);
@@ -86,7 +104,7 @@ void play_scene(struct play *play)
     else if (draw < 995)
         play_stranger_scene(play);
     else
-        restore_contact(play);
+        restore_contact(play, &play->stage->peers[chance_below(&play->chance, STAGE_PEERS)]);
     stage_check(play->stage);
 }
 
@@ -95,7 +113,21 @@ void play_resume(struct play *play)
     play->stage->is_silent = false;
     renew(play);
     command(play, VX6_IN_SERVICE_ADD, "web");
-    restore_contact(play);
+    restore_contact(play, &play->stage->peers[0]);
+}
+
+/* Peers who answer, so that the node does not take itself to be cut off, and forgets those that do
+ * not. */
+static void wait_honestly(struct play *play, uint32_t seconds)
+{
+    play->is_honest = true;
+    for (uint32_t i = 0; i < STAGE_PEERS; i++)
+        restore_contact(play, &play->stage->peers[i]);
+    for (uint32_t waited = 0; waited < seconds; waited += RENEW_S) {
+        renew(play);
+        stage_wait(play->stage, RENEW_S * VX6_SECOND);
+    }
+    play->is_honest = false;
 }
 
 /* The driver lets go of what it had, the peers are gone, and time does the rest. */
@@ -107,8 +139,11 @@ void play_settle(struct play *play)
     play_leave(play);
     command(play, VX6_IN_SERVICE_REMOVE, "aux");
     command(play, VX6_IN_SERVICE_REMOVE, "web");
+    wait_honestly(play, FORGET_S);
     play->stage->is_silent = true;
     stage_wait(play->stage, FORGET_S * VX6_SECOND);
+    while (play->stage->node->queries.count > 0) /* of its own: it looks for the others */
+        stage_wait(play->stage, VX6_SECOND);
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
         command(play, VX6_IN_NAME_UNBIND, labels[i]);
     for (uint32_t i = 0; i < STAGE_LANES; i++)

@@ -46,6 +46,7 @@ struct play {
     enum level level;
     uint32_t uses;
     uint32_t strangers; /* that have come so far */
+    bool is_stranger;   /* the next answer of the last one is changed */
     vx6_ns renewed;     /* the peers' records */
     vx6_id resolve;     /* the last one of a visit, and how it ended */
     enum vx6_code resolved;

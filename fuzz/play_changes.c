@@ -78,11 +78,12 @@ static void change_bundle(struct play *play, struct buffer *bundle)
         if (spans[i].len > 0)
             memcpy(parts[i], spans[i].data, spans[i].len);
     }
-    uint32_t which = chance_below(&play->chance, PIECES);
-    while (pieces[which].len == 0)
-        which = chance_below(&play->chance, PIECES);
+    uint32_t which;
+    do
+        which = chance_of(&play->chance, 40) ? PIECES - 1 : chance_below(&play->chance, PIECES);
+    while (pieces[which].len == 0);
     play->piece = (enum vx6_msg_type)(VX6_MSG_node_record + which);
-    if (chance_of(&play->chance, 15))
+    if (chance_of(&play->chance, 35))
         misplace(play, bundle, spans, &pieces[which]);
     else
         change_record(play, which == 0 ? &play->stage->peers[0] : NULL, &pieces[which]);
@@ -163,9 +164,10 @@ static void change_message(
     }
     enum vx6_msg_type type = claimed_type((vx6_span){message->data, message->len});
     size_t at = inside_at(type);
-    if (at > 0 && message->len > at + 2 && chance_of(&play->chance, 55))
+    if (at > 0 && message->len > at + 2 && chance_of(&play->chance, 40))
         change_inside(play, lane ? lane->peer : NULL, message, at, type != VX6_MSG_link_record);
-    else if (point == SAID_ANSWER && message->len > HEAD_END && chance_of(&play->chance, 15))
+    else if (point == SAID_ANSWER && message->len > HEAD_END &&
+             chance_of(&play->chance, play->is_stranger ? 70 : 10))
         message->data[HEAD_END - 1 - chance_below(&play->chance, VX6_SIG_SIZE)] ^= 1;
     else if (type == VX6_MSG_announce && message->len > 1 + 16 + 32 && chance_of(&play->chance, 25))
         change_announced(play, message->data + 1 + 16);

@@ -129,6 +129,8 @@ size_t play_answer(struct stage *stage, const struct stage_peer *peer, const str
     uint8_t *message)
 {
     struct play *play = stage->context;
+    if (play->is_stranger && peer == &stage->peers[STAGE_PEERS - 1])
+        play_arm(play, SAID_ANSWER);
     uint32_t draw = chance_below(&play->chance, 100);
     bool has_value = play->is_honest ? peer == &stage->peers[0] : draw < 60;
     if (play->is_honest)
@@ -183,15 +185,13 @@ void play_stranger_scene(struct play *play)
     struct stage_peer *stranger = &stage->peers[STAGE_PEERS - 1];
     uint8_t bytes[ASK_MAX];
     stage_replace_peer(stage, stranger, ++play->strangers + UINT8_MAX);
-    play_arm(play, SAID_ANSWER);
+    play->is_stranger = true;
     if (chance_of(&play->chance, 40)) {
         size_t len = make_ask(play, stranger, VX6_MSG_announce, bytes, sizeof bytes);
         peer_ask(stage, stranger, (vx6_span){bytes, len}, true);
     } else {
-        play->skips = chance_below(&play->chance, STAGE_PEERS);
         stir(play);
     }
     stage_drain(stage);
-    play->is_armed = false;
-    play->skips = 0;
+    play->is_armed = play->is_stranger = false;
 }

@@ -178,6 +178,19 @@ static uint32_t bundle_row(const struct tally *tally, uint16_t code)
     return code == VX6_EXPIRED && row == VX6_MSG_node_record ? row : (uint32_t)VX6_MSG_bundle;
 }
 
+/* It did not come to a message: what bytes are carried in is at fault, or whom a link leads to. */
+static uint32_t around_row(const struct tally *tally, const struct vx6_event *event)
+{
+    const uint32_t row = tally->judged.row;
+    const bool is_carrier = row > TALLY_RAW_FIRST;
+    if (event->code == VX6_BAD_MESSAGE)
+        return is_carrier || is_record(row) || row == TALLY_NO_TYPE ? row : (uint32_t)TALLY_ROWS;
+    if (event->code == VX6_BAD_SEAL)
+        return is_carrier && row != ROW_FRAMES && row != ROW_PAYLOAD ? row : (uint32_t)TALLY_ROWS;
+    bool is_peer = event->kind == VX6_EVENT_link_refused && event->code != VX6_BAD_SUITE;
+    return is_peer ? (uint32_t)VX6_MSG_node_record : row;
+}
+
 /* The event says which message it was about, or that it came to none; of what lies inside a message
  * or around it the verdict does. TALLY_ROWS: it is about something that came before. */
 static uint32_t row_of(const struct tally *tally, const struct vx6_event *event)
@@ -186,16 +199,10 @@ static uint32_t row_of(const struct tally *tally, const struct vx6_event *event)
     const bool is_bad = event->code == VX6_BAD_MESSAGE;
     if (event->kind == VX6_EVENT_bundle_refused)
         return bundle_row(tally, event->code);
-    if (event->kind == VX6_EVENT_contact_refused)
-        return row;
     if (event->msg == VX6_MSG_link_record && event->code != VX6_UNEXPECTED)
         return is_bad || is_record(row) ? row : (uint32_t)VX6_MSG_node_record;
-    if (event->msg == VX6_MSG_NONE) {
-        bool can_seal = row > TALLY_RAW_FIRST && row != ROW_FRAMES && row != ROW_PAYLOAD;
-        bool is_around =
-            event->code == VX6_BAD_SEAL ? can_seal : row > TALLY_RAW_FIRST || is_record(row);
-        return is_around || (is_bad && row == TALLY_NO_TYPE) ? row : (uint32_t)TALLY_ROWS;
-    }
+    if (event->msg == VX6_MSG_NONE)
+        return around_row(tally, event);
     if (is_bad && row == ROW_PAYLOAD)
         return row;
     return is_bad && row != event->msg ? (uint32_t)TALLY_ROWS : event->msg;
