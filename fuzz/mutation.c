@@ -183,7 +183,7 @@ static void change_elements(
         at = walk(&elements, schema_element(place->field->element), message, at);
     }
     begin[count] = at;
-    if (count == 0 || chance_of(chance, 50)) {
+    if (count == 0 || chance_of(chance, 60)) {
         change_length(chance, message, place);
         return;
     }
@@ -222,7 +222,7 @@ static void change_field(struct chance *chance, struct buffer *message)
     if (places.count == 0)
         return;
     const struct place *place = &places.items[chance_below(chance, places.count)];
-    for (uint32_t tries = 3; tries > 0 && place->field->kind != SCHEMA_LIST; tries--) {
+    for (uint32_t tries = 2; tries > 0; tries--) { /* lists are few, and much is in them */
         const struct place *other = &places.items[chance_below(chance, places.count)];
         if (other->field->kind == SCHEMA_LIST)
             place = other;

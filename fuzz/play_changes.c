@@ -78,12 +78,12 @@ static void change_bundle(struct play *play, struct buffer *bundle)
         if (spans[i].len > 0)
             memcpy(parts[i], spans[i].data, spans[i].len);
     }
-    uint32_t which;
-    do
+    uint32_t which = chance_below(&play->chance, PIECES);
+    bool is_misplaced = chance_of(&play->chance, 30);
+    while (!is_misplaced && pieces[which].len == 0)
         which = chance_of(&play->chance, 40) ? PIECES - 1 : chance_below(&play->chance, PIECES);
-    while (pieces[which].len == 0);
     play->piece = (enum vx6_msg_type)(VX6_MSG_node_record + which);
-    if (chance_of(&play->chance, 35))
+    if (is_misplaced)
         misplace(play, bundle, spans, &pieces[which]);
     else
         change_record(play, which == 0 ? &play->stage->peers[0] : NULL, &pieces[which]);
