@@ -11,12 +11,12 @@ enum {
     KEYS_KNOWN = 1024
 };
 
-static void renew(struct play *play)
+void play_renew(struct play *play)
 {
     stage_renew_peers(play->stage);
     struct stage_peer *self = &play->self;
     struct record_facts facts = {.sequence = 1,
-        .unix_s = node_unix_s(play->stage->node),
+        .unix_s = stage_unix_s(play->stage),
         .life_s = 1800,
         .endpoints = &self->addr,
         .endpoint_count = 1};
@@ -49,16 +49,23 @@ static bool key_is_valid(const struct vx6_crypto *self, const uint8_t key[32])
     return table[slot].is_valid;
 }
 
-struct play *play_new(const struct vx6_crypto *crypto, uint64_t seed)
+static struct play *make(const struct vx6_crypto *crypto, uint64_t seed)
 {
     struct play *play = calloc(1, sizeof *play);
     VX6_ASSERT(play);
     struct stage *stage = stage_new(crypto, NULL, 0);
     play->stage = stage;
-    stage->crypto.sign_public_is_valid = key_is_valid;
     play->chance.state = seed;
     stage->context = play;
     stage->hooks = (struct stage_hooks){play_tap, play_hear, play_answer, play_output};
+    return play;
+}
+
+struct play *play_new(const struct vx6_crypto *crypto, uint64_t seed)
+{
+    struct play *play = make(crypto, seed);
+    struct stage *stage = play->stage;
+    stage->crypto.sign_public_is_valid = key_is_valid;
     stage->trace = (struct vx6_trace){tally_event, &play->tally};
     stage->limits.dials_per_target_per_minute = 60;
     stage_start(stage);
@@ -66,6 +73,15 @@ struct play *play_new(const struct vx6_crypto *crypto, uint64_t seed)
     play->self.addr = stage->peers[0].addr;
     play->self.addr.port++;
     play_resume(play);
+    return play;
+}
+
+struct play *play_new_away(
+    uint64_t seed, const uint8_t key[32], const struct stage_carrier *carrier)
+{
+    struct play *play = make(&vx6_crypto_real, seed);
+    stage_start_away(play->stage, key, carrier);
+    play->self = play->stage->peers[0]; /* nobody has the keys of that node */
     return play;
 }
 
@@ -90,7 +106,7 @@ void play_scene(struct play *play)
 {
     uint32_t draw = chance_below(&play->chance, 1000);
     if (play->stage->now - play->renewed >= RENEW_S * VX6_SECOND)
-        renew(play);
+        play_renew(play);
     if (draw < 660)
         play_link_scene(play);
     else if (draw < 700)
@@ -111,7 +127,7 @@ void play_scene(struct play *play)
 void play_resume(struct play *play)
 {
     play->stage->is_silent = false;
-    renew(play);
+    play_renew(play);
     command(play, VX6_IN_SERVICE_ADD, "web");
     restore_contact(play, &play->stage->peers[0]);
 }
@@ -124,7 +140,7 @@ static void wait_honestly(struct play *play, uint32_t seconds)
     for (uint32_t i = 0; i < STAGE_PEERS; i++)
         restore_contact(play, &play->stage->peers[i]);
     for (uint32_t waited = 0; waited < seconds; waited += RENEW_S) {
-        renew(play);
+        play_renew(play);
         stage_wait(play->stage, RENEW_S * VX6_SECOND);
     }
     play->is_honest = false;

@@ -54,7 +54,11 @@ struct play {
 };
 
 struct play *play_new(const struct vx6_crypto *crypto, uint64_t seed);
-void play_free(struct play *play); /* the node is freed with it */
+/* With a node that runs elsewhere, has this key and is reached so. Real cryptography. */
+struct play *play_new_away(
+    uint64_t seed, const uint8_t key[32], const struct stage_carrier *carrier);
+void play_free(struct play *play);  /* the node is freed with it */
+void play_renew(struct play *play); /* the peers' records */
 void play_scene(struct play *play);
 /* All peers leave and are silent until the node has forgotten them; then some are restored. */
 void play_settle(struct play *play);
@@ -63,6 +67,10 @@ void play_resume(struct play *play);
 void play_visit(struct play *play);
 
 /* ---- play_links.c ---- */
+bool play_is_live(const struct play *play); /* the link */
+void play_say(struct play *play, struct talk *talk, enum vx6_msg_type type);
+void play_spoil_frame(struct play *play, enum vx6_msg_type type);
+enum vx6_msg_type play_any_frame(struct play *play);
 void play_link_scene(struct play *play);
 void play_handshake_scene(struct play *play);
 void play_dial_scene(struct play *play);
@@ -76,6 +84,7 @@ void play_honest_frame(struct play *play, struct buffer *frame, enum vx6_msg_typ
 
 /* ---- play_queries.c ---- */
 void play_ask_scene(struct play *play);
+void play_spoil_ask(struct play *play, struct stage_peer *peer);
 void play_answer_scene(struct play *play);
 void play_stranger_scene(struct play *play);
 /* Any message of a query, as good as it would be at its place. */

@@ -26,7 +26,7 @@ static void forge_record(struct play *play, const struct stage_peer *peer, struc
                                             : &others[chance_below(&play->chance, STAGE_PEERS)];
     vx6_addr addrs[] = {peer->addr, others[0].addr, others[1].addr};
     struct record_facts facts = {.sequence = 1 + chance_below(&play->chance, 20),
-        .unix_s = node_unix_s(play->stage->node) - ages[chance_below(&play->chance, 8)],
+        .unix_s = stage_unix_s(play->stage) - ages[chance_below(&play->chance, 8)],
         .life_s = lives[chance_below(&play->chance, 6)],
         .endpoints = addrs,
         .endpoint_count = chance_below(&play->chance, 4)};

@@ -10,7 +10,7 @@ enum {
 
 static const uint8_t piece[PIECE] = {1, 2, 3};
 
-static bool is_live(const struct play *play)
+bool play_is_live(const struct play *play)
 {
     return play->lane && play->lane->is_alive && play->lane->id.bits == play->link.bits;
 }
@@ -107,7 +107,7 @@ static uint8_t channel_for(struct play *play, enum vx6_msg_type type)
     return is_data ? (uint8_t)(1 + play->theirs.stream % (VX6_CHANNEL_COUNT - 1)) : 0;
 }
 
-static void say(struct play *play, struct talk *talk, enum vx6_msg_type type)
+void play_say(struct play *play, struct talk *talk, enum vx6_msg_type type)
 {
     uint8_t bytes[SAID_MAX];
     struct vx6_msg msg = {.type = type};
@@ -179,17 +179,17 @@ static void exchange(struct play *play, struct talk *talk)
 {
     stage_stream_write(play->stage, talk->stream_id, 500, false);
     stage_drain(play->stage);
-    say(play, talk, VX6_MSG_stream_data);
+    play_say(play, talk, VX6_MSG_stream_data);
 }
 
 static void open_theirs(struct play *play)
 {
-    say(play, &play->theirs, VX6_MSG_session_open);
+    play_say(play, &play->theirs, VX6_MSG_session_open);
 }
 
 static void stream_theirs(struct play *play)
 {
-    say(play, &play->theirs, VX6_MSG_stream_open);
+    play_say(play, &play->theirs, VX6_MSG_stream_open);
 }
 
 static void accept_theirs(struct play *play)
@@ -212,7 +212,7 @@ static void ask_ours(struct play *play)
 
 static void opened_ours(struct play *play)
 {
-    say(play, &play->ours, VX6_MSG_session_opened);
+    play_say(play, &play->ours, VX6_MSG_session_opened);
 }
 
 static void stream_ours(struct play *play)
@@ -224,8 +224,8 @@ static void stream_ours(struct play *play)
 
 static void accept_ours(struct play *play)
 {
-    say(play, &play->ours, VX6_MSG_stream_accept);
-    if (is_live(play))
+    play_say(play, &play->ours, VX6_MSG_stream_accept);
+    if (play_is_live(play))
         exchange(play, &play->ours);
 }
 
@@ -238,16 +238,16 @@ bool play_advance(struct play *play, enum level level)
         [LEVEL_OPENED] = opened_ours,
         [LEVEL_STREAM_ASKED] = stream_ours,
         [LEVEL_BOTH] = accept_ours};
-    while (play->level < level && is_live(play))
+    while (play->level < level && play_is_live(play))
         steps[++play->level](play);
-    return is_live(play);
+    return play_is_live(play);
 }
 
 void play_move(struct play *play, struct talk *talk, uint32_t rounds)
 {
-    while (rounds-- > 0 && is_live(play)) {
+    while (rounds-- > 0 && play_is_live(play)) {
         exchange(play, talk);
-        say(play, talk, VX6_MSG_stream_ack);
+        play_say(play, talk, VX6_MSG_stream_ack);
     }
 }
 
@@ -255,7 +255,7 @@ void play_move(struct play *play, struct talk *talk, uint32_t rounds)
 
 void play_leave(struct play *play)
 {
-    if (is_live(play))
+    if (play_is_live(play))
         lane_down(play->stage, play->lane);
     stage_drain(play->stage);
     play->lane = NULL;
@@ -274,7 +274,7 @@ bool play_arrive(struct play *play, struct stage_peer *peer, bool has_channels)
     play->link = lane->id;
     lane_start(play->stage, lane);
     stage_drain(play->stage);
-    return is_live(play);
+    return play_is_live(play);
 }
 
 static struct stage_peer *any_peer(struct play *play)
@@ -328,6 +328,24 @@ static void first_frame_scene(struct play *play)
     (void)play_arrive(play, any_peer(play), chance_of(&play->chance, 50));
 }
 
+void play_spoil_frame(struct play *play, enum vx6_msg_type type)
+{
+    uint32_t draw = chance_below(&play->chance, 100);
+    play_arm(play, draw < 82 ? SAID_FRAME : draw < 95 ? SAID_FRAMES : SENT_RECORD);
+    if (play->target == SAID_FRAMES)
+        say_two(play, type);
+    else
+        play_say(play, type == VX6_MSG_session_opened ? &play->ours : talk_of(play), type);
+    play->is_armed = false;
+    if (play->lane && (play->target != SAID_FRAME || play->lane->has_channels))
+        play->uses = USES_MAX; /* part of a record or frame may be missing now */
+}
+
+enum vx6_msg_type play_any_frame(struct play *play)
+{
+    return places[chance_below(&play->chance, sizeof places / sizeof places[0])].type;
+}
+
 void play_link_scene(struct play *play)
 {
     uint32_t row = chance_below(&play->chance, sizeof places / sizeof places[0] + 1);
@@ -336,7 +354,7 @@ void play_link_scene(struct play *play)
         return;
     }
     bool is_in_place = chance_of(&play->chance, 80);
-    if ((!is_live(play) || play->uses++ >= USES_MAX ||
+    if ((!play_is_live(play) || play->uses++ >= USES_MAX ||
             (is_in_place && play->level > places[row].level)) &&
         !play_arrive(play, any_peer(play), chance_of(&play->chance, 30)))
         return;
@@ -345,20 +363,12 @@ void play_link_scene(struct play *play)
     enum vx6_msg_type type = places[row].type;
     bool takes_room = type == VX6_MSG_session_open || type == VX6_MSG_stream_open;
     for (uint32_t i = takes_room && chance_of(&play->chance, 15) ? 5 : 0; i > 0; i--) {
-        if (is_live(play))
-            say(play, &play->theirs, type);
+        if (play_is_live(play))
+            play_say(play, &play->theirs, type);
     }
-    if (!is_live(play))
+    if (!play_is_live(play))
         return;
-    uint32_t draw = chance_below(&play->chance, 100);
-    play_arm(play, draw < 82 ? SAID_FRAME : draw < 95 ? SAID_FRAMES : SENT_RECORD);
-    if (play->target == SAID_FRAMES)
-        say_two(play, type);
-    else
-        say(play, type == VX6_MSG_session_opened ? &play->ours : talk_of(play), type);
-    play->is_armed = false;
-    if (play->lane && (play->target != SAID_FRAME || play->lane->has_channels))
-        play->uses = USES_MAX; /* part of a record or frame may be missing now */
+    play_spoil_frame(play, type);
 }
 
 void play_handshake_scene(struct play *play)

@@ -71,18 +71,13 @@ static void announce_others(struct play *play, struct stage_peer *peer)
     stage_drain(play->stage);
 }
 
-/* A few milliseconds between asks: sometimes more come than the node answers without a cookie. */
-void play_ask_scene(struct play *play)
+void play_spoil_ask(struct play *play, struct stage_peer *peer)
 {
     static const enum vx6_msg_type types[] = {VX6_MSG_ping, VX6_MSG_find_node, VX6_MSG_find_value,
         VX6_MSG_store, VX6_MSG_store, VX6_MSG_store, VX6_MSG_announce, VX6_MSG_announce,
         VX6_MSG_sync};
     struct stage *stage = play->stage;
-    struct stage_peer *peer = &stage->peers[chance_below(&play->chance, STAGE_PEERS)];
     uint32_t draw = chance_below(&play->chance, 100);
-    stage_wait(stage, chance_below(&play->chance, 16) * VX6_MILLISECOND);
-    if (chance_of(&play->chance, 3))
-        announce_others(play, peer);
     play_arm(play, draw < 85 ? SAID_ASK : draw < 91 ? SAID_ASK_PAYLOAD : SENT_ASK);
     enum vx6_msg_type type = types[chance_below(&play->chance, sizeof types / sizeof types[0])];
     if (type == VX6_MSG_store) {
@@ -95,6 +90,17 @@ void play_ask_scene(struct play *play)
     }
     stage_drain(stage);
     play->is_armed = false;
+}
+
+/* A few milliseconds between asks: sometimes more come than the node answers without a cookie. */
+void play_ask_scene(struct play *play)
+{
+    struct stage *stage = play->stage;
+    struct stage_peer *peer = &stage->peers[chance_below(&play->chance, STAGE_PEERS)];
+    stage_wait(stage, chance_below(&play->chance, 16) * VX6_MILLISECOND);
+    if (chance_of(&play->chance, 3))
+        announce_others(play, peer);
+    play_spoil_ask(play, peer);
 }
 
 /* ---- answers ---- */

@@ -3,6 +3,8 @@
  * once, limits are kept, and at the end all memory is given back. */
 #include "stage.h"
 
+#include <time.h>
+
 enum {
     TICKS_MAX = 100000,
     CLOSING_S = 120
@@ -15,10 +17,17 @@ static vx6_addr addr_of(uint8_t number)
     return (vx6_addr){{0x20, 0x01, 0x0d, 0xb8, [7] = number, [15] = 1}, 4242};
 }
 
+int64_t stage_unix_s(const struct stage *stage)
+{
+    if (stage->node)
+        return node_unix_s(stage->node);
+    return stage->is_away ? (int64_t)time(NULL) : UNIX_MS / 1000;
+}
+
 static void peer_renew(struct stage *stage, struct stage_peer *peer)
 {
     struct record_facts facts = {.sequence = 1,
-        .unix_s = UNIX_MS / 1000 + (int64_t)(stage->now / VX6_SECOND),
+        .unix_s = stage_unix_s(stage),
         .life_s = 1800,
         .endpoints = &peer->addr,
         .endpoint_count = 1};
@@ -69,6 +78,8 @@ static void tighten(struct vx6_limits *limits)
     limits->rekey_records = 16;
 }
 
+static void take_outputs(struct stage *stage);
+
 /* Made once: they are the same for all inputs, which all have one provider. */
 static struct stage_peer peers_made[STAGE_PEERS];
 
@@ -95,7 +106,7 @@ struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, si
     stage->crypto = *crypto;
     stage->limits = vx6_limits_default;
     stage->suite = VX6_SUITE_CHACHAPOLY;
-    stage->carrier = (struct stage_carrier){give_bytes, give_datagram};
+    stage->carrier = (struct stage_carrier){give_bytes, give_datagram, take_outputs};
     stage->now = VX6_SECOND;
     tighten(&stage->limits);
     if (peers_made[0].record_len == 0) {
@@ -119,6 +130,15 @@ void stage_start(struct stage *stage)
     stage->addr = addr_of(1);
     struct vx6_in in = {.kind = VX6_IN_ENDPOINT_ADD, .peer = stage->addr};
     VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
+}
+
+void stage_start_away(
+    struct stage *stage, const uint8_t key[32], const struct stage_carrier *carrier)
+{
+    stage->is_away = true;
+    stage->carrier = *carrier;
+    memcpy(stage->node_key, key, 32);
+    vx6_node_id(&stage->crypto, stage->node_id, key);
 }
 
 enum vx6_code stage_input(struct stage *stage, struct vx6_in *in)
@@ -276,11 +296,16 @@ static void take_output(struct stage *stage, const struct vx6_out *out)
     }
 }
 
-void stage_drain(struct stage *stage)
+static void take_outputs(struct stage *stage)
 {
     struct vx6_out out;
     while (vx6_node_output(stage->node, &out))
         take_output(stage, &out);
+}
+
+void stage_drain(struct stage *stage)
+{
+    stage->carrier.drain(stage);
 }
 
 void stage_wait(struct stage *stage, vx6_ns ns)

@@ -91,6 +91,7 @@ struct stage_carrier {
     void (*bytes)(
         struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len);
     void (*datagram)(struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len);
+    void (*drain)(struct stage *stage); /* what it has to say has come and been heard */
 };
 
 struct stage {
@@ -105,19 +106,24 @@ struct stage {
     enum vx6_suite suite; /* that the node offers */
     struct vx6_trace trace;
     vx6_env *env;
-    vx6_node *node;
+    vx6_node *node; /* NULL: it runs elsewhere */
     vx6_ns now;
     vx6_addr addr; /* the node's */
     struct stage_peer peers[STAGE_PEERS];
     struct lane lanes[STAGE_LANES];
     struct stage_id ids[STAGE_IDS];
     uint32_t id_count;
+    bool is_away;   /* the node runs elsewhere, in real time */
     bool is_silent; /* nobody says anything any more */
 };
 
 /* Peers, and limits that are soon reached. The tape is `data`. */
 struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, size_t len);
 void stage_start(struct stage *stage); /* makes the node */
+/* There is none here: it runs elsewhere, has this key, and is reached so. */
+void stage_start_away(
+    struct stage *stage, const uint8_t key[32], const struct stage_carrier *carrier);
+int64_t stage_unix_s(const struct stage *stage); /* as the node has it */
 /* Shuts the node down, sees that it closes, and that all memory is given back. */
 void stage_end(struct stage *stage);
 

@@ -340,7 +340,7 @@ size_t peer_bundle(
     const char *label = labels[facts & 3];
     vx6_span services[] = {{(const uint8_t *)"web", 3}};
     struct record_facts record = {.sequence = 1 + (facts >> 3 & 7u),
-        .unix_s = node_unix_s(stage->node) - 600 * (facts >> 6),
+        .unix_s = stage_unix_s(stage) - 600 * (facts >> 6),
         .life_s = 1800,
         .endpoints = &peer->addr,
         .endpoint_count = 1,
@@ -368,7 +368,7 @@ void peer_head(struct stage *stage, const struct stage_peer *peer, struct vx6_ms
 {
     struct vx6_pong *head = &answer->u.pong;
     uint8_t bytes[54];
-    head->time_s = head->contact_issued_s = (uint32_t)node_unix_s(stage->node);
+    head->time_s = head->contact_issued_s = (uint32_t)stage_unix_s(stage);
     memcpy(bytes, peer->keys.identity, 32);
     memcpy(bytes + 32, peer->addr.ip, 16);
     store_u16(bytes + 48, peer->addr.port);
