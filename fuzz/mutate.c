@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "number.h"
 #include "play.h"
 
 enum {
@@ -31,17 +32,6 @@ static void usage(FILE *file)
         file);
 }
 
-static uint64_t number(const char *text)
-{
-    char *end;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0') {
-        usage(stderr);
-        exit(2);
-    }
-    return value;
-}
-
 static struct options read_options(int argc, char **argv)
 {
     static const struct option names[] = {{"seed", required_argument, NULL, 's'},
@@ -51,18 +41,22 @@ static struct options read_options(int argc, char **argv)
         .seed = 1, .count = 100000, .least = 100, .crypto = &vx6_crypto_model};
     int name;
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if (name == 's')
-            options.seed = number(optarg);
-        else if (name == 'c')
-            options.count = number(optarg);
-        else if (name == 'l')
-            options.least = number(optarg);
-        else if (name == 'p' && strcmp(optarg, "real") == 0)
-            options.crypto = &vx6_crypto_real;
-        else if (name == 'h') {
+        bool is_good = false;
+        if (name == 's') {
+            is_good = number_parse(optarg, &options.seed);
+        } else if (name == 'c') {
+            is_good = number_parse(optarg, &options.count);
+        } else if (name == 'l') {
+            is_good = number_parse(optarg, &options.least);
+        } else if (name == 'p') {
+            bool is_real = strcmp(optarg, "real") == 0;
+            options.crypto = is_real ? &vx6_crypto_real : &vx6_crypto_model;
+            is_good = is_real || strcmp(optarg, "model") == 0;
+        } else if (name == 'h') {
             usage(stdout);
             exit(0);
-        } else if (name != 'p' || strcmp(optarg, "model") != 0) {
+        }
+        if (!is_good) {
             usage(stderr);
             exit(2);
         }
@@ -104,7 +98,8 @@ int main(int argc, char **argv)
         inputs, options.crypto->name, options.seed, tally->refused, tally->taken);
     printf("%" PRIu64 " of them (%" PRIu64 " %%) on links after the handshake, before sealing\n",
         sealed, share);
-    printf("%" PRIu64 " honest inputs refused for what came before them\n", tally->after);
+    printf("%" PRIu64 " honest inputs refused: too many, or for what came before them\n",
+        tally->after);
     printf(
         "held once all had left: %zu blocks of memory (%zu bytes) after one input in %d, %zu (%zu "
         "bytes) at the end\n",

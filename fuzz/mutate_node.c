@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "play.h"
 
 enum {
@@ -361,17 +362,22 @@ int main(int argc, char **argv)
     bool has_key = false;
     int name;
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if (name == 'a')
+        bool is_good = true;
+        if (name == 'a') {
             set_addr(optarg);
-        else if (name == 'k')
-            has_key = vx6_key_parse(&vx6_crypto_real, key, optarg, strlen(optarg));
-        else if (name == 's')
-            seed = strtoull(optarg, NULL, 10);
-        else if (name == 'c')
-            count = strtoull(optarg, NULL, 10);
-        else if (name == 'h')
-            return usage(stdout), 0;
-        else
+        } else if (name == 'k') {
+            is_good = has_key = vx6_key_parse(&vx6_crypto_real, key, optarg, strlen(optarg));
+        } else if (name == 's') {
+            is_good = number_parse(optarg, &seed);
+        } else if (name == 'c') {
+            is_good = number_parse(optarg, &count);
+        } else if (name == 'h') {
+            usage(stdout);
+            return 0;
+        } else {
+            is_good = false;
+        }
+        if (!is_good)
             refuse_arguments();
     }
     if (!has_key || away.addr_len == 0)

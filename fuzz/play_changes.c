@@ -8,8 +8,9 @@
 enum {
     PIECES = 3, /* of a bundle */
     PIECE_MAX = 700,
-    HEAD_END =
-        1 + 16 + 4 + 4 + VX6_SIG_SIZE /* of an answer: the signature of its sender's address */
+    TOKEN_END = 1 + 16, /* of a store, an announce or an answer */
+    KEY_END = TOKEN_END + 32,
+    HEAD_END = TOKEN_END + 4 + 4 + VX6_SIG_SIZE /* of an answer, whose signature ends there */
 };
 
 /* ---- records ---- */
@@ -117,7 +118,7 @@ static size_t inside_at(enum vx6_msg_type type)
 {
     switch ((unsigned)type) {
     case VX6_MSG_store:
-        return 1 + 16 + 32;
+        return KEY_END;
     case VX6_MSG_value:
         return HEAD_END + 2;
     case VX6_MSG_link_record:
@@ -142,7 +143,7 @@ static void replace(struct play *play, enum stage_point point, struct buffer *me
         play_honest_query(play, message, type);
 }
 
-/* The driver's own key, or a key that is somebody else's. */
+/* The node's own key, or a key that is somebody else's. */
 static void change_announced(struct play *play, uint8_t key[32])
 {
     const struct stage *stage = play->stage;
@@ -169,8 +170,8 @@ static void change_message(
     else if (point == SAID_ANSWER && message->len > HEAD_END &&
              chance_of(&play->chance, play->is_stranger ? 70 : 10))
         message->data[HEAD_END - 1 - chance_below(&play->chance, VX6_SIG_SIZE)] ^= 1;
-    else if (type == VX6_MSG_announce && message->len > 1 + 16 + 32 && chance_of(&play->chance, 25))
-        change_announced(play, message->data + 1 + 16);
+    else if (type == VX6_MSG_announce && message->len > KEY_END && chance_of(&play->chance, 25))
+        change_announced(play, message->data + TOKEN_END);
     else
         mutate_message(&play->chance, &play->said, message);
     if (message->len > message->cap)
@@ -290,8 +291,13 @@ void play_tap(struct stage *stage, enum stage_point point, struct lane *lane, st
         return;
     }
     play->is_armed = false;
+    static uint8_t before[RECORD_PLAIN_MAX + VX6_FILL_MIN];
+    const size_t len = buffer->len;
+    VX6_ASSERT(len <= sizeof before);
+    memcpy(before, buffer->data, len);
     struct judged judged = change(play, point, lane, buffer);
-    if (buffer->len == 0 && point >= SENT_ASK)
-        return; /* nothing is no input */
-    tally_begin(&play->tally, point, judged);
+    bool is_same = buffer->len == len && memcmp(buffer->data, before, len) == 0;
+    bool is_nothing = buffer->len == 0 && point >= SENT_ASK;
+    if (!is_same && !is_nothing) /* else it is no input, or an honest one */
+        tally_begin(&play->tally, point, judged);
 }

@@ -182,7 +182,7 @@ static uint32_t bundle_row(const struct tally *tally, uint16_t code)
 static uint32_t around_row(const struct tally *tally, const struct vx6_event *event)
 {
     const uint32_t row = tally->judged.row;
-    const bool is_carrier = row > TALLY_RAW_FIRST;
+    const bool is_carrier = row > TALLY_TYPE_LAST;
     if (event->code == VX6_BAD_MESSAGE)
         return is_carrier || is_record(row) || row == TALLY_NO_TYPE ? row : (uint32_t)TALLY_ROWS;
     if (event->code == VX6_BAD_SEAL)
@@ -382,7 +382,7 @@ static uint32_t print_part(const struct tally *tally, uint32_t first, uint32_t e
         printf(" %*s ", width(reason), columns[reason].title);
     putchar('\n');
     for (uint32_t row = 0; row < TALLY_ROWS; row++) {
-        if (row_name(row) && !(first < WHY_RULE && row > TALLY_RAW_FIRST))
+        if (row_name(row) && !(first < WHY_RULE && row > TALLY_TYPE_LAST))
             wrong += print_row(tally, row, first, end, least);
     }
     putchar('\n');

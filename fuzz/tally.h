@@ -12,7 +12,7 @@ enum {
 
 enum tally_row {
     TALLY_NO_TYPE = 0,
-    TALLY_RAW_FIRST = TALLY_TYPES - 1,
+    TALLY_TYPE_LAST = TALLY_TYPES - 1,
 #define PROBLEM(name, text, where)
 #define REFUSAL(name, code, where)
 #define RAW(name, text) ROW_##name,

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """A running node, and peers who hold keys and change what they say before they seal it.
 
-usage: test_mutate.py BIN_DIR [COUNT]
+usage: test_mutate.py BIN_DIR [COUNT [SEED]]
 
-COUNT inputs (20000) are made by mutate-node, see fuzz/README.md. Afterwards the node holds no more
+COUNT inputs (20000) are made by mutate-node from SEED (1), see fuzz/README.md. Afterwards the node holds no more
 than before, and who comes finds it by name and moves bytes.
 """
 import os
@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 import test_control
 from test_control import DEADLINE_S, check
 
-COUNT = 20000
+COUNT, SEED = 20000, 1
 WARM_COUNT = 2000  # before the node is looked at first
 GROWN_KB_MAX = 8192
 REFUSED = ("link_refused", "datagram_refused", "ask_refused", "bundle_refused", "session_refused")
@@ -84,11 +84,11 @@ class Test(test_control.Test):
         check(service["ok"], "a node offers a service", service)
         things, descriptors = self.open_things(), self.descriptors()
 
-        self.mutate(1, WARM_COUNT)
+        self.mutate(SEED + 1, WARM_COUNT)
         check(self.settle(things, descriptors) == (things, descriptors),
               "then nothing is open that was not before", self.open_things())
         before_kb = self.resident_kb()
-        self.mutate(2, COUNT)
+        self.mutate(SEED, COUNT)
         check(self.settle(things, descriptors) == (things, descriptors),
               "then nothing is open that was not before, and no descriptor",
               (self.open_things(), self.descriptors(), things, descriptors))
@@ -119,5 +119,7 @@ class Test(test_control.Test):
 
 
 if __name__ == "__main__":
-    COUNT = int(sys.argv.pop(2)) if len(sys.argv) == 3 and sys.argv[2].isdigit() else COUNT
+    if all(argument.isdigit() for argument in sys.argv[2:4]):
+        COUNT, SEED = map(int, (sys.argv[2:4] + [COUNT, SEED][len(sys.argv[2:4]):]))
+        del sys.argv[2:4]
     sys.exit(test_control.main(Test, __doc__))
