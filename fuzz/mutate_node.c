@@ -16,8 +16,9 @@
 #include "play.h"
 
 enum {
-    ANSWER_MS = 5000, /* what an honest message waits for */
-    SPOILT_MS = 20,   /* what may never come, since a message before it was changed */
+    ANSWER_MS = 20000, /* what an honest message waits for */
+    TRIES = 3,         /* at a link: the node has bounds, and may still be ending others */
+    SPOILT_MS = 20,    /* what may never come, since a message before it was changed */
     INPUTS_PER_LINK = 40,
     ASKS_UNPROVEN = 8, /* between two that are waited for */
     RENEW_S = 600,
@@ -33,7 +34,7 @@ struct away {
     size_t have;
     uint32_t links;
     bool is_alive, is_accepted; /* heard on the link */
-    uint64_t refused_links, lost;
+    uint64_t lost;              /* honest messages without an answer */
 };
 
 static struct away away; /* what the hooks find */
@@ -61,7 +62,9 @@ static void end_link(void)
 static void send_bytes(
     struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len)
 {
-    (void)stage, (void)lane, (void)channel;
+    (void)stage;
+    (void)lane;
+    (void)channel;
     while (len > 0 && away.stream >= 0) {
         ssize_t sent = send(away.stream, data, len, MSG_NOSIGNAL);
         if (sent < 0)
@@ -231,11 +234,13 @@ static bool prepare_link(void)
 static void link_scene(void)
 {
     struct play *play = away.play;
-    if (!play_is_live(play) || play->uses++ >= INPUTS_PER_LINK) {
-        if (!prepare_link()) {
-            away.lost++;
-            return;
-        }
+    uint32_t tries = 0;
+    bool is_ready = play_is_live(play) && play->uses++ < INPUTS_PER_LINK;
+    while (!is_ready && tries++ < TRIES)
+        is_ready = prepare_link();
+    if (!is_ready) {
+        away.lost++;
+        return;
     }
     play_spoil_frame(play, play_any_frame(play));
     if (play->target == SENT_RECORD || !is_alive(ANSWER_MS))
