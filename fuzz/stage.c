@@ -3,6 +3,8 @@
  * once, limits are kept, and at the end all memory is given back. */
 #include "stage.h"
 
+#include <time.h>
+
 enum {
     TICKS_MAX = 100000,
     CLOSING_S = 120
@@ -15,17 +17,41 @@ static vx6_addr addr_of(uint8_t number)
     return (vx6_addr){{0x20, 0x01, 0x0d, 0xb8, [7] = number, [15] = 1}, 4242};
 }
 
-static void peer_init(struct stage *stage, struct stage_peer *peer, uint8_t number)
+int64_t stage_unix_s(const struct stage *stage)
 {
-    uint8_t seed[32] = {number, 9};
-    own_keys_init(&peer->keys, &stage->crypto, seed);
-    peer->addr = addr_of(number);
+    if (stage->node)
+        return node_unix_s(stage->node);
+    return stage->is_away ? (int64_t)time(NULL) : UNIX_MS / 1000;
+}
+
+static void peer_renew(struct stage *stage, struct stage_peer *peer)
+{
     struct record_facts facts = {.sequence = 1,
-        .unix_s = UNIX_MS / 1000,
+        .unix_s = stage_unix_s(stage),
         .life_s = 1800,
         .endpoints = &peer->addr,
         .endpoint_count = 1};
     peer->record_len = record_make_node(&stage->crypto, &peer->keys, &facts, peer->record);
+}
+
+static void peer_init(struct stage *stage, struct stage_peer *peer, uint8_t number)
+{
+    peer->addr = addr_of(number);
+    stage_replace_peer(stage, peer, number);
+}
+
+void stage_replace_peer(struct stage *stage, struct stage_peer *peer, uint32_t number)
+{
+    uint8_t seed[32] = {(uint8_t)number, 9};
+    store_u32(seed + 4, number >> 8);
+    own_keys_init(&peer->keys, &stage->crypto, seed);
+    peer_renew(stage, peer);
+}
+
+void stage_renew_peers(struct stage *stage)
+{
+    for (uint32_t i = 0; i < STAGE_PEERS; i++)
+        peer_renew(stage, &stage->peers[i]);
 }
 
 static void tighten(struct vx6_limits *limits)
@@ -52,8 +78,25 @@ static void tighten(struct vx6_limits *limits)
     limits->rekey_records = 16;
 }
 
-/* Made once: they are the same for all inputs. */
+static void take_outputs(struct stage *stage);
+
+/* Made once: they are the same for all inputs, which all have one provider. */
 static struct stage_peer peers_made[STAGE_PEERS];
+
+static void give_bytes(
+    struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len)
+{
+    struct vx6_in in = {
+        .kind = VX6_IN_LINK_BYTES, .id = lane->id, .channel = channel, .data = data, .len = len};
+    VX6_ASSERT(stage_input(stage, &in) != VX6_INVALID);
+}
+
+static void give_datagram(
+    struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len)
+{
+    struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .peer = *from, .data = data, .len = len};
+    VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
+}
 
 struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, size_t len)
 {
@@ -63,6 +106,7 @@ struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, si
     stage->crypto = *crypto;
     stage->limits = vx6_limits_default;
     stage->suite = VX6_SUITE_CHACHAPOLY;
+    stage->carrier = (struct stage_carrier){give_bytes, give_datagram, take_outputs};
     stage->now = VX6_SECOND;
     tighten(&stage->limits);
     if (peers_made[0].record_len == 0) {
@@ -77,14 +121,24 @@ void stage_start(struct stage *stage)
 {
     vx6_config config = {
         .sequence_first = 1, .unix_ms = UNIX_MS, .suite = stage->suite, .identity_seed = {1}};
-    stage->env = vx6_env_new(
-        (vx6_alloc){memory_resize, &stage->memory}, &stage->crypto, &stage->limits, NULL);
+    stage->env = vx6_env_new((vx6_alloc){memory_resize, &stage->memory}, &stage->crypto,
+        &stage->limits, stage->trace.event ? &stage->trace : NULL);
     VX6_ASSERT(stage->env);
     stage->node = vx6_node_new(stage->env, &config, stage->now);
     VX6_ASSERT(stage->node);
+    vx6_node_identity(stage->node, stage->node_key, stage->node_id);
     stage->addr = addr_of(1);
     struct vx6_in in = {.kind = VX6_IN_ENDPOINT_ADD, .peer = stage->addr};
     VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
+}
+
+void stage_start_away(
+    struct stage *stage, const uint8_t key[32], const struct stage_carrier *carrier)
+{
+    stage->is_away = true;
+    stage->carrier = *carrier;
+    memcpy(stage->node_key, key, 32);
+    vx6_node_id(&stage->crypto, stage->node_id, key);
 }
 
 enum vx6_code stage_input(struct stage *stage, struct vx6_in *in)
@@ -196,6 +250,8 @@ static void fill(struct stage *stage, vx6_id carrier)
 
 static void take_output(struct stage *stage, const struct vx6_out *out)
 {
+    if (stage->hooks.output)
+        stage->hooks.output(stage, out);
     switch (out->kind) {
     case VX6_OUT_LINK_DIAL:
         dialled(stage, out);
@@ -240,11 +296,16 @@ static void take_output(struct stage *stage, const struct vx6_out *out)
     }
 }
 
-void stage_drain(struct stage *stage)
+static void take_outputs(struct stage *stage)
 {
     struct vx6_out out;
     while (vx6_node_output(stage->node, &out))
         take_output(stage, &out);
+}
+
+void stage_drain(struct stage *stage)
+{
+    stage->carrier.drain(stage);
 }
 
 void stage_wait(struct stage *stage, vx6_ns ns)

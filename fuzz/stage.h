@@ -23,8 +23,10 @@ struct stage_peer {
     vx6_addr addr;
     uint8_t record[VX6_RECORD_MAX];
     size_t record_len;
-    uint8_t token[16];      /* of the node's last answer */
-    struct vx6_ask ask;     /* the last one that it sent */
+    uint8_t token[16];                                   /* of the node's last answer */
+    struct vx6_ask ask;                                  /* the last one that it sent */
+    uint8_t mac1[VX6_MAC_SIZE], cookie[VX6_COOKIE_SIZE]; /* of that; of the node, if it wanted it */
+    bool has_cookie;
     uint64_t asks, answers; /* that it made */
     uint64_t answered;      /* asks that the node answered */
 };
@@ -41,32 +43,88 @@ struct lane {
     struct vx6_cipher send, receive;
 };
 
+/* Where what a peer says can be changed on its way, and where bytes as they leave it. */
+enum stage_point {
+    SAID_ASK, /* messages, before they are sealed */
+    SAID_ANSWER,
+    SAID_FRAME,
+    SAID_ASK_PAYLOAD, /* the same with their length, up to the room that there is */
+    SAID_ANSWER_PAYLOAD,
+    SAID_FRAMES,    /* those of one record, each with its length; or of a channel */
+    SAID_HANDSHAKE, /* payload of message 2 or 3 */
+    SENT_ASK,
+    SENT_ANSWER,
+    SENT_COOKIE,
+    SENT_HANDSHAKE,
+    SENT_RECORD,
+    STAGE_POINTS
+};
+
+struct buffer {
+    uint8_t *data;
+    size_t len, cap;
+};
+
 /* An object that the driver has heard of, and not yet of its end. */
 struct stage_id {
     vx6_id id;
     enum slot_kind kind;
 };
 
+#define ANSWER_COOKIE SIZE_MAX
+
+struct stage;
+
+/* What a program may do besides; NULL: nothing. */
+struct stage_hooks {
+    void (*tap)(struct stage *stage, enum stage_point point, struct lane *lane,
+        struct buffer *buffer); /* lane: NULL where there is none */
+    void (*hear)(struct stage *stage, struct lane *lane, const struct vx6_msg *frame);
+    /* What a peer answers, into `message` of ANSWER_MAX bytes; 0: nothing; ANSWER_COOKIE: it wants
+     * a proof of address first. */
+    size_t (*answer)(struct stage *stage, const struct stage_peer *peer, const struct vx6_msg *ask,
+        uint8_t *message);
+    void (*output)(struct stage *stage, const struct vx6_out *out); /* of sessions and streams */
+};
+
+/* How bytes come to the node: as inputs, unless it runs elsewhere. */
+struct stage_carrier {
+    void (*bytes)(
+        struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len);
+    void (*datagram)(struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len);
+    void (*drain)(struct stage *stage); /* what it has to say has come and been heard */
+};
+
 struct stage {
+    void *context; /* the program's */
+    struct stage_hooks hooks;
+    struct stage_carrier carrier;
+    uint8_t node_key[32], node_id[32];
     struct tape tape;
     struct memory memory;
     struct vx6_limits limits;
     struct vx6_crypto crypto;
     enum vx6_suite suite; /* that the node offers */
+    struct vx6_trace trace;
     vx6_env *env;
-    vx6_node *node;
+    vx6_node *node; /* NULL: it runs elsewhere */
     vx6_ns now;
     vx6_addr addr; /* the node's */
     struct stage_peer peers[STAGE_PEERS];
     struct lane lanes[STAGE_LANES];
     struct stage_id ids[STAGE_IDS];
     uint32_t id_count;
+    bool is_away;   /* the node runs elsewhere, in real time */
     bool is_silent; /* nobody says anything any more */
 };
 
 /* Peers, and limits that are soon reached. The tape is `data`. */
 struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, size_t len);
 void stage_start(struct stage *stage); /* makes the node */
+/* There is none here: it runs elsewhere, has this key, and is reached so. */
+void stage_start_away(
+    struct stage *stage, const uint8_t key[32], const struct stage_carrier *carrier);
+int64_t stage_unix_s(const struct stage *stage); /* as the node has it */
 /* Shuts the node down, sees that it closes, and that all memory is given back. */
 void stage_end(struct stage *stage);
 
@@ -74,6 +132,9 @@ enum vx6_code stage_input(struct stage *stage, struct vx6_in *in);
 void stage_drain(struct stage *stage); /* takes all outputs, and acts on them */
 /* The node's timers run until then. */
 void stage_wait(struct stage *stage, vx6_ns ns);
+/* Somebody else is there now: other keys, at the same address. */
+void stage_replace_peer(struct stage *stage, struct stage_peer *peer, uint32_t number);
+void stage_renew_peers(struct stage *stage); /* their records, which expire */
 
 /* ---- what the driver does besides ---- */
 void stage_id_add(struct stage *stage, vx6_id id, enum slot_kind kind);
@@ -83,6 +144,8 @@ void stage_stream_read(struct stage *stage, vx6_id stream, size_t max);
 void stage_stream_write(struct stage *stage, vx6_id stream, size_t max, bool fin);
 
 /* ---- links ---- */
+void stage_tap(
+    struct stage *stage, enum stage_point point, struct lane *lane, struct buffer *buffer);
 struct lane *lane_new(struct stage *stage, vx6_id id, struct stage_peer *peer);
 void lane_clear(struct stage *stage, struct lane *lane);
 struct lane *lane_pick(struct stage *stage); /* NULL: there is none */
@@ -113,6 +176,14 @@ void lane_split(struct stage *stage, struct lane *lane);
 void stage_datagram(struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len);
 /* The peer asks with `message`; `with_token`: the token in it is made true. */
 void peer_ask(struct stage *stage, struct stage_peer *peer, vx6_span message, bool with_token);
+/* A bundle of the peer's own: the bits of `facts` say with which claim, services, version, age. */
+size_t peer_bundle(
+    struct stage *stage, const struct stage_peer *peer, uint8_t facts, uint8_t out[VX6_BUNDLE_MAX]);
+/* What an honest peer would say to an ask of this type; of others, all that there are. */
+size_t peer_answer(
+    struct stage *stage, const struct stage_peer *peer, uint8_t ask, uint8_t *dst, size_t cap);
+/* The head of any answer, true. */
+void peer_head(struct stage *stage, const struct stage_peer *peer, struct vx6_msg *answer);
 /* It asks to store a bundle of its own; the node's last answer has the token. */
 void peer_store(struct stage *stage, struct stage_peer *peer, uint8_t facts, uint8_t under);
 void peer_hear(struct stage *stage, const vx6_addr *to, vx6_span datagram);

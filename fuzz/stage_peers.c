@@ -35,10 +35,16 @@ struct lane *lane_pick(struct stage *stage)
 void lane_give(
     struct stage *stage, struct lane *lane, uint8_t channel, const uint8_t *data, size_t len)
 {
-    struct vx6_in in = {
-        .kind = VX6_IN_LINK_BYTES, .id = lane->id, .channel = channel, .data = data, .len = len};
     if (len > 0)
-        VX6_ASSERT(stage_input(stage, &in) != VX6_INVALID);
+        stage->carrier.bytes(stage, lane, channel, data, len);
+}
+
+void stage_tap(
+    struct stage *stage, enum stage_point point, struct lane *lane, struct buffer *buffer)
+{
+    if (stage->hooks.tap)
+        stage->hooks.tap(stage, point, lane, buffer);
+    VX6_ASSERT(buffer->len <= buffer->cap);
 }
 
 /* ---- handshake ---- */
@@ -87,10 +93,14 @@ static void send_handshake(struct stage *stage, struct lane *lane)
 {
     uint8_t payload[LINK_PAYLOAD_SIZE], message[LINK_MESSAGE_MAX];
     lane_payload(lane->peer, payload);
-    size_t len = stage->crypto.handshake_write(
+    struct buffer said = {payload, sizeof payload, sizeof payload};
+    stage_tap(stage, SAID_HANDSHAKE, lane, &said);
+    struct buffer sent = {message, 0, sizeof message};
+    sent.len = stage->crypto.handshake_write(
         &stage->crypto, &lane->noise, payload, sizeof payload, message);
     lane->step++;
-    lane_give(stage, lane, 0, message, len);
+    stage_tap(stage, SENT_HANDSHAKE, lane, &sent);
+    lane_give(stage, lane, 0, message, sent.len);
 }
 
 static void start_noise(struct stage *stage, struct lane *lane)
@@ -99,7 +109,9 @@ static void start_noise(struct stage *stage, struct lane *lane)
     lane_begin_noise(stage, lane, VX6_SUITE_CHACHAPOLY, message[0]);
     stage->crypto.handshake_write(&stage->crypto, &lane->noise, NULL, 0, message + 1);
     lane->step = 1;
-    lane_give(stage, lane, 0, message, sizeof message);
+    struct buffer sent = {message, sizeof message, sizeof message};
+    stage_tap(stage, SENT_HANDSHAKE, lane, &sent);
+    lane_give(stage, lane, 0, message, sent.len);
 }
 
 /* Where the carrier is secure by itself, the record comes first. */
@@ -195,7 +207,7 @@ static bool ends_in_rekey(vx6_span frames)
            frames.data[frames.len - 1] == VX6_MSG_link_rekey;
 }
 
-static void hear_frames(vx6_span frames)
+static void hear_frames(struct stage *stage, struct lane *lane, vx6_span frames)
 {
     for (size_t at = 0; at < frames.len;) {
         struct vx6_msg msg;
@@ -203,6 +215,8 @@ static void hear_frames(vx6_span frames)
         VX6_ASSERT(len <= frames.len - at - FRAME_HEAD_SIZE);
         VX6_ASSERT(
             vx6_msg_decode(&msg, VX6_SCOPE_LINK, frames.data + at + FRAME_HEAD_SIZE, len) == NULL);
+        if (stage->hooks.hear)
+            stage->hooks.hear(stage, lane, &msg);
         at += FRAME_HEAD_SIZE + len;
     }
 }
@@ -215,7 +229,7 @@ static size_t hear_record(struct stage *stage, struct lane *lane, uint8_t *bytes
     VX6_ASSERT(stage->crypto.open(
         &stage->crypto, &lane->receive, bytes, RECORD_HEAD_SIZE, plain, len, plain));
     vx6_span frames = {plain, len - VX6_TAG_SIZE};
-    hear_frames(frames);
+    hear_frames(stage, lane, frames);
     if (ends_in_rekey(frames))
         stage->crypto.rekey(&stage->crypto, &lane->receive);
     return RECORD_HEAD_SIZE + len;
@@ -224,7 +238,7 @@ static size_t hear_record(struct stage *stage, struct lane *lane, uint8_t *bytes
 void lane_hear(struct stage *stage, struct lane *lane, const struct vx6_batch *batch)
 {
     if (lane->has_channels) {
-        hear_frames((vx6_span){batch->dst, batch->len});
+        hear_frames(stage, lane, (vx6_span){batch->dst, batch->len});
         return;
     }
     for (size_t at = 0; at < batch->len && lane->step < LANE_DEAF;) {
@@ -240,19 +254,24 @@ void lane_hear(struct stage *stage, struct lane *lane, const struct vx6_batch *b
 
 void lane_say(struct stage *stage, struct lane *lane, uint8_t channel, vx6_span frames)
 {
-    static uint8_t record[RECORD_HEAD_SIZE + RECORD_SEALED_MAX];
+    static uint8_t record[RECORD_HEAD_SIZE + RECORD_SEALED_MAX], plain[RECORD_PLAIN_MAX];
+    struct buffer said = {plain, frames.len, sizeof plain};
+    if (frames.len > sizeof plain || (!lane->has_channels && lane->step != LANE_KEYED))
+        return;
+    memcpy(plain, frames.data, frames.len);
+    stage_tap(stage, SAID_FRAMES, lane, &said);
     if (lane->has_channels) {
-        lane_give(stage, lane, channel, frames.data, frames.len);
+        lane_give(stage, lane, channel, plain, said.len);
         return;
     }
-    if (lane->step != LANE_KEYED || frames.len > RECORD_PLAIN_MAX)
-        return;
-    store_u16(record, (uint16_t)(frames.len + VX6_TAG_SIZE));
-    stage->crypto.seal(&stage->crypto, &lane->send, record, RECORD_HEAD_SIZE, frames.data,
-        frames.len, record + RECORD_HEAD_SIZE);
-    if (ends_in_rekey(frames))
+    store_u16(record, (uint16_t)(said.len + VX6_TAG_SIZE));
+    stage->crypto.seal(&stage->crypto, &lane->send, record, RECORD_HEAD_SIZE, plain, said.len,
+        record + RECORD_HEAD_SIZE);
+    if (ends_in_rekey((vx6_span){plain, said.len}))
         stage->crypto.rekey(&stage->crypto, &lane->send);
-    lane_give(stage, lane, 0, record, RECORD_HEAD_SIZE + frames.len + VX6_TAG_SIZE);
+    struct buffer sent = {record, RECORD_HEAD_SIZE + said.len + VX6_TAG_SIZE, sizeof record};
+    stage_tap(stage, SENT_RECORD, lane, &sent);
+    lane_give(stage, lane, 0, record, sent.len);
 }
 
 void lane_say_frame(struct stage *stage, struct lane *lane, uint8_t channel, vx6_span frame)
@@ -260,17 +279,28 @@ void lane_say_frame(struct stage *stage, struct lane *lane, uint8_t channel, vx6
     static uint8_t frames[RECORD_PLAIN_MAX];
     if (frame.len > sizeof frames - FRAME_HEAD_SIZE)
         return;
-    store_u16(frames, (uint16_t)frame.len);
-    memcpy(frames + FRAME_HEAD_SIZE, frame.data, frame.len);
-    lane_say(stage, lane, channel, (vx6_span){frames, FRAME_HEAD_SIZE + frame.len});
+    struct buffer said = {frames + FRAME_HEAD_SIZE, frame.len, sizeof frames - FRAME_HEAD_SIZE};
+    memcpy(said.data, frame.data, frame.len);
+    stage_tap(stage, SAID_FRAME, lane, &said);
+    store_u16(frames, (uint16_t)said.len);
+    lane_say(stage, lane, channel, (vx6_span){frames, FRAME_HEAD_SIZE + said.len});
 }
 
 /* ---- queries ---- */
 
 void stage_datagram(struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len)
 {
-    struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .peer = *from, .data = data, .len = len};
-    VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
+    stage->carrier.datagram(stage, from, data, len);
+}
+
+/* A message becomes a payload: its length comes before it. */
+static struct buffer wrap(struct stage *stage, const struct buffer *message, uint8_t *payload,
+    size_t cap, enum stage_point point)
+{
+    store_u16(payload, (uint16_t)message->len);
+    struct buffer said = {payload, LENGTH_SIZE + message->len, cap};
+    stage_tap(stage, point, NULL, &said);
+    return said;
 }
 
 enum {
@@ -281,31 +311,36 @@ enum {
 
 void peer_ask(struct stage *stage, struct stage_peer *peer, vx6_span message, bool with_token)
 {
-    const struct own_keys *node = &stage->node->keys;
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE] = {0}, seed[32] = {3}, out[VX6_DATAGRAM_SIZE];
+    struct buffer said = {payload + LENGTH_SIZE, message.len, ASK_MAX};
     VX6_ASSERT(message.len <= ASK_MAX);
-    store_u16(payload, (uint16_t)message.len);
-    memcpy(payload + LENGTH_SIZE, message.data, message.len);
+    memcpy(said.data, message.data, message.len);
     if (with_token && message.len >= TOKEN_AT + TOKEN_SIZE)
-        memcpy(payload + LENGTH_SIZE + TOKEN_AT, peer->token, TOKEN_SIZE);
+        memcpy(said.data + TOKEN_AT, peer->token, TOKEN_SIZE);
+    stage_tap(stage, SAID_ASK, NULL, &said);
+    said = wrap(stage, &said, payload, sizeof payload, SAID_ASK_PAYLOAD);
     uint8_t number[8] = {0};
     store_u64(number, ++peer->asks);
     store_u64(seed + 8, peer->asks);
-    datagram_header(out, TYPE_ASK, node->id, number);
+    datagram_header(out, TYPE_ASK, stage->node_id, number);
     stage->crypto.ask_seal(
-        &stage->crypto, &peer->ask, seed, node->identity, payload, LENGTH_SIZE + message.len, out);
-    stage_datagram(stage, &peer->addr, out, sizeof out);
+        &stage->crypto, &peer->ask, seed, stage->node_key, payload, said.len, out);
+    memcpy(peer->mac1, out + VX6_ASK_MAC1_AT, sizeof peer->mac1);
+    if (peer->has_cookie)
+        stage->crypto.ask_prove(&stage->crypto, peer->cookie, out);
+    struct buffer sent = {out, sizeof out, sizeof out};
+    stage_tap(stage, SENT_ASK, NULL, &sent);
+    stage_datagram(stage, &peer->addr, out, sent.len);
 }
 
-/* A bundle of the peer's own: the bits of `facts` say with which claim, services, version, age. */
-static size_t make_bundle(
+size_t peer_bundle(
     struct stage *stage, const struct stage_peer *peer, uint8_t facts, uint8_t out[VX6_BUNDLE_MAX])
 {
     static const char *const labels[] = {"", "alice", "alice", "bob"};
     const char *label = labels[facts & 3];
     vx6_span services[] = {{(const uint8_t *)"web", 3}};
     struct record_facts record = {.sequence = 1 + (facts >> 3 & 7u),
-        .unix_s = node_unix_s(stage->node) - 600 * (facts >> 6),
+        .unix_s = stage_unix_s(stage) - 600 * (facts >> 6),
         .life_s = 1800,
         .endpoints = &peer->addr,
         .endpoint_count = 1,
@@ -319,7 +354,7 @@ void peer_store(struct stage *stage, struct stage_peer *peer, uint8_t facts, uin
 {
     uint8_t bundle[VX6_BUNDLE_MAX], message[ASK_MAX];
     struct vx6_msg store = {.type = VX6_MSG_store};
-    store.u.store.bundle = (vx6_span){bundle, make_bundle(stage, peer, facts, bundle)};
+    store.u.store.bundle = (vx6_span){bundle, peer_bundle(stage, peer, facts, bundle)};
     if (under % 4 == 0)
         memcpy(store.u.store.key, peer->keys.id, 32);
     else if (under % 4 < 3)
@@ -329,11 +364,11 @@ void peer_store(struct stage *stage, struct stage_peer *peer, uint8_t facts, uin
 }
 
 /* The head comes first in every answer: one view serves them all. */
-static void make_head(struct stage *stage, const struct stage_peer *peer, struct vx6_msg *answer)
+void peer_head(struct stage *stage, const struct stage_peer *peer, struct vx6_msg *answer)
 {
     struct vx6_pong *head = &answer->u.pong;
     uint8_t bytes[54];
-    head->time_s = head->contact_issued_s = (uint32_t)node_unix_s(stage->node);
+    head->time_s = head->contact_issued_s = (uint32_t)stage_unix_s(stage);
     memcpy(bytes, peer->keys.identity, 32);
     memcpy(bytes + 32, peer->addr.ip, 16);
     store_u16(bytes + 48, peer->addr.port);
@@ -342,15 +377,14 @@ static void make_head(struct stage *stage, const struct stage_peer *peer, struct
         peer->keys.identity, "vx6/contact/1", bytes, sizeof bytes);
 }
 
-/* What an honest peer would say: of others, all that there are. */
-static size_t honest_answer(
+size_t peer_answer(
     struct stage *stage, const struct stage_peer *peer, uint8_t ask, uint8_t *dst, size_t cap)
 {
     uint8_t storage[STAGE_PEERS * VX6_HINT_SIZE];
     struct vx6_msg answer = {.type = (enum vx6_msg_type)(ask + 1)};
     if (ask == VX6_MSG_find_value)
         answer.type = VX6_MSG_nodes;
-    make_head(stage, peer, &answer);
+    peer_head(stage, peer, &answer);
     if (answer.type == VX6_MSG_pong)
         answer.u.pong.record = (vx6_span){peer->record, peer->record_len};
     for (uint32_t i = 0; answer.type == VX6_MSG_nodes && i < STAGE_PEERS; i++) {
@@ -367,20 +401,22 @@ static size_t value_answer(
 {
     uint8_t bundle[VX6_BUNDLE_MAX];
     struct vx6_msg answer = {.type = VX6_MSG_value};
-    make_head(stage, peer, &answer);
+    peer_head(stage, peer, &answer);
     answer.u.value.count = 1;
     answer.u.value.bundle =
-        (vx6_span){bundle, make_bundle(stage, peer, tape_back_u8(&stage->tape), bundle)};
+        (vx6_span){bundle, peer_bundle(stage, peer, tape_back_u8(&stage->tape), bundle)};
     return vx6_msg_encode(&answer, message, ANSWER_MAX);
 }
 
 /* The end of the tape decides: an honest answer, none, a bundle, one of its own with a true head,
  * or just bytes. */
-static size_t make_answer(
-    struct stage *stage, const struct stage_peer *peer, uint8_t ask, uint8_t message[ANSWER_MAX])
+static size_t make_answer(struct stage *stage, const struct stage_peer *peer,
+    const struct vx6_msg *ask, uint8_t message[ANSWER_MAX])
 {
+    if (stage->hooks.answer)
+        return stage->hooks.answer(stage, peer, ask, message);
     uint8_t choice = tape_back_u8(&stage->tape) % 5;
-    size_t len = honest_answer(stage, peer, ask, message, ANSWER_MAX);
+    size_t len = peer_answer(stage, peer, (uint8_t)ask->type, message, ANSWER_MAX);
     if (choice == 0)
         return len;
     if (choice == 1)
@@ -398,6 +434,20 @@ static size_t make_answer(
     return said.len;
 }
 
+/* Instead of an answer: the node is to prove that it receives. */
+static void send_cookie(struct stage *stage, const struct stage_peer *peer, const uint8_t *ask)
+{
+    uint8_t out[COOKIE_DATAGRAM_SIZE], cookie[VX6_COOKIE_SIZE] = {6};
+    uint8_t *nonce = out + VX6_QUERY_HEADER_SIZE;
+    datagram_header(out, TYPE_COOKIE, NULL, ask + QUERY_ID_AT);
+    memset(nonce, 7, VX6_COOKIE_NONCE_SIZE);
+    stage->crypto.cookie_seal(&stage->crypto, peer->keys.identity, ask + VX6_ASK_MAC1_AT, cookie,
+        nonce, nonce + VX6_COOKIE_NONCE_SIZE);
+    struct buffer sent = {out, sizeof out, sizeof out};
+    stage_tap(stage, SENT_COOKIE, NULL, &sent);
+    stage_datagram(stage, &peer->addr, out, sent.len);
+}
+
 static void answer(struct stage *stage, struct stage_peer *peer, const uint8_t *datagram)
 {
     uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], out[VX6_DATAGRAM_SIZE], seed[32] = {4};
@@ -407,15 +457,32 @@ static void answer(struct stage *stage, struct stage_peer *peer, const uint8_t *
             peer->keys.identity, datagram, payload))
         return; /* it was for another key */
     VX6_ASSERT(datagram_payload(&ask, payload, VX6_ASK_PAYLOAD_SIZE));
-    memset(payload, 0, sizeof payload);
-    size_t len = make_answer(stage, peer, (uint8_t)ask.type, payload + LENGTH_SIZE);
-    if (len == 0)
+    uint8_t message[ANSWER_MAX];
+    struct buffer said = {
+        payload + LENGTH_SIZE, make_answer(stage, peer, &ask, message), ANSWER_MAX};
+    if (said.len == ANSWER_COOKIE)
+        send_cookie(stage, peer, datagram);
+    if (said.len == 0 || said.len == ANSWER_COOKIE)
         return;
-    store_u16(payload, (uint16_t)len);
+    memset(payload, 0, sizeof payload);
+    memcpy(said.data, message, said.len);
+    stage_tap(stage, SAID_ANSWER, NULL, &said);
+    said = wrap(stage, &said, payload, sizeof payload, SAID_ANSWER_PAYLOAD);
     store_u64(seed + 8, ++peer->answers);
     datagram_header(out, TYPE_ANSWER, NULL, datagram + QUERY_ID_AT);
-    stage->crypto.answer_seal(&stage->crypto, &state, seed, payload, LENGTH_SIZE + len, out);
-    stage_datagram(stage, &peer->addr, out, sizeof out);
+    stage->crypto.answer_seal(&stage->crypto, &state, seed, payload, said.len, out);
+    struct buffer sent = {out, sizeof out, sizeof out};
+    stage_tap(stage, SENT_ANSWER, NULL, &sent);
+    stage_datagram(stage, &peer->addr, out, sent.len);
+}
+
+/* Later asks prove with it that they come from the peer's address. */
+static void hear_cookie(struct stage *stage, struct stage_peer *peer, const uint8_t *datagram)
+{
+    const uint8_t *nonce = datagram + VX6_QUERY_HEADER_SIZE;
+    if (stage->crypto.cookie_open(&stage->crypto, stage->node_key, peer->mac1, nonce,
+            nonce + VX6_COOKIE_NONCE_SIZE, peer->cookie))
+        peer->has_cookie = true;
 }
 
 void peer_hear(struct stage *stage, const vx6_addr *to, vx6_span datagram)
@@ -430,6 +497,8 @@ void peer_hear(struct stage *stage, const vx6_addr *to, vx6_span datagram)
             continue;
         if (datagram.data[0] == TYPE_ASK)
             answer(stage, peer, datagram.data);
+        else if (datagram.data[0] == TYPE_COOKIE)
+            hear_cookie(stage, peer, datagram.data);
         else if (datagram.data[0] == TYPE_ANSWER &&
                  stage->crypto.answer_open(&stage->crypto, &peer->ask, datagram.data, payload)) {
             VX6_ASSERT(datagram_payload(&msg, payload, sizeof payload));

@@ -10,7 +10,7 @@
 #include "vx6/node.h"
 
 struct memory {
-    size_t held;
+    size_t held, blocks;
     uint64_t requests;
     uint64_t fail_at; /* 0: none */
 };
@@ -30,6 +30,7 @@ static inline void *memory_resize(void *context, void *memory, size_t size_from,
     if (size_to > 0 && ++counts->requests == counts->fail_at)
         return NULL;
     counts->held += size_to - size_from;
+    counts->blocks += (size_to > 0) - (size_t)(size_from > 0);
     if (size_to == 0) {
         free(block);
         return NULL;

@@ -336,14 +336,16 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
 
 /* The node has proved its key by opening the ask, and its address by answering from it; the
  * signature over its address lets others believe that too. VX6-DHT-004 */
-static void learn(struct vx6_node *node, struct peer *peer, const struct answer_head *head)
+static void learn(struct vx6_node *node, struct peer *peer, const struct answer_head *head,
+    enum vx6_msg_type answer)
 {
     const struct contact *contact = table_find(node, peer->id);
     if (contact == NULL || contact->peer != peer) {
         if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
             return;
         if (!contact_verify(node->env->crypto, peer, head)) {
-            refuse(node, VX6_EVENT_contact_refused, &peer->addr, 0, 0, VX6_BAD_RECORD);
+            refuse(
+                node, VX6_EVENT_contact_refused, &peer->addr, (uint8_t)answer, 0, VX6_BAD_RECORD);
             return;
         }
     }
@@ -388,7 +390,7 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     node->queries.lost_in_row = 0;
     take_rtt(node, node->now - query->sent);
     trace(node, VX6_EVENT_query_answered, from, (uint8_t)answer.type, query->len, VX6_OK);
-    learn(node, query->peer, &head);
+    learn(node, query->peer, &head, answer.type);
     query_done(node, query, &answer, head.token);
 }
 
