@@ -129,7 +129,8 @@ def self_test(plant):
             wrong.append("the seed does not decide, or lines are missing")
         if (workshop.tree / SOURCE).read_text(encoding="utf-8") != source:
             wrong.append("a fault stayed in the copy")
-        result = plant.plant_all(workshop, plant.parse(["--count", "100"]))
+        result = plant.Result(1, "", 1)
+        plant.plant_all(workshop, plant.parse(["--count", "100"]), result)
         survivors = {verdict.fault.before.strip() for verdict in result.verdicts if not verdict.is_caught}
         if survivors != {"return value + 7;"} or not 50 < result.percent < 100:
             wrong.append(f"survivors of a whole run: {survivors}, {result.percent} % caught")

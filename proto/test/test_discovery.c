@@ -262,6 +262,40 @@ static void test_entry_points_are_bounded_and_may_be_named_twice(void **state)
     pair_net_free(net);
 }
 
+static enum vx6_code add_nobody(struct pair_node *node, uint8_t number)
+{
+    struct vx6_in in = {.kind = VX6_IN_PEER_ADD, .peer = node->addr};
+    in.peer.ip[5] = number;
+    return pair_input(node, &in);
+}
+
+/* VX6-DHT-027: those that are being dialled make no room, and all others do. */
+static void test_idle_entry_points_give_way(void **state)
+{
+    (void)state;
+    enum {
+        ENTRIES = 3
+    };
+    struct pair_net *net = pair_net_new(13, false);
+    net->limits.entry_max = ENTRIES;
+    struct pair_node *a = pair_add(net, "");
+    uint8_t number = 100;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < ENTRIES; i++)
+            assert_int_equal(add_nobody(a, ++number), VX6_OK);
+        assert_int_equal(a->node->ops.count, ENTRIES);
+        assert_int_equal(add_nobody(a, 200), VX6_LIMIT);
+        assert_int_equal(a->node->ops.count, ENTRIES);
+        assert_int_equal(a->node->discovery.entry_count, ENTRIES);
+        for (uint32_t i = 0; a->node->ops.count > 0; i++) {
+            assert_true(i < 600);
+            pair_run(net, VX6_SECOND / 10);
+        }
+        assert_int_equal(a->node->discovery.entry_count, ENTRIES);
+    }
+    pair_net_free(net);
+}
+
 /* VX6-DHT-027: the budget for dials refuses the second attempt, but the address is not forgotten.
  */
 static void test_an_entry_point_that_may_not_be_dialled_now_is_tried_later(void **state)
@@ -338,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_addresses_that_nobody_can_have_are_refused),
         cmocka_unit_test(test_an_endpoint_leaves_the_others_as_they_are),
         cmocka_unit_test(test_entry_points_are_bounded_and_may_be_named_twice),
+        cmocka_unit_test(test_idle_entry_points_give_way),
         cmocka_unit_test(test_an_entry_point_that_may_not_be_dialled_now_is_tried_later),
         cmocka_unit_test(test_a_cancelled_peer_add_ends_once),
         cmocka_unit_test(test_nothing_is_sent_when_there_is_nobody_or_at_the_end),

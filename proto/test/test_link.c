@@ -166,6 +166,8 @@ static void test_frames_that_break_a_rule_end_the_link(void **state)
     static const struct bad_frames rows[] = {
         {"a frame without bytes", VX6_BAD_MESSAGE, 3, {0, 0, 0}},
         {"a frame longer than its record", VX6_BAD_MESSAGE, 3, {0, 2, 0x43}},
+        {"data that its record ends before", VX6_BAD_MESSAGE, 21,
+            {0, 20, 0x55, 0, 0, 0, 1, 0, 0, 0, 1}},
         {"a byte after the last frame", VX6_BAD_MESSAGE, 4, {0, 1, 0x43, 0}},
         {"an unknown type", VX6_BAD_MESSAGE, 3, {0, 1, 0x7f}},
         {"a query", VX6_BAD_MESSAGE, 3, {0, 1, 0x20}},

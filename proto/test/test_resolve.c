@@ -82,6 +82,32 @@ static void test_holders_on_one_path_of_several_do_not_end_the_wait(void **state
 }
 
 /* VX6-NAME-008: no rival is chosen silently, not even by who came first. */
+/* However many holders a lookup finds on its paths, no more than k are remembered. */
+static void test_more_holders_than_are_counted_do_no_harm(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice"});
+    bench_open(&bench, "alice");
+    for (uint8_t i = 0; i < 2 * VX6_CONTACT_COUNT_MAX; i++) {
+        const uint8_t key[32] = {i, 1};
+        vx6_addr addr = {.ip = {0x20, 1, [15] = i}, .port = 1};
+        struct peer *holder = peer_get(bench.node->env, key, &addr);
+        assert_non_null(holder);
+        show_value(
+            &bench, &alice, (struct lookup_value){.holder = holder, .count = 1, .path_count = 3});
+        peer_drop(bench.node->env, holder);
+        lone_run(bench.node, 0);
+        assert_int_equal(bench.session.calls, 0); /* all on one path */
+    }
+    show(&bench, 1, &alice, 0, 1); /* on another */
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    bench_free(&bench);
+}
+
 static void test_rival_claims_are_an_error(void **state)
 {
     (void)state;
@@ -635,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_first_use_binds_a_name_and_tells_the_driver),
         cmocka_unit_test(test_enough_holders_end_the_wait),
         cmocka_unit_test(test_holders_on_one_path_of_several_do_not_end_the_wait),
+        cmocka_unit_test(test_more_holders_than_are_counted_do_no_harm),
         cmocka_unit_test(test_rival_claims_are_an_error),
         cmocka_unit_test(test_a_driver_sees_every_claimant_and_nothing_is_bound),
         cmocka_unit_test(test_a_driver_learns_whether_a_service_is_public),

@@ -222,6 +222,34 @@ static void test_without_memory_there_is_no_node(void **state)
     assert_int_equal(memory.held, 0);
 }
 
+/* What a driver keeps of the table for the next run. */
+static void test_each_contact_is_shown_once_with_its_address(void **state)
+{
+    (void)state;
+    struct host host;
+    uint8_t key[32];
+    vx6_addr addr;
+    unsigned shown = 0;
+    host_start(&host, 1);
+    add_contacts(&host);
+    for (size_t index = 0; vx6_node_contact(host.node, index, key, &addr); index++) {
+        for (uint8_t i = 0; i < CONTACTS; i++) {
+            const uint8_t seed[32] = {i, 7};
+            uint8_t expected[32];
+            vx6_crypto_model.sign_public(&vx6_crypto_model, expected, seed);
+            if (memcmp(key, expected, sizeof key) != 0)
+                continue;
+            const vx6_addr at = addr_of((uint8_t)(i + 10));
+            assert_memory_equal(&addr, &at, sizeof addr);
+            shown |= 1u << i;
+        }
+        assert_true(index < CONTACTS);
+    }
+    assert_int_equal(shown, (1u << CONTACTS) - 1);
+    assert_false(vx6_node_contact(host.node, CONTACTS, key, &addr));
+    host_stop(&host);
+}
+
 static void test_commands_that_make_no_sense_change_nothing(void **state)
 {
     (void)state;
@@ -490,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_shutdown_leaves_nothing_under_way),
         cmocka_unit_test(test_without_memory_there_is_no_node),
+        cmocka_unit_test(test_each_contact_is_shown_once_with_its_address),
         cmocka_unit_test(test_commands_that_make_no_sense_change_nothing),
         cmocka_unit_test(test_equal_calls_give_equal_results),
         cmocka_unit_test(test_another_seed_gives_other_keys_and_the_same_identity),
