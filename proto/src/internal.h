@@ -58,16 +58,19 @@ struct vx6_node {
     uint64_t counters[VX6_EVENT_COUNT];
 
     struct rng secret_rng;
-    bool shutting_down;
     struct queries queries;
 
     struct lookups lookups;
     uint32_t endpoint_count;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     enum vx6_suite suite;
+    bool shutting_down;
     const struct vx6_asn_map *asn_map;
     uint64_t sequence_next;
     struct resolve *resolves;
+    struct bindings bindings;
+    struct known known;
+    struct slots slots;
     struct table table;
 
     struct rng public_rng;
@@ -75,9 +78,6 @@ struct vx6_node {
     struct holder holder;
     struct syncs syncs;
     struct publish publish;
-    struct bindings bindings;
-    struct known known;
-    struct slots slots;
     struct links links;
     struct sessions sessions;
     uint64_t refused[CODE_ROWS];

@@ -151,17 +151,16 @@ void pattern_fill(uint64_t nonce, uint64_t offset, uint8_t *bytes, size_t len)
     const uint64_t distance = 0x9e3779b97f4a7c15U;
     uint64_t word = mix2(PURPOSE_PATTERN, nonce) + offset / 8 * distance;
     size_t skipped = offset % 8;
-    while (len > 0) {
+    if (skipped > 0) {
         size_t part = len < 8 - skipped ? len : 8 - skipped;
-        if (part == 8)
-            memcpy(bytes, &word, 8);
-        else
-            memcpy(bytes, (const uint8_t *)&word + skipped, part);
+        memcpy(bytes, (const uint8_t *)&word + skipped, part);
         word += distance;
         bytes += part;
         len -= part;
-        skipped = 0;
     }
+    for (; len >= 8; word += distance, bytes += 8, len -= 8)
+        memcpy(bytes, &word, 8);
+    memcpy(bytes, &word, len);
 }
 
 bool pattern_matches(uint64_t nonce, uint64_t offset, const uint8_t *bytes, size_t len)

@@ -104,39 +104,48 @@ vx6_ns net_serialise(uint32_t per_kib, uint64_t bytes)
     return per_kib * bytes >> 10;
 }
 
-/* 0-1 and 2-3: the /32, 4-5: the site, 6-7: the subnet, 12-15: the node's index. A node whose index
- * ends in 7 lives at the site of its predecessor. */
-vx6_addr net_addr(uint64_t seed, uint32_t index)
+/* Big-endian everywhere; written so that compilers make one store of it. */
+static void put_be(uint8_t bytes[8], uint64_t value)
+{
+    for (uint32_t i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static uint64_t get_be(const uint8_t bytes[8])
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+/* The first half of an address: two bytes the same for all and two of the provider, the /32; two of
+ * the site; two of the subnet. A node whose index ends in 7 lives at the site of its predecessor.
+ */
+static uint64_t net_prefix(uint64_t seed, uint32_t index)
 {
     bool shares = index % 8 == 7;
     uint32_t site = shares ? index - 1 : index;
     uint64_t random = mix3(seed, PURPOSE_ADDRESS, site);
     /* The product of three draws makes low numbers popular: half of the nodes share 7 % of them. */
     uint64_t skewed = ((random & 0xffff) * (random >> 16 & 0xffff)) >> 16;
-    uint32_t provider = (uint32_t)(skewed * (random >> 32 & 0xffff) >> 20);
-    uint32_t subnet = (site >> 16) * 2 + (shares ? 1 : 0);
+    uint64_t provider = (skewed * (random >> 32 & 0xffff) >> 20) & 0xffff;
+    uint64_t subnet = ((site >> 16) * 2 + (shares ? 1 : 0)) & 0xffff;
+    return UINT64_C(0x2a0c) << 48 | provider << 32 | (uint64_t)(site & 0xffff) << 16 | subnet;
+}
+
+/* The other half is the index. */
+vx6_addr net_addr(uint64_t seed, uint32_t index)
+{
     vx6_addr addr = {.port = NET_PORT};
-    addr.ip[0] = 0x2a;
-    addr.ip[1] = 0x0c;
-    addr.ip[2] = (uint8_t)(provider >> 8);
-    addr.ip[3] = (uint8_t)provider;
-    addr.ip[4] = (uint8_t)(site >> 8);
-    addr.ip[5] = (uint8_t)site;
-    addr.ip[6] = (uint8_t)(subnet >> 8);
-    addr.ip[7] = (uint8_t)subnet;
-    addr.ip[12] = (uint8_t)(index >> 24);
-    addr.ip[13] = (uint8_t)(index >> 16);
-    addr.ip[14] = (uint8_t)(index >> 8);
-    addr.ip[15] = (uint8_t)index;
+    put_be(addr.ip, net_prefix(seed, index));
+    put_be(addr.ip + 8, index);
     return addr;
 }
 
 uint32_t net_addr_index(uint64_t seed, const vx6_addr *addr, uint32_t index_count)
 {
-    uint32_t index = (uint32_t)addr->ip[12] << 24 | (uint32_t)addr->ip[13] << 16 |
-                     (uint32_t)addr->ip[14] << 8 | addr->ip[15];
-    if (index >= index_count)
-        return UINT32_MAX;
-    vx6_addr expected = net_addr(seed, index);
-    return memcmp(expected.ip, addr->ip, sizeof addr->ip) == 0 ? index : UINT32_MAX;
+    uint64_t index = get_be(addr->ip + 8);
+    bool is_known = index < index_count && get_be(addr->ip) == net_prefix(seed, (uint32_t)index);
+    return is_known ? (uint32_t)index : UINT32_MAX;
 }

@@ -5,23 +5,37 @@
 #include <string.h>
 
 enum {
-    PAYLOAD_TAIL = 64,  /* tags at the end of a datagram */
-    PAYLOAD_LEAP = 256, /* zeros are looked for in steps of this many bytes, and fewer */
-    PAYLOAD_STEP = 16
+    PAYLOAD_TAIL = 64 /* tags at the end of a datagram */
 };
+
+static uint64_t any_of_8(const uint8_t *data)
+{
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+    return word;
+}
+
+static uint64_t any_of_16(const uint8_t *data)
+{
+    return any_of_8(data) | any_of_8(data + 8);
+}
+
+static uint64_t any_of_64(const uint8_t *data)
+{
+    return any_of_16(data) | any_of_16(data + 16) | any_of_16(data + 32) | any_of_16(data + 48);
+}
 
 /* Bytes before a run of zeros that ends PAYLOAD_TAIL bytes before the end; `len` if there is none.
  */
 static size_t head_of(const uint8_t *data, size_t len)
 {
-    static const uint8_t zeros[PAYLOAD_LEAP];
     if (len < 2 * PAYLOAD_TAIL)
         return len;
     size_t head = len - PAYLOAD_TAIL;
-    for (size_t step = PAYLOAD_LEAP; step >= PAYLOAD_STEP; step /= 4) {
-        while (head >= step && memcmp(data + head - step, zeros, step) == 0)
-            head -= step;
-    }
+    while (head >= 64 && any_of_64(data + head - 64) == 0)
+        head -= 64;
+    while (head >= 16 && any_of_16(data + head - 16) == 0)
+        head -= 16;
     return head < len - PAYLOAD_TAIL ? head : len;
 }
 

@@ -68,32 +68,67 @@ static inline void quarter_rounds(row state[4])
     state[1] = rotate(state[1] ^ state[2], 7);
 }
 
-void chacha20_block(uint8_t block[64], const uint8_t key[32], const uint8_t input[16])
+static inline void double_round(row state[4])
 {
-    row start[4] = {{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}, row_load(key),
-        row_load(key + 16), row_load(input)};
-    row state[4] = {start[0], start[1], start[2], start[3]};
-    for (unsigned i = 0; i < 10; i++) {
-        quarter_rounds(state);
-        for (unsigned j = 1; j < 4; j++)
-            state[j] = turn(state[j], j); /* diagonals become columns */
-        quarter_rounds(state);
-        for (unsigned j = 1; j < 4; j++)
-            state[j] = turn(state[j], 4 - j);
-    }
+    quarter_rounds(state);
+    for (unsigned i = 1; i < 4; i++)
+        state[i] = turn(state[i], i); /* diagonals become columns */
+    quarter_rounds(state);
+    for (unsigned i = 1; i < 4; i++)
+        state[i] = turn(state[i], 4 - i);
+}
+
+static inline void block_begin(row state[4], const uint8_t key[32], const uint8_t input[16])
+{
+    state[0] = (row){0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+    state[1] = row_load(key);
+    state[2] = row_load(key + 16);
+    state[3] = row_load(input);
+}
+
+static inline void block_end(uint8_t block[64], const row state[4], const row start[4])
+{
     for (unsigned i = 0; i < 4; i++)
         row_store(block + 16 * i, state[i] + start[i]);
+}
+
+void chacha20_block(uint8_t block[64], const uint8_t key[32], const uint8_t input[16])
+{
+    row start[4], state[4];
+    block_begin(start, key, input);
+    block_begin(state, key, input);
+    for (unsigned i = 0; i < 10; i++)
+        double_round(state);
+    block_end(block, state, start);
     wipe(start, sizeof start);
     wipe(state, sizeof state);
 }
 
+/* The blocks of counters 0 and 1. A round waits for the one before, so that two blocks side by side
+ * take little longer than one. */
+static void block_pair(uint8_t first[64], uint8_t second[64], const uint8_t key[32])
+{
+    static const uint8_t zero[16], one[16] = {1};
+    row start[2][4], a[4], b[4];
+    block_begin(start[0], key, zero);
+    block_begin(start[1], key, one);
+    block_begin(a, key, zero);
+    block_begin(b, key, one);
+    for (unsigned i = 0; i < 10; i++) {
+        double_round(a);
+        double_round(b);
+    }
+    block_end(first, a, start[0]);
+    block_end(second, b, start[1]);
+    wipe(start, sizeof start);
+    wipe(a, sizeof a);
+    wipe(b, sizeof b);
+}
+
 static void refill(struct rng *rng)
 {
-    uint8_t input[16] = {0};
     uint8_t block[64];
-    chacha20_block(block, rng->key, input);
-    input[0] = 1;
-    chacha20_block(rng->buffer + 32, rng->key, input);
+    block_pair(block, rng->buffer + 32, rng->key);
     memcpy(rng->key, block, 32);
     memcpy(rng->buffer, block + 32, 32);
     wipe(block, sizeof block);

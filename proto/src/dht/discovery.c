@@ -235,9 +235,11 @@ static uint32_t refresh_next(const struct vx6_node *node, vx6_ns *at)
     const struct discovery *discovery = &node->discovery;
     uint32_t next = OWN_REGION;
     *at = discovery->refresh_at[OWN_REGION];
+    uint32_t deeper = node->table.count;
     for (uint32_t i = 0; i < OWN_REGION && i < node->table.depth; i++) {
-        if (is_own_region(node, i))
-            break;
+        deeper -= node->table.bucket_count[i];
+        if (deeper < KADEMLIA_K)
+            break; /* the own region: is_own_region() */
         if (discovery->refresh_at[i] < *at) {
             *at = discovery->refresh_at[i];
             next = i;

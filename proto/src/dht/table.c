@@ -241,30 +241,53 @@ static uint8_t failures_allowed(const struct table *table)
     return UINT8_MAX;
 }
 
+static uint32_t count_live(const struct contact *contact, uint32_t count, uint8_t failures_max)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < count; i++)
+        live += contact[i].failures <= failures_max;
+    return live;
+}
+
+/* Of one bucket. Most contacts differ in their prefix: what else there is of them lies far away. */
+static uint32_t count_closer_of(const struct contact *contact, uint32_t count, uint8_t failures_max,
+    const uint8_t target[32], const uint8_t id[32])
+{
+    const uint32_t to_target = load_u32(target), limit = load_u32(id) ^ to_target;
+    uint32_t closer = 0;
+    for (const struct contact *end = contact + count; contact < end; contact++) {
+        const uint32_t distance = contact->prefix ^ to_target;
+        if (distance <= limit && contact->failures <= failures_max &&
+            (distance < limit || distance_compare(target, contact->peer->id, id) < 0))
+            closer++;
+    }
+    return closer;
+}
+
 /* How many contacts are closer to `target` than `id`, which is that of a contact or the node's own;
- * at most `max`. Only in its own bucket does `id` have to be compared with contacts: a bucket above
- * that is closer to the target as a whole, or farther, and so are all below it together. */
-static uint32_t count_closer(const struct vx6_node *node, const uint8_t target[32],
-    const uint8_t id[32], const vx6_addr *without, uint32_t max)
+ * exactly, if fewer than `max`. Only in its own bucket does `id` have to be compared with contacts:
+ * a bucket above that is closer to the target as a whole, or farther, and so are all below it
+ * together. */
+static uint32_t count_closer(
+    const struct vx6_node *node, const uint8_t target[32], const uint8_t id[32], uint32_t max)
 {
     const struct table *table = &node->table;
     const uint32_t own = common_prefix(node->keys.id, id);
-    const bool deeper_are_closer = own < 256 && !bit_differs(target, node->keys.id, own);
     const uint8_t failures_max = failures_allowed(table);
     const struct contact *contact = table->contacts;
-    uint32_t closer = 0;
-    for (uint32_t i = 0; i < table->depth && closer < max; i++) {
-        const struct contact *end = contact + table->bucket_count[i];
-        if (i < own ? !bit_differs(target, node->keys.id, i) : i > own && !deeper_are_closer)
-            contact = end;
-        for (; contact < end && closer < max; contact++) {
-            if (contact->failures <= failures_max &&
-                (i != own || distance_compare(target, contact->peer->id, id) < 0) &&
-                !(without && addr_equal(&contact->peer->addr, without)))
-                closer++;
-        }
+    uint32_t closer = 0, i = 0;
+    for (; i < own && i < table->depth && closer < max; contact += table->bucket_count[i++]) {
+        if (bit_differs(target, node->keys.id, i))
+            closer += count_live(contact, table->bucket_count[i], failures_max);
     }
-    return closer;
+    if (i == table->depth || closer >= max)
+        return closer;
+    closer += count_closer_of(contact, table->bucket_count[i], failures_max, target, id);
+    contact += table->bucket_count[i];
+    if (bit_differs(target, node->keys.id, own))
+        return closer;
+    const uint32_t deeper = (uint32_t)(table->contacts + table->count - contact);
+    return closer + count_live(contact, deeper, failures_max);
 }
 
 bool table_is_among_closest(
@@ -273,13 +296,31 @@ bool table_is_among_closest(
     const struct contact *contact = table_find(node, peer->id);
     return contact && contact->peer == peer &&
            contact->failures <= failures_allowed(&node->table) &&
-           count_closer(node, target, peer->id, NULL, count) < count;
+           count_closer(node, target, peer->id, count) < count;
+}
+
+/* Is the contact at this address one of those that are closer than the node itself? */
+static bool is_counted_closer(
+    const struct vx6_node *node, const uint8_t target[32], const vx6_addr *addr)
+{
+    const struct table *table = &node->table;
+    const uint16_t provider = diversity_provider(addr);
+    const uint8_t failures_max = failures_allowed(table);
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct contact *contact = &table->contacts[i];
+        if (contact->provider == provider && contact->failures <= failures_max &&
+            addr_equal(&contact->peer->addr, addr))
+            return distance_compare(target, contact->peer->id, node->keys.id) < 0;
+    }
+    return false;
 }
 
 bool table_is_own_share(
     const struct vx6_node *node, const uint8_t target[32], const vx6_addr *without, uint32_t count)
 {
-    return count_closer(node, target, node->keys.id, without, count) < count;
+    const uint32_t closer = count_closer(node, target, node->keys.id, count + 1);
+    return closer < count ||
+           (closer == count && without && is_counted_closer(node, target, without));
 }
 
 /* Fewer than k contacts are closer to this node than `id`. */

@@ -49,8 +49,8 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
 /* Would table_closest() find this peer? */
 bool table_is_among_closest(
     const struct vx6_node *node, const uint8_t target[32], const struct peer *peer, uint32_t count);
-/* Are fewer than `count` of these contacts closer to `target` than the node itself? Those at the
- * address `without` do not count; NULL: all do. */
+/* Are fewer than `count` of these contacts closer to `target` than the node itself? The one at
+ * the address `without` does not count; NULL: all do. */
 bool table_is_own_share(
     const struct vx6_node *node, const uint8_t target[32], const vx6_addr *without, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);

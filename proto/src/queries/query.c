@@ -88,7 +88,8 @@ static void query_free(struct vx6_node *node, struct query *query)
     struct in_flight *item = item_of(node, query);
     bool was_first = item->order == queries->timer.order;
     queries->count--;
-    queries->crowding -= query->crowds;
+    if (query->crowds)
+        queries->crowding--;
     memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
     if (queries->capacity - queries->count >= 2 * ITEMS_STEP)
         (void)items_resize(node, queries->capacity - ITEMS_STEP);
@@ -200,7 +201,8 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
         .deadline = VX6_NEVER, .site = addr_site(&peer->addr), .peer = peer, .query = query};
     query->crowds =
         count_of_site(&node->queries, item->site) >= node->env->limits->site_queries_max;
-    node->queries.crowding += query->crowds;
+    if (query->crowds)
+        node->queries.crowding++;
     query_try(node, item);
     return query;
 }

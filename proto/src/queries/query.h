@@ -50,8 +50,8 @@ struct queries {
     struct outgoing *waiting_first, *waiting_last;
     struct in_flight *items; /* oldest first */
     uint32_t count, capacity;
-    uint32_t crowding;                 /* queries that were one too many to a site, or more */
-    uint32_t answer_count;             /* of those that wait */
+    uint16_t answer_count;             /* of those that wait */
+    uint16_t crowding;                 /* queries that were one too many to a site, or more */
     uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
     struct timer timer;                /* first deadline of all */
