@@ -23,10 +23,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "oracle"))
 sys.dont_write_bytecode = True
 import test_control
-from peer_link import Closed, Link
-from peer_records import Identity, key_from_text
-from peer_session import Sessions
 from test_control import DEADLINE_S, check, check_quietly
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    return 1 if os.environ.get("VX6_NO_SKIP") else 77
+
+
+try:
+    from peer_link import Closed, Link
+    from peer_records import Identity, key_from_text
+    from peer_session import Sessions
+except ModuleNotFoundError as missing:
+    sys.exit(skip(missing))
 
 LIMITS = {name: int(value) for name, value in re.findall(
     r"^LIMIT\((\w+), (\d+),", (ROOT / "proto/schema/limits.def").read_text(), re.M)}
@@ -358,6 +368,5 @@ class Arena(test_control.Test):
 def main(kind, usage):
     reason = enter_network()
     if reason:
-        print(f"skipped: {reason}")
-        return 1 if os.environ.get("VX6_NO_SKIP") else 77
+        return skip(reason)
     return test_control.main(kind, usage)

@@ -5,7 +5,8 @@ afterwards all is as it was.
 
 usage: test_attacks.py BIN_DIR [CASE]...
 
-Needs root, for a network namespace; without it it ends with 77 (skipped), or with 1 when VX6_NO_SKIP is set.
+Needs root, for a network namespace, and python3-cryptography; without them it ends with 77 (skipped), or
+with 1 when VX6_NO_SKIP is set.
 """
 import sys
 
