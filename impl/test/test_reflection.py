@@ -5,7 +5,8 @@ announcements and by names. Each case says how much the attacker spent and how m
 
 usage: test_reflection.py BIN_DIR [CASE]...
 
-Needs root, for a network namespace; without it it ends with 77 (skipped), or with 1 when VX6_NO_SKIP is set.
+Needs root, for a network namespace, and python3-cryptography; without them it ends with 77 (skipped), or
+with 1 when VX6_NO_SKIP is set.
 """
 import os
 import select
