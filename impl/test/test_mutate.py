@@ -56,8 +56,14 @@ class Test(test_control.Test):
         counts = self.status()["counts"]
         return {what: counts[what] for what in ("links", "sessions", "streams", "operations")}
 
+    def address_of(self, who):
+        """Loopback of IPv4 has networks, of which so many handshakes are taken from each (VX6-LINK-027)."""
+        return f"127.0.0.1:{test_control.free_port()}"
+
     def mutate(self, seed, count):
-        run = subprocess.run([self.bin / "mutate-node", "--addr", self.addr, "--key", self.key,
+        port = self.addr.rsplit(":", 1)[1]
+        run = subprocess.run([self.bin / "mutate-node", "--addr", f"[::ffff:127.0.0.1]:{port}",
+                              "--key", self.key,
                               "--seed", str(seed), "--count", str(count)],
                              stdout=subprocess.PIPE, text=True)
         print(run.stdout, end="")
