@@ -8,18 +8,10 @@
 
 #include "world.h"
 
-/* Big-endian everywhere; written so that compilers make one load of it. */
-static inline uint64_t digest_load(const uint8_t bytes[8])
-{
-    return (uint64_t)bytes[0] << 56 | (uint64_t)bytes[1] << 48 | (uint64_t)bytes[2] << 40 |
-           (uint64_t)bytes[3] << 32 | (uint64_t)bytes[4] << 24 | (uint64_t)bytes[5] << 16 |
-           (uint64_t)bytes[6] << 8 | bytes[7];
-}
-
 static inline void digest_event(struct actor *actor, const struct vx6_event *event)
 {
-    uint64_t peer = digest_load(event->peer.ip) ^ (uint64_t)event->peer.port << 48 ^
-                    digest_load(event->peer.ip + 8) * 0x9fb21c651e98df25U;
+    uint64_t peer = load_word(event->peer.ip) ^ (uint64_t)event->peer.port << 48 ^
+                    load_word(event->peer.ip + 8) * 0x9fb21c651e98df25U;
     uint64_t what = (uint64_t)event->kind << 56 | (uint64_t)event->msg << 48 |
                     (uint64_t)event->code << 32 | event->len;
     actor->digest = mix2(actor->digest ^ event->now, mix(peer) ^ what);

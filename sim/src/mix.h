@@ -65,6 +65,26 @@ static inline uint32_t draw_below(struct draw *draw, uint32_t bound)
     return (uint32_t)(((draw_next(draw) >> 32) * bound) >> 32);
 }
 
+/* Big-endian everywhere; written so that compilers make one load or store of it. */
+static inline uint64_t load_word(const uint8_t bytes[8])
+{
+    return (uint64_t)bytes[0] << 56 | (uint64_t)bytes[1] << 48 | (uint64_t)bytes[2] << 40 |
+           (uint64_t)bytes[3] << 32 | (uint64_t)bytes[4] << 24 | (uint64_t)bytes[5] << 16 |
+           (uint64_t)bytes[6] << 8 | bytes[7];
+}
+
+static inline void store_word(uint8_t bytes[8], uint64_t word)
+{
+    bytes[0] = (uint8_t)(word >> 56);
+    bytes[1] = (uint8_t)(word >> 48);
+    bytes[2] = (uint8_t)(word >> 40);
+    bytes[3] = (uint8_t)(word >> 32);
+    bytes[4] = (uint8_t)(word >> 24);
+    bytes[5] = (uint8_t)(word >> 16);
+    bytes[6] = (uint8_t)(word >> 8);
+    bytes[7] = (uint8_t)word;
+}
+
 /* An exponentially distributed value with this mean (at most 2^40), from 64 random bits. */
 uint64_t exponential(uint64_t random, uint64_t mean);
 

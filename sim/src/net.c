@@ -104,21 +104,6 @@ vx6_ns net_serialise(uint32_t per_kib, uint64_t bytes)
     return per_kib * bytes >> 10;
 }
 
-/* Big-endian everywhere; written so that compilers make one store of it. */
-static void put_be(uint8_t bytes[8], uint64_t value)
-{
-    for (uint32_t i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(value >> (56 - 8 * i));
-}
-
-static uint64_t get_be(const uint8_t bytes[8])
-{
-    uint64_t value = 0;
-    for (uint32_t i = 0; i < 8; i++)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 /* The first half of an address: two bytes the same for all and two of the provider, the /32; two of
  * the site; two of the subnet. A node whose index ends in 7 lives at the site of its predecessor.
  */
@@ -138,14 +123,14 @@ static uint64_t net_prefix(uint64_t seed, uint32_t index)
 vx6_addr net_addr(uint64_t seed, uint32_t index)
 {
     vx6_addr addr = {.port = NET_PORT};
-    put_be(addr.ip, net_prefix(seed, index));
-    put_be(addr.ip + 8, index);
+    store_word(addr.ip, net_prefix(seed, index));
+    store_word(addr.ip + 8, index);
     return addr;
 }
 
 uint32_t net_addr_index(uint64_t seed, const vx6_addr *addr, uint32_t index_count)
 {
-    uint64_t index = get_be(addr->ip + 8);
-    bool is_known = index < index_count && get_be(addr->ip) == net_prefix(seed, (uint32_t)index);
+    uint64_t index = load_word(addr->ip + 8);
+    bool is_known = index < index_count && load_word(addr->ip) == net_prefix(seed, (uint32_t)index);
     return is_known ? (uint32_t)index : UINT32_MAX;
 }
