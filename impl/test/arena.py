@@ -113,7 +113,7 @@ class Attack:
     def __init__(self, function, *arguments):
         self.is_begun, self.is_over = FORK.Event(), FORK.Event()
         self.packets, self.bytes = FORK.Value("Q"), FORK.Value("Q")
-        self.process = FORK.Process(target=self.run, args=(function, arguments))
+        self.process = FORK.Process(target=self.run, args=(function, arguments), daemon=True)
 
     def run(self, function, arguments):
         os.nice(10)
