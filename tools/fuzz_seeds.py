@@ -255,6 +255,7 @@ def control():
         {"command": "disconnect", "what": "1"}, {"command": "names"},
         {"command": "pin", "name": "alice", "key": key, "replace": True},
         {"command": "rename", "name": "alice", "to": "al"}, {"command": "forget", "name": "al"},
+        {"command": "identity_rename", "name": "alicia"},
     ]
     lines = [json.dumps(request).encode() + b"\n" for request in requests]
     yield from lines

@@ -417,7 +417,7 @@ class Test:
             ("half a command", 2, "what to do with service", "service"),
             ("unknown option", 2, "unrecognized option '--fast'", "status", "--fast"),
             ("missing argument", 2, "peer add needs ADDR", "peer", "add"),
-            ("name of a running node", 1, "stop it", "init", "--name", "robert"),
+            ("name of a running node", 1, "vx6 identity rename robert", "init", "--name", "robert"),
             ("control bytes are not echoed", 2, r"\\x1b\[31m", "connect", "\x1b[31m.web"),
         ]
         for sentence, code, pattern, *arguments in rows:

@@ -34,6 +34,7 @@ class Test(harness.Test):
         self.check_in_use()
         self.check_rename_and_forget()
         self.check_addresses()
+        self.check_own_name()
         self.check_runs()
 
     def offer(self):
@@ -157,6 +158,21 @@ class Test(harness.Test):
         check(f"{self.addr} is {self.keys['alice']}" in shown, "vx6 names shows it", shown)
         self.vx6("bob", "forget", self.addr, check=True)
         check(json.loads(self.vx6("bob", "names", "--json").stdout)["addresses"] == [], "and it is forgotten")
+
+    def check_own_name(self):
+        """VX6-REC-013: alice calls herself otherwise; bob, who has bound her name, finds her by it."""
+        self.refused("UNEXPECTED", "identity", "rename", "alice")
+        self.refused("INVALID", "identity", "rename", "Al")
+        self.vx6("alice", "identity", "rename", "alicia", check=True)
+        check(json.loads(self.vx6("alice", "identity", "--json").stdout)["name"] == "alicia",
+              "the new name is kept")
+
+        def found():
+            return json.loads(self.vx6("bob", "resolve", "alicia.web", "--json").stdout).get("key")
+        harness.wait_for(lambda: found() == self.keys["alice"], "she is found by her new name")
+        forward = self.connect("alice.web")
+        check(forward["key"] == self.keys["alice"], "and by the name that bob knows her by")
+        self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
 
     def check_runs(self):
         """What was acknowledged is there after kill -9, and in force."""

@@ -117,6 +117,21 @@ static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
     return binding_set(node, label, in->key);
 }
 
+/* VX6-REC-013 */
+static enum vx6_code label_set(struct vx6_node *node, vx6_span label)
+{
+    vx6_span old = {(const uint8_t *)node->label, node->label_len};
+    if (label.len > 0 && !vx6_label_is_valid(label))
+        return VX6_INVALID;
+    if (span_equal(label, old))
+        return VX6_OK;
+    node->label_len = (uint8_t)label.len;
+    if (label.len > 0)
+        memcpy(node->label, label.data, label.len);
+    publish_changed(node);
+    return VX6_OK;
+}
+
 static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
 {
     const int64_t end_of_time_ms = INT64_C(253402300800000); /* the year 10000 */
@@ -241,6 +256,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return discovery_peer_add(node, &in->peer, &in->id);
     case VX6_IN_CONTACT:
         return contact_restore(node, in);
+    case VX6_IN_LABEL:
+        return label_set(node, data);
     case VX6_IN_NAME_BIND:
         return name_bind(node, in);
     case VX6_IN_NAME_UNBIND:

@@ -146,6 +146,39 @@ static void test_R6_a_rival_is_shown_until_the_name_is_bound(void **state)
     pair_net_free(world.net);
 }
 
+/* VX6-REC-013, VX6-NAME-006: who calls itself otherwise is found by both: by its new name, and by
+ * whoever has bound the old one. */
+static void test_a_node_that_calls_itself_otherwise_is_found(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t alice_key[32], key[32] = {0};
+    uint32_t candidates;
+    world_make(&world, 9);
+    key_of(world.alice, alice_key);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_int_equal(pair_command(world.alice, VX6_IN_LABEL, "Alice", NULL), VX6_INVALID);
+    assert_int_equal(pair_command(world.alice, VX6_IN_LABEL, "alicia", NULL), VX6_OK);
+    pair_run(world.net, 20 * VX6_SECOND);
+
+    struct pair_node *carol = add(&world, "");
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_int_equal(resolve(&world, carol, "alicia.web", &candidates), VX6_OK);
+    assert_int_equal(candidates, 1);
+    assert_int_equal(open_session(&world, carol, "alicia.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    vx6_id id;
+    assert_int_equal(pair_command(world.alice, VX6_IN_SESSION_OPEN, "alicia.web", &id), VX6_SELF);
+
+    pair_run(world.net, 1900 * VX6_SECOND); /* what was said of alice before has expired */
+    assert_int_equal(resolve(&world, carol, "alice", &candidates), VX6_NOT_FOUND);
+    assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    pair_net_free(world.net);
+}
+
 /* VX6-DHT-043: what holds in a network of many sites holds in one, and nothing is exempt there. */
 static void test_K4_names_are_found_where_all_are_of_one_site(void **state)
 {
@@ -223,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_R6_a_rival_is_shown_until_the_name_is_bound),
+        cmocka_unit_test(test_a_node_that_calls_itself_otherwise_is_found),
         cmocka_unit_test(test_K4_names_are_found_where_all_are_of_one_site),
         cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
         cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),

@@ -64,6 +64,7 @@ const char *cli_text(json_t *object, const char *name);
 /* ---- cli_commands.c, cli_connect.c, cli_init.c ---- */
 int cli_run_init(struct cli *cli);
 int cli_run_identity(struct cli *cli);
+int cli_run_identity_rename(struct cli *cli);
 int cli_run_connect(struct cli *cli);
 int cli_run_status(struct cli *cli);
 int cli_run_peers(struct cli *cli);

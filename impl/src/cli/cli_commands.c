@@ -251,3 +251,17 @@ int cli_run_rename(struct cli *cli)
             "{s:s, s:s, s:s}", "command", "rename", "name", cli->words[0], "to", cli->words[1]),
         print_renamed);
 }
+
+static void print_renamed_self(json_t *answer)
+{
+    printf(
+        "this node is called %s from now on; who has bound its old name still finds it by that\n",
+        cli_text(answer, "name"));
+}
+
+int cli_run_identity_rename(struct cli *cli)
+{
+    return ask_and_print(cli,
+        json_pack("{s:s, s:s}", "command", "identity_rename", "name", cli->words[0]),
+        print_renamed_self);
+}

@@ -80,7 +80,8 @@ int cli_run_init(struct cli *cli)
     int lock = paths_lock(&cli->paths, error);
     if (lock < 0 && cli->name)
         return cli_fail(cli, CLI_FAILED, "INVALID",
-            "a node is running on %.200s: stop it before you change its name", cli->paths.dir);
+            "a node is running on %.200s: vx6 identity rename %s changes its name", cli->paths.dir,
+            cli->name);
     if (lock < 0)
         return cli_run_identity(cli);
     int exit_code = init_locked(cli);

@@ -50,6 +50,8 @@ struct command {
 static const struct command commands[] = {
     {"init", "", "Makes the node's identity, or shows it when there is one.", cli_run_init, 0, 0,
         {{"name", KEY_NAME, "NAME", 0, "What the node is called: NAME.SERVICE", 0}, COMMON, {0}}},
+    {"identity rename", "NAME", "Calls this node NAME from now on; its key stays.",
+        cli_run_identity_rename, 1, 1, {COMMON, {0}}},
     {"identity", "", "Shows the node's key, which others pass to connect --key.", cli_run_identity,
         0, 0, {COMMON, {0}}},
     {"status", "", "Shows what the node does, and its last errors.", cli_run_status, 0, 0,

@@ -130,3 +130,17 @@ void command_rename(struct request *request)
     else
         request_fail(request, code, line);
 }
+
+void command_identity_rename(struct request *request)
+{
+    const char *command, *label;
+    char line[TEXT_ERROR_SIZE];
+    enum vx6_code code = VX6_INVALID;
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &label) ||
+        !check_label(request, label))
+        return;
+    if (names_set_own(request->host->names, label, &code, line))
+        request_answer(request, json_pack("{s:s}", "name", label));
+    else
+        request_fail(request, code, line);
+}

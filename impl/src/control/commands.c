@@ -109,7 +109,8 @@ static void command_peer_add(struct request *request)
 const struct command *command_find(const char *name)
 {
     static const struct command commands[] = {{"status", command_status},
-        {"identity", command_identity}, {"peers", command_peers}, {"peer_add", command_peer_add},
+        {"identity", command_identity}, {"identity_rename", command_identity_rename},
+        {"peers", command_peers}, {"peer_add", command_peer_add},
         {"service_add", command_service_add}, {"service_allow", command_service_allow},
         {"service_deny", command_service_deny}, {"service_list", command_service_list},
         {"service_remove", command_service_remove}, {"connect", command_connect},

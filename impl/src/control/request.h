@@ -42,6 +42,7 @@ void command_status(struct request *request);
 void command_connect(struct request *request);
 void command_disconnect(struct request *request);
 void command_resolve(struct request *request);
+void command_identity_rename(struct request *request);
 void command_names(struct request *request);
 void command_pin(struct request *request);
 void command_forget(struct request *request);

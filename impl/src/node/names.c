@@ -322,3 +322,21 @@ bool names_rename(struct names *names, const char *from, const char *to, enum vx
     (void)insert(names, &binding);
     return true;
 }
+
+bool names_set_own(
+    struct names *names, const char *label, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
+{
+    struct host *host = names->host;
+    if (find(names, label)) {
+        *code = VX6_UNEXPECTED;
+        return text_fail(
+            error, "%s is the name of somebody else here: forget or rename that first", label);
+    }
+    if (!store_setting_set(host->store, "name", label))
+        return refuse_by_store(names, code, error);
+    *code = tell_node(names, VX6_IN_LABEL, label, NULL);
+    VX6_ASSERT(*code == VX6_OK);
+    memcpy(host->label, label, strlen(label) + 1);
+    journal_note(&host->journal, "this node is called %s from now on", label);
+    return true;
+}

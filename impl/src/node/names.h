@@ -29,6 +29,10 @@ bool names_forget(
 bool names_rename(struct names *names, const char *from, const char *to, enum vx6_code *code,
     char error[TEXT_ERROR_SIZE]);
 
+/* The node's own name, which peers will bind; theirs stay bound to the key. */
+bool names_set_own(
+    struct names *names, const char *label, enum vx6_code *code, char error[TEXT_ERROR_SIZE]);
+
 /* Output of the state machine: bound by first use. */
 void names_bound(struct names *names, const struct vx6_out *out);
 /* Tries again what could not be written. */

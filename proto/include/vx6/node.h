@@ -105,8 +105,10 @@ enum vx6_in_kind {
     VX6_IN_PEER_ADD,  /* peer: an entry point of unknown key; a link learns it. Makes an operation:
                          OP_DONE says when it has answered, with its key */
     VX6_IN_CONTACT,   /* peer, key: restores a contact of an earlier run */
+    VX6_IN_LABEL,     /* data: what the node is called from now on, nothing: no name; republishes at
+                         once */
     VX6_IN_NAME_BIND, /* data: label, key: restores or pins a binding */
-    VX6_IN_NAME_UNBIND,    /* data: label */
+    VX6_IN_NAME_UNBIND, /* data: label */
     /* VX6-SESS-025. data: name; adding again changes who may use it, and keeps the keys */
     VX6_IN_SERVICE_ADD,         /* public: whoever resolves this node */
     VX6_IN_SERVICE_ADD_LISTED,  /* keys that are allowed; all may see that it is there */
@@ -114,24 +116,24 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_ALLOW,       /* data: name, key */
     VX6_IN_SERVICE_DENY,        /* data: name, key: takes it off; its sessions end */
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
-    VX6_IN_RESOLVE,        /* data: a name, such as "alice.web"; makes an operation */
-    VX6_IN_LOOKUP,         /* key: a target; plain node lookup; makes an operation */
-    VX6_IN_SESSION_OPEN,   /* data: "alice.web"; or, with peer set: a service name, and key if it is
-                              known (else zero). Makes a session */
-    VX6_IN_SESSION_CLOSE,  /* id */
-    VX6_IN_STREAM_OPEN,    /* id of a session; makes a stream */
-    VX6_IN_STREAM_ACCEPT,  /* id: the local service behind an incoming stream answered */
-    VX6_IN_STREAM_RESET,   /* id, code */
-    VX6_IN_CANCEL,         /* id of an operation */
-    VX6_IN_LINK_ACCEPTED,  /* peer; makes a link. Where the carrier is secure by itself and has
-                          channels (VX6-LINK-020), also key: the peer's, which it has proved;
-                          data: the binding, 32 bytes */
-    VX6_IN_LINK_UP,        /* id: answers VX6_OUT_LINK_DIAL; key and data as above */
-    VX6_IN_LINK_DOWN,      /* id, code: closed by the other end, refused or unreachable */
-    VX6_IN_LINK_BYTES,     /* id, channel, data: any chunk of the stream, or of one channel */
-    VX6_IN_DATAGRAM,       /* peer, data: one whole datagram */
-    VX6_IN_SHUTDOWN        /* close all that is open, and hand over what is held for others; done
-                              when vx6_node_is_closed() and no output is left */
+    VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
+    VX6_IN_LOOKUP,              /* key: a target; plain node lookup; makes an operation */
+    VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name, and key if it is
+                             known (else zero). Makes a session */
+    VX6_IN_SESSION_CLOSE, /* id */
+    VX6_IN_STREAM_OPEN,   /* id of a session; makes a stream */
+    VX6_IN_STREAM_ACCEPT, /* id: the local service behind an incoming stream answered */
+    VX6_IN_STREAM_RESET,  /* id, code */
+    VX6_IN_CANCEL,        /* id of an operation */
+    VX6_IN_LINK_ACCEPTED, /* peer; makes a link. Where the carrier is secure by itself and has
+                         channels (VX6-LINK-020), also key: the peer's, which it has proved;
+                         data: the binding, 32 bytes */
+    VX6_IN_LINK_UP,       /* id: answers VX6_OUT_LINK_DIAL; key and data as above */
+    VX6_IN_LINK_DOWN,     /* id, code: closed by the other end, refused or unreachable */
+    VX6_IN_LINK_BYTES,    /* id, channel, data: any chunk of the stream, or of one channel */
+    VX6_IN_DATAGRAM,      /* peer, data: one whole datagram */
+    VX6_IN_SHUTDOWN       /* close all that is open, and hand over what is held for others; done
+                             when vx6_node_is_closed() and no output is left */
 };
 
 /* Flat on purpose: it is logged, replayed and fuzzed. Fields that a kind does not use are zero. */
