@@ -12,6 +12,7 @@
 #include "paths.h"
 #include "store.h"
 #include "test.h"
+#include "vx6/node.h"
 
 static struct paths paths;
 static char error[TEXT_ERROR_SIZE];
@@ -295,6 +296,46 @@ static void test_everything_else_is_kept(void **state)
     store_close(store);
 }
 
+/* A list that is longer than a node can have in force would be read in part by the next start: then
+ * who was denied might be on it again. VX6-CTRL-018 */
+static void test_no_more_keys_are_kept_than_can_be_in_force(void **state)
+{
+    (void)state;
+    enum {
+        MAX = 256
+    };
+    static uint8_t keys[MAX + 1][32], read[MAX][32];
+    struct store *store = open_it(STORE_CREATE);
+    struct store_service service = {"db", "127.0.0.1:1", "listed"}, services[1];
+    bool was_kept;
+    assert_int_equal(vx6_limits_default.service_allow_max, MAX);
+    for (int i = 0; i <= MAX; i++) {
+        keys[i][0] = (uint8_t)(i >> 8);
+        keys[i][1] = (uint8_t)i;
+    }
+    const uint8_t(*some)[32] = (const uint8_t(*)[32])keys;
+    assert_false(store_service_set(store, &service, some, MAX + 1));
+    assert_int_equal(store_services(store, services, 1), 0);
+    assert_int_equal(store_allowed(store, "db", read, MAX), 0);
+    assert_true(store_service_set(store, &service, some, MAX - 1));
+    assert_true(store_service_set(store, &service, some + 1, MAX - 1));
+    memcpy(service.exposure, "private", sizeof "private");
+    assert_false(store_service_set(store, &service, some + MAX, 1));
+    assert_non_null(strstr(store_error(store), "256 keys at most"));
+    assert_int_equal(store_services(store, services, 1), 1);
+    assert_string_equal(services[0].exposure, "listed");
+    assert_false(store_allow(store, "db", keys[MAX]));
+    assert_true(store_allow(store, "db", keys[0]));
+    assert_int_equal(store_allowed(store, "db", read, MAX), MAX);
+    assert_int_equal(store_allowed(store, "db", read, MAX - 1), -1);
+    assert_true(store_deny(store, "db", keys[MAX], &was_kept));
+    assert_false(was_kept);
+    assert_true(store_deny(store, "db", keys[0], &was_kept));
+    assert_true(was_kept);
+    assert_true(store_allow(store, "db", keys[MAX]));
+    store_close(store);
+}
+
 /* VX6-CTRL-014 */
 static void test_N6_a_second_lock_on_the_same_state_is_refused(void **state)
 {
@@ -340,6 +381,7 @@ int main(void)
         WITH_STATE(test_a_state_of_an_older_version_keeps_its_identity),
         WITH_STATE(test_a_key_that_is_not_whole_is_no_missing_key),
         WITH_STATE(test_everything_else_is_kept),
+        WITH_STATE(test_no_more_keys_are_kept_than_can_be_in_force),
         WITH_STATE(test_N6_a_second_lock_on_the_same_state_is_refused),
         WITH_STATE(test_N6_the_directory_is_closed_to_others),
     };
