@@ -146,8 +146,7 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE])
                 &names->host->journal, "the binding of the name %s was not restored", shown);
         } else { /* the next use would bind it to whoever answers */
             free(bindings);
-            return text_fail(
-                error, "the binding of the name %s: %s", shown, vx6_code_text(code));
+            return text_fail(error, "the binding of the name %s: %s", shown, vx6_code_text(code));
         }
     }
     free(bindings);

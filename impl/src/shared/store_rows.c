@@ -90,8 +90,7 @@ static bool add_allowed(struct store *store, const char *service, const uint8_t 
 /* More than a node can have in force would be a list that the next start reads a part of. */
 static bool check_allowed_count(struct store *store, const char *service)
 {
-    sqlite3_stmt *statement =
-        sql_prepare(store, "SELECT count(*) FROM allowed WHERE service = ?1");
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT count(*) FROM allowed WHERE service = ?1");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, service);
@@ -108,14 +107,14 @@ static bool check_allowed_count(struct store *store, const char *service)
 bool store_allow(struct store *store, const char *service, const uint8_t key[32])
 {
     return sql_run(store, "BEGIN IMMEDIATE", "write") &&
-           sql_commit(store,
-               add_allowed(store, service, key) && check_allowed_count(store, service));
+           sql_commit(
+               store, add_allowed(store, service, key) && check_allowed_count(store, service));
 }
 
 bool store_deny(struct store *store, const char *service, const uint8_t key[32], bool *was_kept)
 {
-    bool done = change_allowed(
-        store, "DELETE FROM allowed WHERE service = ?1 AND key = ?2", service, key);
+    bool done =
+        change_allowed(store, "DELETE FROM allowed WHERE service = ?1 AND key = ?2", service, key);
     *was_kept = done && sqlite3_changes(store->database) > 0;
     return done;
 }
