@@ -187,6 +187,11 @@ class Test(test_control.Test):
         key = self.key["friend"]
         database = sqlite3.connect(self.dir / "owner" / "state.db", isolation_level=None)
         database.execute("BEGIN IMMEDIATE")
+        done = self.vx6("owner", "service", "allow", "seen", key)
+        check(done.returncode == 0, "who is allowed already needs no writing", done)
+        code, answer = self.forward("friend", "seen")
+        check(code == "OK", "and stays allowed", answer)
+        self.end_forward("friend", answer)
         done = self.vx6("owner", "service", "deny", "seen", key)
         check(done.returncode == 1 and "after a restart" in done.stderr, "it is said that it is not kept", done)
         code, answer = self.forward("friend", "seen")

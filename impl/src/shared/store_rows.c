@@ -104,8 +104,24 @@ static bool check_allowed_count(struct store *store, const char *service)
     return fits;
 }
 
+static bool is_kept(struct store *store, const char *service, const uint8_t key[32])
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, service);
+    sql_bind_blob(statement, 2, key, 32);
+    bool found = sqlite3_step(statement) == SQLITE_ROW;
+    sqlite3_finalize(statement);
+    return found;
+}
+
+/* One that is kept already needs no writing: where that fails it would be taken for a new one. */
 bool store_allow(struct store *store, const char *service, const uint8_t key[32])
 {
+    if (is_kept(store, service, key))
+        return true;
     return sql_run(store, "BEGIN IMMEDIATE", "write") &&
            sql_commit(
                store, add_allowed(store, service, key) && check_allowed_count(store, service));
