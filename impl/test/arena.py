@@ -22,8 +22,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "oracle"))
 sys.dont_write_bytecode = True
-import test_control
-from test_control import DEADLINE_S, check, check_quietly
+import harness
+from harness import DEADLINE_S, check, check_quietly
 
 
 def skip(reason):
@@ -113,7 +113,7 @@ class Attack:
     def __init__(self, function, *arguments):
         self.is_begun, self.is_over = FORK.Event(), FORK.Event()
         self.packets, self.bytes = FORK.Value("Q"), FORK.Value("Q")
-        self.process = FORK.Process(target=self.run, args=(function, arguments))
+        self.process = FORK.Process(target=self.run, args=(function, arguments), daemon=True)
 
     def run(self, function, arguments):
         os.nice(10)
@@ -144,21 +144,8 @@ class Attack:
         check(self.process.exitcode == 0, "the attacker has ended in order", self.process.exitcode)
 
 
-class Usage:
-    """What a process has: before `with`, and the most of it until its end."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def resident_kb(self):
-        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", text)[1])
-
-    def processor_s(self):
-        return int(pathlib.Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+class Usage(harness.Process):
+    """The same before `with`, and the most of it until its end."""
 
     def watch(self):
         while not self.is_over.wait(0.25):
@@ -199,7 +186,7 @@ class Counted:
         return self.reasons.get((event, code), 0) if code else self.events[event]
 
 
-class Arena(test_control.Test):
+class Arena(harness.Test):
     """`numbers` go on for ever, so that no name and no network is used twice."""
 
     spare_kb = 0
@@ -369,4 +356,4 @@ def main(kind, usage):
     reason = enter_network()
     if reason:
         return skip(reason)
-    return test_control.main(kind, usage)
+    return harness.main(kind, usage)

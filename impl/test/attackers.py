@@ -86,9 +86,11 @@ def prove(attack, target, key, rate):
     asker.socket.settimeout(1)
     cookie = None
     while cookie is None:
-        for _ in range(2000):  # until there is load
-            _, _, ask = asker.seal(key, encode("ping"), os.urandom(8))
-            asker.socket.sendto(scanned(key), target)
+        _, _, ask = asker.seal(key, encode("ping"), os.urandom(8))
+        for _ in range(20):  # until there is load; no more at a time than a socket holds
+            for _ in range(30):
+                asker.socket.sendto(scanned(key), target)
+            time.sleep(0.005)
         asker.socket.sendto(ask, target)
         cookie = take_cookie(asker, key, ask)
     asks = []

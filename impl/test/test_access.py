@@ -10,11 +10,12 @@ import json
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 
-import test_control
-from test_control import DEADLINE_S, check
+import harness
+from harness import DEADLINE_S, check
 
 SERVICES = {"open": ("--public",), "seen": ("--public", "--allow", "KEY"),
             "inner": ("--private", "--allow", "KEY")}
@@ -39,7 +40,7 @@ class Server:
                 client.sendall(b"hello")
 
 
-class Test(test_control.Test):
+class Test(harness.Test):
     def run(self):
         self.addr = self.start("owner", "--name", "owner")
         self.start("friend", "--name", "friend", "--peer", self.addr)
@@ -98,7 +99,7 @@ class Test(test_control.Test):
             answer = json.loads(self.vx6(who, "resolve", "owner", "--json").stdout)
             found = answer.get("candidates", [])
             return set(found[0]["services"]) if len(found) == 1 else set()
-        test_control.wait_for(lambda: "seen" in services(), "the list arrives")
+        harness.wait_for(lambda: "seen" in services(), "the list arrives")
         return services()
 
     def check_matrix(self):
@@ -175,7 +176,7 @@ class Test(test_control.Test):
         owner.send_signal(signal.SIGKILL)
         owner.wait(timeout=DEADLINE_S)
         with open(self.dir / "owner.log", "a") as log:
-            self.nodes[0] = test_control.subprocess.Popen(
+            self.nodes[0] = subprocess.Popen(
                 [self.bin / "vx6-node", "--state", self.dir / "owner", "--listen", self.addr], stderr=log)
         self.vx6("owner", "status", "--wait", check=True)
 
@@ -220,10 +221,10 @@ class Test(test_control.Test):
             if code == "OK":
                 self.end_forward(who, answer)
             return code
-        test_control.wait_for(lambda: may("friend", "inner") == "OK", "the friend gets in again")
+        harness.wait_for(lambda: may("friend", "inner") == "OK", "the friend gets in again")
         check(may("stranger", "inner") == "NO_SERVICE" and may("stranger", "seen") == "NOT_ALLOWED" and
               may("stranger", "open") == "NO_SERVICE", "the stranger does not")
 
 
 if __name__ == "__main__":
-    sys.exit(test_control.main(Test, __doc__))
+    sys.exit(harness.main(Test, __doc__))

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 import arena
 import attackers
 from arena import LIMITS, Attack, Counted
-from test_control import check
+from harness import check
 
 # What comes and goes anyway: a stream's bytes both ways, answers that wait, and as much once more that the
 # allocator keeps.

@@ -7,119 +7,19 @@ usage: test_control.py BIN_DIR
 import base64
 import json
 import os
-import pathlib
-import random
 import select
-import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 
-DEADLINE_S = 30
+import harness
+from harness import DEADLINE_S, check, check_quietly, free_port
 
 
-def check(condition, sentence, detail=""):
-    print(("ok    " if condition else "FAIL  ") + sentence, flush=True)
-    if not condition:
-        raise AssertionError(f"{sentence}: {detail}")
-
-
-def check_quietly(condition, sentence, detail=""):
-    if not condition:
-        check(False, sentence, detail)
-
-
-def wait_for(what, sentence):
-    """Until what() is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not what():
-        check_quietly(time.monotonic() < deadline, sentence, "not in time")
-        time.sleep(0.02)
-
-
-def free_port():
-    """For TCP and UDP; below those that the kernel gives to whoever asks for any."""
-    while True:
-        port = random.randrange(20000, 32768)
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as stream, \
-                socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams:
-            try:
-                stream.bind(("::1", port))
-                datagrams.bind(("::1", port))
-                return port
-            except OSError:
-                continue
-
-
-class Line:
-    """A connection to the control socket."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(DEADLINE_S)
-        self.socket.connect(path)
-        self.stream = self.socket.makefile("rb")
-
-    def send(self, data):
-        self.socket.sendall(data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n")
-
-    def receive(self):
-        line = self.stream.readline()
-        return json.loads(line) if line else None
-
-    def ask(self, data):
-        self.send(data)
-        return self.receive()
-
-    def close(self):
-        self.stream.close()
-        self.socket.close()
-
-
-class Test:
-    def __init__(self, bin_dir):
-        self.bin = pathlib.Path(bin_dir)
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-control-"))
-        self.nodes = []
-
-    def address_of(self, who):
-        """Where a new node listens."""
-        return f"[::1]:{free_port()}"
-
-    def launch(self, who, *options, env=None):
-        """The node, which may or may not start, and its address."""
-        addr = self.address_of(who)
-        with open(self.dir / f"{who}.log", "a") as log:
-            node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
-                                     addr, *options], stderr=log, env=env)
-        self.nodes.append(node)
-        return node, addr
-
-    def start(self, who, *options, env=None):
-        _, addr = self.launch(who, *options, env=env)
-        self.vx6(who, "status", "--wait", "--json", check=True)
-        return addr
-
-    def vx6(self, who, *words, check=False):
-        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
-                              capture_output=True, text=True, timeout=DEADLINE_S)
-
-    def log(self, who):
-        return (self.dir / f"{who}.log").read_text()
-
-    def line(self, who):
-        return Line(str(self.dir / who / "control.sock"))
-
-    def end(self):
-        for node in self.nodes:
-            node.kill()
-            node.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
+class Test(harness.Test):
     def run(self):
         self.addr = self.start("alice", "--name", "alice")
         self.check_lines()
@@ -368,23 +268,5 @@ class Test:
               "the identity seed is nowhere to be seen")
 
 
-def main(kind, usage):
-    if len(sys.argv) < 2:
-        print(usage, file=sys.stderr)
-        return 2
-    test = kind(sys.argv[1])
-    try:
-        test.run()
-        print("all passed")
-        return 0
-    except (AssertionError, subprocess.SubprocessError, OSError) as failure:
-        print(f"failed: {failure}")
-        for path in sorted(test.dir.glob("*.log")):
-            print(f"---- {path.name}\n{path.read_text()[-4000:]}")
-        return 1
-    finally:
-        test.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main(Test, __doc__))
+    sys.exit(harness.main(Test, __doc__))

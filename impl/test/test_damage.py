@@ -17,7 +17,7 @@ import sqlite3
 import subprocess
 import sys
 
-from test_control import DEADLINE_S, Test, check, check_quietly, free_port, main
+from harness import DEADLINE_S, Test, check, check_quietly, free_port, main
 
 PAGE = 4096
 SERVICES = {f"service-{i}": f"127.0.0.1:{4000 + i}" for i in range(12)}

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 
-from test_control import DEADLINE_S, Test, check, check_quietly, main, wait_for
+from harness import DEADLINE_S, Test, check, check_quietly, main, wait_for
 
 STEP = 1 << 20
 

@@ -11,35 +11,12 @@ import os
 import resource
 import socket
 import sys
-import threading
 import time
 
-from test_control import DEADLINE_S, Test, check, check_quietly, main, wait_for
+from harness import DEADLINE_S, Echo, Process, Test, check, check_quietly, main, wait_for
 
 DAY_S = 86400
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-
-
-class Echo:
-    """A local service that sends back what it gets."""
-
-    def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.target = f"127.0.0.1:{self.server.getsockname()[1]}"
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            connection, _ = self.server.accept()
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
-    def talk(self, connection):
-        with connection:
-            try:
-                while data := connection.recv(65536):
-                    connection.sendall(data)
-            except ConnectionError:
-                pass
 
 
 class ExhaustedTest(Test):
@@ -54,15 +31,11 @@ class ExhaustedTest(Test):
         else:
             print("skipped: clocks, since libfaketime is not installed")
 
-    def cpu_s(self, node):
-        fields = open(f"/proc/{node.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def check_rest(self, nodes, sentence, seconds=2):
         """The nodes have nothing to do, and do nothing."""
-        before = [self.cpu_s(node) for node in nodes]
+        before = [Process(node.pid).processor_s() for node in nodes]
         time.sleep(seconds)  # measured, not waited for
-        spent = [self.cpu_s(node) - b for node, b in zip(nodes, before)]
+        spent = [Process(node.pid).processor_s() - b for node, b in zip(nodes, before)]
         check(max(spent) < 0.1 * seconds, f"{sentence}: {max(spent):.2f} s of CPU in {seconds} s",
               spent)
 

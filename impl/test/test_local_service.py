@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from test_control import DEADLINE_S, Test, check, check_quietly, main
+from harness import DEADLINE_S, Process, Test, check, check_quietly, main
 
 HALF = 3_000_000
 MEMORY_MAX_KB = 24_000
@@ -136,9 +136,7 @@ class LocalServiceTest(Test):
         check(answer == word, f"{sentence}: another stream of the session moves")
 
     def memory_kb(self):
-        lines = [line for node in (self.alice, self.bob)
-                 for line in open(f"/proc/{node.pid}/status") if line.startswith("VmRSS")]
-        return max(int(line.split()[1]) for line in lines)
+        return max(Process(node.pid).resident_kb() for node in (self.alice, self.bob))
 
     def check_stall(self):
         before = self.memory_kb()

@@ -15,8 +15,8 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-import test_control
-from test_control import DEADLINE_S, check
+import harness
+from harness import DEADLINE_S, check
 
 COUNT, SEED = 20000, 1
 WARM_COUNT = 2000  # before the node is looked at first
@@ -24,31 +24,7 @@ GROWN_KB_MAX = 8192
 REFUSED = ("link_refused", "datagram_refused", "ask_refused", "bundle_refused", "session_refused")
 
 
-def echo(server):
-    """Answers with what it gets, to many at a time."""
-    def serve(connection):
-        with connection:
-            try:
-                while data := connection.recv(65536):
-                    connection.sendall(data)
-            except OSError:
-                pass
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return
-        threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-
-class Test(test_control.Test):
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.node.pid}/fd"))
-
-    def resident_kb(self):
-        with open(f"/proc/{self.node.pid}/status") as status:
-            return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-
+class Test(harness.Test):
     def status(self):
         return self.control.ask({"command": "status"})
 
@@ -58,7 +34,7 @@ class Test(test_control.Test):
 
     def address_of(self, who):
         """Loopback of IPv4 has networks, of which so many handshakes are taken from each (VX6-LINK-027)."""
-        return f"127.0.0.1:{test_control.free_port()}"
+        return f"127.0.0.1:{harness.free_port()}"
 
     def mutate(self, seed, count):
         port = self.addr.rsplit(":", 1)[1]
@@ -73,39 +49,38 @@ class Test(test_control.Test):
     def settle(self, things, descriptors):
         """Until nothing more is open than there was, or the deadline."""
         end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end and (self.open_things(), self.descriptors()) != \
+        while time.monotonic() < end and (self.open_things(), self.process.descriptors()) != \
                 (things, descriptors):
             time.sleep(0.05)
-        return self.open_things(), self.descriptors()
+        return self.open_things(), self.process.descriptors()
 
     def run(self):
-        server = socket.create_server(("127.0.0.1", 0), backlog=512)
-        threading.Thread(target=echo, args=(server,), daemon=True).start()
+        echo = harness.Echo()
         self.addr = self.start("dora", "--name", "dora")  # the peers claim other names
         self.node = self.nodes[0]
+        self.process = harness.Process(self.node.pid)
         self.control = self.line("dora")
         self.key = self.control.ask({"command": "identity"})["key"]
         service = self.control.ask({"command": "service_add", "name": "web", "exposure": "public",
-                                    "target": f"127.0.0.1:{server.getsockname()[1]}"})
+                                    "target": echo.target})
         check(service["ok"], "a node offers a service", service)
-        things, descriptors = self.open_things(), self.descriptors()
+        things, descriptors = self.open_things(), self.process.descriptors()
 
         self.mutate(SEED + 1, WARM_COUNT)
         check(self.settle(things, descriptors) == (things, descriptors),
               "then nothing is open that was not before", self.open_things())
-        before_kb = self.resident_kb()
+        before_kb = self.process.resident_kb()
         self.mutate(SEED, COUNT)
         check(self.settle(things, descriptors) == (things, descriptors),
               "then nothing is open that was not before, and no descriptor",
-              (self.open_things(), self.descriptors(), things, descriptors))
-        grown_kb = self.resident_kb() - before_kb
+              (self.open_things(), self.process.descriptors(), things, descriptors))
+        grown_kb = self.process.resident_kb() - before_kb
         check(grown_kb < GROWN_KB_MAX, f"memory has grown by {grown_kb} kB", grown_kb)
         counters = self.status()["counters"]
         check(all(counters[what] > 0 for what in REFUSED), "refused: " +
               ", ".join(f"{counters[what]} {what}" for what in REFUSED), counters)
         self.check_visit()
         self.control.close()
-        server.close()
 
     def check_visit(self):
         self.start("carol", "--peer", self.addr)
@@ -130,4 +105,4 @@ if __name__ == "__main__":
     if all(argument.isdigit() for argument in sys.argv[2:4]):
         COUNT, SEED = map(int, (sys.argv[2:4] + [COUNT, SEED][len(sys.argv[2:4]):]))
         del sys.argv[2:4]
-    sys.exit(test_control.main(Test, __doc__))
+    sys.exit(harness.main(Test, __doc__))

@@ -11,15 +11,15 @@ import socket
 import sys
 import time
 
-import test_control
-from test_control import DEADLINE_S, check
+import harness
+from harness import DEADLINE_S, check
 
 LABEL_MAX = 63
 HOSTILE = ["", ".", "alice.web", "Alice", "a" * (LABEL_MAX + 1), "al ice", "a\x1b[2Jb", "alice~x4k2",
            "-a", "ä"]
 
 
-class Test(test_control.Test):
+class Test(harness.Test):
     def run(self):
         self.addr = self.start("alice", "--name", "alice")
         self.start("twin", "--name", "alice", "--peer", self.addr)
@@ -66,12 +66,12 @@ class Test(test_control.Test):
                             {"command": "rename", "name": label, "to": "x"},
                             {"command": "rename", "name": "x", "to": label}):
                 answer = line.ask(request)
-                test_control.check_quietly(
+                harness.check_quietly(
                     answer["code"] == "INVALID" and answer["error"].isprintable(),
                     f"{request} is refused in plain words", answer)
         for fault in (key[:-1], key + "a", key[:-1] + ("a" if key[-1] != "a" else "b"), "", "x" * 9999):
             answer = line.ask({"command": "pin", "name": "x", "key": fault})
-            test_control.check_quietly(answer["code"] == "INVALID", "a mistyped key is refused", answer)
+            harness.check_quietly(answer["code"] == "INVALID", "a mistyped key is refused", answer)
         line.close()
         check(self.names() == before == {}, "names and keys that are none are refused, and change nothing")
         self.refused("NOT_FOUND", "forget", "nobody")
@@ -92,7 +92,7 @@ class Test(test_control.Test):
             answer = json.loads(done.stdout)
             if len(answer.get("candidates", [])) == 2:
                 break
-            test_control.check_quietly(time.monotonic() < deadline, "both claim the name", answer)
+            harness.check_quietly(time.monotonic() < deadline, "both claim the name", answer)
         check(answer["code"] == "AMBIGUOUS" and done.returncode == 1, "two nodes are called alice")
         text = self.vx6("bob", "resolve", "alice.web")
         shown = {item["name"]: item["key"] for item in answer["candidates"]}
@@ -166,4 +166,4 @@ class Test(test_control.Test):
 
 
 if __name__ == "__main__":
-    sys.exit(test_control.main(Test, __doc__))
+    sys.exit(harness.main(Test, __doc__))

@@ -22,7 +22,7 @@ from peer_codec import CODES, encode
 from peer_link import Link
 from peer_query import SIZE, Asker, Responder, publish
 from peer_records import Identity, ip_bytes, key_text, name_key
-from test_control import check
+from harness import check
 
 VICTIM = arena.ADDRESS["victim"]
 # Of a query that nobody answers, and from when on the site may be asked again: after its last try.

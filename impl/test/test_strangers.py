@@ -15,8 +15,8 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-import test_control
-from test_control import DEADLINE_S, check
+import harness
+from harness import DEADLINE_S, check
 
 STRANGERS = 400
 PENDING_MAX = 64  # link_pending_max
@@ -53,14 +53,7 @@ def ended(carrier):
         return True
 
 
-class Test(test_control.Test):
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.alice.pid}/fd"))
-
-    def resident_kb(self):
-        with open(f"/proc/{self.alice.pid}/status") as status:
-            return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-
+class Test(harness.Test):
     def connect_strangers(self, stack, sites):
         carriers = []
         for i in range(STRANGERS):
@@ -81,10 +74,10 @@ class Test(test_control.Test):
         return carriers
 
     def run(self):
-        port = test_control.free_port()
+        port = harness.free_port()
         self.ipv4 = ("127.0.0.1", port)
         self.addr = self.start("alice", "--name", "alice", "--listen", f"127.0.0.1:{port}")
-        self.alice = self.nodes[0]
+        self.process = harness.Process(self.nodes[0].pid)
         self.start("bob")
         self.watch = Watch(self.dir / "alice")
         control = self.line("alice")
@@ -117,20 +110,20 @@ class Test(test_control.Test):
 
     def test_N2_connections_read_no_file_and_cost_little(self):
         """VX6-LINK-017, VX6-NODE-010"""
-        before, before_kb = self.descriptors(), self.resident_kb()
+        before, before_kb = self.process.descriptors(), self.process.resident_kb()
         with contextlib.ExitStack() as stack:
             carriers = self.left_of(self.connect_strangers(stack, 1), SITE_SHARE)
-            descriptors, grown_kb = self.descriptors() - before, self.resident_kb() - before_kb
+            descriptors, grown_kb = self.process.descriptors() - before, self.process.resident_kb() - before_kb
             check(descriptors == len(carriers) == SITE_SHARE,
                   f"{STRANGERS} connections from one site: {SITE_SHARE} descriptors", descriptors)
             check(grown_kb < 1024, "less than 1 MiB of memory", grown_kb)
             check(self.watch.bytes_of_events() == 0, "and no file of the state is touched for them")
         end = time.monotonic() + DEADLINE_S
-        while self.descriptors() > before and time.monotonic() < end:
+        while self.process.descriptors() > before and time.monotonic() < end:
             time.sleep(0.02)
-        check(self.descriptors() == before, "afterwards as many descriptors as before",
-              self.descriptors())
+        check(self.process.descriptors() == before, "afterwards as many descriptors as before",
+              self.process.descriptors())
 
 
 if __name__ == "__main__":
-    sys.exit(test_control.main(Test, __doc__))
+    sys.exit(harness.main(Test, __doc__))

@@ -641,6 +641,29 @@ static void test_under_load_who_asks_proves_that_it_receives(void **state)
     }
 }
 
+/* The list of what the carrier has to take holds a query once, however it came there. */
+static void test_a_query_that_the_carrier_never_takes_after_a_cookie_ends_as_well(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE], cookie[VX6_DATAGRAM_SIZE];
+    two_start(&two, &vx6_crypto_model);
+    vx6_addr attacker = solo_addr(99);
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, question);
+    flood(&two, &attacker, two.responder.limits.asks_per_second);
+    solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+    assert_int_equal(take_any(&two.responder, cookie), 68);
+    solo_give(&two.asker, &two.responder.addr, cookie, 68);
+    assert_int_equal(two.asker.counts[VX6_EVENT_cookie_taken], 1);
+    assert_non_null(two.asker.node->queries.waiting_first);
+    solo_wait(&two.asker, 60000);
+    assert_null(two.asker.node->queries.waiting_first);
+    assert_int_equal(two.asker.node->queries.count, 0);
+    assert_int_equal(two.asker.counts[VX6_EVENT_query_lost], 1);
+    two_stop(&two);
+}
+
 /* VX6-QUERY-011: one network that asks too much needs proofs; others do not. */
 static void test_K10_a_network_over_its_share_proves_its_addresses_alone(void **state)
 {
@@ -725,6 +748,7 @@ int main(void)
         cmocka_unit_test(test_R9_newcomers_at_one_site_are_asked_few_at_a_time),
         cmocka_unit_test(test_K15_a_try_waits_as_long_as_answers_take),
         cmocka_unit_test(test_under_load_who_asks_proves_that_it_receives),
+        cmocka_unit_test(test_a_query_that_the_carrier_never_takes_after_a_cookie_ends_as_well),
         cmocka_unit_test(test_K10_a_network_over_its_share_proves_its_addresses_alone),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
         cmocka_unit_test(test_who_proves_its_addresses_has_a_share_all_the_same),

@@ -117,9 +117,11 @@ static void test_services_are_sorted_and_bounded(void **state)
 {
     (void)state;
     struct vx6_node *node = &world.nodes[1];
-    static const char *const names[] = {"web", "ssh", "a", "web2"};
-    for (size_t i = 0; i < 4; i++)
+    static const char *const names[] = {"web2", "ssh", "a"};
+    for (size_t i = 0; i < 3; i++)
         assert_int_equal(service_add(node, text(names[i]), EXPOSURE_PUBLIC), VX6_OK);
+    vx6_span web = {(const uint8_t *)"web9", 3}; /* what lies behind a name is no part of it */
+    assert_int_equal(service_add(node, web, EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(service_add(node, text("ssh"), EXPOSURE_PUBLIC), VX6_OK);
     assert_int_equal(service_add(node, text("S"), EXPOSURE_PUBLIC), VX6_INVALID);
     vx6_span list[8];

@@ -92,6 +92,8 @@ static void test_streams_are_bounded_and_say_so(void **state)
     settle();
     assert_true(end->closed);
     assert_int_equal(end->code, VX6_LIMIT);
+    assert_int_equal(world.nodes[1].sessions.refused_count, 0);
+    assert_int_equal(world.nodes[1].sessions.stream_count, 8);
     /* A client that floods an owner which cannot answer loses the session. */
     struct vx6_msg open = {.type = VX6_MSG_stream_open};
     struct session *owner = owner_session();

@@ -15,7 +15,8 @@ enum {
 };
 #define SIGN                                                                                       \
     UINT32_C(0x80000000) /* turned over: so numbers without sign compare as those with one */
-_Static_assert(KADEMLIA_K <= 1 << INDEX_BITS && KADEMLIA_K % 4 == 0, "a bucket fits");
+_Static_assert(KADEMLIA_K <= 1 << INDEX_BITS && FOURS == 5 && KADEMLIA_K % 4 == 0,
+    "a bucket is as large as sort_words() takes it to be");
 
 union bucket_words {
     int32_t words[KADEMLIA_K];

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""What tests of real nodes share: nodes that are started and ended, their command line and control socket,
+and sentences that are checked."""
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+DEADLINE_S = 30
+
+
+def check(condition, sentence, detail=""):
+    print(("ok    " if condition else "FAIL  ") + sentence, flush=True)
+    if not condition:
+        raise AssertionError(f"{sentence}: {detail}")
+
+
+def check_quietly(condition, sentence, detail=""):
+    if not condition:
+        check(False, sentence, detail)
+
+
+def wait_for(what, sentence):
+    """Until what() is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not what():
+        check_quietly(time.monotonic() < deadline, sentence, "not in time")
+        time.sleep(0.02)
+
+
+def free_port():
+    """For TCP and UDP; below those that the kernel gives to whoever asks for any."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as stream, \
+                socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams:
+            try:
+                stream.bind(("::1", port))
+                datagrams.bind(("::1", port))
+                return port
+            except OSError:
+                continue
+
+
+class Line:
+    """A connection to the control socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(DEADLINE_S)
+        self.socket.connect(path)
+        self.stream = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n")
+
+    def receive(self):
+        line = self.stream.readline()
+        return json.loads(line) if line else None
+
+    def ask(self, data):
+        self.send(data)
+        return self.receive()
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
+
+class Process:
+    """What a process has and has spent."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident_kb(self):
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1])
+
+    def processor_s(self):
+        return int(pathlib.Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+class Echo:
+    """A local service that sends back what it gets, to many at a time."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.target = f"127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.server.accept()
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def talk(self, connection):
+        with connection:
+            try:
+                while data := connection.recv(65536):
+                    connection.sendall(data)
+            except ConnectionError:
+                pass
+
+
+class Test:
+    def __init__(self, bin_dir):
+        self.bin = pathlib.Path(bin_dir)
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-test-"))
+        self.nodes = []
+
+    def address_of(self, who):
+        """Where a new node listens."""
+        return f"[::1]:{free_port()}"
+
+    def launch(self, who, *options, env=None):
+        """The node, which may or may not start, and its address."""
+        addr = self.address_of(who)
+        with open(self.dir / f"{who}.log", "a") as log:
+            node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / who, "--listen",
+                                     addr, *options], stderr=log, env=env)
+        self.nodes.append(node)
+        return node, addr
+
+    def start(self, who, *options, env=None):
+        _, addr = self.launch(who, *options, env=env)
+        self.vx6(who, "status", "--wait", "--json", check=True)
+        return addr
+
+    def vx6(self, who, *words, check=False):
+        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
+                              capture_output=True, text=True, timeout=DEADLINE_S)
+
+    def log(self, who):
+        return (self.dir / f"{who}.log").read_text()
+
+    def line(self, who):
+        return Line(str(self.dir / who / "control.sock"))
+
+    def end(self):
+        for node in self.nodes:
+            node.kill()
+            node.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def main(kind, usage):
+    if len(sys.argv) < 2:
+        print(usage, file=sys.stderr)
+        return 2
+    test = kind(sys.argv[1])
+    try:
+        test.run()
+        print("all passed")
+        return 0
+    except (AssertionError, subprocess.SubprocessError, OSError) as failure:
+        print(f"failed: {failure}")
+        for path in sorted(test.dir.glob("*.log")):
+            print(f"---- {path.name}\n{path.read_text()[-4000:]}")
+        return 1
+    finally:
+        test.end()

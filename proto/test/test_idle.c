@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is asked next whether it lives. */
+#include "table_bench.h"
+
+/* VX6-DHT-010 */
+static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    uint32_t idle_ms[2];
+    assert_null(idle_longest(solo.node, idle_ms));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(enter(&solo, 2 - i));
+        pass(&solo, 1000);
+    }
+    struct contact *oldest = idle_longest(solo.node, idle_ms);
+    assert_ptr_equal(oldest, &solo.node->table.contacts[2]);
+    assert_int_equal(idle_ms[0], 3000);
+    assert_int_equal(idle_ms[1], 2000);
+    idle_asked(solo.node, oldest);
+    oldest = idle_longest(solo.node, idle_ms);
+    assert_ptr_equal(oldest, &solo.node->table.contacts[1]);
+    assert_int_equal(idle_ms[0], 2000);
+    /* One that failed comes first, after a pause. */
+    oldest = &solo.node->table.contacts[0];
+    idle_asked(solo.node, oldest);
+    table_failed(solo.node, oldest->peer);
+    assert_ptr_not_equal(idle_longest(solo.node, idle_ms), oldest);
+    pass(&solo, 5000);
+    assert_ptr_equal(idle_longest(solo.node, idle_ms), oldest);
+    assert_int_equal(idle_ms[0], UINT32_MAX);
+    solo_stop(&solo);
+}
+
+static uint32_t longest_idle_ms(const struct solo *solo)
+{
+    const struct table *table = &solo->node->table;
+    uint32_t clock = (uint32_t)((solo->node->now - solo->node->started) / VX6_MILLISECOND);
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct contact_age *age = &table->ages[i];
+        uint32_t silent_ms = clock - age->seen_ms, asked_ms = (clock / 1000 - age->asked_s) * 1000;
+        uint32_t ms = silent_ms < asked_ms ? silent_ms : asked_ms;
+        if (age->urgent && asked_ms >= 5000)
+            ms = UINT32_MAX;
+        longest = ms > longest ? ms : longest;
+    }
+    return longest;
+}
+
+/* VX6-DHT-010: whatever happens between two questions, nobody is passed over. */
+static void test_who_is_asked_is_the_longest_idle_of_all(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    for (uint32_t i = 0; i < 60; i++)
+        (void)enter(&solo, i % 6);
+    for (uint32_t step = 0; step < 20000; step++) {
+        const struct table *table = &solo.node->table;
+        struct peer *peer = table->contacts[draw() % table->count].peer;
+        uint32_t what = draw() % 16, idle_ms[2];
+        if (what < 10)
+            (void)table_seen(solo.node, peer);
+        else if (what == 10)
+            table_failed(solo.node, peer);
+        else if (what == 11 && table->count < 100)
+            (void)enter(&solo, draw() % 6);
+        else if (what > 12) {
+            struct contact *oldest = idle_longest(solo.node, idle_ms);
+            uint32_t longest = longest_idle_ms(&solo);
+            assert_true(idle_ms[0] + (uint64_t)1000 >= longest);
+            assert_true(idle_ms[1] <= idle_ms[0]);
+            if (idle_ms[0] >= table_patience_ms(solo.node))
+                idle_asked(solo.node, oldest);
+        }
+        pass(&solo, draw() % 2000);
+    }
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-010 */
+static void test_patience_follows_how_fast_contacts_go_away(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    solo.limits.contact_failures_max = 1;
+    const struct vx6_limits *limits = &solo.limits;
+    assert_int_equal(table_patience_ms(solo.node), limits->contact_ping_ms);
+    for (uint32_t i = 0; i < 100; i++)
+        (void)enter(&solo, i % 5);
+    for (uint32_t round = 0; round < 3; round++) {
+        pass(&solo, 60000);
+        for (uint32_t i = 0; i < solo.node->table.count; i++)
+            (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+    }
+    assert_int_equal(table_patience_ms(solo.node), limits->contact_ping_max_ms);
+    /* One in five goes away each minute: patience comes down to about a minute. */
+    for (uint32_t round = 0; round < 40; round++) {
+        pass(&solo, 60000);
+        for (uint32_t i = 0; i < solo.node->table.count; i++) {
+            if (draw() % 5 > 0)
+                (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+            else
+                table_failed(solo.node, solo.node->table.contacts[i].peer);
+        }
+        while (solo.node->table.count < 100)
+            (void)enter(&solo, draw() % 5);
+    }
+    assert_in_range(table_patience_ms(solo.node), limits->contact_ping_ms, 90000);
+    solo_stop(&solo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_longest_idle_contact_is_asked_first_and_not_again),
+        cmocka_unit_test(test_who_is_asked_is_the_longest_idle_of_all),
+        cmocka_unit_test(test_patience_follows_how_fast_contacts_go_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
