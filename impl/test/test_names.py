@@ -33,6 +33,7 @@ class Test(harness.Test):
         self.check_pins()
         self.check_in_use()
         self.check_rename_and_forget()
+        self.check_addresses()
         self.check_runs()
 
     def offer(self):
@@ -147,6 +148,19 @@ class Test(harness.Test):
         self.refused("UNEXPECTED", "rename", "al", "bob")
         self.vx6("bob", "forget", "al", check=True)
         check(self.names() == {"alice": (self.keys["alice"], "pinned")}, "al is forgotten")
+
+    def check_addresses(self):
+        """VX6-CTRL-010: the key kept for an address is shown, and can be forgotten."""
+        self.refused("NOT_FOUND", "forget", self.addr)
+        for is_new in (True, False):
+            done = self.vx6("bob", "connect", "--addr", self.addr, "web", "--background", "--json", check=True)
+            forward = json.loads(done.stdout)
+            check(forward["key_is_new"] == is_new, "a key is new at an address once", forward)
+            self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
+        shown = self.vx6("bob", "names", check=True).stdout
+        check(f"{self.addr} is {self.keys['alice']}" in shown, "vx6 names shows it", shown)
+        self.vx6("bob", "forget", self.addr, check=True)
+        check(json.loads(self.vx6("bob", "names", "--json").stdout)["addresses"] == [], "and it is forgotten")
 
     def check_runs(self):
         """What was acknowledged is there after kill -9, and in force."""

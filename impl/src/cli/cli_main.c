@@ -99,7 +99,7 @@ static const struct command commands[] = {
         cli_run_pin, 2, 2,
         {{"replace", KEY_REPLACE, NULL, 0, "Even if NAME is bound to another key", 0}, COMMON,
             {0}}},
-    {"forget", "NAME", "Ends a binding: the next use binds NAME to whoever answers then.",
+    {"forget", "NAME | ADDR", "Ends a binding: the next use binds it to whoever answers then.",
         cli_run_forget, 1, 1, {COMMON, {0}}},
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
         cli_run_rename, 2, 2, {COMMON, {0}}}};

@@ -238,11 +238,23 @@ void cli_print_peers(json_t *answer)
     }
 }
 
+static void print_kept(json_t *kept)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(kept, index, item)
+    {
+        printf(
+            "%s is %s, kept since its first use\n", cli_text(item, "addr"), cli_text(item, "key"));
+    }
+}
+
 void cli_print_names(json_t *answer)
 {
     size_t index;
     json_t *item, *list = json_object_get(answer, "names");
-    if (json_array_size(list) == 0)
+    json_t *kept = json_object_get(answer, "addresses");
+    if (json_array_size(list) + json_array_size(kept) == 0)
         printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
     json_array_foreach(list, index, item)
     {
@@ -255,6 +267,7 @@ void cli_print_names(json_t *answer)
         }
         printf("\n");
     }
+    print_kept(kept);
 }
 
 static void print_candidates(json_t *answer)

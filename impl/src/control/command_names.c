@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* names, pin, forget, rename: which key a name means to this node. Spec: spec/control.md. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
 #include "request.h"
+
+enum {
+    KEPT_SHOWN_MAX = 1024
+};
 
 static json_t *binding_json(const struct store_binding *binding)
 {
@@ -13,16 +18,35 @@ static json_t *binding_json(const struct store_binding *binding)
         binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null());
 }
 
+/* The keys kept for addresses that were connected to without a name; NULL: no memory, or the disk.
+ */
+static json_t *kept_json(const struct host *host)
+{
+    struct store_contact *kept = calloc(KEPT_SHOWN_MAX, sizeof *kept);
+    int count = kept ? store_known_keys(host->store, kept, KEPT_SHOWN_MAX) : -1;
+    json_t *list = count >= 0 ? json_array() : NULL;
+    for (int i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o}", "addr", json_addr(&kept[i].addr), "key",
+                                        json_key(kept[i].key)));
+    free(kept);
+    return list;
+}
+
 void command_names(struct request *request)
 {
     const char *command;
     if (!request_unpack(request, "{s:s !}", "command", &command))
         return;
-    json_t *list = json_array();
+    json_t *names = json_array(), *kept = kept_json(request->host);
     const struct store_binding *binding;
     for (size_t i = 0; (binding = names_item(request->host->names, i)) != NULL; i++)
-        json_array_append_new(list, binding_json(binding));
-    request_answer(request, json_pack("{s:o}", "names", list));
+        json_array_append_new(names, binding_json(binding));
+    if (kept) {
+        request_answer(request, json_pack("{s:o, s:o}", "names", names, "addresses", kept));
+        return;
+    }
+    json_decref(names);
+    request_fail(request, VX6_LIMIT, store_error(request->host->store));
 }
 
 /* False: the request has been refused. */
@@ -57,16 +81,37 @@ void command_pin(struct request *request)
         request_fail(request, code, line);
 }
 
+static enum vx6_code forget_addr(
+    struct host *host, const vx6_addr *addr, char error[TEXT_ERROR_SIZE])
+{
+    uint8_t key[32];
+    bool found = false;
+    if (!store_known_key(host->store, addr, key, &found) ||
+        (found && !store_known_key_remove(host->store, addr))) {
+        text_fail(error, "%s", store_error(host->store));
+        return VX6_LIMIT;
+    }
+    if (!found)
+        text_fail(error, "no key is kept for this address: vx6 names lists those that are");
+    return found ? VX6_OK : VX6_NOT_FOUND;
+}
+
 void command_forget(struct request *request)
 {
-    const char *command, *label;
+    const char *command, *what;
     char line[TEXT_ERROR_SIZE];
-    enum vx6_code code = VX6_INVALID;
-    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &label) ||
-        !check_label(request, label))
+    enum vx6_code code = VX6_OK;
+    vx6_addr addr;
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "name", &what))
         return;
-    if (names_forget(request->host->names, label, &code, line))
-        request_answer(request, json_pack("{s:s}", "name", label));
+    if (text_addr_parse(what, &addr) == NULL)
+        code = forget_addr(request->host, &addr, line);
+    else if (!check_label(request, what))
+        return;
+    else
+        (void)names_forget(request->host->names, what, &code, line);
+    if (code == VX6_OK)
+        request_answer(request, json_pack("{s:s}", "name", what));
     else
         request_fail(request, code, line);
 }

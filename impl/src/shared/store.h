@@ -83,5 +83,7 @@ bool store_contacts_set(struct store *store, const struct store_contact *contact
 /* The key first seen at an address. */
 bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32], bool *found);
 bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_t key[32]);
+bool store_known_key_remove(struct store *store, const vx6_addr *addr);
+int store_known_keys(struct store *store, struct store_contact *known, size_t max);
 
 #endif

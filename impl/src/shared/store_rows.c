@@ -264,9 +264,11 @@ bool store_peer_set(struct store *store, const vx6_addr *peer)
                "write");
 }
 
-int store_contacts(struct store *store, struct store_contact *contacts, size_t max)
+/* Rows of a key and an address. */
+static int read_contacts(
+    struct store *store, const char *sql, struct store_contact *contacts, size_t max)
 {
-    sqlite3_stmt *statement = sql_prepare(store, "SELECT key, addr FROM contact ORDER BY key");
+    sqlite3_stmt *statement = sql_prepare(store, sql);
     if (statement == NULL)
         return -1;
     int count = 0;
@@ -277,6 +279,11 @@ int store_contacts(struct store *store, struct store_contact *contacts, size_t m
     }
     sqlite3_finalize(statement);
     return count;
+}
+
+int store_contacts(struct store *store, struct store_contact *contacts, size_t max)
+{
+    return read_contacts(store, "SELECT key, addr FROM contact ORDER BY key", contacts, max);
 }
 
 static bool contact_insert(
@@ -333,4 +340,16 @@ bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_
     sql_bind_text(statement, 1, text);
     sql_bind_blob(statement, 2, key, 32);
     return sql_finish(store, statement);
+}
+
+bool store_known_key_remove(struct store *store, const vx6_addr *addr)
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, addr);
+    return remove_row(store, "DELETE FROM known_key WHERE addr = ?1", text);
+}
+
+int store_known_keys(struct store *store, struct store_contact *known, size_t max)
+{
+    return read_contacts(store, "SELECT key, addr FROM known_key ORDER BY addr", known, max);
 }
