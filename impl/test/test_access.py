@@ -9,6 +9,7 @@ import contextlib
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -52,6 +53,7 @@ class Test(harness.Test):
         self.check_revoking()
         self.check_closing()
         self.check_runs()
+        self.check_unkept()
 
     def add(self, name, *exposure, check_it=True):
         words = [self.key["friend"] if word == "KEY" else word for word in exposure]
@@ -169,17 +171,47 @@ class Test(harness.Test):
             client.close()
             self.end_forward(who, forwards[who])
 
-    def check_runs(self):
-        """Who may do what is the same after kill -9."""
-        before = json.loads(self.vx6("owner", "service", "list", "--json", check=True).stdout)
+    def start_again(self):
         owner = self.nodes[0]
         owner.send_signal(signal.SIGKILL)
         owner.wait(timeout=DEADLINE_S)
-        port = self.addr
         with open(self.dir / "owner.log", "a") as log:
             self.nodes[0] = subprocess.Popen(
-                [self.bin / "vx6-node", "--state", self.dir / "owner", "--listen", port], stderr=log)
+                [self.bin / "vx6-node", "--state", self.dir / "owner", "--listen", self.addr], stderr=log)
         self.vx6("owner", "status", "--wait", check=True)
+
+    def check_unkept(self):
+        """VX6-CTRL-021: a deny that could not be kept is in force; it can be repeated, and is kept then."""
+        def allowed(name):
+            answer = json.loads(self.vx6("owner", "service", "list", "--json", check=True).stdout)
+            return [who["key"] for s in answer["services"] if s["name"] == name for who in s["allowed"]]
+        key = self.key["friend"]
+        database = sqlite3.connect(self.dir / "owner" / "state.db", isolation_level=None)
+        database.execute("BEGIN IMMEDIATE")
+        done = self.vx6("owner", "service", "allow", "seen", key)
+        check(done.returncode == 0, "who is allowed already needs no writing", done)
+        code, answer = self.forward("friend", "seen")
+        check(code == "OK", "and stays allowed", answer)
+        self.end_forward("friend", answer)
+        done = self.vx6("owner", "service", "deny", "seen", key)
+        check(done.returncode == 1 and "after a restart" in done.stderr, "it is said that it is not kept", done)
+        code, answer = self.forward("friend", "seen")
+        check(code == "NOT_ALLOWED", "but it is in force", answer)
+        database.execute("ROLLBACK")
+        self.vx6("owner", "service", "deny", "seen", key, check=True)
+        check(allowed("seen") == [], "the next one is kept")
+        # A row that cannot be read leaves no keys to a service that takes its place.
+        database.execute("UPDATE service SET target = 'nowhere' WHERE name = 'inner'")
+        database.close()
+        self.start_again()
+        check(allowed("seen") == [], "after a restart, too")
+        self.vx6("owner", "service", "add", "inner", "127.0.0.1:1", "--private", check=False)
+        check(allowed("inner") == [], "a service added anew is open to nobody")
+
+    def check_runs(self):
+        """Who may do what is the same after kill -9."""
+        before = json.loads(self.vx6("owner", "service", "list", "--json", check=True).stdout)
+        self.start_again()
         after = json.loads(self.vx6("owner", "service", "list", "--json", check=True).stdout)
         facts = [[(s["name"], s["target"], s["exposure"], s["allowed"]) for s in answer["services"]]
                  for answer in (before, after)]

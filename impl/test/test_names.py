@@ -100,6 +100,10 @@ class Test(harness.Test):
         shown = {item["name"]: item["key"] for item in answer["candidates"]}
         check(all(name in text.stdout and key in text.stdout for name, key in shown.items()),
               "vx6 resolve shows both, each with a name of its own", text)
+        longer = f"alice~{self.keys['alice'][:20]}"
+        answer = json.loads(self.vx6("bob", "resolve", longer, "--json", check=True).stdout)
+        check([item["name"] for item in answer["candidates"]] == [longer],
+              "who was asked for by a long hint is not shown with a shorter one", answer)
         check(self.connect("alice.web", expect=False)["code"] == "AMBIGUOUS" and self.names() == {},
               "none is chosen, and nothing bound")
         mine = next(name for name, key in shown.items() if key == self.keys["alice"])

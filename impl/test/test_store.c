@@ -12,6 +12,7 @@
 #include "paths.h"
 #include "store.h"
 #include "test.h"
+#include "vx6/node.h"
 
 static struct paths paths;
 static char error[TEXT_ERROR_SIZE];
@@ -220,6 +221,45 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     store_close(store);
 }
 
+/* VX6-CTRL-017: what is refused is left as it is, an older version, too. */
+static void test_a_damaged_state_of_an_older_version_is_left_alone(void **state)
+{
+    (void)state;
+    enum {
+        PAGE = 4096
+    };
+    static uint8_t before[64 * PAGE], after[64 * PAGE], ones[PAGE];
+    store_close(open_it(STORE_CREATE));
+    execute("ALTER TABLE identity DROP COLUMN digest; DROP TABLE allowed; ALTER TABLE binding DROP "
+            "COLUMN pinned;"
+            "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
+    sqlite3 *database = open_sql();
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(
+        sqlite3_prepare_v2(database, "SELECT rootpage FROM sqlite_master WHERE name = 'contact'",
+            -1, &statement, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    long at = (sqlite3_column_int(statement, 0) - 1L) * PAGE;
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    memset(ones, 0xff, sizeof ones);
+    FILE *file = fopen(paths.database, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(ones, 1, PAGE, file), PAGE);
+    assert_int_equal(fseek(file, 0, SEEK_SET), 0);
+    size_t len = fread(before, 1, sizeof before, file);
+    fclose(file);
+    assert_null(store_open(paths.database, STORE_CREATE, error));
+    assert_non_null(strstr(error, "damaged"));
+    file = fopen(paths.database, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(after, 1, sizeof after, file), len);
+    fclose(file);
+    assert_memory_equal(before, after, len);
+}
+
 /* What cannot be read is not the end of a list. */
 static void test_a_key_that_is_not_whole_is_no_missing_key(void **state)
 {
@@ -295,6 +335,46 @@ static void test_everything_else_is_kept(void **state)
     store_close(store);
 }
 
+/* A list that is longer than a node can have in force would be read in part by the next start: then
+ * who was denied might be on it again. VX6-CTRL-018 */
+static void test_no_more_keys_are_kept_than_can_be_in_force(void **state)
+{
+    (void)state;
+    enum {
+        MAX = 256
+    };
+    static uint8_t keys[MAX + 1][32], read[MAX][32];
+    struct store *store = open_it(STORE_CREATE);
+    struct store_service service = {"db", "127.0.0.1:1", "listed"}, services[1];
+    bool was_kept;
+    assert_int_equal(vx6_limits_default.service_allow_max, MAX);
+    for (int i = 0; i <= MAX; i++) {
+        keys[i][0] = (uint8_t)(i >> 8);
+        keys[i][1] = (uint8_t)i;
+    }
+    const uint8_t(*some)[32] = (const uint8_t(*)[32])keys;
+    assert_false(store_service_set(store, &service, some, MAX + 1));
+    assert_int_equal(store_services(store, services, 1), 0);
+    assert_int_equal(store_allowed(store, "db", read, MAX), 0);
+    assert_true(store_service_set(store, &service, some, MAX - 1));
+    assert_true(store_service_set(store, &service, some + 1, MAX - 1));
+    memcpy(service.exposure, "private", sizeof "private");
+    assert_false(store_service_set(store, &service, some + MAX, 1));
+    assert_non_null(strstr(store_error(store), "256 keys at most"));
+    assert_int_equal(store_services(store, services, 1), 1);
+    assert_string_equal(services[0].exposure, "listed");
+    assert_false(store_allow(store, "db", keys[MAX]));
+    assert_true(store_allow(store, "db", keys[0]));
+    assert_int_equal(store_allowed(store, "db", read, MAX), MAX);
+    assert_int_equal(store_allowed(store, "db", read, MAX - 1), -1);
+    assert_true(store_deny(store, "db", keys[MAX], &was_kept));
+    assert_false(was_kept);
+    assert_true(store_deny(store, "db", keys[0], &was_kept));
+    assert_true(was_kept);
+    assert_true(store_allow(store, "db", keys[MAX]));
+    store_close(store);
+}
+
 /* VX6-CTRL-014 */
 static void test_N6_a_second_lock_on_the_same_state_is_refused(void **state)
 {
@@ -338,8 +418,10 @@ int main(void)
         WITH_STATE(test_sequence_numbers_that_have_run_out_are_not_begun_again),
         WITH_STATE(test_a_state_without_a_whole_identity_is_refused_and_left_alone),
         WITH_STATE(test_a_state_of_an_older_version_keeps_its_identity),
+        WITH_STATE(test_a_damaged_state_of_an_older_version_is_left_alone),
         WITH_STATE(test_a_key_that_is_not_whole_is_no_missing_key),
         WITH_STATE(test_everything_else_is_kept),
+        WITH_STATE(test_no_more_keys_are_kept_than_can_be_in_force),
         WITH_STATE(test_N6_a_second_lock_on_the_same_state_is_refused),
         WITH_STATE(test_N6_the_directory_is_closed_to_others),
     };

@@ -166,6 +166,7 @@ static vx6_id accept_busy(struct end *end, const vx6_addr *addr)
     assert_non_null(link);
     end->node.links.pending--;
     link->state = LINK_UP;
+    network_count(&end->node, link, 1);
     link_in_use(&end->node, link, 1);
     return id;
 }
@@ -213,6 +214,32 @@ static void test_links_in_use_of_one_network_keep_no_other_out(void **state)
     }
     vx6_addr even = addr_in_network(2, 9);
     assert_int_equal(end_accept(listener, &even, &id), VX6_LIMIT);
+    ends_free(ends);
+}
+
+/* What each link knows of its network is what there is, however they come and go. */
+static void test_links_of_a_network_are_counted(void **state)
+{
+    (void)state;
+    struct ends *ends = ends_new(&vx6_crypto_model);
+    struct end *listener = &ends->end[LISTENER];
+    vx6_id ids[24];
+    for (uint32_t i = 0; i < 24; i++) {
+        vx6_addr addr = addr_in_network((uint8_t)(1 + i % 3), (uint8_t)i);
+        ids[i] = accept_busy(listener, &addr);
+    }
+    uint32_t left[3] = {8, 8, 8};
+    for (uint32_t i = 0; i < 24; i++) {
+        uint32_t gone = i * 7 % 24;
+        struct link *link = slots_get(&listener->node.slots, SLOT_LINK, ids[gone]);
+        assert_int_equal(link->network_up, left[gone % 3]--);
+        link_carrier_down(&listener->node, link, VX6_OK);
+        end_drain(ends, listener);
+        for (uint32_t j = 0; j < 24; j++) {
+            link = slots_get(&listener->node.slots, SLOT_LINK, ids[j]);
+            assert_true(link == NULL || link->network_up == left[j % 3]);
+        }
+    }
     ends_free(ends);
 }
 
@@ -365,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_nobody_gives_way_in_vain),
         cmocka_unit_test(test_a_full_table_closes_the_link_that_was_idle_longest),
         cmocka_unit_test(test_links_in_use_of_one_network_keep_no_other_out),
+        cmocka_unit_test(test_links_of_a_network_are_counted),
         cmocka_unit_test(test_handshakes_of_one_network_have_a_pace),
         cmocka_unit_test(test_links_in_use_give_way_to_no_other),
         cmocka_unit_test(test_a_carrier_that_comes_up_twice_does_so_once),

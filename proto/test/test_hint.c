@@ -140,6 +140,12 @@ static void test_somebody_with_the_own_label_is_not_oneself(void **state)
     assert_int_equal(drain_op(&pick.bench, keys, &out), 1);
     assert_memory_equal(keys[0], pick.mallory.keys.identity, 32);
 
+    bench_open(&pick.bench, pick.mallory_name);
+    show_both(&pick);
+    expect(&pick.bench, VX6_OK);
+    assert_memory_equal(pick.bench.session.key, pick.mallory.keys.identity, 32);
+    assert_null(binding_find(pick.bench.node, lone_text("alice"))); /* it is this node's own */
+
     char own[VX6_KEY_TEXT_SIZE];
     vx6_key_text(&vx6_crypto_model, own, pick.bench.node->keys.identity);
     (void)snprintf(pick.alice_name, sizeof pick.alice_name, "alice~%.10s", own);

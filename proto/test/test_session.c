@@ -379,6 +379,27 @@ static void test_a_name_is_resolved_first(void **state)
     assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), 1);
 }
 
+/* A hint may fit another key the next time. VX6-NAME-014 */
+static void test_a_name_that_leads_to_another_key_than_was_said_leads_nowhere(void **state)
+{
+    (void)state;
+    for (int is_same = 0; is_same < 2; is_same++) {
+        world_teardown(state);
+        world_setup(state);
+        struct vx6_in in = {.data = (const uint8_t *)"bob.web", .len = 7, .key = {'B', !is_same}};
+        vx6_id id;
+        assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
+        assert_int_equal(session_open(&world.nodes[0], &in, &id), VX6_OK);
+        session_resolved(&world.nodes[0], world.resolving, VX6_OK, key_of_bob, &addr_of_bob);
+        if (is_same)
+            links_up();
+        settle();
+        assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), is_same);
+        if (!is_same)
+            expect_down(VX6_KEY_MISMATCH);
+    }
+}
+
 static void test_a_name_that_is_not_found_ends_the_session(void **state)
 {
     (void)state;
@@ -490,6 +511,7 @@ int main(void)
         TEST(test_a_link_that_ends_with_ok_is_no_success),
         TEST(test_peers_leave_a_quarter_of_the_sessions_to_the_node_itself),
         TEST(test_a_name_is_resolved_first),
+        TEST(test_a_name_that_leads_to_another_key_than_was_said_leads_nowhere),
         TEST(test_a_name_that_is_not_found_ends_the_session),
         TEST(test_closing_cancels_the_resolve),
         TEST(test_a_dead_address_is_resolved_once_more),

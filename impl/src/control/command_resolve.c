@@ -69,11 +69,12 @@ static const char *key_text(const json_t *candidates, size_t index)
     return json_string_value(json_object_get(json_array_get(candidates, index), "key"));
 }
 
-/* As few letters of a candidate's key as tell it from all others. */
-static size_t hint_len(const json_t *candidates, size_t index)
+/* As few letters of a candidate's key as tell it from all others; those that were asked with have
+ * told it from some that are not here. */
+static size_t hint_len(const json_t *candidates, size_t index, size_t asked_len)
 {
     const char *key = key_text(candidates, index);
-    size_t len = VX6_HINT_MIN;
+    size_t len = asked_len > VX6_HINT_MIN ? asked_len : VX6_HINT_MIN;
     for (size_t i = 0; i < json_array_size(candidates); i++) {
         while (i != index && len < VX6_HINT_MAX && strncmp(key, key_text(candidates, i), len) == 0)
             len++;
@@ -88,8 +89,8 @@ static void name_candidates(json_t *candidates, const char *text)
     VX6_ASSERT(vx6_name_parse((vx6_span){(const uint8_t *)text, strlen(text)}, &name));
     for (size_t i = 0; i < json_array_size(candidates); i++) {
         json_t *full = json_sprintf("%.*s~%.*s%s%.*s", (int)name.label.len,
-            (const char *)name.label.data, (int)hint_len(candidates, i), key_text(candidates, i),
-            name.service.len > 0 ? "." : "", (int)name.service.len,
+            (const char *)name.label.data, (int)hint_len(candidates, i, name.hint.len),
+            key_text(candidates, i), name.service.len > 0 ? "." : "", (int)name.service.len,
             name.service.len > 0 ? (const char *)name.service.data : "");
         json_object_set_new(json_array_get(candidates, i), "name", full);
     }

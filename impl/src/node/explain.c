@@ -17,7 +17,8 @@ static const char *key_mismatch(const struct explain_subject *subject)
                "use of this address: if its owner confirms a new key, give it with --key";
     case EXPLAIN_KEY_NONE:
         return "refused, because the node that answered has another key than the one that the "
-               "name is bound to: ask its owner, and connect with --addr and --key";
+               "name is bound to, or led to before: ask its owner, and connect with --addr and "
+               "--key";
     }
     return "";
 }

@@ -135,6 +135,8 @@ static enum vx6_code open_session(struct forward *forward)
         in.peer = config->addr;
     if (config->key_source != EXPLAIN_KEY_NONE)
         memcpy(in.key, config->key, sizeof in.key);
+    else if (forward->was_up) /* a hint could lead to another node the next time */
+        memcpy(in.key, forward->facts.key, sizeof in.key);
     enum vx6_code code = driver_input(forwards->host->driver, &in);
     if (code == VX6_OK && !idtable_set(&forwards->sessions, in.id, forward)) {
         struct vx6_in close_it = {.kind = VX6_IN_SESSION_CLOSE, .id = in.id};

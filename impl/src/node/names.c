@@ -136,12 +136,18 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE])
         const struct store_binding *binding = &bindings[i];
         char shown[TEXT_ADDR_SIZE];
         text_printable(shown, sizeof shown, binding->label, strlen(binding->label));
-        if (make_room(names) &&
-            tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key) == VX6_OK)
+        enum vx6_code code = VX6_NOMEM;
+        if (make_room(names))
+            code = tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key);
+        if (code == VX6_OK) {
             (void)insert(names, binding);
-        else
+        } else if (code == VX6_INVALID) { /* a label that nobody can ask for */
             journal_error(
                 &names->host->journal, "the binding of the name %s was not restored", shown);
+        } else { /* the next use would bind it to whoever answers */
+            free(bindings);
+            return text_fail(error, "the binding of the name %s: %s", shown, vx6_code_text(code));
+        }
     }
     free(bindings);
     return count >= 0 || text_fail(error, "%s", store_error(store));

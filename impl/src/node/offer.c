@@ -120,7 +120,8 @@ static enum vx6_code tell_node(
 }
 
 /* The keys first, so that those who may stay are not sent away when a service is closed to others.
- * A service that is not there yet is closed to all until it has them. */
+ * A service that is not there yet is closed to all until it has them. It is closed to others even
+ * if some of the keys cannot be had. */
 static enum vx6_code put_into_force(struct offers *offers, const struct offer_wish *wish)
 {
     enum vx6_in_kind kind = exposures[wish->exposure].kind;
@@ -129,7 +130,8 @@ static enum vx6_code put_into_force(struct offers *offers, const struct offer_wi
         code = tell_node(offers, kind, wish->name, NULL);
     for (size_t i = 0; code == VX6_OK && i < wish->allowed_count; i++)
         code = tell_node(offers, VX6_IN_SERVICE_ALLOW, wish->name, wish->allowed[i]);
-    return code == VX6_OK ? tell_node(offers, kind, wish->name, NULL) : code;
+    enum vx6_code exposed = tell_node(offers, kind, wish->name, NULL);
+    return code != VX6_OK ? code : exposed;
 }
 
 static bool make_offer(
@@ -231,16 +233,14 @@ static enum vx6_code change(
 {
     struct offer *offer = get(offers, wish->name);
     enum vx6_code code = put_into_force(offers, wish);
-    if (code != VX6_OK) {
-        text_fail(error,
-            "the service %s was kept, but not all of it is in force: %s: start the node "
-            "again",
-            wish->name, vx6_code_text(code));
-        return code;
-    }
     offer->facts.target = wish->target;
     offer->facts.exposure = wish->exposure;
-    return VX6_OK;
+    if (code != VX6_OK)
+        text_fail(error,
+            "the service %s was kept, but some keys that may use it are not let in yet: %s: start "
+            "the node again",
+            wish->name, vx6_code_text(code));
+    return code;
 }
 
 /* What cannot be kept is not offered: it would be gone with the next start. VX6-CTRL-018 */
@@ -254,7 +254,9 @@ enum vx6_code offers_add(
     bool is_new = get(offers, wish->name) == NULL;
     if (is_new && !make_offer(offers, wish, error))
         return VX6_LIMIT;
-    if (!store_service_set(offers->host->store, &stored, wish->allowed, wish->allowed_count)) {
+    /* A damaged one of that name, which was left out, leaves no keys to the new one. */
+    if ((is_new && !store_service_remove(offers->host->store, stored.name)) ||
+        !store_service_set(offers->host->store, &stored, wish->allowed, wish->allowed_count)) {
         if (is_new)
             retire(offers, get(offers, wish->name));
         return refuse_by_store(offers, wish->name, "added", error);
@@ -306,25 +308,27 @@ enum vx6_code offers_allow(
     return refuse_by_store(offers, name, "opened to the key", error);
 }
 
-/* Whoever wants somebody out wants it now, whatever the disk says. */
+/* Whoever wants somebody out wants it now, whatever the disk says; and may have to ask for it
+ * again, once the disk takes it. */
 enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
 {
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
-    if (tell_node(offers, VX6_IN_SERVICE_DENY, name, key) != VX6_OK) {
-        text_fail(error, "the key was not allowed to use %s: vx6 service list shows those that are",
-            name);
-        return VX6_NOT_FOUND;
+    bool was_in_force = tell_node(offers, VX6_IN_SERVICE_DENY, name, key) == VX6_OK, was_kept;
+    if (!store_deny(offers->host->store, name, key, &was_kept)) {
+        text_fail(error,
+            "the key may not use %s from now on, but will again after a restart, since that "
+            "could not be kept: %s: then deny it once more",
+            name, store_error(offers->host->store));
+        return VX6_LIMIT;
     }
-    if (store_deny(offers->host->store, name, key))
+    if (was_in_force || was_kept)
         return VX6_OK;
-    text_fail(error,
-        "the key may not use %s from now on, but will again after a restart, since that "
-        "could not be kept: %s",
-        name, store_error(offers->host->store));
-    return VX6_LIMIT;
+    text_fail(
+        error, "the key was not allowed to use %s: vx6 service list shows those that are", name);
+    return VX6_NOT_FOUND;
 }
 
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])

@@ -218,11 +218,11 @@ static bool set_up(struct store *store, enum store_mode mode)
 {
     sqlite3_busy_timeout(store->database, 3000);
     sqlite3_extended_result_codes(store->database, 1);
-    if (!check_version(store, mode))
-        return false;
-    return mode == STORE_READ ||
-           (check_pages(store) &&
-               sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open"));
+    if (mode == STORE_READ)
+        return check_version(store, mode);
+    /* The pages first: an upgrade writes. */
+    return check_pages(store) && check_version(store, mode) &&
+           sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open");
 }
 
 static struct store *open_file(const char *path, char error[TEXT_ERROR_SIZE])

@@ -57,14 +57,14 @@ bool store_setting(struct store *store, const char *name, char *value, size_t si
 bool store_setting_set(struct store *store, const char *name, const char *value);
 
 int store_services(struct store *store, struct store_service *services, size_t max);
-/* With keys that may use it, besides those that may already. */
+/* With keys that may use it, besides those that may already; service_allow_max in all. */
 bool store_service_set(struct store *store, const struct store_service *service,
     const uint8_t (*allowed)[32], size_t count);
 bool store_service_remove(struct store *store, const char *name); /* and its keys */
 /* Who may use a service that is not open to all. */
 int store_allowed(struct store *store, const char *service, uint8_t (*keys)[32], size_t max);
 bool store_allow(struct store *store, const char *service, const uint8_t key[32]);
-bool store_deny(struct store *store, const char *service, const uint8_t key[32]);
+bool store_deny(struct store *store, const char *service, const uint8_t key[32], bool *was_kept);
 
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max);
 bool store_binding_set(struct store *store, const struct store_binding *binding);

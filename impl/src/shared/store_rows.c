@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "store_sql.h"
+#include "vx6/node.h"
 
 /* False at the end; *count becomes -1 when what comes next cannot be read. */
 static bool next_row(struct store *store, sqlite3_stmt *statement, int *count)
@@ -80,16 +81,58 @@ static bool change_allowed(
     return sql_finish(store, statement);
 }
 
-bool store_allow(struct store *store, const char *service, const uint8_t key[32])
+static bool add_allowed(struct store *store, const char *service, const uint8_t key[32])
 {
     return change_allowed(
         store, "INSERT OR IGNORE INTO allowed (service, key) VALUES (?1, ?2)", service, key);
 }
 
-bool store_deny(struct store *store, const char *service, const uint8_t key[32])
+/* More than a node can have in force would be a list that the next start reads a part of. */
+static bool check_allowed_count(struct store *store, const char *service)
 {
-    return change_allowed(
-        store, "DELETE FROM allowed WHERE service = ?1 AND key = ?2", service, key);
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT count(*) FROM allowed WHERE service = ?1");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, service);
+    int failed = 0;
+    bool found = next_row(store, statement, &failed);
+    uint32_t max = vx6_limits_default.service_allow_max;
+    bool fits = found && sqlite3_column_int64(statement, 0) <= (int64_t)max;
+    if (found && !fits)
+        text_fail(store->error, "it is open to %u keys at most: deny one first", max);
+    sqlite3_finalize(statement);
+    return fits;
+}
+
+static bool is_kept(struct store *store, const char *service, const uint8_t key[32])
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, service);
+    sql_bind_blob(statement, 2, key, 32);
+    bool found = sqlite3_step(statement) == SQLITE_ROW;
+    sqlite3_finalize(statement);
+    return found;
+}
+
+/* One that is kept already needs no writing: where that fails it would be taken for a new one. */
+bool store_allow(struct store *store, const char *service, const uint8_t key[32])
+{
+    if (is_kept(store, service, key))
+        return true;
+    return sql_run(store, "BEGIN IMMEDIATE", "write") &&
+           sql_commit(
+               store, add_allowed(store, service, key) && check_allowed_count(store, service));
+}
+
+bool store_deny(struct store *store, const char *service, const uint8_t key[32], bool *was_kept)
+{
+    bool done =
+        change_allowed(store, "DELETE FROM allowed WHERE service = ?1 AND key = ?2", service, key);
+    *was_kept = done && sqlite3_changes(store->database) > 0;
+    return done;
 }
 
 int store_allowed(struct store *store, const char *service, uint8_t (*keys)[32], size_t max)
@@ -107,6 +150,10 @@ int store_allowed(struct store *store, const char *service, uint8_t (*keys)[32],
             break;
         }
         count++;
+    }
+    if (count == (int)max && next_row(store, statement, &count)) {
+        sql_fail_damaged(store, "more keys may use a service than can be");
+        count = -1;
     }
     sqlite3_finalize(statement);
     return count;
@@ -131,8 +178,8 @@ bool store_service_set(struct store *store, const struct store_service *service,
         return false;
     bool done = set_service(store, service);
     for (size_t i = 0; done && i < count; i++)
-        done = store_allow(store, service->name, allowed[i]);
-    return sql_commit(store, done);
+        done = add_allowed(store, service->name, allowed[i]);
+    return sql_commit(store, done && check_allowed_count(store, service->name));
 }
 
 bool store_service_remove(struct store *store, const char *name)

@@ -118,7 +118,7 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,              /* key: a target; plain node lookup; makes an operation */
-    VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name, and key if it is
+    VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name; and key if it is
                              known (else zero). Makes a session */
     VX6_IN_SESSION_CLOSE, /* id */
     VX6_IN_STREAM_OPEN,   /* id of a session; makes a stream */

@@ -16,13 +16,41 @@ static bool is_full(struct vx6_node *node, const vx6_addr *peer)
     return false;
 }
 
-/* Accepted links that are up. */
+static bool is_accepted_up(const struct link *link)
+{
+    return !link->initiator && link->state == LINK_UP;
+}
+
+/* Accepted links that are up. Each knows how many there are of its network, since whoever comes in
+ * vain must not have all counted for each. */
 static uint32_t count_up(const struct vx6_node *node, const vx6_addr *addr)
 {
-    uint32_t count = 0;
-    for (const struct link *link = node->links.first; link; link = link->next)
-        count += !link->initiator && link->state == LINK_UP && addr_same_network(&link->addr, addr);
-    return count;
+    for (const struct link *link = node->links.first; link; link = link->next) {
+        if (is_accepted_up(link) && addr_same_network(&link->addr, addr))
+            return link->network_up;
+    }
+    return 0;
+}
+
+/* Accepted ones of the network that this one, accepted or dialled, leads to. */
+static uint32_t count_beside(const struct vx6_node *node, const struct link *link)
+{
+    return is_accepted_up(link) ? link->network_up : count_up(node, &link->addr);
+}
+
+void network_count(struct vx6_node *node, struct link *changed, int by)
+{
+    if (!is_accepted_up(changed))
+        return;
+    uint32_t others = 0;
+    for (struct link *link = node->links.first; link; link = link->next) {
+        if (link == changed || !is_accepted_up(link) ||
+            !addr_same_network(&link->addr, &changed->addr))
+            continue;
+        link->network_up = (uint16_t)(link->network_up + by);
+        others++;
+    }
+    changed->network_up = (uint16_t)(others + 1);
 }
 
 /* `count` links are live. With fewer than `share` there is room; else the link that has been idle
@@ -39,7 +67,7 @@ static bool find_idle(const struct vx6_node *node, uint32_t count, uint32_t shar
         if (link->state != LINK_UP || link->users > 0)
             continue;
         if ((longest == NULL || link->since < longest->since) &&
-            (own == 0 || count_up(node, &link->addr) >= own))
+            (own == 0 || count_beside(node, link) >= own))
             longest = link;
     }
     *idle = longest;
@@ -123,11 +151,9 @@ static bool find_busy(const struct vx6_node *node, const vx6_addr *peer, struct 
 {
     uint32_t most = count_up(node, peer) + 2;
     for (struct link *link = node->links.first; link; link = link->next) {
-        bool may_go = !link->initiator && link->state == LINK_UP;
-        uint32_t count = may_go ? count_up(node, &link->addr) : 0;
-        if (count < most)
+        if (!is_accepted_up(link) || link->network_up < most)
             continue;
-        most = count;
+        most = link->network_up;
         *busy = link;
     }
     return *busy != NULL;

@@ -245,6 +245,7 @@ void link_established(struct vx6_node *node, struct link *link)
 {
     node->links.pending -= link_is_pending(link);
     link->state = LINK_UP;
+    network_count(node, link, 1);
     link->was_up = true;
     link->since = node->now;
     timer_set(&node->timers, &link->timer, up_deadline(node, link));
@@ -340,6 +341,7 @@ static void leave_service(
     node->links.count--;
     node->links.closing++;
     node->links.pending -= link_is_pending(link);
+    network_count(node, link, -1);
     link->state = (uint8_t)state;
     link->close_code = (uint16_t)code;
     trace(node, VX6_EVENT_link_closed, &link->addr, 0, 0, code);

@@ -52,6 +52,7 @@ struct link {
     uint8_t state; /* enum link_state */
     uint8_t owed;
     uint16_t close_code;
+    uint16_t network_up; /* accepted and up: how many such there are of its network */
     bool initiator : 1;
     bool pinned : 1;     /* peer_key is what we expect, or know */
     bool keyed : 1;      /* send, receive and binding are set */
@@ -102,6 +103,8 @@ bool room_for_dialled(struct vx6_node *node, struct room *room);
 bool room_for_accepted(struct vx6_node *node, const vx6_addr *peer, struct room *room);
 /* Closes them; to be called once the new link exists. */
 void room_take(struct vx6_node *node, const struct room *room);
+/* An accepted link has come up, `by` 1, or is about to leave that state, -1. Others: nothing. */
+void network_count(struct vx6_node *node, struct link *changed, int by);
 /* VX6-NODE-007: what came cannot be taken. `msg` is the type of the frame, NONE: it came to none.
  */
 void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,

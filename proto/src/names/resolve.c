@@ -171,10 +171,14 @@ static struct resolve *resolve_new(
     return NULL;
 }
 
+static bool is_own_label(const struct vx6_node *node, vx6_span label)
+{
+    return span_equal(label, (vx6_span){(const uint8_t *)node->label, node->label_len});
+}
+
 static bool is_self(const struct vx6_node *node, const struct vx6_name *name)
 {
-    vx6_span own = {(const uint8_t *)node->label, node->label_len};
-    return span_equal(name->label, own) && hint_fits(node, name->hint, node->keys.identity);
+    return is_own_label(node, name->label) && hint_fits(node, name->hint, node->keys.identity);
 }
 
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
@@ -439,10 +443,12 @@ static enum vx6_code choose_address(
         return VX6_SELF;
     if (!claimant_address(node, claimant, addr))
         return VX6_UNREACHABLE;
-    bool is_of_another = !resolve->bound && binding_find(node, resolve_label(resolve)) != NULL;
+    vx6_span label = resolve_label(resolve);
+    bool is_of_another =
+        is_own_label(node, label) || (!resolve->bound && binding_find(node, label) != NULL);
     if (resolve->name.hint_len > 0 && is_of_another)
         return VX6_OK; /* VX6-NAME-013 */
-    enum vx6_code code = binding_first_use(node, resolve_label(resolve), claimant->key);
+    enum vx6_code code = binding_first_use(node, label, claimant->key);
     if (code == VX6_OK)
         keep_known(node, claimant);
     return code;

@@ -94,6 +94,8 @@ static enum vx6_code begin(struct vx6_node *node, struct session *session, const
     enum vx6_code code = VX6_OK;
     struct vx6_name name = name_view(&session->name);
     session->state = SESSION_RESOLVING;
+    session->has_key = !is_zero(in->key, sizeof in->key);
+    memcpy(session->key, in->key, sizeof session->key);
     session->resolve = resolve_for_session(node, &name, session, &code);
     return code;
 }
@@ -134,6 +136,8 @@ void session_resolved(struct vx6_node *node, struct session *session, enum vx6_c
     const uint8_t key[32], const vx6_addr *addr)
 {
     session->resolve = NULL;
+    if (code == VX6_OK && session->has_key && !bytes_equal(session->key, key, sizeof session->key))
+        code = VX6_KEY_MISMATCH; /* VX6-NAME-014 */
     if (code == VX6_OK) {
         session->is_resolved = true;
         memcpy(session->key, key, sizeof session->key);

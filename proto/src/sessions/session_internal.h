@@ -68,6 +68,7 @@ struct session {
     struct resolve *resolve;
     bool is_resolved; /* by name; a dead address may be resolved once more */
     bool is_retried;
+    bool has_key; /* the driver has said to whom the name leads */
     uint8_t privacy;
     struct kept_name name; /* by an address and at the owner only a service */
     uint8_t key[32];       /* whose it is, once the link is up */
