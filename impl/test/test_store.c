@@ -300,6 +300,17 @@ static void test_everything_else_is_kept(void **state)
     assert_true(store_contacts_set(store, contact, 2));
     assert_true(store_known_key(store, &addr, key, &found) && !found);
     assert_true(store_known_key_set(store, &addr, binding.key));
+    struct store_contact *known = calloc(STORE_KNOWN_MAX + 1, sizeof *known);
+    assert_non_null(known);
+    for (uint16_t port = 5001; port < 5000 + STORE_KNOWN_MAX; port++)
+        assert_true(store_known_key_set(store, &(vx6_addr){.port = port}, binding.key));
+    assert_int_equal(store_known_keys(store, known, STORE_KNOWN_MAX + 1), STORE_KNOWN_MAX);
+    assert_false(store_known_key_set(store, &(vx6_addr){.port = 1}, binding.key));
+    assert_non_null(strstr(store_error(store), "vx6 forget"));
+    assert_true(store_known_key_set(store, &addr, binding.key)); /* known already */
+    assert_true(store_known_key_remove(store, &(vx6_addr){.port = 5001}));
+    assert_true(store_known_key_set(store, &(vx6_addr){.port = 1}, binding.key));
+    free(known);
     store_close(store);
 
     store = open_it(STORE_CREATE);

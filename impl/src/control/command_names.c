@@ -7,10 +7,6 @@
 #include "names.h"
 #include "request.h"
 
-enum {
-    KEPT_SHOWN_MAX = 1024
-};
-
 static json_t *binding_json(const struct store_binding *binding)
 {
     return json_pack("{s:s, s:o, s:s, s:o}", "name", binding->label, "key", json_key(binding->key),
@@ -22,8 +18,8 @@ static json_t *binding_json(const struct store_binding *binding)
  */
 static json_t *kept_json(const struct host *host)
 {
-    struct store_contact *kept = calloc(KEPT_SHOWN_MAX, sizeof *kept);
-    int count = kept ? store_known_keys(host->store, kept, KEPT_SHOWN_MAX) : -1;
+    struct store_contact *kept = calloc(STORE_KNOWN_MAX, sizeof *kept);
+    int count = kept ? store_known_keys(host->store, kept, STORE_KNOWN_MAX) : -1;
     json_t *list = count >= 0 ? json_array() : NULL;
     for (int i = 0; i < count; i++)
         json_array_append_new(list, json_pack("{s:o, s:o}", "addr", json_addr(&kept[i].addr), "key",

@@ -15,6 +15,7 @@ enum store_mode {
 enum {
     STORE_TARGET_SIZE = TEXT_ADDR_SIZE,
     STORE_EXPOSURE_SIZE = 16,
+    STORE_KNOWN_MAX = 1024, /* keys kept for addresses */
     STORE_SEQUENCE_STEP = 1 << 20 /* record versions that one run may use */
 };
 

@@ -264,9 +264,10 @@ bool store_peer_set(struct store *store, const vx6_addr *peer)
                "write");
 }
 
-/* Rows of a key and an address. */
+/* Rows of a key and an address. `is_trust`: one that cannot be read is a failure, and not left out.
+ */
 static int read_contacts(
-    struct store *store, const char *sql, struct store_contact *contacts, size_t max)
+    struct store *store, const char *sql, bool is_trust, struct store_contact *contacts, size_t max)
 {
     sqlite3_stmt *statement = sql_prepare(store, sql);
     if (statement == NULL)
@@ -274,8 +275,14 @@ static int read_contacts(
     int count = 0;
     while (count < (int)max && next_row(store, statement, &count)) {
         struct store_contact *contact = &contacts[count];
-        if (sql_copy_key(contact->key, statement, 0) && sql_copy_addr(&contact->addr, statement, 1))
+        if (sql_copy_key(contact->key, statement, 0) &&
+            sql_copy_addr(&contact->addr, statement, 1)) {
             count++;
+        } else if (is_trust) {
+            sql_fail_damaged(store, "the key kept for an address in it is not whole");
+            count = -1;
+            break;
+        }
     }
     sqlite3_finalize(statement);
     return count;
@@ -283,7 +290,7 @@ static int read_contacts(
 
 int store_contacts(struct store *store, struct store_contact *contacts, size_t max)
 {
-    return read_contacts(store, "SELECT key, addr FROM contact ORDER BY key", contacts, max);
+    return read_contacts(store, "SELECT key, addr FROM contact ORDER BY key", false, contacts, max);
 }
 
 static bool contact_insert(
@@ -334,12 +341,19 @@ bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_
     char text[TEXT_ADDR_SIZE];
     text_addr(text, addr);
     sqlite3_stmt *statement =
-        sql_prepare(store, "REPLACE INTO known_key (addr, key) VALUES (?1, ?2)");
+        sql_prepare(store, "REPLACE INTO known_key (addr, key) SELECT ?1, ?2"
+                           " WHERE (SELECT count(*) FROM known_key WHERE addr <> ?1) < ?3");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, text);
     sql_bind_blob(statement, 2, key, 32);
-    return sql_finish(store, statement);
+    sqlite3_bind_int(statement, 3, STORE_KNOWN_MAX);
+    return sql_finish(store, statement) && (sqlite3_changes(store->database) > 0 ||
+                                               text_fail(store->error,
+                                                   "the keys of %d addresses are kept already: vx6 "
+                                                   "names shows them, and vx6 forget "
+                                                   "makes room",
+                                                   STORE_KNOWN_MAX));
 }
 
 bool store_known_key_remove(struct store *store, const vx6_addr *addr)
@@ -351,5 +365,5 @@ bool store_known_key_remove(struct store *store, const vx6_addr *addr)
 
 int store_known_keys(struct store *store, struct store_contact *known, size_t max)
 {
-    return read_contacts(store, "SELECT key, addr FROM known_key ORDER BY addr", known, max);
+    return read_contacts(store, "SELECT key, addr FROM known_key ORDER BY addr", true, known, max);
 }
