@@ -232,7 +232,16 @@ static bool is_first_word(const char *word)
     return false;
 }
 
-/* The list of commands, behind the options of --help. */
+/* Up to the first stop that a space or nothing follows. */
+static int first_sentence(const char *doc)
+{
+    size_t len = strcspn(doc, ":;.");
+    while (doc[len] && doc[len + 1] && doc[len + 1] != ' ')
+        len += 1 + strcspn(doc + len + 1, ":;.");
+    return (int)len;
+}
+
+/* The list of commands, each with what its help says first, behind the options of --help. */
 static char *list_commands(int key, const char *text, void *input)
 {
     (void)input;
@@ -244,15 +253,16 @@ static char *list_commands(int key, const char *text, void *input)
         return same.to;
     }
     enum {
-        SIZE = 4096
+        SIZE = 8192
     };
     char *list = malloc(SIZE);
     if (list == NULL)
         return NULL;
     int used = snprintf(list, SIZE, "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT && used > 0 && used < SIZE; i++)
-        used += snprintf(list + used, (size_t)(SIZE - used), "  vx6 %s %s\n", commands[i].name,
-            commands[i].words);
+        used += snprintf(list + used, (size_t)(SIZE - used), "  vx6 %s%s%s\n      %.*s\n",
+            commands[i].name, commands[i].words[0] ? " " : "", commands[i].words,
+            first_sentence(commands[i].doc), commands[i].doc);
     return list;
 }
 
