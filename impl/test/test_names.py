@@ -22,7 +22,7 @@ HOSTILE = ["", ".", "alice.web", "Alice", "a" * (LABEL_MAX + 1), "al ice", "a\x1
 class Test(harness.Test):
     def run(self):
         self.addr = self.start("alice", "--name", "alice")
-        self.start("twin", "--name", "alice", "--peer", self.addr)
+        self.twin_addr = self.start("twin", "--name", "alice", "--peer", self.addr)
         self.bob_node, _ = self.launch("bob", "--name", "bob", "--peer", self.addr)
         self.vx6("bob", "status", "--wait", check=True)
         self.keys = {who: json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
@@ -36,6 +36,7 @@ class Test(harness.Test):
         self.check_addresses()
         self.check_own_name()
         self.check_runs()
+        self.check_moved()
 
     def offer(self):
         """Both who are called alice offer a service, which says whose it is."""
@@ -177,6 +178,35 @@ class Test(harness.Test):
         forward = self.connect("alice.web")
         check(forward["key"] == self.keys["alice"], "and by the name that bob knows her by")
         self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
+
+    def check_moved(self):
+        """VX6-CTRL-022: alice goes on elsewhere, with the key that bob knows."""
+        passphrase, key_file = self.dir / "passphrase", self.dir / "alice.identity"
+        passphrase.write_text("correct horse battery\n")
+        def identity(who, what, *words):
+            return self.vx6(who, "identity", what, key_file, "--passphrase-file", passphrase, *words)
+        check(identity("alice", "export").returncode == 0 and key_file.stat().st_mode & 0o777 == 0o600,
+              "the identity is exported, for its owner alone")
+        done = identity("alice", "export")
+        check(done.returncode == 1 and "there already" in done.stderr, "never over another file", done)
+        done = identity("bob", "import")
+        check(done.returncode == 1 and "running" in done.stderr, "nor imported into a node's state", done)
+        self.nodes[0].send_signal(signal.SIGKILL)
+        self.nodes[0].wait(timeout=DEADLINE_S)
+        done = identity("moved", "import", "--json")
+        check(json.loads(done.stdout)["key"] == self.keys["alice"], "it is imported where there is none", done)
+        done = identity("moved", "import")
+        check(done.returncode == 1 and "already" in done.stderr, "and only there", done)
+        passphrase.write_text("wrong horse battery\n")
+        done = identity("other", "import")
+        check(done.returncode == 1 and not (self.dir / "other/state.db").exists(),
+              "by another passphrase nothing is imported", done)
+        self.start("moved", "--name", "alicia", "--peer", self.twin_addr)
+        target = f"127.0.0.1:{self.servers['alice'].getsockname()[1]}"
+        self.vx6("moved", "service", "add", "web", target, "--public", check=True)
+        harness.wait_for(lambda: self.vx6("bob", "connect", "alice.web", "--background").returncode == 0,
+                         "bob finds her at the new place")
+        self.vx6("bob", "disconnect", "alice.web", check=True)
 
     def check_runs(self):
         """What was acknowledged is there after kill -9, and in force."""

@@ -24,7 +24,7 @@ struct cli {
     const char *state;
     bool json;
     const char *words[2]; /* behind the command */
-    const char *name, *listen, *addr, *key;
+    const char *name, *listen, *addr, *key, *passphrase_file;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace;
@@ -65,6 +65,8 @@ const char *cli_text(json_t *object, const char *name);
 int cli_run_init(struct cli *cli);
 int cli_run_identity(struct cli *cli);
 int cli_run_identity_rename(struct cli *cli);
+int cli_run_identity_export(struct cli *cli);
+int cli_run_identity_import(struct cli *cli);
 int cli_run_connect(struct cli *cli);
 int cli_run_status(struct cli *cli);
 int cli_run_peers(struct cli *cli);

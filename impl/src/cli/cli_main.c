@@ -20,6 +20,7 @@ enum {
     KEY_BACKGROUND,
     KEY_PUBLIC,
     KEY_PRIVATE,
+    KEY_PASSPHRASE_FILE,
     KEY_ALLOW,
     KEY_REPLACE,
     KEY_WAIT,
@@ -38,6 +39,12 @@ enum {
         "json", KEY_JSON, NULL, 0, "Print one JSON object", 1                                      \
     }
 
+#define PASSPHRASE                                                                                 \
+    {                                                                                              \
+        "passphrase-file", KEY_PASSPHRASE_FILE, "FILE", 0,                                         \
+            "Take the passphrase from the first line of FILE (default: ask)", 0                    \
+    }
+
 struct command {
     const char *name; /* one word or two */
     const char *words;
@@ -52,6 +59,12 @@ static const struct command commands[] = {
         {{"name", KEY_NAME, "NAME", 0, "What the node is called: NAME.SERVICE", 0}, COMMON, {0}}},
     {"identity rename", "NAME", "Calls this node NAME from now on; its key stays.",
         cli_run_identity_rename, 1, 1, {COMMON, {0}}},
+    {"identity export", "FILE",
+        "Writes the node's key to FILE, locked by a passphrase: for a safe place, or another "
+        "machine.",
+        cli_run_identity_export, 1, 1, {PASSPHRASE, COMMON, {0}}},
+    {"identity import", "FILE", "Makes a state with the key in FILE, where there is none yet.",
+        cli_run_identity_import, 1, 1, {PASSPHRASE, COMMON, {0}}},
     {"identity", "", "Shows the node's key, which others pass to connect --key.", cli_run_identity,
         0, 0, {COMMON, {0}}},
     {"status", "", "Shows what the node does, and its last errors.", cli_run_status, 0, 0,
@@ -187,6 +200,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_REPLACE:
         cli->replace = true;
+        return 0;
+    case KEY_PASSPHRASE_FILE:
+        cli->passphrase_file = text;
         return 0;
     case KEY_PRIVATE:
         cli->is_private = true;

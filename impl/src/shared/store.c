@@ -65,11 +65,6 @@ static bool pragma(struct store *store, const char *sql, char *value, size_t siz
 
 /* ---- the identity ---- */
 
-struct identity {
-    uint8_t seed[32];
-    int64_t sequence; /* the last number that may be in use */
-};
-
 /* VX6-CTRL-017 */
 void store_identity_digest(const uint8_t seed[32], int64_t sequence, uint8_t digest[32])
 {
@@ -84,7 +79,7 @@ void store_identity_digest(const uint8_t seed[32], int64_t sequence, uint8_t dig
 }
 
 /* `version`: the schema's, which may be one without a digest. */
-static bool identity_read(struct store *store, struct identity *identity, int version)
+static bool identity_read(struct store *store, struct store_identity *identity, int version)
 {
     uint8_t digest[32], right[32];
     sqlite3_stmt *statement =
@@ -111,7 +106,7 @@ static bool identity_read(struct store *store, struct identity *identity, int ve
     return is_whole;
 }
 
-static bool identity_write(struct store *store, const struct identity *identity)
+static bool identity_write(struct store *store, const struct store_identity *identity)
 {
     uint8_t digest[32];
     sqlite3_stmt *statement = sql_prepare(
@@ -125,9 +120,12 @@ static bool identity_write(struct store *store, const struct identity *identity)
     return sql_finish(store, statement);
 }
 
-static bool identity_make(struct store *store)
+/* The one that is given, or a new one. */
+static bool identity_make(struct store *store, const struct store_identity *given)
 {
-    struct identity identity = {.sequence = 0};
+    struct store_identity identity = {.sequence = 0};
+    if (given)
+        return identity_write(store, given);
     if (getrandom(identity.seed, sizeof identity.seed, 0) != (ssize_t)sizeof identity.seed)
         return text_fail(store->error, "the system has no random numbers: %s", strerror(errno));
     bool done = identity_write(store, &identity);
@@ -135,9 +133,14 @@ static bool identity_make(struct store *store)
     return done;
 }
 
+bool store_identity_read(struct store *store, struct store_identity *identity)
+{
+    return identity_read(store, identity, SCHEMA_VERSION);
+}
+
 bool store_identity(struct store *store, uint8_t seed[32])
 {
-    struct identity identity;
+    struct store_identity identity;
     bool found = identity_read(store, &identity, SCHEMA_VERSION);
     if (found)
         memcpy(seed, identity.seed, sizeof identity.seed);
@@ -149,7 +152,7 @@ bool store_identity(struct store *store, uint8_t seed[32])
  * in the log of the database, where damage at its end would go unseen. */
 bool store_sequence_take(struct store *store, uint64_t *first)
 {
-    struct identity identity;
+    struct store_identity identity;
     if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
         return false;
     bool done = identity_read(store, &identity, SCHEMA_VERSION);
@@ -169,7 +172,7 @@ bool store_sequence_take(struct store *store, uint64_t *first)
 
 static bool upgrade(struct store *store)
 {
-    struct identity identity;
+    struct store_identity identity;
     if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
         return false;
     bool done = identity_read(store, &identity, 1) &&
@@ -257,7 +260,8 @@ static bool sync_directory(const char *path)
 }
 
 /* Under a name of its own until it is on the disk as a whole. */
-static bool make_file(const char *path, char error[TEXT_ERROR_SIZE])
+static bool make_file(
+    const char *path, const struct store_identity *given, char error[TEXT_ERROR_SIZE])
 {
     char draft[PATHS_MAX + 8], log[PATHS_MAX + 8];
     snprintf(draft, sizeof draft, "%s.new", path);
@@ -274,9 +278,10 @@ static bool make_file(const char *path, char error[TEXT_ERROR_SIZE])
         return paths_fail(error, "make", draft);
     close(fd);
     struct store *store = open_file(draft, error);
-    bool made =
-        store && sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
-        sql_run(store, schema, "make") && identity_make(store) && sql_run(store, "COMMIT", "make");
+    bool made = store &&
+                sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
+                sql_run(store, schema, "make") && identity_make(store, given) &&
+                sql_run(store, "COMMIT", "make");
     if (store && !made)
         text_fail(error, "%.300s (%.180s)", store->error, path);
     store_close(store);
@@ -320,6 +325,30 @@ static bool check_file(
     return fits;
 }
 
+static struct store *open_and_check(
+    const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE])
+{
+    struct store *store = open_file(path, error);
+    if (store == NULL || set_up(store, mode))
+        return store;
+    text_fail(error, "%.300s (%.180s)", store->error, path);
+    store_close(store);
+    return NULL;
+}
+
+struct store *store_import(
+    const char *path, const struct store_identity *identity, char error[TEXT_ERROR_SIZE])
+{
+    struct stat info;
+    if (lstat(path, &info) == 0) {
+        text_fail(error,
+            "there is a state at %.200s already: import into another directory, with --state DIR",
+            path);
+        return NULL;
+    }
+    return make_file(path, identity, error) ? open_and_check(path, STORE_CREATE, error) : NULL;
+}
+
 struct store *store_open(const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE])
 {
     bool exists;
@@ -329,17 +358,12 @@ struct store *store_open(const char *path, enum store_mode mode, char error[TEXT
         text_fail(error, "there is no state at %.200s yet: run vx6 init", path);
         return NULL;
     }
-    if (!exists && !make_file(path, error))
+    if (!exists && !make_file(path, NULL, error))
         return NULL;
-    struct store *store = open_file(path, error);
-    if (store == NULL)
-        return NULL;
-    store->is_new = !exists;
-    if (set_up(store, mode))
-        return store;
-    text_fail(error, "%.300s (%.180s)", store->error, path);
-    store_close(store);
-    return NULL;
+    struct store *store = open_and_check(path, mode, error);
+    if (store)
+        store->is_new = !exists;
+    return store;
 }
 
 void store_close(struct store *store)

@@ -15,8 +15,17 @@ enum store_mode {
 enum {
     STORE_TARGET_SIZE = TEXT_ADDR_SIZE,
     STORE_EXPOSURE_SIZE = 16,
-    STORE_KNOWN_MAX = 1024, /* keys kept for addresses */
+    STORE_KNOWN_MAX = 1024,       /* keys kept for addresses */
     STORE_SEQUENCE_STEP = 1 << 20 /* record versions that one run may use */
+};
+
+/* Versions that are left out when an identity is imported: a million runs of where it was before.
+ */
+static const int64_t STORE_IMPORT_GAP = INT64_C(1) << 40;
+
+struct store_identity {
+    uint8_t seed[32];
+    int64_t sequence; /* the last number that a record may have */
 };
 
 struct store_service {
@@ -37,6 +46,10 @@ struct store_contact {
     vx6_addr addr;
 };
 
+/* A new state with an identity that is there already; NULL with a line, also where there is a
+ * state. */
+struct store *store_import(
+    const char *path, const struct store_identity *identity, char error[TEXT_ERROR_SIZE]);
 struct store *store_open(const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE]);
 void store_close(struct store *store); /* NULL is fine */
 /* Why the last call failed. */
@@ -45,6 +58,7 @@ const char *store_error(const struct store *store);
 /* All below: false or a negative count on failure; true means that it is on the disk. */
 
 /* Made with the state, from the system's generator. */
+bool store_identity_read(struct store *store, struct store_identity *identity);
 bool store_identity(struct store *store, uint8_t seed[32]);
 bool store_is_new(const struct store *store); /* it was made by this store_open() */
 /* What the state keeps beside the seed and the last number in use, to notice damage of both. */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* vx6 identity export and import: the node's key on its way to another machine, or to a safe place.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "keyfile.h"
+#include "store.h"
+
+enum {
+    PASSPHRASE_SIZE = 1024
+};
+
+/* The first line of a file; false with a line. */
+static bool read_first_line(
+    FILE *file, const char *name, char *line, size_t size, char error[TEXT_ERROR_SIZE])
+{
+    if (fgets(line, (int)size, file) == NULL)
+        return text_fail(error, "%.200s is empty", name);
+    size_t len = strcspn(line, "\r\n");
+    if (line[len] == 0 && len == size - 1)
+        return text_fail(error, "the passphrase is too long");
+    line[len] = 0;
+    return true;
+}
+
+/* From the terminal, which does not show it. */
+static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char error[TEXT_ERROR_SIZE])
+{
+    FILE *terminal = fopen("/dev/tty", "r+");
+    struct termios shown, hidden;
+    if (terminal == NULL || tcgetattr(fileno(terminal), &shown) != 0) {
+        if (terminal)
+            fclose(terminal);
+        return text_fail(
+            error, "there is no terminal to ask for the passphrase: use --passphrase-file");
+    }
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    setvbuf(terminal, NULL, _IONBF, 0); /* no copy of it stays in memory */
+    fprintf(terminal, "%s: ", question);
+    fflush(terminal);
+    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
+    bool done = read_first_line(terminal, "the passphrase", passphrase, PASSPHRASE_SIZE, error);
+    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
+    fprintf(terminal, "\n");
+    fclose(terminal);
+    return done;
+}
+
+static bool get_passphrase(const struct cli *cli, bool is_new, char passphrase[PASSPHRASE_SIZE],
+    char error[TEXT_ERROR_SIZE])
+{
+    char again[PASSPHRASE_SIZE];
+    bool done = false;
+    if (cli->passphrase_file) {
+        FILE *file = fopen(cli->passphrase_file, "re");
+        if (file == NULL)
+            return paths_fail(error, "read", cli->passphrase_file);
+        setvbuf(file, NULL, _IONBF, 0);
+        done = read_first_line(file, cli->passphrase_file, passphrase, PASSPHRASE_SIZE, error);
+        fclose(file);
+    } else {
+        done = ask("Passphrase", passphrase, error) &&
+               (!is_new || (ask("The same again", again, error) &&
+                               (strcmp(passphrase, again) == 0 ||
+                                   text_fail(error, "the two passphrases differ"))));
+        explicit_bzero(again, sizeof again);
+    }
+    if (done && is_new && strlen(passphrase) < KEYFILE_PASSPHRASE_MIN)
+        done = text_fail(error, "a passphrase has %d characters at least", KEYFILE_PASSPHRASE_MIN);
+    return done;
+}
+
+/* A file that is not there yet, for its owner only, on the disk before this returns. */
+static bool write_new(const char *path, const char *text, char error[TEXT_ERROR_SIZE])
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return text_fail(error, "%.200s is there already: nothing was written", path);
+    if (fd < 0)
+        return paths_fail(error, "make", path);
+    size_t len = strlen(text);
+    bool done = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    if (!done) {
+        paths_fail(error, "write", path);
+        (void)unlink(path);
+    }
+    close(fd);
+    return done;
+}
+
+static bool export_to(const struct cli *cli, const char *path, char error[TEXT_ERROR_SIZE])
+{
+    char passphrase[PASSPHRASE_SIZE], text[KEYFILE_TEXT_SIZE];
+    struct store_identity identity;
+    struct store *store = store_open(cli->paths.database, STORE_READ, error);
+    if (store == NULL)
+        return false;
+    bool done = store_identity_read(store, &identity) || text_fail(error, "%s", store_error(store));
+    store_close(store);
+    done = done && get_passphrase(cli, true, passphrase, error) &&
+           keyfile_lock(&identity, passphrase, text, error) && write_new(path, text, error);
+    explicit_bzero(passphrase, sizeof passphrase);
+    explicit_bzero(&identity, sizeof identity);
+    return done;
+}
+
+int cli_run_identity_export(struct cli *cli)
+{
+    char error[TEXT_ERROR_SIZE];
+    if (!export_to(cli, cli->words[0], error))
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
+    if (cli->json) {
+        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", cli->words[0]);
+        cli_print_json(answer);
+        json_decref(answer);
+    } else {
+        printf("the identity is in %s, locked: who has the file and its passphrase is this node\n",
+            cli->words[0]);
+    }
+    return CLI_OK;
+}
+
+static bool read_whole(const char *path, char text[KEYFILE_TEXT_SIZE], char error[TEXT_ERROR_SIZE])
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return paths_fail(error, "read", path);
+    setvbuf(file, NULL, _IONBF, 0);
+    size_t len = fread(text, 1, KEYFILE_TEXT_SIZE - 1, file);
+    text[len] = 0;
+    fclose(file);
+    return true;
+}
+
+/* VX6-CTRL-022: numbers that the node elsewhere has used since, or may have, are left out. */
+static bool import_from(const struct cli *cli, const char *path, char error[TEXT_ERROR_SIZE])
+{
+    char passphrase[PASSPHRASE_SIZE] = "", text[KEYFILE_TEXT_SIZE];
+    struct store_identity identity = {.sequence = 0};
+    bool done = read_whole(path, text, error) && get_passphrase(cli, false, passphrase, error) &&
+                keyfile_unlock(text, passphrase, &identity, error);
+    explicit_bzero(passphrase, sizeof passphrase);
+    if (done && identity.sequence > INT64_MAX - STORE_IMPORT_GAP)
+        done = text_fail(error, "this identity has no version numbers for records left");
+    struct store *store = NULL;
+    if (done) {
+        identity.sequence += STORE_IMPORT_GAP;
+        store = store_import(cli->paths.database, &identity, error);
+    }
+    explicit_bzero(&identity, sizeof identity);
+    store_close(store);
+    return store != NULL;
+}
+
+int cli_run_identity_import(struct cli *cli)
+{
+    char error[TEXT_ERROR_SIZE];
+    int lock = -1;
+    bool done = paths_make(&cli->paths, error) && (lock = paths_lock(&cli->paths, error)) >= 0 &&
+                import_from(cli, cli->words[0], error);
+    if (lock >= 0)
+        close(lock);
+    if (!done)
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
+    return cli_run_identity(cli);
+}
