@@ -102,7 +102,7 @@ struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, si
 {
     struct stage *stage = calloc(1, sizeof *stage);
     VX6_ASSERT(stage);
-    stage->tape = (struct tape){data, data + len};
+    stage->tape = (struct tape){data, len > 0 ? data + len : data};
     stage->crypto = *crypto;
     stage->limits = vx6_limits_default;
     stage->suite = VX6_SUITE_CHACHAPOLY;
