@@ -7,6 +7,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -160,6 +161,7 @@ def main(kind, usage):
         print(usage, file=sys.stderr)
         return 2
     test = kind(sys.argv[1])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nodes are ended then, too
     try:
         test.run()
         print("all passed")
