@@ -9,8 +9,6 @@ enum {
     CHANNELS = 2
 };
 
-typedef void step(struct stage *stage);
-
 static void begin(struct stage *stage, uint8_t flags)
 {
     struct stage_peer *peer = &stage->peers[0];
@@ -33,16 +31,12 @@ static void begin(struct stage *stage, uint8_t flags)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static step *const steps[] = {
+    static script_step *const steps[] = {
         script_frames, script_frames, script_stream, script_time, script_starvation};
     struct stage *stage = stage_new(&vx6_crypto_model, data, len);
     stage_start(stage);
     begin(stage, tape_u8(&stage->tape));
-    while (tape_left(&stage->tape) > 0) {
-        steps[tape_u8(&stage->tape) % (sizeof steps / sizeof steps[0])](stage);
-        stage_drain(stage);
-        check_bounds(stage->node);
-    }
+    script_run(stage, steps, sizeof steps / sizeof steps[0]);
     stage_end(stage);
     return 0;
 }

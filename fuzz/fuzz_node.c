@@ -4,19 +4,13 @@
  * the end the node closes and gives all memory back. */
 #include "script.h"
 
-typedef void step(struct stage *stage);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static step *const steps[] = {script_frames, script_carrier, script_stream, script_command,
-        script_datagram, script_time, script_starvation};
+    static script_step *const steps[] = {script_frames, script_carrier, script_stream,
+        script_command, script_datagram, script_time, script_starvation};
     struct stage *stage = stage_new(&vx6_crypto_model, data, len);
     stage_start(stage);
-    while (tape_left(&stage->tape) > 0) {
-        steps[tape_u8(&stage->tape) % (sizeof steps / sizeof steps[0])](stage);
-        stage_drain(stage);
-        check_bounds(stage->node);
-    }
+    script_run(stage, steps, sizeof steps / sizeof steps[0]);
     stage_end(stage);
     return 0;
 }

@@ -28,19 +28,14 @@ static void begin(struct stage *stage)
     stage_drain(stage);
 }
 
-typedef void step(struct stage *stage);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static step *const steps[] = {script_datagram, script_datagram, look_up, resolve, script_time};
+    static script_step *const steps[] = {
+        script_datagram, script_datagram, look_up, resolve, script_time};
     struct stage *stage = stage_new(&vx6_crypto_model, data, len);
     stage_start(stage);
     begin(stage);
-    while (tape_left(&stage->tape) > 0) {
-        steps[tape_u8(&stage->tape) % (sizeof steps / sizeof steps[0])](stage);
-        stage_drain(stage);
-        check_bounds(stage->node);
-    }
+    script_run(stage, steps, sizeof steps / sizeof steps[0]);
     for (uint32_t i = 0; i < STAGE_PEERS; i++)
         VX6_ASSERT(stage->peers[i].answered <= stage->peers[i].asks);
     stage_end(stage);

@@ -145,3 +145,12 @@ void script_starvation(struct stage *stage)
 {
     stage->memory.fail_at = stage->memory.requests + 1 + tape_u8(&stage->tape);
 }
+
+void script_run(struct stage *stage, script_step *const steps[], size_t count)
+{
+    while (tape_left(&stage->tape) > 0) {
+        steps[tape_u8(&stage->tape) % count](stage);
+        stage_drain(stage);
+        check_bounds(stage->node);
+    }
+}

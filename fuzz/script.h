@@ -5,6 +5,10 @@
 
 #include "stage.h"
 
+typedef void script_step(struct stage *stage);
+/* Steps of these kinds until the tape ends; limits are kept after each. */
+void script_run(struct stage *stage, script_step *const steps[], size_t count);
+
 void script_frames(struct stage *stage);     /* a peer says something on a link */
 void script_carrier(struct stage *stage);    /* a link comes, comes up, or breaks */
 void script_stream(struct stage *stage);     /* the driver reads, writes, accepts, closes */

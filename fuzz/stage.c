@@ -54,30 +54,6 @@ void stage_renew_peers(struct stage *stage)
         peer_renew(stage, &stage->peers[i]);
 }
 
-static void tighten(struct vx6_limits *limits)
-{
-    limits->link_max = 6;
-    limits->link_pending_max = 4;
-    limits->session_max = 4;
-    limits->session_per_link_max = 3;
-    limits->stream_max = 8;
-    limits->stream_per_session_max = 4;
-    limits->stream_window_bytes = limits->session_buffer_bytes = limits->node_buffer_bytes = 65536;
-    limits->datagram_pending_max = 4;
-    limits->query_max = 6;
-    limits->lookup_max = 2;
-    limits->op_max = 4;
-    limits->contact_max = 32;
-    limits->value_max = 16;
-    limits->claimant_max = 2;
-    limits->entry_max = 2;
-    limits->newcomer_max = 2;
-    limits->binding_max = 16;
-    limits->known_max = 1;
-    limits->service_max = 2;
-    limits->rekey_records = 16;
-}
-
 static void take_outputs(struct stage *stage);
 
 /* Made once: they are the same for all inputs, which all have one provider. */
@@ -109,6 +85,8 @@ struct stage *stage_new(const struct vx6_crypto *crypto, const uint8_t *data, si
     stage->carrier = (struct stage_carrier){give_bytes, give_datagram, take_outputs};
     stage->now = VX6_SECOND;
     tighten(&stage->limits);
+    stage->limits.link_max = 6;
+    stage->limits.service_max = 2;
     if (peers_made[0].record_len == 0) {
         for (uint8_t i = 0; i < STAGE_PEERS; i++)
             peer_init(stage, &peers_made[i], (uint8_t)(100 + i));

@@ -477,30 +477,6 @@ static void an_honest_peer_is_served(void)
 
 /* ---- runs ---- */
 
-static void tighten(struct vx6_limits *limits)
-{
-    limits->link_max = 8;
-    limits->link_pending_max = 4;
-    limits->session_max = 4;
-    limits->session_per_link_max = 3;
-    limits->stream_max = 8;
-    limits->stream_per_session_max = 4;
-    limits->stream_window_bytes = limits->session_buffer_bytes = limits->node_buffer_bytes = 65536;
-    limits->datagram_pending_max = 4;
-    limits->query_max = 6;
-    limits->lookup_max = 2;
-    limits->op_max = 4;
-    limits->contact_max = 32;
-    limits->value_max = 16;
-    limits->claimant_max = 2;
-    limits->entry_max = 2;
-    limits->newcomer_max = 2;
-    limits->binding_max = 16;
-    limits->known_max = 1;
-    limits->service_max = 1;
-    limits->rekey_records = 16;
-}
-
 static void begin(uint64_t seed, const struct vx6_crypto *crypto)
 {
     hostile = calloc(1, sizeof *hostile);

@@ -81,7 +81,6 @@ static void test_holders_on_one_path_of_several_do_not_end_the_wait(void **state
     }
 }
 
-/* VX6-NAME-008: no rival is chosen silently, not even by who came first. */
 /* However many holders a lookup finds on its paths, no more than k are remembered. */
 static void test_more_holders_than_are_counted_do_no_harm(void **state)
 {
@@ -108,6 +107,7 @@ static void test_more_holders_than_are_counted_do_no_harm(void **state)
     bench_free(&bench);
 }
 
+/* VX6-NAME-008: no rival is chosen silently, not even by who came first. */
 static void test_rival_claims_are_an_error(void **state)
 {
     (void)state;

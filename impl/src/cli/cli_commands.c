@@ -15,8 +15,7 @@ json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
         if (errno == EACCES || errno == EPERM)
             *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
                 "the state in %.200s is another user's: run vx6 as that user, or give your own "
-                "with "
-                "--state DIR",
+                "with --state DIR",
                 cli->paths.dir);
         else
             *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",

@@ -79,8 +79,7 @@ static bool parse_who(
     text_printable(shown, sizeof shown, text, strlen(text));
     return text_fail(error,
         "%s is neither a key nor a name that is bound to one here: pin it, or give the key that "
-        "its "
-        "owner gets from vx6 identity",
+        "its owner gets from vx6 identity",
         shown);
 }
 
