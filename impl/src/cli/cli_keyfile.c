@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char err
 {
     FILE *terminal = fopen("/dev/tty", "r+");
     struct termios shown, hidden;
+    sigset_t interrupts, before;
     if (terminal == NULL || tcgetattr(fileno(terminal), &shown) != 0) {
         if (terminal)
             fclose(terminal);
@@ -47,11 +49,19 @@ static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char err
     setvbuf(terminal, NULL, _IONBF, 0); /* no copy of it stays in memory */
     fprintf(terminal, "%s: ", question);
     fflush(terminal);
+    /* Ctrl-C waits until the terminal shows what is typed again. */
+    sigemptyset(&interrupts);
+    sigaddset(&interrupts, SIGINT);
+    sigaddset(&interrupts, SIGTERM);
+    sigaddset(&interrupts, SIGQUIT);
+    sigaddset(&interrupts, SIGTSTP);
+    (void)sigprocmask(SIG_BLOCK, &interrupts, &before);
     (void)tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
     bool done = read_first_line(terminal, "the passphrase", passphrase, PASSPHRASE_SIZE, error);
     (void)tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
     fprintf(terminal, "\n");
     fclose(terminal);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return done;
 }
 
