@@ -8,6 +8,7 @@ usage: test_names.py BIN_DIR
 import json
 import signal
 import socket
+import sqlite3
 import sys
 import time
 
@@ -195,6 +196,11 @@ class Test(harness.Test):
         self.nodes[0].wait(timeout=DEADLINE_S)
         done = identity("moved", "import", "--json")
         check(json.loads(done.stdout)["key"] == self.keys["alice"], "it is imported where there is none", done)
+        identity("again", "import")
+        numbers = [sqlite3.connect(self.dir / who / "state.db").execute(
+            "SELECT sequence FROM identity").fetchone()[0] for who in ("alice", "moved", "again")]
+        check(numbers[0] + (1 << 40) <= numbers[1] < numbers[2],
+              "each import goes on above all that there may have been", numbers)
         done = identity("moved", "import")
         check(done.returncode == 1 and "already" in done.stderr, "and only there", done)
         passphrase.write_text("wrong horse battery\n")

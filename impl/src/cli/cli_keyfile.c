@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -151,7 +152,17 @@ static bool read_whole(const char *path, char text[KEYFILE_TEXT_SIZE], char erro
     return true;
 }
 
-/* VX6-CTRL-022: numbers that the node elsewhere has used since, or may have, are left out. */
+/* Above all that the node elsewhere has used since, or may have; and, by the clock, above what was
+ * used after an earlier import of the same file. VX6-CTRL-022 */
+static int64_t first_after_import(int64_t exported)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t by_clock = ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000) * 1024;
+    int64_t by_file = exported + STORE_IMPORT_GAP;
+    return by_clock > by_file ? by_clock : by_file;
+}
+
 static bool import_from(const struct cli *cli, const char *path, char error[TEXT_ERROR_SIZE])
 {
     char passphrase[PASSPHRASE_SIZE] = "", text[KEYFILE_TEXT_SIZE];
@@ -163,7 +174,7 @@ static bool import_from(const struct cli *cli, const char *path, char error[TEXT
         done = text_fail(error, "this identity has no version numbers for records left");
     struct store *store = NULL;
     if (done) {
-        identity.sequence += STORE_IMPORT_GAP;
+        identity.sequence = first_after_import(identity.sequence);
         store = store_import(cli->paths.database, &identity, error);
     }
     explicit_bzero(&identity, sizeof identity);

@@ -338,6 +338,8 @@ bool names_set_own(
         return text_fail(
             error, "%s is the name of somebody else here: forget or rename that first", label);
     }
+    if (!is_free_to_change(names, label, code, error)) /* one that is opening would bind it */
+        return false;
     if (!store_setting_set(host->store, "name", label))
         return refuse_by_store(names, code, error);
     *code = tell_node(names, VX6_IN_LABEL, label, NULL);
