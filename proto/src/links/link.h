@@ -50,10 +50,10 @@ struct link_listings {
     uint32_t number;      /* of the last own question */
     uint32_t asked;       /* of the one that is under way */
     uint32_t owed;        /* of the peer's */
-    enum vx6_code owed_code;
-    bool is_wanted; /* the last own question is not sent yet */
-    bool is_asked;
-    bool is_owed;
+    uint16_t owed_code;
+    bool is_wanted : 1; /* the last own question is not sent yet */
+    bool is_asked : 1;
+    bool is_owed : 1;
 };
 
 /* What sessions keep on a link. It lies in struct link, zero at first, and is theirs alone; it is

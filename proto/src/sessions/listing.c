@@ -271,10 +271,11 @@ static enum vx6_code take_question(
         return VX6_UNEXPECTED;
     on_link->is_owed = true;
     on_link->owed = question->number;
-    on_link->owed_code = may_ask(node, link);
-    if (on_link->owed_code != VX6_OK)
-        refuse(node, VX6_EVENT_services_refused, link_peer_addr(link), VX6_MSG_find_services, 0,
-            on_link->owed_code);
+    enum vx6_code code = may_ask(node, link);
+    on_link->owed_code = (uint16_t)code;
+    if (code != VX6_OK)
+        refuse(
+            node, VX6_EVENT_services_refused, link_peer_addr(link), VX6_MSG_find_services, 0, code);
     link_want_write(node, link);
     return VX6_OK;
 }
@@ -300,9 +301,8 @@ bool listing_next(
     if (!on_link->is_owed)
         return false;
     msg->type = VX6_MSG_services;
-    msg->u.services = (struct vx6_services){.number = on_link->owed,
-        .code = (uint16_t)on_link->owed_code,
-        .offers = {.bytes = {storage, 0}}};
+    msg->u.services = (struct vx6_services){
+        .number = on_link->owed, .code = on_link->owed_code, .offers = {.bytes = {storage, 0}}};
     if (on_link->owed_code == VX6_OK)
         service_offers(node, link_peer_key(link), storage, &msg->u.services.offers);
     return true;
