@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* One line per event on standard error, and the last errors in a ring. */
+/* From those who report to those who listen. Of each kind so many are told in a period, and the
+ * rest counted, so that whoever can bring an event about cannot fill a disk with it. */
 #include "journal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <event2/event.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-    REPEAT_MS = 1000 /* the same error again within this is counted, not printed */
+    PERIOD_S = 10,
+    TOLD_OWNER_MAX = 50, /* in a period */
+    TOLD_PEERS_MAX = 10
+};
+
+struct journal {
+    struct event *period;
+    struct journal_listener *first;
+    struct {
+        uint32_t told;
+        uint64_t untold;
+    } counts[JOURNAL_COUNT];
+    struct journal_error errors[JOURNAL_ERRORS_MAX]; /* a ring */
+    size_t newest;
 };
 
 int64_t unix_ms_now(void)
@@ -18,46 +32,94 @@ int64_t unix_ms_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void print_line(const char *level, const char *text)
+static void keep_error(struct journal *journal, const struct journal_event *event)
 {
-    int64_t unix_ms = unix_ms_now();
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&seconds, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    fprintf(stderr, "%s.%03dZ %s%s\n", stamp, (int)(unix_ms % 1000), level, text);
-}
-
-void journal_note(struct journal *journal, const char *format, ...)
-{
-    (void)journal;
-    char text[TEXT_ERROR_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    print_line("", text);
-}
-
-void journal_error(struct journal *journal, const char *format, ...)
-{
-    struct journal_error error = {.unix_ms = unix_ms_now(), .count = 1};
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error.text, sizeof error.text, format, arguments);
-    va_end(arguments);
-
-    struct journal_error *newest = &journal->errors[journal->newest];
-    bool is_repeat = newest->count > 0 && strcmp(newest->text, error.text) == 0;
-    if (is_repeat)
+    struct journal_error error = {.kind = event->kind, .unix_ms = event->unix_ms, .count = 1};
+    journal_text(error.text, event, true);
+    const struct journal_error *newest = &journal->errors[journal->newest];
+    if (newest->count > 0 && strcmp(newest->text, error.text) == 0)
         error.count = newest->count + 1;
     else
         journal->newest = (journal->newest + 1) % JOURNAL_ERRORS_MAX;
-    bool is_burst = is_repeat && error.unix_ms - newest->unix_ms < REPEAT_MS;
     journal->errors[journal->newest] = error;
-    if (!is_burst)
-        print_line("error: ", error.text);
+}
+
+static void deliver(struct journal *journal, const struct journal_event *event)
+{
+    for (struct journal_listener *listener = journal->first, *next; listener; listener = next) {
+        next = listener->next;
+        listener->heard(listener, event);
+    }
+}
+
+/* VX6-CTRL-030: false: it is only counted. */
+static bool is_to_be_told(struct journal *journal, enum journal_kind kind)
+{
+    bool by_peers = journal_layout(kind)->cause == JOURNAL_PEERS;
+    struct timeval period = {PERIOD_S, 0};
+    if (!evtimer_pending(journal->period, NULL))
+        evtimer_add(journal->period, &period);
+    if (journal->counts[kind].told == (by_peers ? TOLD_PEERS_MAX : TOLD_OWNER_MAX)) {
+        journal->counts[kind].untold++;
+        return false;
+    }
+    journal->counts[kind].told++;
+    return true;
+}
+
+void journal_report(struct journal *journal, enum journal_kind kind, const void *fields)
+{
+    struct journal_event event = {.kind = kind,
+        .about = kind,
+        .level = journal_layout(kind)->level,
+        .unix_ms = unix_ms_now(),
+        .fields = fields};
+    if (event.level == JOURNAL_ERROR)
+        keep_error(journal, &event);
+    if (is_to_be_told(journal, kind))
+        deliver(journal, &event);
+}
+
+static void tell_untold(struct journal *journal, enum journal_kind kind)
+{
+    const struct journal_layout *layout = journal_layout(kind);
+    struct journal_repeated fields = {.of = layout->name, .count = journal->counts[kind].untold};
+    struct journal_event event = {.kind = JOURNAL_repeated,
+        .about = kind,
+        .level = layout->level,
+        .unix_ms = unix_ms_now(),
+        .fields = &fields};
+    deliver(journal, &event);
+}
+
+void journal_flush(struct journal *journal)
+{
+    for (int kind = 0; kind < JOURNAL_COUNT; kind++) {
+        if (journal->counts[kind].untold > 0)
+            tell_untold(journal, (enum journal_kind)kind);
+    }
+    memset(journal->counts, 0, sizeof journal->counts);
+}
+
+static void on_period(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    journal_flush(context);
+}
+
+void journal_listen(struct journal *journal, struct journal_listener *listener)
+{
+    listener->next = journal->first;
+    journal->first = listener;
+}
+
+void journal_ignore(struct journal *journal, struct journal_listener *listener)
+{
+    struct journal_listener **place = &journal->first;
+    while (*place != listener)
+        place = &(*place)->next;
+    *place = listener->next;
 }
 
 const struct journal_error *journal_last(const struct journal *journal, size_t n)
@@ -66,4 +128,23 @@ const struct journal_error *journal_last(const struct journal *journal, size_t n
         return NULL;
     size_t index = (journal->newest + JOURNAL_ERRORS_MAX - n) % JOURNAL_ERRORS_MAX;
     return journal->errors[index].count > 0 ? &journal->errors[index] : NULL;
+}
+
+struct journal *journal_new(struct event_base *base)
+{
+    struct journal *journal = calloc(1, sizeof *journal);
+    if (journal)
+        journal->period = evtimer_new(base, on_period, journal);
+    if (journal && journal->period)
+        return journal;
+    free(journal);
+    return NULL;
+}
+
+void journal_free(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    event_free(journal->period);
+    free(journal);
 }
