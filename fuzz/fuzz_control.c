@@ -96,7 +96,7 @@ static void start(struct host *host)
     char error[TEXT_ERROR_SIZE];
     make_directory();
     *host = (struct host){.base = event_base_new(), .store = store, .label = "alice"};
-    VX6_ASSERT(host->base && (host->journal = journal_new(host->base))); /* nobody writes a log */
+    VX6_ASSERT(host->base && (host->journal = journal_new())); /* nobody writes a log */
     VX6_ASSERT(host_make(host) && (host->driver = driver_new(host, &config)));
     VX6_ASSERT(control_listen(host->control, socket_path, error));
 }

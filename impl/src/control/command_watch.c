@@ -27,7 +27,6 @@ static void tell_lost(struct watching *watching)
 {
     struct journal_lost fields = {.count = watching->lost};
     struct journal_event event = {.kind = JOURNAL_lost,
-        .about = JOURNAL_lost,
         .level = journal_layout(JOURNAL_lost)->level,
         .unix_ms = unix_ms_now(),
         .fields = &fields};
@@ -38,7 +37,7 @@ static void tell_lost(struct watching *watching)
 static void on_event(struct journal_listener *listener, const struct journal_event *event)
 {
     struct watching *watching = (struct watching *)listener; /* its first member */
-    if (!watching->is_followed[event->about])
+    if (!watching->is_followed[event->kind])
         return;
     if (request_backlog(watching->request) > BACKLOG_MAX_BYTES) {
         watching->lost++;

@@ -7,8 +7,6 @@
 
 #include "text.h"
 
-struct event_base;
-
 /* clang-format off */
 enum journal_kind {
 #define EVENT(name, level, cause, text, doc) JOURNAL_##name,
@@ -78,7 +76,6 @@ enum journal_level journal_level_parse(const char *name);
 /* Valid while a listener hears of it. */
 struct journal_event {
     enum journal_kind kind;
-    enum journal_kind about; /* the kind itself; of `repeated`, which it repeats */
     enum journal_level level;
     int64_t unix_ms;
     const void *fields; /* struct journal_NAME */
@@ -104,15 +101,13 @@ struct journal_error {
 
 struct journal;
 
-struct journal *journal_new(struct event_base *base); /* NULL: out of memory */
-void journal_free(struct journal *journal);           /* NULL is fine */
+struct journal *journal_new(void);          /* NULL: out of memory */
+void journal_free(struct journal *journal); /* NULL is fine */
 /* The listener must not listen or ignore from inside heard(). */
 void journal_listen(struct journal *journal, struct journal_listener *listener);
 void journal_ignore(struct journal *journal, struct journal_listener *listener);
 /* The n-th last error, 0 being the newest; NULL when there are not so many. */
 const struct journal_error *journal_last(const struct journal *journal, size_t n);
-/* Says now what was only counted. */
-void journal_flush(struct journal *journal);
 
 /* REPORT(host->journal, name_bound, .name = label, .key = key) */
 #define REPORT(journal, name, ...)                                                                 \

@@ -98,17 +98,19 @@ static const struct journal_field *find_field(
     return NULL;
 }
 
-/* The value of `{name}`; false when it is absent. */
+/* The value of `{name}` or `{=name}`; false when it is absent. */
 static bool put_field(char value[TEXT_ERROR_SIZE], const struct journal_event *event,
     const char *name, size_t len, bool with_peers)
 {
-    const struct journal_field *field = find_field(journal_layout(event->kind), name, len);
+    bool is_whole = name[0] == '=';
+    const struct journal_field *field =
+        find_field(journal_layout(event->kind), name + is_whole, len - is_whole);
     VX6_ASSERT(field);
     struct value of = value_of(event, field);
     if (!is_there(&of, with_peers))
         return false;
     value_text(value, &of);
-    if (field->kind == JOURNAL_KEY)
+    if (field->kind == JOURNAL_KEY && !is_whole)
         memcpy(value + SHORT_KEY, "...", sizeof "...");
     return true;
 }

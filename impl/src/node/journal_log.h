@@ -5,14 +5,20 @@
 
 #include "journal.h"
 
-struct journal_log {
-    struct journal_listener listener;
+struct event_base;
+
+struct journal_log_config {
     enum journal_level level; /* this and what is worse */
     bool is_json;
-    bool with_peers;  /* their addresses */
-    bool is_journald; /* at the other end of standard error; set by journal_log_open() */
+    bool with_peers; /* their addresses */
 };
 
-void journal_log_open(struct journal_log *log, struct journal *journal);
+struct journal_log;
+
+/* NULL: out of memory. */
+struct journal_log *journal_log_open(
+    struct event_base *base, struct journal *journal, const struct journal_log_config *config);
+/* Says before how many events were only counted; NULL is fine. */
+void journal_log_close(struct journal_log *log);
 
 #endif

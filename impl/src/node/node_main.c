@@ -44,7 +44,7 @@ struct options {
     size_t listen_count;
     const char *peers[PEERS_MAX];
     size_t peer_count;
-    struct journal_log log;
+    struct journal_log_config log;
 };
 
 static const struct argp_option option_rows[] = {
@@ -62,14 +62,15 @@ static const struct argp_option option_rows[] = {
     {"log-addresses", OPTION_LOG_ADDRESSES, NULL, 0, "Write the addresses of other nodes, too", 0},
     {0}};
 
-static void parse_log(struct journal_log *log, const char *text, struct argp_state *state)
+static void parse_log(struct journal_log_config *log, const char *text, struct argp_state *state)
 {
     log->is_json = strcmp(text, "json") == 0;
     if (!log->is_json && strcmp(text, "plain") != 0)
         options_fail(state, "--log takes plain or json");
 }
 
-static void parse_log_level(struct journal_log *log, const char *text, struct argp_state *state)
+static void parse_log_level(
+    struct journal_log_config *log, const char *text, struct argp_state *state)
 {
     log->level = journal_level_parse(text);
     if (log->level == JOURNAL_LEVEL_COUNT)
@@ -268,7 +269,6 @@ static bool run(struct host *host)
     if (ready) {
         say_who(host);
         ready = event_base_dispatch(host->base) == 0 || driver_is_shutting_down(host->driver);
-        journal_flush(host->journal);
         REPORT(
             host->journal, stopped, .uptime_ms = (uint64_t)(unix_ms_now() - host->started_unix_ms));
     }
@@ -319,20 +319,19 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
 
-    struct host host = {.base = event_base_new(), .started_unix_ms = unix_ms_now()};
-    host.journal = host.base ? journal_new(host.base) : NULL;
-    bool ok = false;
-    if (host.journal == NULL) {
-        fprintf(stderr, "vx6-node: out of memory\n");
-    } else {
-        journal_log_open(&options.log, host.journal);
-        ok = paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
-             run_on(&host, &options, &paths, error);
-        if (!ok && options.log.is_json)
-            REPORT(host.journal, start_failed, .why = error);
-        else if (!ok)
-            fprintf(stderr, "vx6-node: %s\n", error);
-    }
+    struct host host = {
+        .base = event_base_new(), .journal = journal_new(), .started_unix_ms = unix_ms_now()};
+    struct journal_log *log = NULL;
+    if (host.base && host.journal)
+        log = journal_log_open(host.base, host.journal, &options.log);
+    bool ok = log ? paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
+                        run_on(&host, &options, &paths, error)
+                  : text_fail(error, "out of memory");
+    if (!ok && log && options.log.is_json)
+        REPORT(host.journal, start_failed, .why = error);
+    else if (!ok)
+        fprintf(stderr, "vx6-node: %s\n", error);
+    journal_log_close(log);
     journal_free(host.journal);
     if (host.base)
         event_base_free(host.base);
