@@ -407,6 +407,22 @@ static void test_a_doubted_address_is_resolved_afresh(void **state)
     lone_run(bench.node, VX6_SECOND);
     expect(&bench, VX6_OK);
     assert_int_equal(bench.session.addr.ip[0], 0x2a); /* the newest that is known */
+
+    /* Seen again it is doubted still; not so when the owner has answered there. */
+    bench_open(&bench, "alice");
+    assert_int_equal(lone_lookup_count, 4);
+    show(&bench, 0, &moved, 0, 1);
+    lone_run(bench.node, VX6_SECOND);
+    expect(&bench, VX6_OK);
+    resolve_trust(bench.node, now.keys.identity);
+    bench_open(&bench, "alice");
+    lone_run(bench.node, 0);
+    assert_int_equal(lone_lookup_count, 4);
+    expect(&bench, VX6_OK);
+
+    lone_held = 7; /* the node knows better, as a holder */
+    bench_open(&bench, "alice");
+    assert_int_equal(lone_lookup_count, 5);
     bench_free(&bench);
 }
 

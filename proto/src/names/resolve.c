@@ -108,8 +108,16 @@ static bool claimant_add(
     return true;
 }
 
-/* Bound names only. VX6-NAME-010 */
-static void start_from_known(struct vx6_node *node, struct resolve *resolve)
+/* Does this node hold a newer bundle for others? */
+static bool is_outdated(const struct vx6_node *node, const struct known_bundle *known)
+{
+    uint8_t id[32];
+    vx6_node_id(node->env->crypto, id, known->key);
+    return !holder_wants(node, id, id, known->sequence + 1);
+}
+
+/* Bound names only. Who asks to be shown is shown what there is now. VX6-NAME-010 */
+static void start_from_known(struct vx6_node *node, struct resolve *resolve, bool for_session)
 {
     struct known_bundle *known = known_find(node, resolve->bound_key);
     if (known == NULL)
@@ -121,7 +129,7 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     memcpy(claimant.key, known->key, sizeof claimant.key);
     if (!claimant_add(node, resolve, &claimant))
         return;
-    if (known->doubted)
+    if (known->doubted || !for_session || is_outdated(node, known))
         resolve->sequence_known = known->sequence;
     else
         settle(node, resolve);
@@ -141,7 +149,7 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
 
 /* NULL with *code. */
 static struct resolve *resolve_new(
-    struct vx6_node *node, const struct vx6_name *name, enum vx6_code *code)
+    struct vx6_node *node, const struct vx6_name *name, bool for_session, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -161,7 +169,7 @@ static struct resolve *resolve_new(
     if (binding != NULL && hint_fits(node, name->hint, binding->key)) {
         resolve->bound = true;
         memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        start_from_known(node, resolve);
+        start_from_known(node, resolve, for_session);
     }
     if (resolve->timer.deadline > node->now)
         *code = start_lookup(node, resolve);
@@ -189,7 +197,7 @@ struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, code);
+    struct resolve *resolve = resolve_new(node, name, true, code);
     if (resolve != NULL)
         resolve->session = session;
     return resolve;
@@ -218,7 +226,7 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, &name, &code);
+    struct resolve *resolve = resolve_new(node, &name, false, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
@@ -338,13 +346,13 @@ static void holder_count(
 }
 
 /* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, with
- * an address to go to, is all that was wanted. */
+ * an address to go to, is all that a session wants. */
 static bool is_enough(const struct vx6_node *node, const struct resolve *resolve)
 {
-    if (!resolve->bound || resolve->claimants[0].sequence <= resolve->sequence_known)
-        return false;
     vx6_addr addr;
-    return resolve->op != NULL || claimant_address(node, &resolve->claimants[0], &addr);
+    return resolve->bound && resolve->op == NULL &&
+           resolve->claimants[0].sequence > resolve->sequence_known &&
+           claimant_address(node, &resolve->claimants[0], &addr);
 }
 
 /* The wait for rivals begins with somebody to use: for a session, one who can be dialled. */
