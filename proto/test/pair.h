@@ -17,7 +17,7 @@ enum {
 struct pair_faults {
     uint32_t drop_permille, duplicate_permille, reorder_permille; /* datagrams only */
     uint32_t chunk_max; /* stream carriers deliver at most so many bytes at once; 0: no bound */
-    bool silence; /* who dials an address that nobody has hears nothing; else a refusal */
+    bool silence;       /* who dials an address that nobody has hears nothing; else a refusal */
 };
 
 struct pair_out {

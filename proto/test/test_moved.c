@@ -21,8 +21,7 @@ static bool session_is_down(struct pair_net *net, void *context)
 static void open_stream(struct world *world)
 {
     world->stream = world->session;
-    assert_int_equal(
-        pair_command(world->bob, VX6_IN_STREAM_OPEN, NULL, &world->stream), VX6_OK);
+    assert_int_equal(pair_command(world->bob, VX6_IN_STREAM_OPEN, NULL, &world->stream), VX6_OK);
 }
 
 static const struct vx6_out *reopen(struct world *world, const char *name)

@@ -30,7 +30,7 @@
 enum {
     WALLCLOCK_PERIOD_S = 600, /* drift between the two clocks is caught so often */
     WALLCLOCK_MOVED_MS = 500, /* more than that at once is no drift: somebody has set it */
-    SAVE_FIRST_S = 2, /* after the node has joined; then more and more seldom, up to */
+    SAVE_FIRST_S = 2,         /* after the node has joined; then more and more seldom, up to */
     SAVE_MAX_S = 300,
     SHUTDOWN_POLL_MS = 20,
     SHUTDOWN_MAX_MS = 2500

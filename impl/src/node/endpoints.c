@@ -139,8 +139,7 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
 
 static bool watch_host(struct endpoints *endpoints)
 {
-    struct sockaddr_nl groups = {
-        .nl_family = AF_NETLINK,
+    struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
         .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR |
                      RTMGRP_IPV6_ROUTE};
     endpoints->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);

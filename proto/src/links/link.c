@@ -124,7 +124,8 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
         bool key_fits = !link->pinned || link->state == LINK_UP;
         if (expected)
             key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
-        if (!is_live(link) || link->doubts > 0 || !key_fits || !leads_to(link, addr, expected != NULL))
+        if (!is_live(link) || link->doubts > 0 || !key_fits ||
+            !leads_to(link, addr, expected != NULL))
             continue;
         if (link->state == LINK_UP)
             return link;
