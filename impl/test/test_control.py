@@ -78,7 +78,9 @@ class Test(harness.Test):
             b'{"command":"connect","addr":"[::1]:1"}',
             b'{"command":"connect","addr":"[::]:1","service":"web"}',
             b'{"command":"connect","name":"a.b","background":1}',
-            b'{"command":"service_remove","name":"../x"}',
+            b'{"command":"service_remove","name":"../x"}', b'{"command":"service_list","name":"a.b"}',
+            b'{"command":"service_list","name":"a","addr":"[::1]:1"}', b'{"command":"service_list","key":"a"}',
+            b'{"command":"service_list","addr":"[::]:1"}', b'{"command":"service_list","addr":"[::1]:1","key":"a"}',
             b'{"command":"exec","path":"/bin/sh"}', b"[" * 10000,
         ]
         for row in rows:

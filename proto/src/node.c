@@ -201,6 +201,9 @@ static void timers_run(struct vx6_node *node)
         case TIMER_SYNC:
             sync_timer(node, timer);
             break;
+        case TIMER_LISTING:
+            listing_timer(node, timer);
+            break;
         }
     }
 }
@@ -209,7 +212,7 @@ static void timers_run(struct vx6_node *node)
 static bool opens_something(enum vx6_in_kind kind)
 {
     return kind == VX6_IN_PEER_ADD || kind == VX6_IN_RESOLVE || kind == VX6_IN_LOOKUP ||
-           kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
+           kind == VX6_IN_LIST || kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
            kind == VX6_IN_LINK_ACCEPTED;
 }
 
@@ -294,6 +297,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return resolve_for_driver(node, data, &in->id);
     case VX6_IN_LOOKUP:
         return op_lookup_start(node, in->key, &in->id);
+    case VX6_IN_LIST:
+        return listing_start(node, in, &in->id);
     case VX6_IN_SESSION_OPEN:
         return session_open(node, in, &in->id);
     case VX6_IN_LINK_ACCEPTED:

@@ -74,6 +74,13 @@ void lookup_progress(const struct lookup *lookup, struct lookup_result *result)
     result->lost = 1;
 }
 
+/* Nothing is asked of peers here. */
+void listing_cancel(struct vx6_node *node, struct listing *listing)
+{
+    (void)node, (void)listing;
+    fail();
+}
+
 struct query {
     struct peer *peer;
     struct vx6_msg ask;

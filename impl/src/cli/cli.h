@@ -55,6 +55,7 @@ void cli_print_identity(json_t *answer);
 void cli_print_status(json_t *answer);
 void cli_print_peers(json_t *answer);
 void cli_print_services(json_t *answer);
+void cli_print_offers(json_t *answer);
 void cli_print_resolved(json_t *answer);
 void cli_print_names(json_t *answer);
 /* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.

@@ -171,7 +171,10 @@ int cli_run_service_deny(struct cli *cli)
 
 int cli_run_service_list(struct cli *cli)
 {
-    return ask_and_print(cli, json_pack("{s:s}", "command", "service_list"), cli_print_services);
+    json_t *request = json_pack("{s:s, s:s*, s:s*, s:s*}", "command", "service_list", "name",
+        cli->words[0], "addr", cli->addr, "key", cli->key);
+    bool is_own = !cli->words[0] && !cli->addr && !cli->key;
+    return ask_and_print(cli, request, is_own ? cli_print_services : cli_print_offers);
 }
 
 static void print_service_removed(json_t *answer)

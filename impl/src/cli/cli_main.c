@@ -88,8 +88,13 @@ static const struct command commands[] = {
         cli_run_service_allow, 2, 2, {COMMON, {0}}},
     {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
         cli_run_service_deny, 2, 2, {COMMON, {0}}},
-    {"service list", "", "Lists the services that this node offers.", cli_run_service_list, 0, 0,
-        {COMMON, {0}}},
+    {"service list", "[NAME | --addr=ADDR]",
+        "Lists the services that this node offers, or what the node called NAME offers to this "
+        "one: what is private is listed for whom its owner allows, as in vx6 service list alice. "
+        "No name is bound and no key kept by it.",
+        cli_run_service_list, 0, 1,
+        {{"addr", KEY_ADDR, "ADDR", 0, "The other node's address; needs no discovery", 0},
+            {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, COMMON, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
         {COMMON, {0}}},
     {"connect", "NAME.SERVICE | --addr=ADDR SERVICE",

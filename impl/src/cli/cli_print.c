@@ -119,6 +119,27 @@ void cli_print_services(json_t *answer)
     }
 }
 
+/* What another node offers to this one. */
+void cli_print_offers(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "services");
+    const char *name = cli_text(answer, "name"), *addr = cli_text(answer, "addr");
+    bool is_by_name = name[0] != 0;
+    printf("%s%s%s, offers %s\n", is_by_name ? name : addr, is_by_name ? " is " : ", whose key is ",
+        cli_text(answer, "key"),
+        json_array_size(list) > 0 ? "to this node:" : "nothing to this node");
+    json_array_foreach(list, index, item)
+    {
+        bool may_use = json_is_true(json_object_get(item, "may_use"));
+        const char *exposure = cli_text(item, "exposure");
+        printf("  %-16s %s%s\n", cli_text(item, "name"), exposure,
+            strcmp(exposure, "public") == 0 ? ", for whoever asks"
+            : may_use                       ? ", and this node may use it"
+                                            : ", but this node is not allowed: ask its owner");
+    }
+}
+
 static void print_forwards(json_t *answer)
 {
     size_t index;

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "explain.h"
 #include "host.h"
 
 struct connection;
@@ -56,6 +57,16 @@ void command_service_remove(struct request *request);
 /* False: the request has been refused. Format and targets as for json_unpack(); fields that the
  * format does not name are refused too. */
 bool request_unpack(struct request *request, const char *format, ...);
+
+/* Where a node is, and whose it has to be. */
+struct place {
+    vx6_addr addr;
+    enum explain_key key_source;
+    uint8_t key[32]; /* zero if the source is NONE */
+};
+/* `key` NULL: the one that is kept for the address, if one is. False: with code and line. */
+bool place_parse(struct host *host, const char *addr, const char *key, struct place *place,
+    enum vx6_code *code, char error[TEXT_ERROR_SIZE]);
 
 /* JSON forms that several commands share. */
 json_t *json_addr(const vx6_addr *addr);

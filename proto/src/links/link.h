@@ -44,6 +44,18 @@ struct links {
     uint32_t dial_count, dial_capacity;
 };
 
+/* Questions which services there are, on one link: own ones, and the peer's. VX6-SESS-027 */
+struct link_listings {
+    struct turns waiting; /* listings that wait for the link to be up, or for an answer */
+    uint32_t number;      /* of the last own question */
+    uint32_t asked;       /* of the one that is under way */
+    uint32_t owed;        /* of the peer's */
+    uint16_t owed_code;
+    bool is_wanted : 1; /* the last own question is not sent yet */
+    bool is_asked : 1;
+    bool is_owed : 1;
+};
+
 /* What sessions keep on a link. It lies in struct link, zero at first, and is theirs alone; it is
  * empty again once session_link_down() has returned. */
 struct link_sessions {
@@ -54,6 +66,7 @@ struct link_sessions {
     struct turns data_streams;    /* have bytes that the window lets go */
     uint32_t path_count;
     uint32_t path_own_last, path_peer_last; /* highest numbers used so far */
+    struct link_listings listings;
 };
 struct link_sessions *link_sessions(struct link *link);
 

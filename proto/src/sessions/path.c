@@ -130,6 +130,7 @@ void session_link_up(struct vx6_node *node, struct link *link)
         if (path->id == 0 && path->session)
             session_path_up(node, path->session);
     }
+    listings_link_up(node, link);
 }
 
 void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code code)
@@ -142,6 +143,7 @@ void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code c
         if (session)
             session_path_lost(node, session, code);
     }
+    listings_link_down(node, link, code);
 }
 
 /* VX6-SESS-040: one of its sessions looks for the owner, for all of them. */
@@ -214,6 +216,8 @@ static enum vx6_code take_stream_frame(
 /* VX6-SESS-001, VX6-SESS-006 */
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame)
 {
+    if (frame->type == VX6_MSG_find_services || frame->type == VX6_MSG_services)
+        return listing_frame(node, link, frame);
     if (frame->type < VX6_MSG_session_open || frame->type > VX6_MSG_stream_reset)
         return VX6_UNEXPECTED;
     if (frame->type == VX6_MSG_session_open)

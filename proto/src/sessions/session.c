@@ -215,8 +215,7 @@ enum vx6_code session_take_opened(
     return VX6_OK;
 }
 
-/* Worth another resolve: the address is wrong or dead, not the will of either end. */
-static bool is_dead_address(enum vx6_code code)
+bool is_dead_address(enum vx6_code code)
 {
     return code == VX6_UNREACHABLE || code == VX6_TIMEOUT || code == VX6_TRUNCATED ||
            code == VX6_KEY_MISMATCH;
@@ -415,6 +414,9 @@ void sessions_free(struct vx6_node *node)
         session_free(node, CONTAINER_OF(sessions->list.first, struct session, turn));
     while (sessions->paths.first)
         path_free(node, CONTAINER_OF(sessions->paths.first, struct path, node_turn));
+    listings_free(node);
     services_free(node);
+    meter_free(node, &sessions->asked_by_network);
+    meter_free(node, &sessions->asked_by_key);
     chunk_pool_clear(&sessions->pool);
 }
