@@ -28,7 +28,8 @@ struct cli {
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace;
-    int timeout_s;
+    bool is_far;   /* the node has to ask others first */
+    int timeout_s; /* 0: not given */
 };
 
 /* ---- cli_client.c ---- */
@@ -37,12 +38,19 @@ struct client {
     char *buffer;
     size_t len, size;
 };
-/* `wait_ms`: for how long to try when no node listens. */
+/* `wait_ms`: for how long to try when no node listens; errno says why it failed. */
 bool client_open(struct client *client, const struct cli *cli, int wait_ms);
 void client_close(struct client *client);
 bool client_send(struct client *client, json_t *request); /* takes over the reference */
 /* The next object, or NULL when the node has ended. */
 json_t *client_receive(struct client *client);
+/* For how long to wait for the node's answer. */
+int client_patience_s(const struct cli *cli);
+/* Opens, asks, and waits for the answer as long as the user wants to. NULL: there is none, with a
+ * line and *exit_code, or a signal came (CLI_FAILED, and no line). The client is the caller's to
+ * close. */
+json_t *client_ask(
+    struct client *client, const struct cli *cli, json_t *request, int *exit_code);
 
 /* ---- cli_print.c ---- */
 /* One line on standard error, "vx6: ..."; with --json also an object on standard output. */

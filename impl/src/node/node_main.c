@@ -158,7 +158,7 @@ static bool load_identity(struct host *host, const struct options *options,
             "the name %.80s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", options->name);
     if (!store_identity(store, config->identity_seed) ||
         !store_sequence_take(store, &config->sequence_first) ||
-        (options->name && !store_setting_set(store, "name", options->name)) ||
+        (options->name && !store_own_name_set(store, options->name)) ||
         !store_setting(store, "name", config->label, sizeof config->label))
         return text_fail(error, "%s", store_error(store));
     if (config->label[0] != 0 && !text_is_label(config->label))
@@ -257,6 +257,7 @@ int main(int argc, char **argv)
     struct paths paths;
     char error[TEXT_ERROR_SIZE] = "";
     static char name[] = "vx6-node";
+    options_check(name, argc, argv);
     argv[0] = name;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     setvbuf(stderr, NULL, _IOLBF, 0);
@@ -266,7 +267,7 @@ int main(int argc, char **argv)
     struct host host = {.started_unix_ms = unix_ms_now()};
     int lock = -1;
     bool ok = paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
-              (lock = paths_lock(&paths, error)) >= 0;
+              (lock = paths_lock(&paths, paths_node, error)) >= 0;
     if (ok) {
         host.base = event_base_new();
         ok = host.base != NULL && start(&host, &options, &paths, error) && run(&host);
