@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "older.h"
 #include "paths.h"
 #include "store.h"
 #include "test.h"
@@ -205,10 +206,8 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_true(store_identity(store, before));
     assert_true(store_sequence_take(store, &first));
     store_close(store);
-    execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));"
-            "ALTER TABLE identity DROP COLUMN digest; DROP TABLE allowed; ALTER TABLE binding DROP "
-            "COLUMN pinned;"
-            "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
+    execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));");
+    older_make(paths.database);
     assert_null(store_open(paths.database, STORE_READ, error));
     assert_non_null(strstr(error, "older VX6"));
     store = open_it(STORE_CREATE);
@@ -232,9 +231,7 @@ static void test_a_damaged_state_of_an_older_version_is_left_alone(void **state)
     };
     static uint8_t before[64 * PAGE], after[64 * PAGE], ones[PAGE];
     store_close(open_it(STORE_CREATE));
-    execute("ALTER TABLE identity DROP COLUMN digest; DROP TABLE allowed; ALTER TABLE binding DROP "
-            "COLUMN pinned;"
-            "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
+    older_make(paths.database);
     sqlite3 *database = open_sql();
     sqlite3_stmt *statement = NULL;
     assert_int_equal(

@@ -225,7 +225,10 @@ static bool set_up(struct store *store, enum store_mode mode)
         return check_version(store, mode);
     /* The pages first: an upgrade writes. */
     return check_pages(store) && check_version(store, mode) &&
-           sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open");
+           sql_run(store,
+               "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+               "PRAGMA wal_autocheckpoint = 64;", /* a log of 256 KiB at most: the state is small */
+               "open");
 }
 
 static struct store *open_file(const char *path, char error[TEXT_ERROR_SIZE])
