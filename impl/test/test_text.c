@@ -180,6 +180,8 @@ static void test_plain_text_is_utf8_without_control_characters(void **state)
         {"a\nb", "control"},
         {"\x1b[2J", "control"},
         {"\x7f", "control"},
+        {"\xe2\x80\xae", "control"}, /* right to left from here */
+        {"\xe2\x81\xa6", "control"},
         {"\xc2\x9b", "control"}, /* the same as ESC [ in one character */
         {"\xff", "UTF-8"},
         {"\x80", "UTF-8"},

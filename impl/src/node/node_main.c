@@ -33,9 +33,9 @@ enum {
 
 struct options {
     const char *state, *name, *asn_map;
-    const char *listen[TCP_LISTENERS_MAX];
+    vx6_addr listen[TCP_LISTENERS_MAX];
     size_t listen_count;
-    const char *peers[PEERS_MAX];
+    vx6_addr peers[PEERS_MAX];
     size_t peer_count;
 };
 
@@ -50,6 +50,25 @@ static const struct argp_option option_rows[] = {
         0},
     {0}};
 
+static void parse_addr(
+    const struct argp_state *state, const char *option, const char *text, vx6_addr *addr)
+{
+    char shown[TEXT_ADDR_SIZE];
+    const char *reason = text_addr_parse(text, addr);
+    text_printable(shown, sizeof shown, text, strlen(text));
+    if (reason)
+        options_fail(state, "the address %s of %s %s", shown, option, reason);
+}
+
+static void parse_name(const struct argp_state *state, const char *text)
+{
+    char shown[TEXT_ADDR_SIZE];
+    text_printable(shown, sizeof shown, text, strlen(text));
+    if (!text_is_label(text))
+        options_fail(
+            state, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -61,6 +80,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         options->state = argument;
         return 0;
     case 'n':
+        parse_name(state, argument);
         options->name = argument;
         return 0;
     case OPTION_ASN_MAP:
@@ -69,14 +89,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case 'l':
         if (options->listen_count == TCP_LISTENERS_MAX)
             options_fail(state, "at most %d --listen", TCP_LISTENERS_MAX);
-        else
-            options->listen[options->listen_count++] = argument;
+        parse_addr(state, "--listen", argument, &options->listen[options->listen_count++]);
         return 0;
     case 'p':
         if (options->peer_count == PEERS_MAX)
             options_fail(state, "at most %d --peer", PEERS_MAX);
-        else
-            options->peers[options->peer_count++] = argument;
+        parse_addr(state, "--peer", argument, &options->peers[options->peer_count++]);
         return 0;
     case ARGP_KEY_ARG:
         options_fail(state, "unexpected argument %s: options only, see vx6-node --help", argument);
@@ -91,24 +109,16 @@ void vx6_panic(const char *file, int line, const char *what)
     abort();
 }
 
-static bool parse_addr(
-    const char *text, const char *option, vx6_addr *addr, char error[TEXT_ERROR_SIZE])
-{
-    const char *reason = text_addr_parse(text, addr);
-    return reason == NULL || text_fail(error, "the address %.80s of %s %s", text, option, reason);
-}
-
 static bool start_listening(
     struct host *host, const struct options *options, char error[TEXT_ERROR_SIZE])
 {
-    static const char *const usual[] = {"[::]:4242"};
-    const char *const *texts = options->listen_count > 0 ? options->listen : usual;
+    static const vx6_addr usual = {.port = 4242};
+    const vx6_addr *addrs = options->listen_count > 0 ? options->listen : &usual;
     size_t count = options->listen_count > 0 ? options->listen_count : 1;
     for (size_t i = 0; i < count; i++) {
-        vx6_addr addr;
+        vx6_addr addr = addrs[i];
         char shown[TEXT_ADDR_SIZE];
-        if (!parse_addr(texts[i], "--listen", &addr, error) ||
-            !tcp_listen(host->tcp, &addr, error) || !udp_listen(host->udp, &addr, error) ||
+        if (!tcp_listen(host->tcp, &addr, error) || !udp_listen(host->udp, &addr, error) ||
             !endpoints_listen(host->endpoints, &addr, error))
             return false;
         text_addr(shown, &addr);
@@ -122,9 +132,7 @@ static bool restore_peers(
 {
     vx6_addr stored[PEERS_MAX];
     for (size_t i = 0; i < options->peer_count; i++) {
-        vx6_addr addr;
-        if (!parse_addr(options->peers[i], "--peer", &addr, error) ||
-            !peers_add(host->peers, &addr, error))
+        if (!peers_add(host->peers, &options->peers[i], error))
             return false;
     }
     int count = store_peers(host->store, stored, PEERS_MAX);
@@ -153,9 +161,6 @@ static bool load_identity(struct host *host, const struct options *options,
     struct driver_config *config, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = host->store;
-    if (options->name && !text_is_label(options->name))
-        return text_fail(error,
-            "the name %.80s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", options->name);
     if (!store_identity(store, config->identity_seed) ||
         !store_sequence_take(store, &config->sequence_first) ||
         (options->name && !store_own_name_set(store, options->name)) ||
@@ -174,9 +179,6 @@ static bool start(struct host *host, const struct options *options, const struct
     struct driver_config config = {0};
     if (!host_make(host))
         return text_fail(error, "out of memory");
-    host->store = store_open(paths->database, STORE_CREATE, error);
-    if (host->store == NULL || !load_identity(host, options, &config, error))
-        return false;
     if (options->asn_map) {
         host->asn_map = asnmap_load(options->asn_map, error);
         if (host->asn_map == NULL)
@@ -184,6 +186,9 @@ static bool start(struct host *host, const struct options *options, const struct
         journal_note(&host->journal, "address ranges read from %s: %zu", options->asn_map,
             host->asn_map->count);
     }
+    host->store = store_open(paths->database, STORE_CREATE, error);
+    if (host->store == NULL || !load_identity(host, options, &config, error))
+        return false;
     config.asn_map = host->asn_map;
     host->driver = driver_new(host, &config);
     explicit_bzero(&config, sizeof config);
@@ -266,8 +271,11 @@ int main(int argc, char **argv)
 
     struct host host = {.started_unix_ms = unix_ms_now()};
     int lock = -1;
-    bool ok = paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
-              (lock = paths_lock(&paths, paths_node, error)) >= 0;
+    if (!paths_init(&paths, options.state, error)) {
+        fprintf(stderr, "vx6-node: %s\n", error);
+        return OPTIONS_EXIT;
+    }
+    bool ok = paths_make(&paths, error) && (lock = paths_lock(&paths, paths_node, error)) >= 0;
     if (ok) {
         host.base = event_base_new();
         ok = host.base != NULL && start(&host, &options, &paths, error) && run(&host);

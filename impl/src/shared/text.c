@@ -181,7 +181,9 @@ const char *text_fault(const char *text)
         size_t len = utf8_character(at, &value);
         if (len == 0)
             return "is no UTF-8";
-        if (value < 0x20 || (value >= 0x7f && value < 0xa0))
+        bool turns_around = (value >= 0x202a && value <= 0x202e) || /* what stands in the line */
+                            (value >= 0x2066 && value <= 0x2069);
+        if (value < 0x20 || (value >= 0x7f && value < 0xa0) || turns_around)
             return "has control characters in it";
         at += len;
     }
