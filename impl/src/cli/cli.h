@@ -30,7 +30,8 @@ struct cli {
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace, addresses, list;
-    int timeout_s;
+    bool is_far;   /* the node has to ask others first */
+    int timeout_s; /* 0: not given */
 };
 
 /* ---- cli_client.c ---- */
@@ -39,12 +40,18 @@ struct client {
     char *buffer;
     size_t len, size;
 };
-/* `wait_ms`: for how long to try when no node listens. */
+/* `wait_ms`: for how long to try when no node listens; errno says why it failed. */
 bool client_open(struct client *client, const struct cli *cli, int wait_ms);
 void client_close(struct client *client);
 bool client_send(struct client *client, json_t *request); /* takes over the reference */
 /* The next object, or NULL when the node has ended. */
 json_t *client_receive(struct client *client);
+/* For how long to wait for the node's answer. */
+int client_patience_s(const struct cli *cli);
+/* Opens, asks, and waits for the answer as long as the user wants to. NULL: there is none, with a
+ * line and *exit_code, or a signal came (CLI_FAILED, and no line). The client is the caller's to
+ * close. */
+json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code);
 
 /* ---- cli_print.c ---- */
 /* One line on standard error, "vx6: ..."; with --json also an object on standard output. */
@@ -86,8 +93,6 @@ int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
 int cli_run_watch(struct cli *cli);
-/* False: no node runs; *exit_code is set. */
-bool cli_open(struct client *client, const struct cli *cli, int *exit_code);
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 
