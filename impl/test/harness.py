@@ -163,8 +163,13 @@ class Test:
         return addr
 
     def vx6(self, who, *words, check=False):
-        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
+        done = subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
                               capture_output=True, text=True, timeout=DEADLINE_S)
+        command = contract.command_of(words)
+        if command and "--json" in words and done.stdout:
+            wrong = contract.faults(json.loads(done.stdout), command)
+            check_quietly(not wrong, f"what vx6 prints keeps to its schema: {words}", (wrong, done))
+        return done
 
     def log(self, who):
         return (self.dir / f"{who}.log").read_text()

@@ -123,8 +123,8 @@ class EventsTest(harness.Test):
         self.use(forward)
         self.until(alice, "service_up", "its target is up again", service="web")
         self.offer("web", exposure="private")
-        self.use(forward)
         self.until(bob, "forward_down", "a session of a service that is closed ends", name="alice.web")
+        self.use(forward)
         self.until(alice, "session_refused", "who comes again is refused, and the owner hears of it")
         self.ask("bob", command="disconnect", what="1")
         self.until(bob, "forward_ended", "a forward ends", name="alice.web")
@@ -198,7 +198,8 @@ class EventsTest(harness.Test):
             {"command": "forget", "name": self.alice}, {"command": "rename", "name": "alice", "to": "al"},
             {"command": "forget", "name": "al"}, {"command": "pin", "name": "alice", "key": key},
             {"command": "service_add", "name": "db", "target": "127.0.0.1:1", "exposure": "private", "allow": [key]},
-            {"command": "service_list"}, {"command": "service_deny", "name": "db", "who": "alice"},
+            {"command": "service_list"}, {"command": "service_list", "name": "alice"},
+            {"command": "service_list", "addr": self.alice}, {"command": "service_deny", "name": "db", "who": "alice"},
             {"command": "service_allow", "name": "db", "who": key}, {"command": "status"},
             {"command": "service_remove", "name": "db"}, {"command": "identity_rename", "name": "bobby"},
             {"command": "watch"},

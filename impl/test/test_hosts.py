@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import contract
+
 DEADLINE_S = 30
 REFUSED = (7, 52, 56)  # what curl says when a connection is reset, by how far it has got
 BIG_BYTES = 200 * 1000 * 1000
@@ -166,7 +168,11 @@ class Test:
                    expect=expect, timeout=60)
 
     def ask(self, who, *arguments, expect=0):
-        return json.loads(self.cli(who, *arguments, "--json", expect=expect).stdout)
+        answer = json.loads(self.cli(who, *arguments, "--json", expect=expect).stdout)
+        wrong = contract.faults(answer, contract.command_of(arguments))
+        if wrong:
+            raise Failed(f"{arguments} does not keep to its schema: {wrong}")
+        return answer
 
     def curl(self, url, *options, expect=0, host="bob"):
         return run(*self.network.enter(host), "curl", "-sS", "--max-time", "60", *options, url,
