@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The addresses under which this node publishes itself. For a wildcard these are the host's own,
  * best reach first, IPv6 before IPv4; loopback only when there is nothing else. The kernel says
- * when addresses come and go (rtnetlink); then the list is made anew and the node told what
- * changed, in whole: it publishes in the order in which it was told. */
+ * when addresses, interfaces and routes come and go (rtnetlink); then the list is made anew and the
+ * node told what changed, in whole: it publishes in the order in which it was told. VX6-CTRL-042 */
 #include "endpoints.h"
 
 #include <errno.h>
@@ -135,7 +135,9 @@ static void on_settled(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    endpoints_publish(context);
+    struct endpoints *endpoints = context;
+    endpoints_publish(endpoints);
+    driver_network_changed(endpoints->host->driver);
 }
 
 static void on_changed(evutil_socket_t fd, short what, void *context)
@@ -146,13 +148,15 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
     while (recv((int)fd, message, sizeof message, 0) > 0 || errno == ENOBUFS)
         errno = 0; /* what changed does not matter: the whole list is made anew */
     struct timeval settle = {0, SETTLE_MS * 1000};
-    evtimer_add(endpoints->settled, &settle);
+    if (!evtimer_pending(endpoints->settled, NULL)) /* who changes all the time is heard, too */
+        evtimer_add(endpoints->settled, &settle);
 }
 
 static bool watch_host(struct endpoints *endpoints)
 {
-    struct sockaddr_nl groups = {
-        .nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+    struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
+        .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR |
+                     RTMGRP_IPV6_ROUTE};
     endpoints->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (endpoints->netlink < 0 ||
         bind(endpoints->netlink, (struct sockaddr *)&groups, sizeof groups) != 0)
@@ -170,8 +174,8 @@ bool endpoints_listen(
     if (endpoints->listening_count == TCP_LISTENERS_MAX)
         return text_fail(error, "more than %d --listen addresses", TCP_LISTENERS_MAX);
     endpoints->listening[endpoints->listening_count++] = *addr;
-    if (net_scope(addr) == NET_ANY && endpoints->netlink < 0 && !watch_host(endpoints))
-        return text_fail(error, "cannot watch the host's addresses: %s", strerror(errno));
+    if (endpoints->netlink < 0 && !watch_host(endpoints))
+        return text_fail(error, "cannot watch the host's network: %s", strerror(errno));
     return true;
 }
 

@@ -22,10 +22,17 @@ enum {
     BACKLOG = 256
 };
 
+/* A connection that has no stream yet. */
+struct waiting {
+    int fd;
+    bool had_stream; /* once, on a session that was lost: it gets no third chance */
+};
+
 struct connection {
     struct forward *forward;
     struct connection *next, *previous;
     struct pump *pump;
+    bool had_stream;
 };
 
 struct forward {
@@ -39,7 +46,7 @@ struct forward {
     struct acceptor *acceptor;
     vx6_id session; /* 0 when it is down */
     struct connection *connections;
-    int waiting[WAITING_MAX]; /* accepted, no session yet */
+    struct waiting waiting[WAITING_MAX]; /* for the session */
     size_t waiting_count;
 };
 
@@ -95,7 +102,7 @@ static void note_failure(struct forward *forward, enum vx6_code code)
 static void drop_waiting(struct forward *forward)
 {
     while (forward->waiting_count > 0)
-        net_abort(forward->waiting[--forward->waiting_count]);
+        net_abort(forward->waiting[--forward->waiting_count].fd);
 }
 
 static void forward_free(struct forward *forward)
@@ -167,9 +174,8 @@ static void forget_session(struct forward *forward)
     forward->facts.state = FORWARD_DOWN;
 }
 
-static void on_pump_ended(void *owner, enum vx6_code code)
+static struct forward *connection_free(struct connection *connection)
 {
-    struct connection *connection = owner;
     struct forward *forward = connection->forward;
     if (connection->previous)
         connection->previous->next = connection->next;
@@ -179,23 +185,46 @@ static void on_pump_ended(void *owner, enum vx6_code code)
         connection->next->previous = connection->previous;
     free(connection);
     forward->facts.open_count--;
+    return forward;
+}
+
+static void on_pump_ended(void *owner, enum vx6_code code)
+{
+    struct forward *forward = connection_free(owner);
     if (code != VX6_OK && code != VX6_RESET)
         note_failure(forward, code);
 }
 
-static bool start_pump(struct forward *forward, int fd, vx6_id stream)
+static void serve(struct forward *forward, struct waiting waiting);
+
+/* VX6-CTRL-043: nothing was lost but the session, and the local program has not noticed. */
+static void on_pump_returned(void *owner, int fd, enum vx6_code code)
+{
+    bool had_stream = ((struct connection *)owner)->had_stream;
+    struct forward *forward = connection_free(owner);
+    if (had_stream) {
+        net_abort(fd);
+        note_failure(forward, code);
+        return;
+    }
+    forward->facts.connection_count--;
+    serve(forward, (struct waiting){fd, true});
+}
+
+static bool start_pump(struct forward *forward, struct waiting waiting, vx6_id stream)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) {
-        net_abort(fd);
+        net_abort(waiting.fd);
         struct vx6_in in = {.kind = VX6_IN_STREAM_RESET, .id = stream, .code = VX6_NOMEM};
         (void)driver_input(forward->forwards->host->driver, &in);
         return false;
     }
-    struct pump_config config = {.fd = fd,
+    struct pump_config config = {.fd = waiting.fd,
         .stream = stream,
         .traffic = &forward->facts.traffic,
         .ended = on_pump_ended,
+        .returned = on_pump_returned,
         .owner = connection};
     connection->pump = pump_new(forward->forwards->host->pumps, &config);
     if (connection->pump == NULL) {
@@ -203,6 +232,7 @@ static bool start_pump(struct forward *forward, int fd, vx6_id stream)
         return false;
     }
     connection->forward = forward;
+    connection->had_stream = waiting.had_stream;
     connection->next = forward->connections;
     if (connection->next)
         connection->next->previous = connection;
@@ -212,13 +242,13 @@ static bool start_pump(struct forward *forward, int fd, vx6_id stream)
     return true;
 }
 
-static void wait_for_session(struct forward *forward, int fd)
+static void wait_for_session(struct forward *forward, struct waiting waiting)
 {
     if (forward->waiting_count == WAITING_MAX) {
-        net_abort(fd);
+        net_abort(waiting.fd);
         return;
     }
-    forward->waiting[forward->waiting_count++] = fd;
+    forward->waiting[forward->waiting_count++] = waiting;
     if (forward->session.bits != 0)
         return;
     enum vx6_code code = open_session(forward);
@@ -228,22 +258,22 @@ static void wait_for_session(struct forward *forward, int fd)
     }
 }
 
-static void serve(struct forward *forward, int fd)
+static void serve(struct forward *forward, struct waiting waiting)
 {
     if (forward->facts.state != FORWARD_UP) {
-        wait_for_session(forward, fd);
+        wait_for_session(forward, waiting);
         return;
     }
     struct vx6_in in = {.kind = VX6_IN_STREAM_OPEN, .id = forward->session};
     enum vx6_code code = driver_input(forward->forwards->host->driver, &in);
     if (code == VX6_OK) {
-        if (!start_pump(forward, fd, in.id))
+        if (!start_pump(forward, waiting, in.id))
             note_failure(forward, VX6_NOMEM);
     } else if (code == VX6_STALE) {
         forget_session(forward); /* its SESSION_DOWN is on the way */
-        wait_for_session(forward, fd);
+        wait_for_session(forward, waiting);
     } else {
-        net_abort(fd);
+        net_abort(waiting.fd);
         note_failure(forward, code);
     }
 }
@@ -252,7 +282,7 @@ static void take_connection(void *context, int fd, const struct sockaddr *from)
 {
     (void)from;
     net_set_nodelay(fd);
-    serve(context, fd);
+    serve(context, (struct waiting){fd, false});
 }
 
 /* VX6-CTRL-010: without --key the key is kept on first use; a given one replaces what was kept,
@@ -302,7 +332,7 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     tell(forward, FORWARD_IS_UP);
 
     size_t count = forward->waiting_count;
-    int waiting[WAITING_MAX];
+    struct waiting waiting[WAITING_MAX];
     memcpy(waiting, forward->waiting, count * sizeof waiting[0]);
     forward->waiting_count = 0;
     for (size_t i = 0; i < count; i++)

@@ -98,9 +98,10 @@ typedef struct vx6_config {
 } vx6_config;
 
 enum vx6_in_kind {
-    VX6_IN_TICK,            /* only time passes */
-    VX6_IN_WALLCLOCK,       /* unix_ms: wall time at `now` */
-    VX6_IN_ENDPOINT_ADD,    /* peer: an own address, to be published; republishes at once */
+    VX6_IN_TICK,         /* only time passes */
+    VX6_IN_WALLCLOCK,    /* unix_ms: wall time at `now` */
+    VX6_IN_NETWORK,      /* addresses, interfaces or routes have changed, or the host has slept */
+    VX6_IN_ENDPOINT_ADD, /* peer: an own address, to be published; republishes at once */
     VX6_IN_ENDPOINT_REMOVE, /* peer */
     VX6_IN_PEER_ADD,  /* peer: an entry point of unknown key; a link learns it. Makes an operation:
                          OP_DONE says when it has answered, with its key */

@@ -115,8 +115,16 @@ static bool claimant_add(
     return true;
 }
 
-/* Bound names only. VX6-NAME-010 */
-static void start_from_known(struct vx6_node *node, struct resolve *resolve)
+/* Does this node hold a newer bundle for others? */
+static bool is_outdated(const struct vx6_node *node, const struct known_bundle *known)
+{
+    uint8_t id[32];
+    vx6_node_id(node->env->crypto, id, known->key);
+    return !holder_wants(node, id, id, known->sequence + 1);
+}
+
+/* Bound names only. Who asks to be shown is shown what there is now. VX6-NAME-010 */
+static void start_from_known(struct vx6_node *node, struct resolve *resolve, bool to_dial)
 {
     struct known_bundle *known = known_find(node, resolve->bound_key);
     if (known == NULL)
@@ -128,7 +136,7 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     memcpy(claimant.key, known->key, sizeof claimant.key);
     if (!claimant_add(node, resolve, &claimant))
         return;
-    if (known->doubted)
+    if (known->doubted || !to_dial || is_outdated(node, known))
         resolve->sequence_known = known->sequence;
     else
         settle(node, resolve);
@@ -148,7 +156,7 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
 
 /* NULL with *code. */
 static struct resolve *resolve_new(
-    struct vx6_node *node, const struct vx6_name *name, enum vx6_code *code)
+    struct vx6_node *node, const struct vx6_name *name, bool to_dial, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -168,7 +176,7 @@ static struct resolve *resolve_new(
     if (binding != NULL && hint_fits(node, name->hint, binding->key)) {
         resolve->bound = true;
         memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        start_from_known(node, resolve);
+        start_from_known(node, resolve, to_dial);
     }
     if (resolve->timer.deadline > node->now)
         *code = start_lookup(node, resolve);
@@ -196,7 +204,7 @@ struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, code);
+    struct resolve *resolve = resolve_new(node, name, true, code);
     if (resolve != NULL)
         resolve->session = session;
     return resolve;
@@ -209,7 +217,7 @@ struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, code);
+    struct resolve *resolve = resolve_new(node, name, true, code);
     if (resolve != NULL) {
         resolve->listing = listing;
         resolve->op = op;
@@ -240,7 +248,7 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, &name, &code);
+    struct resolve *resolve = resolve_new(node, &name, false, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
@@ -360,13 +368,13 @@ static void holder_count(
 }
 
 /* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, with
- * an address to go to, is all that was wanted. */
+ * an address to go to, is all that is wanted to go there. */
 static bool is_enough(const struct vx6_node *node, const struct resolve *resolve)
 {
-    if (!resolve->bound || resolve->claimants[0].sequence <= resolve->sequence_known)
-        return false;
     vx6_addr addr;
-    return !wants_address(resolve) || claimant_address(node, &resolve->claimants[0], &addr);
+    return resolve->bound && wants_address(resolve) &&
+           resolve->claimants[0].sequence > resolve->sequence_known &&
+           claimant_address(node, &resolve->claimants[0], &addr);
 }
 
 /* The wait for rivals begins with somebody to use: one who can be dialled, where that is wanted. */
