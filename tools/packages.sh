@@ -3,7 +3,7 @@
 
 packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev"
-packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography iproute2 curl
+packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography python3-jsonschema iproute2 curl
     nginx-light procps valgrind faketime e2fsprogs postgresql gunicorn python3-psycopg2 openssh-server
     openssh-client"
 packages_coverage="$packages_test gcovr"

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import threading
 
+import contract
 import harness
 from harness import DEADLINE_S, check
 
@@ -167,6 +168,8 @@ class Test(harness.Test):
 
     def listed(self, who, words, service):
         code, answer = self.ask(who, "service", "list", *words)
+        wrong = contract.faults(answer, "service_list")
+        harness.check_quietly(not wrong, "a listing keeps to its schema", (wrong, answer))
         if code != "OK":
             return code
         offer, = [s for s in answer["services"] if s["name"] == service] or [None]

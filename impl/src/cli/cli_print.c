@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -159,15 +158,11 @@ static void print_forwards(json_t *answer)
     }
 }
 
-/* ISO 8601, in UTC. */
 static void print_time(intmax_t unix_ms)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&seconds, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    printf("%s", stamp);
+    char time[TEXT_TIME_SIZE];
+    text_time(time, unix_ms);
+    printf("%s", time);
 }
 
 static void print_errors(json_t *answer)

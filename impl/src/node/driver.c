@@ -52,6 +52,7 @@ struct driver {
     int64_t clock_offset_ms; /* wall time, as the node has it, before monotonic time */
     bool shutting_down;
     bool published;
+    bool was_ready;
     struct reasons reasons;
 };
 
@@ -97,18 +98,35 @@ static void save_after(struct driver *driver, time_t pause_s)
     evtimer_add(driver->save, &pause);
 }
 
+/* What of the state machine's trace is news; the rest is counted. The state machine must not be
+ * called back from here. */
+static void report_event(struct driver *driver, const struct vx6_event *event)
+{
+    struct journal *journal = driver->host->journal;
+    enum vx6_code code = (enum vx6_code)event->code;
+    if (event->kind == VX6_EVENT_link_up) {
+        REPORT(journal, link_up, .peer = &event->peer);
+    } else if (event->kind == VX6_EVENT_link_closed) {
+        REPORT(journal, link_closed, .peer = &event->peer, .code = code);
+    } else if (event->kind == VX6_EVENT_link_refused) {
+        REPORT(journal, link_refused, .peer = &event->peer, .code = code);
+    } else if (event->kind == VX6_EVENT_session_refused) {
+        REPORT(journal, session_refused, .peer = &event->peer, .code = code);
+    } else if (event->kind == VX6_EVENT_published && event->len > 0) {
+        if (!driver->published) {
+            REPORT(journal, joined, .holders = event->len);
+            save_after(driver, SAVE_FIRST_S);
+        }
+        driver->published = true;
+        REPORT(journal, published, .holders = event->len);
+    }
+}
+
 static void note_event(void *context, const struct vx6_event *event)
 {
     struct driver *driver = context;
     reasons_note(&driver->reasons, event);
-    if (event->kind != VX6_EVENT_published || event->len == 0)
-        return;
-    if (!driver->published)
-        journal_note(
-            &driver->host->journal, "joined: %u nodes hold the records of this one", event->len);
-    if (!driver->published)
-        save_after(driver, SAVE_FIRST_S);
-    driver->published = true;
+    report_event(driver, event);
 }
 
 void driver_touched(struct driver *driver)
@@ -148,8 +166,8 @@ static void look_at_clock(struct driver *driver)
     int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;
     if (moved_ms > -WALLCLOCK_MOVED_MS && moved_ms < WALLCLOCK_MOVED_MS)
         return;
-    journal_note(&driver->host->journal, "the system's clock was set %s by %lld s",
-        moved_ms > 0 ? "forward" : "back", (long long)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
+    REPORT(driver->host->journal, clock_set, .direction = moved_ms > 0 ? "forward" : "back",
+        .seconds = (uint64_t)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
     tell_wallclock(driver);
     if (moved_ms > 0)
         driver_network_changed(driver); /* the host may have slept, perhaps in another place */
@@ -241,6 +259,14 @@ static void arm(struct driver *driver)
     evtimer_add(driver->tick, &timeout);
 }
 
+static void report_ready(struct driver *driver)
+{
+    struct vx6_counts counts;
+    vx6_node_counts(driver->node, &counts);
+    REPORT(driver->host->journal, ready, .contacts = counts.contacts);
+    driver->was_ready = true;
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -250,6 +276,8 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
     while (vx6_node_output(driver->node, &out))
         act(driver->host, &out);
     arm(driver);
+    if (!driver->was_ready && host_is_ready(driver->host))
+        report_ready(driver);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -296,8 +324,8 @@ static void save_contacts(struct driver *driver)
            vx6_node_contact(driver->node, count, contacts[count].key, &contacts[count].addr))
         count++;
     /* An empty table is no news: the old contacts may be back tomorrow. */
-    if (count > 0 && !store_contacts_set(driver->host->store, contacts, count))
-        journal_error(&driver->host->journal, "%s", store_error(driver->host->store));
+    if (count > 0)
+        (void)store_contacts_set(driver->host->store, contacts, count);
     free(contacts);
 }
 

@@ -37,13 +37,18 @@ struct endpoints {
     struct event *changed, *settled;
 };
 
-static void list_add(struct endpoint_list *list, const vx6_addr *addr)
+static bool list_has(const struct endpoint_list *list, const vx6_addr *addr)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (net_addr_equal(&list->items[i], addr))
-            return;
+            return true;
     }
-    if (list->count < VX6_ENDPOINT_MAX)
+    return false;
+}
+
+static void list_add(struct endpoint_list *list, const vx6_addr *addr)
+{
+    if (list->count < VX6_ENDPOINT_MAX && !list_has(list, addr))
         list->items[list->count++] = *addr;
 }
 
@@ -84,13 +89,22 @@ static void tell_node(struct endpoints *endpoints, enum vx6_in_kind kind, const 
 {
     struct vx6_in in = {.kind = kind, .peer = *addr};
     enum vx6_code code = driver_input(endpoints->host->driver, &in);
-    char text[TEXT_ADDR_SIZE];
-    text_addr(text, addr);
     if (code != VX6_OK)
-        journal_error(&endpoints->host->journal, "endpoint %s: %s", text, vx6_code_text(code));
-    else
-        journal_note(&endpoints->host->journal, "endpoint %s %s", text,
-            kind == VX6_IN_ENDPOINT_ADD ? "published" : "withdrawn");
+        REPORT(endpoints->host->journal, endpoint_refused, .endpoint = addr, .code = code);
+}
+
+/* An address that only moved in the list is no news. */
+static void report_changes(
+    struct journal *journal, const struct endpoint_list *before, const struct endpoint_list *after)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        if (!list_has(after, &before->items[i]))
+            REPORT(journal, endpoint_removed, .endpoint = &before->items[i]);
+    }
+    for (size_t i = 0; i < after->count; i++) {
+        if (!list_has(before, &after->items[i]))
+            REPORT(journal, endpoint_added, .endpoint = &after->items[i]);
+    }
 }
 
 void endpoints_publish(struct endpoints *endpoints)
@@ -113,6 +127,7 @@ void endpoints_publish(struct endpoints *endpoints)
         tell_node(endpoints, VX6_IN_ENDPOINT_REMOVE, &published->items[i]);
     for (size_t i = 0; i < list.count; i++)
         tell_node(endpoints, VX6_IN_ENDPOINT_ADD, &list.items[i]);
+    report_changes(endpoints->host->journal, published, &list);
     *published = list;
 }
 

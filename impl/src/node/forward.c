@@ -58,36 +58,45 @@ struct forwards {
     struct idtable sessions;
 };
 
+const char *forward_state_name(enum forward_state state)
+{
+    static const char *const names[] = {
+        [FORWARD_OPENING] = "opening", [FORWARD_UP] = "up", [FORWARD_DOWN] = "down"};
+    return names[state];
+}
+
 static void tell(struct forward *forward, enum forward_news news)
 {
     if (forward->heard)
         forward->heard(forward->context, &forward->facts, news);
 }
 
-static void describe(const struct forward *forward, enum vx6_code code, char *line)
+static struct explain_subject subject_of(const struct forward *forward)
 {
     const struct forward_config *config = &forward->facts.config;
-    struct explain_subject subject = {.name = config->name,
+    return (struct explain_subject){.name = config->name,
         .addr = config->by_addr ? &config->addr : NULL,
         .key_source = config->key_source,
         .was_dialled = forward->was_dialled,
         .is_ending = driver_is_shutting_down(forward->forwards->host->driver)};
-    explain(line, &subject, code);
 }
 
-/* Its line is in facts.error already. */
-static void report_failure(struct forward *forward, enum vx6_code code)
+static void report_failure(struct forward *forward, enum vx6_code code, const char *why)
 {
-    forward->facts.code = code;
-    forward->facts.failure_count++;
-    journal_error(&forward->forwards->host->journal, "%s", forward->facts.error);
+    struct forward_facts *facts = &forward->facts;
+    struct explain_subject subject = subject_of(forward);
+    explain_line(facts->error, &subject, code, why);
+    facts->code = code;
+    facts->failure_count++;
+    REPORT(forward->forwards->host->journal, forward_failed, .forward = facts->number,
+        .name = subject.name, .peer = subject.addr, .code = code, .why = why);
     tell(forward, FORWARD_FAILED);
 }
 
 static void note_failure(struct forward *forward, enum vx6_code code)
 {
-    describe(forward, code, forward->facts.error);
-    report_failure(forward, code);
+    struct explain_subject subject = subject_of(forward);
+    report_failure(forward, code, explain_why(&subject, code));
 }
 
 static void drop_waiting(struct forward *forward)
@@ -125,8 +134,8 @@ static void forward_end(struct forward *forward)
         struct vx6_in in = {.kind = VX6_IN_SESSION_CLOSE, .id = forward->session};
         (void)driver_input(host->driver, &in);
     }
-    journal_note(&host->journal, "forward %u to %s ended", forward->facts.number,
-        forward->facts.config.name);
+    REPORT(host->journal, forward_ended, .forward = forward->facts.number,
+        .name = forward->facts.config.name);
     tell(forward, FORWARD_ENDED);
     forward_free(forward);
 }
@@ -285,11 +294,9 @@ static bool keep_key(struct forward *forward, const uint8_t key[32])
     memcpy(facts->key, key, sizeof facts->key);
     if (!facts->config.by_addr || facts->config.key_source == EXPLAIN_KEY_KEPT)
         return true;
-    if (!store_known_key_set(host->store, &facts->config.addr, key)) {
-        if (facts->config.key_source == EXPLAIN_KEY_NONE)
-            return false;
-        journal_error(&host->journal, "%s", store_error(host->store));
-    }
+    if (!store_known_key_set(host->store, &facts->config.addr, key) &&
+        facts->config.key_source == EXPLAIN_KEY_NONE)
+        return false;
     facts->key_is_new = facts->config.key_source == EXPLAIN_KEY_NONE;
     if (facts->key_is_new)
         facts->config.key_source = EXPLAIN_KEY_KEPT;
@@ -300,12 +307,10 @@ static bool keep_key(struct forward *forward, const uint8_t key[32])
 /* Another key would be taken for the first one the next time. */
 static void end_unkept(struct forward *forward)
 {
-    char addr[TEXT_ADDR_SIZE];
-    text_addr(addr, &forward->facts.config.addr);
-    snprintf(forward->facts.error, sizeof forward->facts.error,
-        "the key of %s cannot be kept, so nothing was opened: %s", addr,
+    char why[TEXT_ERROR_SIZE];
+    text_fail(why, "its key cannot be kept, so nothing was opened: %s",
         store_error(forward->forwards->host->store));
-    report_failure(forward, VX6_LIMIT);
+    report_failure(forward, VX6_LIMIT, why);
     forward_end(forward);
 }
 
@@ -314,7 +319,6 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     struct forward *forward = idtable_get(&forwards->sessions, out->id);
     if (forward == NULL)
         return;
-    char listen[TEXT_ADDR_SIZE], peer[TEXT_ADDR_SIZE], key[TEXT_KEY_SIZE];
     if (!keep_key(forward, out->key)) {
         end_unkept(forward);
         return;
@@ -322,11 +326,9 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     forward->facts.peer = out->peer;
     forward->facts.state = FORWARD_UP;
     forward->was_up = forward->was_dialled = true;
-    text_addr(listen, &forward->facts.config.listen);
-    text_addr(peer, &out->peer);
-    text_key(key, out->key);
-    journal_note(&forwards->host->journal, "%s is at %s: session with %s at %s",
-        forward->facts.config.name, listen, key, peer);
+    REPORT(forwards->host->journal, forward_up, .forward = forward->facts.number,
+        .name = forward->facts.config.name, .listen = &forward->facts.config.listen,
+        .key = out->key, .peer = &out->peer);
     tell(forward, FORWARD_IS_UP);
 
     size_t count = forward->waiting_count;
@@ -349,6 +351,9 @@ void forwards_session_down(struct forwards *forwards, const struct vx6_out *out)
     /* An idle end is nobody's failure: the next connection opens the session again. */
     if (was_opening || (out->code != VX6_OK && out->code != VX6_IDLE))
         note_failure(forward, out->code);
+    if (!was_opening)
+        REPORT(forwards->host->journal, forward_down, .forward = forward->facts.number,
+            .name = forward->facts.config.name, .code = out->code);
     if (!forward->was_up)
         forward_end(forward);
 }
@@ -403,7 +408,8 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
         *code = open_session(forward);
         if (*code == VX6_OK)
             return &forward->facts;
-        describe(forward, *code, error);
+        struct explain_subject subject = subject_of(forward);
+        explain(error, &subject, *code);
     }
     forward_free(forward);
     return NULL;

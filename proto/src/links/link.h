@@ -47,13 +47,12 @@ struct links {
 /* Questions which services there are, on one link: own ones, and the peer's. VX6-SESS-027 */
 struct link_listings {
     struct turns waiting; /* listings that wait for the link to be up, or for an answer */
-    uint32_t number;      /* of the last own question */
-    uint32_t asked;       /* of the one that is under way */
+    uint32_t number;      /* of the last own question; the one before it, if that is under way */
     uint32_t owed;        /* of the peer's */
     uint16_t owed_code;
-    bool is_wanted : 1; /* the last own question is not sent yet */
-    bool is_asked : 1;
-    bool is_owed : 1;
+    bool is_wanted; /* the last own question is not sent yet */
+    bool is_asked;  /* one is under way */
+    bool is_owed;
 };
 
 /* What sessions keep on a link. It lies in struct link, zero at first, and is theirs alone; it is

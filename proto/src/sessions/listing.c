@@ -229,7 +229,8 @@ static enum vx6_code take_answer(
     struct vx6_node *node, struct link *link, const struct vx6_services *answer)
 {
     struct link_listings *on_link = listings_on(link);
-    if (!on_link->is_asked || answer->number != on_link->asked)
+    uint32_t asked = on_link->number - on_link->is_wanted;
+    if (!on_link->is_asked || answer->number != asked)
         return VX6_UNEXPECTED;
     bool is_refusal = answer->code != VX6_OK;
     if (!is_sorted(answer->offers) || (is_refusal && answer->offers.count > 0))
@@ -317,5 +318,4 @@ void listing_sent(struct link *link, enum vx6_msg_type type)
     }
     on_link->is_wanted = false;
     on_link->is_asked = true;
-    on_link->asked = on_link->number;
 }
