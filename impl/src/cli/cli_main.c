@@ -100,9 +100,12 @@ static const struct command commands[] = {
             {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, COMMON, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
         {COMMON, {0}}},
-    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE",
-        "Opens a local port that leads to a service. Without --key, the key of the node at ADDR "
-        "is shown and kept on first use.",
+    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE [-- PROGRAM...]",
+        "Opens a local port that leads to a service, until Ctrl-C, or until PROGRAM, which uses "
+        "it, has "
+        "ended; in its words {} stands for the port's address, {port} for its number. Whose key it "
+        "is, is "
+        "shown and kept on first use.",
         cli_run_connect, 1, 1,
         {{"addr", KEY_ADDR, "ADDR", 0, "The node's address; needs no discovery", 0},
             {"key", KEY_KEY, "KEY", 0, "The node's key, from vx6 identity", 0},
@@ -176,7 +179,12 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         state->next = state->argc;
         return 0;
     }
-    if (parse->cli->word_count == parse->command->words_max)
+    bool is_quoted = state->quoted > 0 && state->next > state->quoted;
+    if (is_quoted && strstr(parse->command->words, "-- PROGRAM")) {
+        parse->cli->program = state->argv + state->next - 1;
+        parse->cli->program_len = (size_t)(state->argc - state->next + 1);
+        state->next = state->argc;
+    } else if (parse->cli->word_count == parse->command->words_max)
         options_fail(
             state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else
@@ -315,7 +323,7 @@ static int run_command(struct cli *cli, const struct command *command, int argc,
     struct parse parse = {.cli = cli, .command = command};
     snprintf(name, sizeof name, "vx6 %s", command->name);
     argv[0] = name;
-    argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (cli->word_count < command->words_min)
         return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %s: see vx6 %s --help", command->name,
             command->words, command->name);

@@ -250,6 +250,10 @@ static void say_who(struct host *host)
     REPORT(host->journal, started, .key = key, .name = host->label);
     if (store_is_new(host->store))
         REPORT(host->journal, identity_made, .key = key);
+    const vx6_addr *endpoint = endpoints_published(host->endpoints, 0);
+    vx6_addr contact;
+    if (endpoint && !peers_facts(host->peers, 0) && !driver_contact(host->driver, 0, key, &contact))
+        REPORT(host->journal, no_peer, .endpoint = endpoint);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
