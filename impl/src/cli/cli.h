@@ -94,6 +94,13 @@ int cli_run_rename(struct cli *cli);
 int cli_run_watch(struct cli *cli);
 /* False: no node runs; *exit_code is set. */
 bool cli_open(struct client *client, const struct cli *cli, int *exit_code);
+/* ---- cli_wait.c ---- */
+/* Until the node is ready or the time is over; returns what is left of it. On a terminal only. */
+int cli_show_waiting(const struct cli *cli, int wait_ms);
+
+/* ---- cli_examples.c ---- */
+const char *cli_examples(const char *command); /* NULL: its help has them already */
+
 /* ---- cli_follow.c: while a forward is up ---- */
 void follow_catch_signals(void); /* from here on SIGINT and SIGTERM only interrupt */
 bool follow_interrupted(void);

@@ -64,6 +64,8 @@ int cli_run_status(struct cli *cli)
 {
     struct client client;
     int wait_ms = cli->wait ? cli->timeout_s * 1000 : 0;
+    if (cli->wait)
+        wait_ms = cli_show_waiting(cli, wait_ms);
     /* The node may be on its way up: its socket is waited for like everything else. */
     if (client_open(&client, cli, wait_ms))
         client_close(&client);

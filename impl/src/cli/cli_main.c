@@ -289,6 +289,39 @@ static int first_sentence(const char *doc)
     return (int)len;
 }
 
+/* A text that grows up to a size; what does not fit is left out. */
+struct page {
+    char *text;
+    size_t len, size;
+};
+
+static void put(struct page *page, const char *text, size_t len)
+{
+    if (len >= page->size - page->len)
+        return;
+    memcpy(page->text + page->len, text, len);
+    page->len += len;
+    page->text[page->len] = 0;
+}
+
+/* In lines of a terminal's width, each behind so many spaces. */
+static void put_indented(struct page *page, const char *text, size_t len)
+{
+    enum {
+        INDENT = 6,
+        WIDTH = 79
+    };
+    for (size_t at = 0; at < len;) {
+        size_t end = len - at <= WIDTH - INDENT ? len : at + WIDTH - INDENT;
+        while (end < len && end > at && text[end] != ' ')
+            end--;
+        put(page, "      ", INDENT);
+        put(page, text + at, end - at);
+        put(page, "\n", 1);
+        at = end + 1;
+    }
+}
+
 /* The list of commands, each with what its help says first, behind the options of --help. */
 static char *list_commands(int key, const char *text, void *input)
 {
@@ -301,25 +334,32 @@ static char *list_commands(int key, const char *text, void *input)
         return same.to;
     }
     enum {
-        SIZE = 8192
+        SIZE = 16384
     };
-    char *list = malloc(SIZE);
-    if (list == NULL)
+    struct page page = {.text = calloc(1, SIZE), .size = SIZE};
+    if (page.text == NULL)
         return NULL;
-    int used = snprintf(list, SIZE, "Commands:\n");
-    for (size_t i = 0; i < COMMAND_COUNT && used > 0 && used < SIZE; i++)
-        used += snprintf(list + used, (size_t)(SIZE - used), "  vx6 %s%s%s\n      %.*s\n",
-            commands[i].name, commands[i].words[0] ? " " : "", commands[i].words,
-            first_sentence(commands[i].doc), commands[i].doc);
-    return list;
+    put(&page, "Commands:\n", 10);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *command = &commands[i];
+        put(&page, "  vx6 ", 6);
+        put(&page, command->name, strlen(command->name));
+        put(&page, " ", command->words[0] ? 1 : 0);
+        put(&page, command->words, strlen(command->words));
+        put(&page, "\n", 1);
+        put_indented(&page, command->doc, (size_t)first_sentence(command->doc));
+    }
+    return page.text;
 }
 
 /* Parses what stands behind the command, and runs it. */
 static int run_command(struct cli *cli, const struct command *command, int argc, char **argv)
 {
-    static char name[64];
-    struct argp argp = {
-        command->options, parse_option, command->words, command->doc, NULL, NULL, NULL};
+    static char name[64], doc[4096];
+    const char *examples = cli_examples(command->name);
+    snprintf(
+        doc, sizeof doc, "%s%s%s", command->doc, examples ? "\v" : "", examples ? examples : "");
+    struct argp argp = {command->options, parse_option, command->words, doc, NULL, NULL, NULL};
     struct parse parse = {.cli = cli, .command = command};
     snprintf(name, sizeof name, "vx6 %s", command->name);
     argv[0] = name;
@@ -337,8 +377,12 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {COMMON, {0}};
     static const struct argp argp = {options, parse_option, "COMMAND [ARGUMENT...]",
-        "Talks to the VX6 node of this user.\vvx6 COMMAND --help says more about one.", NULL,
-        list_commands, NULL};
+        "Talks to the VX6 node of this user, which vx6-node runs.\v"
+        "To share a service:  vx6 service add web 127.0.0.1:8080 --public\n"
+        "To use one:          vx6 connect alice.web\n"
+        "To see how it goes:  vx6 status\n\n"
+        "vx6 COMMAND --help says more about one, with examples.",
+        NULL, list_commands, NULL};
     struct cli cli = {.timeout_s = WAIT_DEFAULT_S};
     struct parse parse = {.cli = &cli};
     static char name[] = "vx6";

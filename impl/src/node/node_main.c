@@ -311,7 +311,11 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_rows, parse_option, NULL,
         "Runs a VX6 node in the foreground, until SIGTERM or SIGINT. Without options it just runs. "
-        "One line per event goes to standard error; vx6 talks to it.",
+        "One line per event goes to standard error; vx6 talks to it.\v"
+        "Examples:\n"
+        "  vx6-node\n"
+        "  vx6-node --name alice --peer '[2001:db8::1]:4242'\n"
+        "  vx6-node --state /srv/second --listen '[::]:4343'",
         NULL, NULL, NULL};
     struct options options = {.log.level = JOURNAL_INFO};
     struct paths paths;
