@@ -136,8 +136,8 @@ class Test(harness.Test):
     def start_program(self, host, *command, log=None, **options):
         """Runs in the host's namespace; `ip netns exec` becomes the command, with its process ID."""
         output = open(log, "a") if log else subprocess.DEVNULL
-        options.setdefault("stdout", output)
-        process = subprocess.Popen([*self.inside(host), *map(str, command)], stderr=output, **options)
+        options = {"stdout": output, "stderr": output, **options}
+        process = subprocess.Popen([*self.inside(host), *map(str, command)], **options)
         self.processes.append(process)
         return process
 

@@ -95,6 +95,11 @@ static bool make_room(struct client *client)
     return true;
 }
 
+bool client_has_line(const struct client *client)
+{
+    return client->len > 0 && memchr(client->buffer, '\n', client->len) != NULL;
+}
+
 json_t *client_receive(struct client *client)
 {
     char *end;

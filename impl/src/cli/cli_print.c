@@ -48,7 +48,7 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
-static void print_size(const char *label, intmax_t bytes)
+static void print_size(FILE *out, const char *label, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     double value = (double)bytes;
@@ -57,16 +57,20 @@ static void print_size(const char *label, intmax_t bytes)
         value /= 1000;
         unit++;
     }
-    printf("%s%.*f %s", label, unit == 0 ? 0 : 1, value, units[unit]);
+    fprintf(out, "%s%.*f %s", label, unit == 0 ? 0 : 1, value, units[unit]);
 }
 
-static void print_traffic(json_t *object)
+void cli_print_traffic(FILE *out, json_t *object)
 {
-    print_size(", sent ", number(object, "sent_bytes"));
-    print_size(" (", number(object, "sent_bytes_per_s"));
-    print_size("/s), received ", number(object, "received_bytes"));
-    print_size(" (", number(object, "received_bytes_per_s"));
-    printf("/s)\n");
+    fprintf(out, "%" PRIdMAX " open, %" PRIdMAX " so far, ", number(object, "open"),
+        number(object, "connections"));
+    if (number(object, "failures") > 0)
+        fprintf(out, "%" PRIdMAX " failed, ", number(object, "failures"));
+    print_size(out, "sent ", number(object, "sent_bytes"));
+    print_size(out, " (", number(object, "sent_bytes_per_s"));
+    print_size(out, "/s), received ", number(object, "received_bytes"));
+    print_size(out, " (", number(object, "received_bytes_per_s"));
+    fprintf(out, "/s)");
 }
 
 static void print_list(const char *label, json_t *list)
@@ -109,11 +113,10 @@ void cli_print_services(json_t *answer)
     json_t *item, *list = json_object_get(answer, "services");
     json_array_foreach(list, index, item)
     {
-        printf("service    %s -> %s, %s: %" PRIdMAX " open, %" PRIdMAX " so far, %" PRIdMAX
-               " failed",
-            cli_text(item, "name"), cli_text(item, "target"), cli_text(item, "exposure"),
-            number(item, "open"), number(item, "connections"), number(item, "failures"));
-        print_traffic(item);
+        printf("service    %s -> %s, %s: ", cli_text(item, "name"), cli_text(item, "target"),
+            cli_text(item, "exposure"));
+        cli_print_traffic(stdout, item);
+        printf("\n");
         print_allowed(item);
     }
 }
@@ -146,12 +149,11 @@ static void print_forwards(json_t *answer)
     json_array_foreach(list, index, item)
     {
         const char *addr = cli_text(item, "addr");
-        printf("forward    %" PRIdMAX ": %s%s%s at %s, %s: %" PRIdMAX " open, %" PRIdMAX
-               " so far, %" PRIdMAX " failed",
-            number(item, "forward"), cli_text(item, "name"), addr[0] ? " of " : "", addr,
-            cli_text(item, "listen"), cli_text(item, "state"), number(item, "open"),
-            number(item, "connections"), number(item, "failures"));
-        print_traffic(item);
+        printf("forward    %" PRIdMAX ": %s%s%s at %s, %s: ", number(item, "forward"),
+            cli_text(item, "name"), addr[0] ? " of " : "", addr, cli_text(item, "listen"),
+            cli_text(item, "state"));
+        cli_print_traffic(stdout, item);
+        printf("\n");
         json_t *failure = json_object_get(item, "last_failure");
         if (json_is_object(failure))
             printf("           last failure: %s\n", cli_text(failure, "error"));

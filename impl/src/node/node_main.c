@@ -255,6 +255,10 @@ static void say_who(struct host *host)
     REPORT(host->journal, started, .key = key, .name = host->label);
     if (store_is_new(host->store))
         REPORT(host->journal, identity_made, .key = key);
+    const vx6_addr *endpoint = endpoints_published(host->endpoints, 0);
+    vx6_addr contact;
+    if (endpoint && !peers_facts(host->peers, 0) && !driver_contact(host->driver, 0, key, &contact))
+        REPORT(host->journal, no_peer, .endpoint = endpoint);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -312,7 +316,11 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_rows, parse_option, NULL,
         "Runs a VX6 node in the foreground, until SIGTERM or SIGINT. Without options it just runs. "
-        "One line per event goes to standard error; vx6 talks to it.",
+        "One line per event goes to standard error; vx6 talks to it.\v"
+        "Examples:\n"
+        "  vx6-node\n"
+        "  vx6-node --name alice --peer '[2001:db8::1]:4242'\n"
+        "  vx6-node --state /srv/second --listen '[::]:4343'",
         NULL, NULL, NULL};
     struct options options = {.log.level = JOURNAL_INFO};
     struct paths paths;

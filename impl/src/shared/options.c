@@ -27,6 +27,7 @@ void options_init(struct argp_state *state)
     if (nowhere)
         state->err_stream = nowhere;
     argp_err_exit_status = OPTIONS_EXIT;
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* unless somebody has a taste of their own */
 }
 
 void options_fail(const struct argp_state *state, const char *format, ...)
