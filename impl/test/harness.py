@@ -114,6 +114,14 @@ def command_of(request):
         return None
 
 
+def check_printed(words, printed):
+    """What `vx6 WORDS...` prints keeps to its schema."""
+    command = contract.command_of(words)
+    if command and "--json" in words and printed:
+        wrong = contract.faults(json.loads(printed), command)
+        check_quietly(not wrong, f"what vx6 prints keeps to its schema: {words}", (wrong, printed))
+
+
 class Process:
     """What a process has and has spent."""
 
@@ -178,8 +186,10 @@ class Test:
         return addr
 
     def vx6(self, who, *words, check=False):
-        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
+        done = subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
                               capture_output=True, text=True, timeout=DEADLINE_S)
+        check_printed(words, done.stdout)
+        return done
 
     def log(self, who):
         return (self.dir / f"{who}.log").read_text()

@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import threading
 
-import contract
 import harness
 from harness import DEADLINE_S, check
 
@@ -168,8 +167,6 @@ class Test(harness.Test):
 
     def listed(self, who, words, service):
         code, answer = self.ask(who, "service", "list", *words)
-        wrong = contract.faults(answer, "service_list")
-        harness.check_quietly(not wrong, "a listing keeps to its schema", (wrong, answer))
         if code != "OK":
             return code
         offer, = [s for s in answer["services"] if s["name"] == service] or [None]

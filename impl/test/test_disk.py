@@ -107,7 +107,8 @@ class DiskTest(Test):
         """VX6-CTRL-018"""
         self.mount("busy")
         self.start("busy")
-        node, line, kept = self.nodes[-1], self.line("busy"), set()
+        node, line, kept, watcher = self.nodes[-1], self.line("busy"), set(), self.line("busy")
+        watcher.ask({"command": "watch", "events": ["state_unwritable", "state_writable"]})
         answer = self.change(line, "kept", True)
         check(answer["ok"], "a service is added", answer)
         self.fill("busy")
@@ -126,6 +127,10 @@ class DiskTest(Test):
         self.free("busy")
         check(self.change(line, "later", True)["ok"] and self.change(line, "kept", False)["ok"],
               "with space again all goes on")
+        said = watcher.receive(), watcher.receive()
+        check("free some space" in said[0]["why"] and said[1]["failures"] == 3,
+              "who watches hears once that the disk is full, and once that it is not", said)
+        watcher.close()
         line.close()
         kept = kept - {"kept"} | {"later"}
         end(node, signal.SIGKILL)

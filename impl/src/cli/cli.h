@@ -93,8 +93,6 @@ int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
 int cli_run_watch(struct cli *cli);
-/* False: no node runs; *exit_code is set. */
-bool cli_open(struct client *client, const struct cli *cli, int *exit_code);
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 

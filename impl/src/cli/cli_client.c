@@ -95,6 +95,11 @@ static bool make_room(struct client *client)
     return true;
 }
 
+bool client_has_line(const struct client *client)
+{
+    return client->len > 0 && memchr(client->buffer, '\n', client->len) != NULL;
+}
+
 json_t *client_receive(struct client *client)
 {
     char *end;
@@ -148,6 +153,18 @@ static bool wait_for_answer(const struct client *client, const struct cli *cli)
     return wait_for_bytes(client, ms);
 }
 
+static int say_not_open(const struct cli *cli, int error)
+{
+    if (error == EACCES || error == EPERM)
+        return cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+            "the state in %.200s is another user's: run vx6 as that user, or give your own "
+            "with --state DIR",
+            cli->paths.dir);
+    return cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+        "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
+        strerror(error));
+}
+
 static int say_no_answer(const struct cli *cli, int error)
 {
     if (error == EINTR)
@@ -165,7 +182,8 @@ static int say_no_answer(const struct cli *cli, int error)
 
 json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code)
 {
-    if (!cli_open(client, cli, exit_code)) {
+    if (!client_open(client, cli, 0)) {
+        *exit_code = say_not_open(cli, errno);
         json_decref(request);
         return NULL;
     }

@@ -1,26 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands that ask the node one thing and print its answer. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
-
-bool cli_open(struct client *client, const struct cli *cli, int *exit_code)
-{
-    if (client_open(client, cli, 0))
-        return true;
-    if (errno == EACCES || errno == EPERM)
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "the state in %.200s is another user's: run vx6 as that user, or give your own "
-            "with --state DIR",
-            cli->paths.dir);
-    else
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
-    return false;
-}
 
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
 {
@@ -55,6 +38,8 @@ int cli_run_status(struct cli *cli)
 {
     struct client client;
     int wait_ms = cli->wait ? client_patience_s(cli) * 1000 : 0;
+    if (cli->wait)
+        wait_ms = cli_show_waiting(cli, wait_ms);
     /* The node may be on its way up: its socket is waited for like everything else. */
     if (client_open(&client, cli, wait_ms))
         client_close(&client);
@@ -62,6 +47,25 @@ int cli_run_status(struct cli *cli)
     if (cli->wait)
         json_object_set_new(request, "wait_ms", json_integer(wait_ms));
     return ask_and_print(cli, request, cli_print_status);
+}
+
+json_t *cli_forward(const struct cli *cli, intmax_t number)
+{
+    struct client client;
+    json_t *status = NULL, *item, *found = NULL;
+    size_t index;
+    if (!client_open(&client, cli, 0))
+        return NULL;
+    if (client_send(&client, json_pack("{s:s}", "command", "status")))
+        status = client_receive(&client);
+    client_close(&client);
+    json_array_foreach(json_object_get(status, "forwards"), index, item)
+    {
+        if (json_integer_value(json_object_get(item, "forward")) == number)
+            found = json_incref(item);
+    }
+    json_decref(status);
+    return found;
 }
 
 int cli_run_peers(struct cli *cli)
@@ -107,6 +111,20 @@ static void print_exposure(json_t *answer)
         printf("open it with vx6 service allow %s WHO\n", name);
 }
 
+/* What others have to type. */
+static void print_reach(struct cli *cli, const char *service)
+{
+    int exit_code = CLI_OK;
+    json_t *identity = cli_ask(cli, json_pack("{s:s}", "command", "identity"), &exit_code);
+    const char *name = cli_text(identity, "name");
+    if (name[0])
+        printf("others reach it with vx6 connect %s.%s\n", name, service);
+    else if (identity)
+        printf("this node has no name: with vx6 identity rename NAME others reach it as NAME.%s\n",
+            service);
+    json_decref(identity);
+}
+
 static json_t *service_add_request(const struct cli *cli)
 {
     const char *exposure = cli->is_private ? "private" : cli->allow_count > 0 ? "listed" : "public";
@@ -139,6 +157,7 @@ int cli_run_service_add(struct cli *cli)
         exit_code = CLI_FAILED;
     } else if (!cli->json) {
         print_exposure(answer);
+        print_reach(cli, cli->words[0]);
     }
     json_decref(answer);
     return exit_code;

@@ -105,9 +105,12 @@ static const struct command commands[] = {
             {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, ASKS, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
         {ASKS, {0}}},
-    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE",
-        "Opens a local port that leads to a service. Without --key, the key of the node at ADDR "
-        "is shown and kept on first use.",
+    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE [-- PROGRAM...]",
+        "Opens a local port that leads to a service, until Ctrl-C, or until PROGRAM, which uses "
+        "it, has "
+        "ended; in its words {} stands for the port's address, {port} for its number. Whose key it "
+        "is, is "
+        "shown and kept on first use.",
         cli_run_connect, 1, 1,
         {{"addr", KEY_ADDR, "ADDR", 0, "The node's address; needs no discovery", 0},
             {"key", KEY_KEY, "KEY", 0, "The node's key, from vx6 identity", 0},
@@ -180,7 +183,12 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         state->next = state->argc;
         return 0;
     }
-    if (parse->cli->word_count == parse->command->words_max)
+    bool is_quoted = state->quoted > 0 && state->next > state->quoted;
+    if (is_quoted && strstr(parse->command->words, "-- PROGRAM")) {
+        parse->cli->program = state->argv + state->next - 1;
+        parse->cli->program_len = (size_t)(state->argc - state->next + 1);
+        state->next = state->argc;
+    } else if (parse->cli->word_count == parse->command->words_max)
         options_fail(
             state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else
@@ -285,6 +293,39 @@ static int first_sentence(const char *doc)
     return (int)len;
 }
 
+/* A text that grows up to a size; what does not fit is left out. */
+struct page {
+    char *text;
+    size_t len, size;
+};
+
+static void put(struct page *page, const char *text, size_t len)
+{
+    if (len >= page->size - page->len)
+        return;
+    memcpy(page->text + page->len, text, len);
+    page->len += len;
+    page->text[page->len] = 0;
+}
+
+/* In lines of a terminal's width, each behind so many spaces. */
+static void put_indented(struct page *page, const char *text, size_t len)
+{
+    enum {
+        INDENT = 6,
+        WIDTH = 79
+    };
+    for (size_t at = 0; at < len;) {
+        size_t end = len - at <= WIDTH - INDENT ? len : at + WIDTH - INDENT;
+        while (end < len && end > at && text[end] != ' ')
+            end--;
+        put(page, "      ", INDENT);
+        put(page, text + at, end - at);
+        put(page, "\n", 1);
+        at = end + 1;
+    }
+}
+
 /* The list of commands, each with what its help says first, behind the options of --help. */
 static char *list_commands(int key, const char *text, void *input)
 {
@@ -297,29 +338,36 @@ static char *list_commands(int key, const char *text, void *input)
         return same.to;
     }
     enum {
-        SIZE = 8192
+        SIZE = 16384
     };
-    char *list = malloc(SIZE);
-    if (list == NULL)
+    struct page page = {.text = calloc(1, SIZE), .size = SIZE};
+    if (page.text == NULL)
         return NULL;
-    int used = snprintf(list, SIZE, "Commands:\n");
-    for (size_t i = 0; i < COMMAND_COUNT && used > 0 && used < SIZE; i++)
-        used += snprintf(list + used, (size_t)(SIZE - used), "  vx6 %s%s%s\n      %.*s\n",
-            commands[i].name, commands[i].words[0] ? " " : "", commands[i].words,
-            first_sentence(commands[i].doc), commands[i].doc);
-    return list;
+    put(&page, "Commands:\n", 10);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *command = &commands[i];
+        put(&page, "  vx6 ", 6);
+        put(&page, command->name, strlen(command->name));
+        put(&page, " ", command->words[0] ? 1 : 0);
+        put(&page, command->words, strlen(command->words));
+        put(&page, "\n", 1);
+        put_indented(&page, command->doc, (size_t)first_sentence(command->doc));
+    }
+    return page.text;
 }
 
 /* Parses what stands behind the command, and runs it. */
 static int run_command(struct cli *cli, const struct command *command, int argc, char **argv)
 {
-    static char name[64];
-    struct argp argp = {
-        command->options, parse_option, command->words, command->doc, NULL, NULL, NULL};
+    static char name[64], doc[4096];
+    const char *examples = cli_examples(command->name);
+    snprintf(
+        doc, sizeof doc, "%s%s%s", command->doc, examples ? "\v" : "", examples ? examples : "");
+    struct argp argp = {command->options, parse_option, command->words, doc, NULL, NULL, NULL};
     struct parse parse = {.cli = cli, .command = command};
     snprintf(name, sizeof name, "vx6 %s", command->name);
     argv[0] = name;
-    argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (cli->word_count < command->words_min)
         return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %s: see vx6 %s --help", command->name,
             command->words, command->name);
@@ -333,8 +381,12 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {COMMON, {0}};
     static const struct argp argp = {options, parse_option, "COMMAND [ARGUMENT...]",
-        "Talks to the VX6 node of this user.\vvx6 COMMAND --help says more about one.", NULL,
-        list_commands, NULL};
+        "Talks to the VX6 node of this user, which vx6-node runs.\v"
+        "To share a service:  vx6 service add web 127.0.0.1:8080 --public\n"
+        "To use one:          vx6 connect alice.web\n"
+        "To see how it goes:  vx6 status\n\n"
+        "vx6 COMMAND --help says more about one, with examples.",
+        NULL, list_commands, NULL};
     struct cli cli = {0};
     struct parse parse = {.cli = &cli};
     static char name[] = "vx6";

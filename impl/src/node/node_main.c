@@ -62,6 +62,21 @@ static const struct argp_option option_rows[] = {
     {"log-addresses", OPTION_LOG_ADDRESSES, NULL, 0, "Write the addresses of other nodes, too", 0},
     {0}};
 
+static void parse_log(struct journal_log_config *log, const char *text, struct argp_state *state)
+{
+    log->is_json = strcmp(text, "json") == 0;
+    if (!log->is_json && strcmp(text, "plain") != 0)
+        options_fail(state, "--log takes plain or json");
+}
+
+static void parse_log_level(
+    struct journal_log_config *log, const char *text, struct argp_state *state)
+{
+    log->level = journal_level_parse(text);
+    if (log->level == JOURNAL_LEVEL_COUNT)
+        options_fail(state, "--log-level takes error, warning, info or debug");
+}
+
 static void parse_addr(
     const struct argp_state *state, const char *option, const char *text, vx6_addr *addr)
 {
@@ -79,21 +94,6 @@ static void parse_name(const struct argp_state *state, const char *text)
     if (!text_is_label(text))
         options_fail(
             state, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
-}
-
-static void parse_log(struct journal_log_config *log, const char *text, struct argp_state *state)
-{
-    log->is_json = strcmp(text, "json") == 0;
-    if (!log->is_json && strcmp(text, "plain") != 0)
-        options_fail(state, "--log takes plain or json");
-}
-
-static void parse_log_level(
-    struct journal_log_config *log, const char *text, struct argp_state *state)
-{
-    log->level = journal_level_parse(text);
-    if (log->level == JOURNAL_LEVEL_COUNT)
-        options_fail(state, "--log-level takes error, warning, info or debug");
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -255,6 +255,10 @@ static void say_who(struct host *host)
     REPORT(host->journal, started, .key = key, .name = host->label);
     if (store_is_new(host->store))
         REPORT(host->journal, identity_made, .key = key);
+    const vx6_addr *endpoint = endpoints_published(host->endpoints, 0);
+    vx6_addr contact;
+    if (endpoint && !peers_facts(host->peers, 0) && !driver_contact(host->driver, 0, key, &contact))
+        REPORT(host->journal, no_peer, .endpoint = endpoint);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -312,7 +316,11 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_rows, parse_option, NULL,
         "Runs a VX6 node in the foreground, until SIGTERM or SIGINT. Without options it just runs. "
-        "One line per event goes to standard error; vx6 talks to it.",
+        "One line per event goes to standard error; vx6 talks to it.\v"
+        "Examples:\n"
+        "  vx6-node\n"
+        "  vx6-node --name alice --peer '[2001:db8::1]:4242'\n"
+        "  vx6-node --state /srv/second --listen '[::]:4343'",
         NULL, NULL, NULL};
     struct options options = {.log.level = JOURNAL_INFO};
     struct paths paths;
