@@ -134,8 +134,7 @@ static const struct command commands[] = {
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
         cli_run_rename, 2, 2, {ASKS, {0}}},
     {"watch", "[EVENT...]",
-        "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.\v"
-        "Example: vx6 watch --json forward_up forward_failed",
+        "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.",
         cli_run_watch, 0, CLI_WORDS_MAX,
         {{"level", KEY_LEVEL, "LEVEL", 0,
              "Events of this level and worse: error, warning, info or debug (default: info)", 0},
