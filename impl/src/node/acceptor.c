@@ -23,6 +23,7 @@ struct acceptor {
     void *context;
     int fd;
     int spare; /* -1: none */
+    bool is_paused;
     struct event *acceptable, *rested;
 };
 
@@ -59,7 +60,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct acceptor *acceptor = context;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && !acceptor->is_paused; i++) {
         struct sockaddr_storage from = {0};
         int taken = take(acceptor, &from);
         if (taken < 0 && is_exhausted(errno) && acceptor->spare >= 0)
@@ -79,7 +80,8 @@ static void on_rested(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct acceptor *acceptor = context;
-    event_add(acceptor->acceptable, NULL);
+    if (!acceptor->is_paused)
+        event_add(acceptor->acceptable, NULL);
 }
 
 struct acceptor *acceptor_new(struct host *host, int fd, acceptor_took *took, void *context)
@@ -103,6 +105,19 @@ void acceptor_hold_spare(struct acceptor *acceptor)
 {
     if (acceptor->spare < 0)
         acceptor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void acceptor_pause(struct acceptor *acceptor)
+{
+    acceptor->is_paused = true;
+    event_del(acceptor->acceptable);
+}
+
+void acceptor_resume(struct acceptor *acceptor)
+{
+    acceptor->is_paused = false;
+    if (!evtimer_pending(acceptor->rested, NULL))
+        event_add(acceptor->acceptable, NULL);
 }
 
 void acceptor_free(struct acceptor *acceptor)

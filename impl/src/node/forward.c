@@ -19,7 +19,7 @@
 
 enum {
     WAITING_MAX = 256,
-    BACKLOG = 256
+    BACKLOG = 1024 /* as many as may come at once and be streams of one session */
 };
 
 struct connection {
@@ -87,6 +87,8 @@ static void drop_waiting(struct forward *forward)
 {
     while (forward->waiting_count > 0)
         net_abort(forward->waiting[--forward->waiting_count]);
+    if (forward->acceptor)
+        acceptor_resume(forward->acceptor);
 }
 
 static void forward_free(struct forward *forward)
@@ -203,13 +205,12 @@ static bool start_pump(struct forward *forward, int fd, vx6_id stream)
     return true;
 }
 
+/* VX6-CTRL-040: those for whom there is no place wait in the kernel's backlog. */
 static void wait_for_session(struct forward *forward, int fd)
 {
-    if (forward->waiting_count == WAITING_MAX) {
-        net_abort(fd);
-        return;
-    }
     forward->waiting[forward->waiting_count++] = fd;
+    if (forward->waiting_count == WAITING_MAX)
+        acceptor_pause(forward->acceptor);
     if (forward->session.bits != 0)
         return;
     enum vx6_code code = open_session(forward);
@@ -303,6 +304,7 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     int waiting[WAITING_MAX];
     memcpy(waiting, forward->waiting, count * sizeof waiting[0]);
     forward->waiting_count = 0;
+    acceptor_resume(forward->acceptor);
     for (size_t i = 0; i < count; i++)
         serve(forward, waiting[i]);
 }
