@@ -15,7 +15,8 @@ enum {
 };
 
 enum {
-    CLI_ALLOW_MAX = 64
+    CLI_ALLOW_MAX = 64,
+    CLI_WORDS_MAX = 64
 };
 
 /* What was typed; options that a command does not have are refused before it runs. */
@@ -23,12 +24,14 @@ struct cli {
     struct paths paths;
     const char *state;
     bool json;
-    const char *words[2]; /* behind the command */
-    const char *name, *listen, *addr, *key, *passphrase_file;
+    const char *words[CLI_WORDS_MAX]; /* behind the command */
+    size_t word_count;
+    const char *name, *listen, *addr, *key, *passphrase_file, *level;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
-    bool background, is_public, is_private, wait, replace;
-    int timeout_s;
+    bool background, is_public, is_private, wait, replace, addresses, list;
+    bool is_far;   /* the node has to ask others first */
+    int timeout_s; /* 0: not given */
 };
 
 /* ---- cli_client.c ---- */
@@ -37,12 +40,18 @@ struct client {
     char *buffer;
     size_t len, size;
 };
-/* `wait_ms`: for how long to try when no node listens. */
+/* `wait_ms`: for how long to try when no node listens; errno says why it failed. */
 bool client_open(struct client *client, const struct cli *cli, int wait_ms);
 void client_close(struct client *client);
 bool client_send(struct client *client, json_t *request); /* takes over the reference */
 /* The next object, or NULL when the node has ended. */
 json_t *client_receive(struct client *client);
+/* For how long to wait for the node's answer. */
+int client_patience_s(const struct cli *cli);
+/* Opens, asks, and waits for the answer as long as the user wants to. NULL: there is none, with a
+ * line and *exit_code, or a signal came (CLI_FAILED, and no line). The client is the caller's to
+ * close. */
+json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code);
 
 /* ---- cli_print.c ---- */
 /* One line on standard error, "vx6: ..."; with --json also an object on standard output. */
@@ -55,13 +64,14 @@ void cli_print_identity(json_t *answer);
 void cli_print_status(json_t *answer);
 void cli_print_peers(json_t *answer);
 void cli_print_services(json_t *answer);
+void cli_print_offers(json_t *answer);
 void cli_print_resolved(json_t *answer);
 void cli_print_names(json_t *answer);
 /* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.
  */
 const char *cli_text(json_t *object, const char *name);
 
-/* ---- cli_commands.c, cli_connect.c, cli_init.c ---- */
+/* ---- cli_commands.c, cli_connect.c, cli_init.c, cli_watch.c ---- */
 int cli_run_init(struct cli *cli);
 int cli_run_identity(struct cli *cli);
 int cli_run_identity_rename(struct cli *cli);
@@ -82,6 +92,7 @@ int cli_run_names(struct cli *cli);
 int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
+int cli_run_watch(struct cli *cli);
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 

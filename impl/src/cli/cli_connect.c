@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6 connect: in the foreground the forward lives as long as this process. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,26 +81,15 @@ static int stay(const struct cli *cli, struct client *client)
 int cli_run_connect(struct cli *cli)
 {
     struct client client;
-    if (!client_open(&client, cli, 0))
-        return cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
-    catch_signals();
-    json_t *answer = NULL;
-    if (client_send(&client, make_request(cli)))
-        answer = client_receive(&client);
     int exit_code = CLI_OK;
-    if (answer == NULL && interrupted)
-        exit_code = CLI_FAILED;
-    else if (answer == NULL)
-        exit_code = cli_fail(
-            cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
-    else if (!json_is_true(json_object_get(answer, "ok")))
+    cli->is_far = true;
+    catch_signals();
+    json_t *answer = client_ask(&client, cli, make_request(cli), &exit_code);
+    if (answer && !json_is_true(json_object_get(answer, "ok"))) {
         exit_code = cli_refused(cli, answer);
-    else {
+    } else if (answer) {
         print_up(cli, answer);
-        if (!cli->background)
-            exit_code = stay(cli, &client);
+        exit_code = cli->background ? CLI_OK : stay(cli, &client);
     }
     json_decref(answer);
     client_close(&client);

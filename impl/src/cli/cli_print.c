@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -119,6 +118,27 @@ void cli_print_services(json_t *answer)
     }
 }
 
+/* What another node offers to this one. */
+void cli_print_offers(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "services");
+    const char *name = cli_text(answer, "name"), *addr = cli_text(answer, "addr");
+    bool is_by_name = name[0] != 0;
+    printf("%s%s%s, offers %s\n", is_by_name ? name : addr, is_by_name ? " is " : ", whose key is ",
+        cli_text(answer, "key"),
+        json_array_size(list) > 0 ? "to this node:" : "nothing to this node");
+    json_array_foreach(list, index, item)
+    {
+        bool may_use = json_is_true(json_object_get(item, "may_use"));
+        const char *exposure = cli_text(item, "exposure");
+        printf("  %-16s %s%s\n", cli_text(item, "name"), exposure,
+            strcmp(exposure, "public") == 0 ? ", for whoever asks"
+            : may_use                       ? ", and this node may use it"
+                                            : ", but this node is not allowed: ask its owner");
+    }
+}
+
 static void print_forwards(json_t *answer)
 {
     size_t index;
@@ -138,15 +158,11 @@ static void print_forwards(json_t *answer)
     }
 }
 
-/* ISO 8601, in UTC. */
 static void print_time(intmax_t unix_ms)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&seconds, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    printf("%s", stamp);
+    char time[TEXT_TIME_SIZE];
+    text_time(time, unix_ms);
+    printf("%s", time);
 }
 
 static void print_errors(json_t *answer)
@@ -249,13 +265,10 @@ static void print_kept(json_t *kept)
     }
 }
 
-void cli_print_names(json_t *answer)
+static void print_bindings(json_t *list)
 {
     size_t index;
-    json_t *item, *list = json_object_get(answer, "names");
-    json_t *kept = json_object_get(answer, "addresses");
-    if (json_array_size(list) + json_array_size(kept) == 0)
-        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    json_t *item;
     json_array_foreach(list, index, item)
     {
         bool is_pinned = strcmp(cli_text(item, "how"), "pinned") == 0;
@@ -267,6 +280,15 @@ void cli_print_names(json_t *answer)
         }
         printf("\n");
     }
+}
+
+void cli_print_names(json_t *answer)
+{
+    json_t *list = json_object_get(answer, "names");
+    json_t *kept = json_object_get(answer, "addresses");
+    if (json_array_size(list) + json_array_size(kept) == 0)
+        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    print_bindings(list);
     print_kept(kept);
 }
 
@@ -292,8 +314,10 @@ int cli_refused(const struct cli *cli, json_t *answer)
 {
     if (cli->json)
         cli_print_json(answer);
-    else
+    else { /* what there is all the same */
+        print_bindings(json_object_get(answer, "names"));
         print_candidates(answer);
+    }
     fflush(stdout);
     fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
     return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;

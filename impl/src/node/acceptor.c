@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,18 +24,18 @@ struct acceptor {
     void *context;
     int fd;
     int spare; /* -1: none */
-    bool is_paused;
     struct event *acceptable, *rested;
 };
 
 static void rest(struct acceptor *acceptor, int error)
 {
     const char *todo = paths_advice(error);
+    char why[TEXT_ERROR_SIZE];
     struct timeval time = {0, REST_MS * 1000};
     event_del(acceptor->acceptable);
     evtimer_add(acceptor->rested, &time);
-    journal_error(&acceptor->host->journal, "connections have to wait: %s%s%s", strerror(error),
-        todo[0] ? ": " : "", todo);
+    snprintf(why, sizeof why, "%s%s%s", strerror(error), todo[0] ? ": " : "", todo);
+    REPORT(acceptor->host->journal, connections_wait, .why = why);
 }
 
 static bool is_exhausted(int error)
@@ -60,7 +61,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct acceptor *acceptor = context;
-    for (int i = 0; i < ACCEPTS_PER_TURN && !acceptor->is_paused; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage from = {0};
         int taken = take(acceptor, &from);
         if (taken < 0 && is_exhausted(errno) && acceptor->spare >= 0)
@@ -80,8 +81,7 @@ static void on_rested(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct acceptor *acceptor = context;
-    if (!acceptor->is_paused)
-        event_add(acceptor->acceptable, NULL);
+    event_add(acceptor->acceptable, NULL);
 }
 
 struct acceptor *acceptor_new(struct host *host, int fd, acceptor_took *took, void *context)
@@ -105,19 +105,6 @@ void acceptor_hold_spare(struct acceptor *acceptor)
 {
     if (acceptor->spare < 0)
         acceptor->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-void acceptor_pause(struct acceptor *acceptor)
-{
-    acceptor->is_paused = true;
-    event_del(acceptor->acceptable);
-}
-
-void acceptor_resume(struct acceptor *acceptor)
-{
-    acceptor->is_paused = false;
-    if (!evtimer_pending(acceptor->rested, NULL))
-        event_add(acceptor->acceptable, NULL);
 }
 
 void acceptor_free(struct acceptor *acceptor)

@@ -17,9 +17,6 @@ struct acceptor *acceptor_new(struct host *host, int fd, acceptor_took *took, vo
 /* Holds one descriptor back for when there is no other: then one connection is taken all the same.
  * To be called again when such a connection has ended. */
 void acceptor_hold_spare(struct acceptor *acceptor);
-/* Leaves who comes to the kernel's backlog, until it is to take connections again. */
-void acceptor_pause(struct acceptor *acceptor);
-void acceptor_resume(struct acceptor *acceptor);
 void acceptor_free(struct acceptor *acceptor); /* NULL is fine */
 
 #endif
