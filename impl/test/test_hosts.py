@@ -260,7 +260,7 @@ class Test(hosts.Test):
             ("unknown option", 2, "unrecognized option '--fast'", "status", "--fast"),
             ("missing argument", 2, "peer add needs ADDR", "peer", "add"),
             ("name of a running node", 1, "vx6 identity rename robert", "init", "--name", "robert"),
-            ("control bytes are not echoed", 2, r"\\x1b\[31m", "connect", "\x1b[31m.web"),
+            ("control bytes are not echoed", 2, "control characters", "connect", "\x1b[31m.web"),
         ]
         for sentence, code, pattern, *arguments in rows:
             self.check_line(sentence, code, pattern, self.bin / "vx6", "--state", self.state("bob"),

@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands that ask the node one thing and print its answer. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 
-bool cli_open(struct client *client, const struct cli *cli, int *exit_code)
-{
-    if (client_open(client, cli, 0))
-        return true;
-    if (errno == EACCES || errno == EPERM)
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "the state in %.200s is another user's: run vx6 as that user, or give your own "
-            "with --state DIR",
-            cli->paths.dir);
-    else
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
-    return false;
-}
-
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
 {
     struct client client;
-    json_t *answer = NULL;
-    if (!cli_open(&client, cli, exit_code)) {
-        json_decref(request);
-        return NULL;
-    }
-    if (client_send(&client, request))
-        answer = client_receive(&client);
+    json_t *answer = client_ask(&client, cli, request, exit_code);
     client_close(&client);
-    if (answer == NULL) {
-        *exit_code = cli_fail(
-            cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
+    if (answer == NULL)
         return NULL;
-    }
     if (json_is_true(json_object_get(answer, "ok")))
         return answer;
     *exit_code = cli_refused(cli, answer);
@@ -63,7 +37,7 @@ static int ask_and_print(struct cli *cli, json_t *request, void (*print)(json_t 
 int cli_run_status(struct cli *cli)
 {
     struct client client;
-    int wait_ms = cli->wait ? cli->timeout_s * 1000 : 0;
+    int wait_ms = cli->wait ? client_patience_s(cli) * 1000 : 0;
     if (cli->wait)
         wait_ms = cli_show_waiting(cli, wait_ms);
     /* The node may be on its way up: its socket is waited for like everything else. */
@@ -106,6 +80,7 @@ static void print_peer_added(json_t *answer)
 
 int cli_run_peer_add(struct cli *cli)
 {
+    cli->is_far = true;
     return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "peer_add", "addr", cli->words[0]),
         print_peer_added);
 }
@@ -250,6 +225,7 @@ int cli_run_disconnect(struct cli *cli)
 
 int cli_run_resolve(struct cli *cli)
 {
+    cli->is_far = true;
     return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "resolve", "name", cli->words[0]),
         cli_print_resolved);
 }
@@ -259,9 +235,19 @@ int cli_run_names(struct cli *cli)
     return ask_and_print(cli, json_pack("{s:s}", "command", "names"), cli_print_names);
 }
 
+/* VX6-CTRL-039 */
 static void print_pinned(json_t *answer)
 {
+    size_t index;
+    json_t *item;
     printf("%s is %s from now on\n", cli_text(answer, "name"), cli_text(answer, "key"));
+    json_array_foreach(json_object_get(answer, "replaced_may_use"), index, item)
+    {
+        char service[TEXT_ADDR_SIZE];
+        text_printable(service, sizeof service, json_string_value(item), json_string_length(item));
+        printf("the old key may still use %s: vx6 service deny %s %s ends that\n", service, service,
+            cli_text(answer, "replaced"));
+    }
 }
 
 int cli_run_pin(struct cli *cli)

@@ -50,23 +50,14 @@ int cli_run_connect(struct cli *cli)
         return cli_fail(cli, CLI_USAGE, "INVALID",
             "a program runs with the forward in the foreground: leave out --json and --background");
     int exit_code = CLI_OK;
-    if (!cli_open(&client, cli, &exit_code))
-        return exit_code;
+    cli->is_far = true;
     follow_catch_signals();
-    json_t *answer = NULL;
-    if (client_send(&client, make_request(cli)))
-        answer = client_receive(&client);
-    if (answer == NULL && follow_interrupted())
-        exit_code = CLI_FAILED;
-    else if (answer == NULL)
-        exit_code = cli_fail(
-            cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
-    else if (!json_is_true(json_object_get(answer, "ok")))
+    json_t *answer = client_ask(&client, cli, make_request(cli), &exit_code);
+    if (answer && !json_is_true(json_object_get(answer, "ok"))) {
         exit_code = cli_refused(cli, answer);
-    else {
+    } else if (answer) {
         print_up(cli, answer);
-        if (!cli->background)
-            exit_code = follow_run(cli, &client, answer);
+        exit_code = cli->background ? CLI_OK : follow_run(cli, &client, answer);
     }
     json_decref(answer);
     client_close(&client);

@@ -31,7 +31,6 @@ enum {
 };
 
 enum {
-    WAIT_DEFAULT_S = 30,
     WAIT_MAX_S = 600,
     OPTION_ROWS_MAX = 8
 };
@@ -41,6 +40,12 @@ enum {
     {                                                                                              \
         "json", KEY_JSON, NULL, 0, "Print one JSON object", 1                                      \
     }
+
+/* What asks the node. */
+#define ASKS                                                                                       \
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0,                                                         \
+        "Give up waiting for the node (default: 30, and 120 where it asks others)", 1},            \
+        COMMON
 
 #define PASSPHRASE                                                                                 \
     {                                                                                              \
@@ -61,7 +66,7 @@ static const struct command commands[] = {
     {"init", "", "Makes the node's identity, or shows it when there is one.", cli_run_init, 0, 0,
         {{"name", KEY_NAME, "NAME", 0, "What the node is called: NAME.SERVICE", 0}, COMMON, {0}}},
     {"identity rename", "NAME", "Calls this node NAME from now on; its key stays.",
-        cli_run_identity_rename, 1, 1, {COMMON, {0}}},
+        cli_run_identity_rename, 1, 1, {ASKS, {0}}},
     {"identity export", "FILE",
         "Writes the node's key to FILE, locked by a passphrase: for a safe place, or another "
         "machine.",
@@ -74,9 +79,9 @@ static const struct command commands[] = {
         {{"wait", KEY_WAIT, NULL, 0, "Return once the node listens and has joined by its peers", 0},
             {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up waiting (default: 30)", 0}, COMMON,
             {0}}},
-    {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {COMMON, {0}}},
+    {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {ASKS, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
-        cli_run_peer_add, 1, 1, {COMMON, {0}}},
+        cli_run_peer_add, 1, 1, {ASKS, {0}}},
     {"service add", "NAME TARGET --public | --private [--allow=WHO]...",
         "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME. WHO is a "
         "key, "
@@ -86,20 +91,20 @@ static const struct command commands[] = {
              "Whoever resolves this node may use it; with --allow they see it, and WHO may use it",
              0},
             {"private", KEY_PRIVATE, NULL, 0, "WHO may use it, and nobody else learns of it", 0},
-            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, COMMON, {0}}},
+            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, ASKS, {0}}},
     {"service allow", "NAME WHO", "Lets WHO, a key or a name of vx6 names, use a service.",
-        cli_run_service_allow, 2, 2, {COMMON, {0}}},
+        cli_run_service_allow, 2, 2, {ASKS, {0}}},
     {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
-        cli_run_service_deny, 2, 2, {COMMON, {0}}},
+        cli_run_service_deny, 2, 2, {ASKS, {0}}},
     {"service list", "[NAME | --addr=ADDR]",
         "Lists the services that this node offers, or what the node called NAME offers to this "
         "one: what is private is listed for whom its owner allows, as in vx6 service list alice. "
         "No name is bound and no key kept by it.",
         cli_run_service_list, 0, 1,
         {{"addr", KEY_ADDR, "ADDR", 0, "The other node's address; needs no discovery", 0},
-            {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, COMMON, {0}}},
+            {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, ASKS, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
-        {COMMON, {0}}},
+        {ASKS, {0}}},
     {"connect", "NAME.SERVICE | --addr=ADDR SERVICE [-- PROGRAM...]",
         "Opens a local port that leads to a service, until Ctrl-C, or until PROGRAM, which uses "
         "it, has "
@@ -111,24 +116,23 @@ static const struct command commands[] = {
             {"key", KEY_KEY, "KEY", 0, "The node's key, from vx6 identity", 0},
             {"listen", KEY_LISTEN, "ADDR", 0, "Local port (default: a free one on 127.0.0.1)", 0},
             {"background", KEY_BACKGROUND, NULL, 0, "Leave it to the node, until disconnect", 0},
-            COMMON, {0}}},
+            ASKS, {0}}},
     {"disconnect", "NAME.SERVICE | NUMBER | ADDR", "Ends forwards.", cli_run_disconnect, 1, 1,
-        {COMMON, {0}}},
+        {ASKS, {0}}},
     {"resolve", "NAME", "Shows who answers to a name: alice or alice.web.", cli_run_resolve, 1, 1,
-        {COMMON, {0}}},
+        {ASKS, {0}}},
     {"names", "", "Lists the names that are bound to keys here, and how they came to be.",
-        cli_run_names, 0, 0, {COMMON, {0}}},
+        cli_run_names, 0, 0, {ASKS, {0}}},
     {"pin", "NAME KEY",
         "Binds NAME to the node with KEY, which its owner gets from vx6 identity; from then on "
         "nobody "
         "else can answer to it.",
         cli_run_pin, 2, 2,
-        {{"replace", KEY_REPLACE, NULL, 0, "Even if NAME is bound to another key", 0}, COMMON,
-            {0}}},
+        {{"replace", KEY_REPLACE, NULL, 0, "Even if NAME is bound to another key", 0}, ASKS, {0}}},
     {"forget", "NAME | ADDR", "Ends a binding: the next use binds it to whoever answers then.",
-        cli_run_forget, 1, 1, {COMMON, {0}}},
+        cli_run_forget, 1, 1, {ASKS, {0}}},
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
-        cli_run_rename, 2, 2, {COMMON, {0}}},
+        cli_run_rename, 2, 2, {ASKS, {0}}},
     {"watch", "[EVENT...]",
         "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.\v"
         "Example: vx6 watch --json forward_up forward_failed",
@@ -383,9 +387,10 @@ int main(int argc, char **argv)
         "To see how it goes:  vx6 status\n\n"
         "vx6 COMMAND --help says more about one, with examples.",
         NULL, list_commands, NULL};
-    struct cli cli = {.timeout_s = WAIT_DEFAULT_S};
+    struct cli cli = {0};
     struct parse parse = {.cli = &cli};
     static char name[] = "vx6";
+    options_check(name, argc, argv);
     argv[0] = name;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (parse.stopped_at == 0)

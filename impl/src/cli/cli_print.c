@@ -267,13 +267,10 @@ static void print_kept(json_t *kept)
     }
 }
 
-void cli_print_names(json_t *answer)
+static void print_bindings(json_t *list)
 {
     size_t index;
-    json_t *item, *list = json_object_get(answer, "names");
-    json_t *kept = json_object_get(answer, "addresses");
-    if (json_array_size(list) + json_array_size(kept) == 0)
-        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    json_t *item;
     json_array_foreach(list, index, item)
     {
         bool is_pinned = strcmp(cli_text(item, "how"), "pinned") == 0;
@@ -285,6 +282,15 @@ void cli_print_names(json_t *answer)
         }
         printf("\n");
     }
+}
+
+void cli_print_names(json_t *answer)
+{
+    json_t *list = json_object_get(answer, "names");
+    json_t *kept = json_object_get(answer, "addresses");
+    if (json_array_size(list) + json_array_size(kept) == 0)
+        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    print_bindings(list);
     print_kept(kept);
 }
 
@@ -310,8 +316,10 @@ int cli_refused(const struct cli *cli, json_t *answer)
 {
     if (cli->json)
         cli_print_json(answer);
-    else
+    else { /* what there is all the same */
+        print_bindings(json_object_get(answer, "names"));
         print_candidates(answer);
+    }
     fflush(stdout);
     fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
     return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;

@@ -473,6 +473,16 @@ uint32_t forwards_by_label(const struct forwards *forwards, const char *label)
     return 0;
 }
 
+uint32_t forwards_by_addr(const struct forwards *forwards, const vx6_addr *addr)
+{
+    for (const struct forward *forward = forwards->first; forward; forward = forward->next) {
+        const struct forward_config *config = &forward->facts.config;
+        if (config->by_addr && net_addr_equal(&config->addr, addr))
+            return forward->facts.number;
+    }
+    return 0;
+}
+
 struct forward_facts *forwards_facts(struct forwards *forwards, size_t index)
 {
     struct forward *forward = forwards->first;

@@ -13,6 +13,7 @@ struct store {
     store_heard *heard;
     void *context;
     uint64_t failed_writes; /* since the last that did not fail */
+    int changes;            /* so far, when the last of these failed */
     char error[TEXT_ERROR_SIZE];
 };
 

@@ -224,9 +224,14 @@ bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch);
 size_t vx6_stream_peek(
     const vx6_node *node, vx6_id stream, vx6_span *spans, size_t span_count, bool *end);
 void vx6_stream_release(vx6_node *node, vx6_id stream, size_t len);
-/* Reserve room, read into it and commit before any other call. NULL: no room until WRITABLE. `fin`
- * ends the sending direction; nothing may be committed after it. */
-uint8_t *vx6_stream_reserve(vx6_node *node, vx6_id stream, size_t *room);
+/* Reserve room, read into it and commit, be it nothing, before any other call: as many rooms, in
+ * the order in which they are filled, as it says. 0: no room until WRITABLE. `fin` ends the sending
+ * direction; nothing may be committed after it. */
+struct vx6_room {
+    uint8_t *data;
+    size_t len;
+};
+size_t vx6_stream_reserve(vx6_node *node, vx6_id stream, struct vx6_room *rooms, size_t room_count);
 void vx6_stream_commit(vx6_node *node, vx6_id stream, size_t len, bool fin);
 
 /* What the node knows of itself. */
