@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Whatever is typed at vx6 and vx6-node, and whatever comes over the control socket: one clear line, the exit
 code that is documented, nothing that moves a terminal's cursor, and a state that is as it was. Commands and
-options are taken from the programs' own help, and requests from the specification: what has no row here is a
+options are taken from the programs' own help, and requests from the written schema: what has no row here is a
 failure. Needs no privileges.
 
 usage: test_bad_input.py BIN_DIR
@@ -10,17 +10,16 @@ usage: test_bad_input.py BIN_DIR
 import contextlib
 import json
 import os
-import pathlib
 import re
 import sqlite3
 import subprocess
 import sys
 
+import contract
 import harness
 from harness import DEADLINE_S, check, check_quietly
 from registry import KEYS
 
-SPEC = pathlib.Path(__file__).resolve().parents[2] / "spec" / "control.md"
 KEY, OTHER_KEY = KEYS[:2]
 LONG = "x" * 100_000  # about as much as a system passes on in one argument
 
@@ -47,6 +46,9 @@ BAD = {
     "service": BAD_LABELS + ["alice", "alice.", ".web"],
     "forgettable": ["", ".", "Alice", "::1", "1.2.3.4:0", "al ice", "[::1", "ä"],
     "seconds": ["", "0", "-1", "601", "1e3", "5s", "1.5", " ", "99999999999999999999", "0x10"],
+    "level": ["", "bogus", "Info", "1", "ä"],
+    "form": ["", "JSON", "xml", "ä"],
+    "event": ["", "bogus", "Started", "ä", "x" * 4000],
     "dir": ["", "x" * 200, "x" * 2000],
 }
 # What is well formed, and not there: that is no mistake in asking.
@@ -55,13 +57,13 @@ MISSING = {
     "file": ["", "/nowhere/x", "/", "EMPTY", "NUL", "HUGE"],
     "map": ["", "/nowhere/x", "/", "NUL", "HUGE"],
     "new file": ["", "/nowhere/x", "/", "/dev/null", "EMPTY"],
-    "offered": ["nothing", "a-b"],
 }
 GOOD = {"label": "carol", "addr": "127.0.0.1:1", "key": KEY, "who": KEY, "target": "127.0.0.1:1",
         "local": "127.0.0.1:0", "name": "carol", "service": "carol.web", "forgettable": "carol",
-        "seconds": "5", "offered": "web", "forward": "1"}
+        "seconds": "5", "forward": "1", "event": "forward_up"}
 
-# The kinds of a command's words, and of what its options take. `--state` and `--json` are everybody's.
+# The kinds of a command's words (? may be absent, * any number), and of what its options take. `--state` and
+# `--json` are everybody's.
 WAIT = {"timeout": "seconds"}
 COMMANDS = {
     "init": ("", {"name": "label"}),
@@ -75,7 +77,7 @@ COMMANDS = {
     "service add": ("label, target", {"public": None, "private": None, "allow": "who", **WAIT}),
     "service allow": ("label, who", WAIT),
     "service deny": ("label, who", WAIT),
-    "service list": ("", WAIT),
+    "service list": ("name?", {"addr": "addr", "key": "key", **WAIT}),
     "service remove": ("label", WAIT),
     "connect": ("service", {"addr": "addr", "key": "key", "listen": "local", "background": None, **WAIT}),
     "disconnect": ("forward", WAIT),
@@ -84,12 +86,22 @@ COMMANDS = {
     "pin": ("label, key", {"replace": None, **WAIT}),
     "forget": ("forgettable", WAIT),
     "rename": ("label, label", WAIT),
+    "watch": ("event*", {"level": "level", "addresses": None, "list": None, **WAIT}),
 }
 EVERYBODYS = {"state": "dir", "json": None}
-NODE_OPTIONS = {"state": "dir", "listen": "addr", "name": "label", "peer": "addr", "asn-map": "map"}
+NODE_OPTIONS = {"state": "dir", "listen": "addr", "name": "label", "peer": "addr", "asn-map": "map",
+                "log": "form", "log-level": "level", "log-addresses": None}
 
+REQUESTS = {
+    "identity": "", "identity_rename": "name", "status": "wait_ms?", "peers": "", "peer_add": "addr",
+    "service_add": "name target exposure allow?", "service_allow": "name who", "service_deny": "name who",
+    "service_list": "name? addr? key?", "service_remove": "name", "resolve": "name", "names": "",
+    "pin": "name key replace?", "forget": "name", "rename": "name to", "disconnect": "what",
+    "connect": "name? addr? service? key? listen? background?", "watch": "events? level? addresses?",
+}
 # Fields of requests that are no strings.
-FIELD_TYPES = {"wait_ms": int, "allow": list, "replace": bool, "background": bool}
+FIELD_TYPES = {"wait_ms": int, "allow": list, "replace": bool, "background": bool, "events": list,
+               "addresses": bool}
 VALUES = [None, True, 1, 1.5, -(1 << 63), "x", [], {}, ["x"], {"x": 1}]
 LINES = [
     b"", b"{}", b"[]", b"null", b'"status"', b"{", b'{"command":"status"', b'{"command":"status"}}',
@@ -184,16 +196,18 @@ class BadInputTest(harness.Test):
 
     def check_command(self, name):
         kinds, options = COMMANDS[name]
-        kinds = kinds.split(", ") if kinds else []
+        needed = kinds.count(",") + 1 if kinds and kinds[-1] not in "?*" else 0
+        is_open = kinds.endswith("*")
+        kinds = kinds.rstrip("?*").split(", ") if kinds else []
         options = {**options, **EVERYBODYS}
         command = name.split()
         good = [GOOD.get(kind, "/nowhere/x") for kind in kinds]
         # Behind `--` a word may begin with a dash; before it, that is an option.
-        for count in range(len(kinds)):
+        for count in range(needed):
             self.refused({2}, *command, *good[:count])
-        self.refused({2}, *command, *good, "another")
-        for option in ("--bogus", "-z", "--", "-", "--json=x", "--state"):
-            self.refused({2}, *command, *good, *(["--", "another"] if option == "--" else [option]))
+        for words in (["--bogus"], ["-z"], ["--", "another"], ["-"], ["another"], ["--json=x"], ["--state"]):
+            self.refused({2}, *command, *good, *words)
+        self.refused({2}, *command, *good, *["another"] * 65 if is_open else ["another", "--help-me"])
         for option, kind in options.items():
             self.refused({2}, *command, *good, *([f"--{option}=x"] if kind is None else [f"--{option}"]))
         passphrase = ["--passphrase-file", "PASSPHRASE"] if "passphrase-file" in options else []
@@ -234,8 +248,8 @@ class BadInputTest(harness.Test):
         """A mistake in the options touches nothing, and so does a file that is none."""
         node = {"program": "vx6-node", "state": "made"}
         for option, kind in NODE_OPTIONS.items():
-            self.refused({2}, f"--{option}", **node)
-            for code, value in self.bad(kind):
+            self.refused({2}, f"--{option}=x" if kind is None else f"--{option}", **node)
+            for code, value in self.bad(kind) if kind else []:
                 self.refused({code}, f"--{option}={self.files.get(value, value)}",
                              **{**node, "state": None if option == "state" else "made"})
             self.check_hostile(lambda value: [f"--{option}=".encode() + value], program="vx6-node")
@@ -283,25 +297,17 @@ class BadInputTest(harness.Test):
                 line.close()
         self.unchanged("lines")
 
-    def requests(self):
-        """Command -> its fields, from the table in the specification."""
-        rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (?:`([^`]*)`|)[^|]*\|", SPEC.read_text().split(
-            "## Commands")[1].split("### connect")[0], re.M)
-        found = {command: fields.split() for commands, fields in rows
-                 for command in re.findall(r"`(\w+)`", commands)}
-        found["connect"] = ["name?", "addr?", "service?", "key?", "listen?", "background?"]
-        return found
-
     def check_requests(self):
         """VX6-CTRL-002: each field of each request, missing, unknown, repeated and of another type."""
         good = {"name": "carol", "who": KEY, "target": "127.0.0.1:1", "exposure": "private", "allow": [],
                 "addr": "::", "key": KEY, "replace": True, "to": "dora", "what": "0", "wait_ms": 1,
-                "service": "web", "listen": "0.0.0.0:1", "background": True}
-        line, requests = self.line("alice"), self.requests()
-        check(len(requests) >= 17, f"{len(requests)} requests are in the specification", requests)
-        for command, fields in requests.items():
+                "service": "web", "listen": "0.0.0.0:1", "background": True, "events": [], "level": "info",
+                "addresses": True}
+        line = self.line("alice")
+        check(REQUESTS.keys() == contract.ANSWERS["properties"].keys(), "each request has a row")
+        for command, fields in REQUESTS.items():
+            fields = fields.split()
             names = [field.rstrip("?") for field in fields]
-            check_quietly(set(names) <= set(good), f"the fields of {command} have a row", names)
             whole = {"command": command, **{name: good[name] for name in names}}
             self.answered(line, json.dumps({**whole, "bogus": 1}).encode() + b"\n")
             for name, field in zip(names, fields):

@@ -31,8 +31,8 @@ struct cli {
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace, addresses, list;
-    bool is_far;   /* the node has to ask others first */
-    int timeout_s; /* 0: not given */
+    bool is_far;          /* the node has to ask others first */
+    int timeout_s;        /* 0: not given */
     char *const *program; /* behind --, NULL: none */
     size_t program_len;
 };
@@ -49,13 +49,13 @@ void client_close(struct client *client);
 bool client_send(struct client *client, json_t *request); /* takes over the reference */
 /* The next object, or NULL when the node has ended. */
 json_t *client_receive(struct client *client);
-bool client_has_line(const struct client *client); /* client_receive() will not wait */
 /* For how long to wait for the node's answer. */
 int client_patience_s(const struct cli *cli);
 /* Opens, asks, and waits for the answer as long as the user wants to. NULL: there is none, with a
  * line and *exit_code, or a signal came (CLI_FAILED, and no line). The client is the caller's to
  * close. */
 json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code);
+bool client_has_line(const struct client *client); /* client_receive() will not wait */
 
 /* ---- cli_print.c ---- */
 /* One line on standard error, "vx6: ..."; with --json also an object on standard output. */
@@ -99,6 +99,7 @@ int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
 int cli_run_watch(struct cli *cli);
+
 /* ---- cli_wait.c ---- */
 /* Until the node is ready or the time is over; returns what is left of it. On a terminal only. */
 int cli_show_waiting(const struct cli *cli, int wait_ms);
@@ -108,6 +109,7 @@ const char *cli_examples(const char *command); /* NULL: its help has them alread
 
 /* ---- cli_follow.c: while a forward is up ---- */
 void follow_catch_signals(void); /* from here on SIGINT and SIGTERM only interrupt */
+bool follow_interrupted(void);
 /* Until the program, the user, vx6 disconnect or the node ends it; `answer` is that of connect. */
 int follow_run(const struct cli *cli, struct client *client, json_t *answer);
 /* The forward with this number, as status shows it; NULL: there is none, or no node. */

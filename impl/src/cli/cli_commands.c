@@ -192,6 +192,7 @@ int cli_run_service_list(struct cli *cli)
     json_t *request = json_pack("{s:s, s:s*, s:s*, s:s*}", "command", "service_list", "name",
         cli->words[0], "addr", cli->addr, "key", cli->key);
     bool is_own = !cli->words[0] && !cli->addr && !cli->key;
+    cli->is_far = !is_own;
     return ask_and_print(cli, request, is_own ? cli_print_services : cli_print_offers);
 }
 

@@ -140,7 +140,7 @@ static const struct command commands[] = {
         {{"level", KEY_LEVEL, "LEVEL", 0,
              "Events of this level and worse: error, warning, info or debug (default: info)", 0},
             {"addresses", KEY_ADDRESSES, NULL, 0, "Show the addresses of other nodes, too", 0},
-            {"list", KEY_LIST, NULL, 0, "Show which events there are, and end", 0}, COMMON, {0}}}};
+            {"list", KEY_LIST, NULL, 0, "Show which events there are, and end", 0}, ASKS, {0}}}};
 
 enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
