@@ -187,7 +187,10 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         parse->cli->program = state->argv + state->next - 1;
         parse->cli->program_len = (size_t)(state->argc - state->next + 1);
         state->next = state->argc;
-    } else if (parse->cli->word_count == parse->command->words_max)
+        return 0;
+    }
+    options_check_word(state, text);
+    if (parse->cli->word_count == parse->command->words_max)
         options_fail(
             state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else
