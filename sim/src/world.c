@@ -261,6 +261,7 @@ static void look_ahead(const struct shard *shard)
     const struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
     if (event) {
         prefetch(&members[event->dst], sizeof members[0]);
+        prefetch(&shard->world->prefixes[event->src], sizeof shard->world->prefixes[0]);
         if (has_payload(event))
             prefetch(event->u.payload, sizeof *event->u.payload);
     }
