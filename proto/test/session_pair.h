@@ -56,6 +56,7 @@ struct world {
     uint64_t allocations, fail_at;
     uint64_t counters[VX6_EVENT_COUNT];
     uint32_t published, forgotten;
+    uint8_t revoked[32];       /* the key that all know to be revoked; zero: none */
     struct session *resolving; /* waits for the test to resolve it */
     struct vx6_limits limits;
     struct vx6_env env;
@@ -107,6 +108,12 @@ void publish_changed(struct vx6_node *node)
 {
     (void)node;
     world.published++;
+}
+
+bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node;
+    return bytes_equal(world.revoked, key, 32);
 }
 
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
