@@ -244,6 +244,14 @@ static inline void lone_run(struct vx6_node *node, vx6_ns duration)
     node->now = end;
 }
 
+/* What the driver hears of keys, without the names that were bound. */
+static inline bool lone_output(struct vx6_node *node, struct vx6_out *out)
+{
+    *out = (struct vx6_out){0};
+    return succession_output(node, out) || binding_clash_output(node, out) ||
+           revoked_output(node, out);
+}
+
 static inline vx6_span lone_text(const char *string)
 {
     return (vx6_span){(const uint8_t *)string, strlen(string)};

@@ -370,6 +370,10 @@ static void drain(int side)
     struct ready *ready;
     while ((ready = node->ready_list.first) != NULL) {
         struct vx6_out out = {0};
+        if (ready->kind == READY_NODE) { /* a test that expects it takes it itself */
+            ready_remove(&node->ready_list, ready);
+            continue;
+        }
         if (ready->kind == READY_SESSION)
             assert_true(session_output(node, ready, &out));
         else
@@ -448,6 +452,7 @@ static int world_setup(void **state)
         uint8_t seed[32] = {(uint8_t)(i + 1)};
         node->env = &world.env;
         node->now = 1000 * VX6_SECOND;
+        node->ready.kind = READY_NODE;
         memset(node->keys.identity, i == 0 ? 'A' : 'B', 32);
         rng_init(&node->secret_rng, seed, "secret");
         rng_init(&node->public_rng, seed, "public");
