@@ -19,13 +19,13 @@ static inline vx6_span ancestry_span(const struct ancestry *ancestry)
 }
 
 /* What the successor shows once `from`, of which `before` is the lineage, has handed over to it. */
-static inline struct ancestry hand_over(const struct vx6_crypto *crypto, uint8_t from,
-    const struct ancestry *before, uint8_t to)
+static inline struct ancestry hand_over(
+    const struct vx6_crypto *crypto, uint8_t from, const struct ancestry *before, uint8_t to)
 {
     const uint8_t seed[32] = {from}, seed_next[32] = {to};
     struct ancestry made;
-    made.len = vx6_identity_rotate(
-        crypto, seed, ancestry_span(before), seed_next, 1700000000, made.bytes);
+    made.len =
+        vx6_identity_rotate(crypto, seed, ancestry_span(before), seed_next, 1700000000, made.bytes);
     return made;
 }
 

@@ -70,8 +70,8 @@ static inline void owner_bury(
     const uint8_t seed[32] = {number};
     own_keys_init(&owner->keys, &vx6_crypto_model, seed);
     owner->len = tombstone_of(&vx6_crypto_model,
-        &(struct grave){.number = number, .label = label, .ancestry = ancestry},
-        LONE_UNIX_S, owner->bytes);
+        &(struct grave){.number = number, .label = label, .ancestry = ancestry}, LONE_UNIX_S,
+        owner->bytes);
 }
 
 struct bench {

@@ -175,8 +175,7 @@ static void test_what_is_no_lineage_of_the_client_changes_nothing(void **state)
     assert_int_equal(try(NEXT, &not_handed), VX6_NO_SERVICE);
     assert_int_equal(try(NEXT, &cut), VX6_NO_SERVICE);
     assert_int_equal(try(THIEF, &to_next), VX6_NO_SERVICE); /* it is another's */
-    assert_int_equal(
-        try_as(NEXT, (vx6_span){key_of(NEXT), 32}, &id), VX6_NO_SERVICE);
+    assert_int_equal(try_as(NEXT, (vx6_span){key_of(NEXT), 32}, &id), VX6_NO_SERVICE);
     expect_nothing_followed();
     assert_true(is_admitted("web", ALICE));
     assert_int_equal(try(NEXT, &to_next), VX6_OK);

@@ -46,8 +46,7 @@ static int setup(void **state)
     (void)state;
     cast_make(&cast);
     bench_init(&bench, "");
-    assert_int_equal(
-        binding_set(bench.node, lone_text("alice"), cast.alice.keys.identity), VX6_OK);
+    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.alice.keys.identity), VX6_OK);
     return 0;
 }
 
@@ -297,8 +296,8 @@ static void test_a_revocation_beats_every_rotation(void **state)
         }
         open_and_show("alice.web", rows[i].shown);
         if (bench.session.calls != 1 || bench.session.code != VX6_REVOKED)
-            fail_msg("row %zu: %u calls, %s", i, bench.session.calls,
-                vx6_code_name(bench.session.code));
+            fail_msg(
+                "row %zu: %u calls, %s", i, bench.session.calls, vx6_code_name(bench.session.code));
         if (rows[i].has_followed)
             check_binding(&cast.next, &cast.alice);
         else
@@ -315,8 +314,8 @@ static void test_a_revocation_is_remembered_until_the_name_is_bound_anew(void **
     OPEN_AND_SHOW("alice.web", &cast.dead_alice);
     expect(&bench, VX6_REVOKED);
     assert_memory_equal(lone_ended, cast.alice.keys.identity, 32);
-    expect_output(VX6_OUT_KEY_REVOKED, &cast.alice,
-        (vx6_span){cast.dead_alice.bytes, cast.dead_alice.len});
+    expect_output(
+        VX6_OUT_KEY_REVOKED, &cast.alice, (vx6_span){cast.dead_alice.bytes, cast.dead_alice.len});
     uint32_t lookups = lone_lookup_count;
     bench_open(&bench, "alice.web");
     lone_run(bench.node, 0);
