@@ -17,7 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "fuzz"
 BEYOND = ("too many", "too long")  # what chance does not come upon
 INTEGERS = {"U8": 1, "U16": 2, "U32": 4, "U64": 8}
-NAMED = {"UINT16_MAX": 2**16 - 1, "UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
+NAMED = {
+    "UINT16_MAX": 2**16 - 1, "UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1,
+    "INT64_MAX": 2**63 - 1,
+}
 
 
 def vectors(name):
@@ -127,7 +130,7 @@ def u32(value):
 
 
 def find_services(number):
-    return b"\x46" + u32(number)
+    return b"\x46" + u32(number) + sized(b"")
 
 
 def services(number, code, *names):
@@ -136,7 +139,7 @@ def services(number, code, *names):
 
 
 def session_open(path):
-    return b"\x50" + u32(path) + b"\x01\x03web" + bytes(32)
+    return b"\x50" + u32(path) + b"\x01\x03web" + bytes(32) + bytes(2)
 
 
 def session_opened(path):
@@ -308,7 +311,7 @@ def store_rows():
 
 
 def records():
-    for vector in vectors("records"):
+    for vector in vectors("records") + vectors("lineage"):
         if vector["kind"] in ("bundle", "node_record") and len(vector["hex"]) < 2000:
             yield bytes.fromhex(vector["hex"])
 

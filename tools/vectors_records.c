@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Set "records": bundles and node records that are sound, or refused with a code; what an owner
- * makes of its seed; and the keys that a bundle may be stored under. */
+/* Sets "records" and "lineage": bundles, tombstones and node records that are sound, or refused
+ * with a code; what an owner makes of its seed; and the keys that a bundle may be stored under. */
 #include "vectors.h"
 
 #include <inttypes.h>
@@ -51,6 +51,21 @@ static bool services_are(vx6_list list, const json_t *expected)
     return true;
 }
 
+/* None are expected where the line names none. */
+static bool keys_are(const struct lineage *lineage, json_t *expected, char *reason, size_t cap)
+{
+    if (lineage->count != json_array_size(expected))
+        return vector_failed(reason, cap, "%u keys came before", lineage->count);
+    for (uint32_t i = 0; i < lineage->count; i++) {
+        uint8_t key[32];
+        size_t len;
+        if (!vector_hex(json_string_value(json_array_get(expected, i)), key, sizeof key, &len) ||
+            memcmp(key, lineage->predecessors[i], sizeof key) != 0)
+            return vector_failed(reason, cap, "key %u before is another", i);
+    }
+    return true;
+}
+
 static bool bundle_says(const struct bundle *bundle, json_t *line, char *reason, size_t cap)
 {
     vx6_span owner;
@@ -66,7 +81,10 @@ static bool bundle_says(const struct bundle *bundle, json_t *line, char *reason,
         return vector_failed(reason, cap, "expires at %" PRId64, bundle->expires_s);
     if (!services_are(bundle->services, json_object_get(line, "services")))
         return vector_failed(reason, cap, "the services differ");
-    return true;
+    return keys_are(&bundle->lineage, json_object_get(line, "predecessors"), reason, cap) &&
+           (bundle->is_tombstone == json_is_true(json_object_get(line, "tombstone")) ||
+               vector_failed(
+                   reason, cap, "it is %sa tombstone", bundle->is_tombstone ? "" : "no "));
 }
 
 static bool check_bundle(json_t *line, vx6_span bytes, char *reason, size_t cap)
@@ -143,6 +161,31 @@ static bool check_make(json_t *line, vx6_span bytes, char *reason, size_t cap)
     return vector_compare("bundle", (vx6_span){made, len}, bytes, reason, cap);
 }
 
+static bool check_rotate(json_t *line, vx6_span bytes, char *reason, size_t cap)
+{
+    vx6_span seed, seed_next, lineage;
+    uint8_t made[VX6_LINEAGE_MAX];
+    if (!vector_bytes(line, "seed", 32, &seed, reason, cap) ||
+        !vector_bytes(line, "seed_next", 32, &seed_next, reason, cap) ||
+        !vector_bytes(line, "lineage", SIZE_MAX, &lineage, reason, cap))
+        return false;
+    size_t len =
+        vx6_identity_rotate(env.crypto, seed.data, lineage, seed_next.data, wall_time(line), made);
+    return vector_compare("lineage", (vx6_span){made, len}, bytes, reason, cap);
+}
+
+static bool check_revoke(json_t *line, vx6_span bytes, char *reason, size_t cap)
+{
+    vx6_span seed, lineage;
+    uint8_t made[VX6_TOMBSTONE_MAX];
+    if (!vector_bytes(line, "seed", 32, &seed, reason, cap) ||
+        !vector_bytes(line, "lineage", SIZE_MAX, &lineage, reason, cap))
+        return false;
+    size_t len = vx6_identity_revoke(env.crypto, seed.data, text_span(vector_text(line, "label")),
+        lineage, wall_time(line), made);
+    return vector_compare("certificate", (vx6_span){made, len}, bytes, reason, cap);
+}
+
 static const struct {
     const char *kind;
     bool (*check)(json_t *line, vx6_span bytes, char *reason, size_t cap);
@@ -151,6 +194,8 @@ static const struct {
     {"node_record", check_node_record},
     {"key", check_key},
     {"make", check_make},
+    {"rotate", check_rotate},
+    {"revoke", check_revoke},
 };
 
 int check_records(json_t *line, char *reason, size_t cap)

@@ -55,7 +55,7 @@ class Test(interop.Test):
 
     def check_bad_questions(self):
         def find(number=1):
-            return encode("find_services", number=number)
+            return encode("find_services", number=number, lineage=b"")
 
         def services(*names, number=1, code=0):
             offers = [{"name": name, "use": 1} for name in names]

@@ -36,6 +36,15 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     discovery_init(node);
     publish_init(node);
     sync_init(node);
+    revoked_init(node);
+    if (config->lineage.len > 0) {
+        VX6_ASSERT(vx6_lineage_check(env->crypto, config->lineage, node->keys.identity));
+        node->lineage = blob_get(env, config->lineage);
+        if (node->lineage == NULL) {
+            vx6_node_free(node);
+            return NULL;
+        }
+    }
     return node;
 }
 
@@ -57,6 +66,9 @@ void vx6_node_free(vx6_node *node)
     table_free(node);
     bindings_free(node);
     known_free(node);
+    revoked_free(node);
+    succession_free(node);
+    blob_drop(env, node->lineage);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
 }
@@ -117,6 +129,15 @@ static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
     return binding_set(node, label, in->key);
 }
 
+static enum vx6_code name_followed(struct vx6_node *node, const struct vx6_in *in)
+{
+    vx6_span label = {in->data, in->len};
+    if (!vx6_label_is_valid(label) ||
+        !node->env->crypto->sign_public_is_valid(node->env->crypto, in->key))
+        return VX6_INVALID;
+    return binding_set_root(node, label, in->key);
+}
+
 /* VX6-REC-013 */
 static enum vx6_code label_set(struct vx6_node *node, vx6_span label)
 {
@@ -152,6 +173,7 @@ static void shut_down(struct vx6_node *node)
     sessions_shutdown(node);
     discovery_shutdown(node);
     publish_shutdown(node);
+    revoked_shutdown(node);
     queries_shutdown(node);
     links_shutdown(node);
     sync_hand_over(node);
@@ -194,6 +216,9 @@ static void timers_run(struct vx6_node *node)
             break;
         case TIMER_LISTING:
             listing_timer(node, timer);
+            break;
+        case TIMER_REVOKED:
+            revoked_timer(node, timer);
             break;
         }
     }
@@ -268,6 +293,11 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
             return VX6_INVALID;
         binding_remove(node, data);
         return VX6_OK;
+    case VX6_IN_NAME_FOLLOWED:
+        return name_followed(node, in);
+    case VX6_IN_REVOKE:
+    case VX6_IN_REVOKED:
+        return revoked_set(node, data, in->kind == VX6_IN_REVOKE);
     case VX6_IN_SERVICE_ADD:
         return service_add(node, data, EXPOSURE_PUBLIC);
     case VX6_IN_SERVICE_ADD_LISTED:
@@ -316,6 +346,7 @@ enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
     if (now > node->now)
         node->now = now;
     ops_reap(node);
+    succession_reap(node);
     timers_run(node);
     return dispatch(node, in);
 }
@@ -330,6 +361,11 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
     }
     if (node->ready.pending & NODE_READY_BOUND) {
         if (binding_output(node, out))
+            return true;
+    }
+    if (node->ready.pending & NODE_READY_KEYS) {
+        if (succession_output(node, out) || binding_clash_output(node, out) ||
+            revoked_output(node, out))
             return true;
     }
     if (node->ready.pending & NODE_READY_CONTACT) {

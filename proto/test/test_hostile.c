@@ -193,6 +193,9 @@ static void take_output(const struct vx6_out *out)
     case VX6_OUT_LINK_PAUSE:
     case VX6_OUT_LINK_RESUME:
     case VX6_OUT_NAME_BOUND:
+    case VX6_OUT_KEY_FOLLOWED:
+    case VX6_OUT_KEY_CLASH:
+    case VX6_OUT_KEY_REVOKED:
     case VX6_OUT_CONTACT:
         break;
     }

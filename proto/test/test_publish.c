@@ -60,7 +60,7 @@ static void end_lookup(struct vx6_node *node, uint32_t index, uint32_t count)
         .closest_count = count,
         .code = count > 0 ? VX6_OK : VX6_NO_PEERS};
     lookup->running = false;
-    publish_lookup_done(node, lookup->context, &result);
+    publication_lookup_done(node, lookup->context, &result);
     for (uint32_t i = 0; i < count; i++)
         peer_drop(node->env, closest[i].peer);
 }
@@ -76,7 +76,7 @@ static bool answer_one(struct vx6_node *node, bool lost, enum vx6_code code)
         lone_in_flight--;
         struct vx6_msg answer = {.type = VX6_MSG_stored, .u.stored.code = (uint16_t)code};
         struct query_result result = {.peer = query->peer, .answer = lost ? NULL : &answer};
-        publish_query_done(node, query->context, &result);
+        publication_query_done(node, query->context, &result);
         return true;
     }
     return false;

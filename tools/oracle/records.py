@@ -183,8 +183,8 @@ def parts(**changes):
     return node, claim, services
 
 
-def join(node, claim, services):
-    return b"\x13" + opaque(node) + opaque(claim) + opaque(services)
+def join(node, claim, services, lineage=b""):
+    return b"\x13" + opaque(node) + opaque(claim) + opaque(services) + opaque(lineage)
 
 
 def bundle(**changes):
@@ -333,7 +333,7 @@ def bundles():
     yield bad("claim and list exchanged", "VX6-REC-004", "BAD_MESSAGE",
               join(node, services, claim))
     yield bad("a node record in the claim's place", "VX6-REC-004", "BAD_MESSAGE",
-              b"\x13" + opaque(node) + opaque(parts(endpoints=[])[0]) + opaque(b""))
+              join(node, parts(endpoints=[])[0], b""))
     yield bad("a node record instead of a bundle", "VX6-REC-004", "BAD_MESSAGE", node)
     yield bad("no node record", "VX6-REC-010", "BAD_MESSAGE", join(b"", claim, services))
     yield bad("one byte more", "VX6-REC-003", "BAD_MESSAGE", sound + b"\0")
@@ -352,7 +352,7 @@ def bundles():
     yield bad("an address changed by one bit", "VX6-REC-003", "BAD_RECORD",
               flipped(sound, 8 * (at + 4 + 2 + 1 + 15)))
     yield bad("the last byte changed by one bit", "VX6-REC-003", "BAD_RECORD",
-              flipped(sound, 8 * len(sound) - 1))
+              flipped(sound, 8 * (len(sound) - 2) - 1))
 
 
 def records():

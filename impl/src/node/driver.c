@@ -202,6 +202,9 @@ static void act(struct host *host, const struct vx6_out *out)
     case VX6_OUT_NAME_BOUND:
         names_bound(host->names, out);
         break;
+    case VX6_OUT_KEY_FOLLOWED:
+    case VX6_OUT_KEY_CLASH:
+    case VX6_OUT_KEY_REVOKED:
     case VX6_OUT_CONTACT:
         break; /* the routing table is saved as a whole, now and then */
     }

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Resolving: from a label to a verified bundle.
  *
- * A bound name is asked for by the ID of its key, where nobody else can store anything. An unbound
- * one is asked for by its label, where anybody can: then rival claims get a chance to show, and two
- * claimants are an error, not a choice. Every resolve ends in its timer, so that what hears of it
- * never runs inside the lookup that ended it. Spec: spec/names.md, "Resolving". */
+ * A bound name is asked for by the ID of its key, where nobody can store anything but those to whom
+ * that key has handed over. An unbound one is asked for by its label, where anybody can: then rival
+ * claims get a chance to show, and two claimants are an error, not a choice. Every resolve ends in
+ * its timer, so that what hears of it never runs inside the lookup that ended it. Spec:
+ * spec/names.md, "Resolving". */
+#include "claimants.h"
 #include "internal.h"
-#include "scope.h"
-
-struct claimant {
-    struct blob *blob;
-    uint8_t key[32];
-    uint64_t sequence;
-    int64_t expires_s;
-    enum addr_scope scope; /* the narrowest path that it came by */
-};
 
 struct resolve {
     struct resolve *next, *previous;
@@ -27,12 +20,11 @@ struct resolve {
     bool bound;
     bool waiting; /* there is somebody to use; rivals may still show */
     bool starved; /* a bundle that was shown could not be kept */
-    uint8_t bound_key[32];
+    uint8_t bound_key[32], bound_root[32];
     uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
     uint32_t hops, queries, lost;
-    struct claimant *claimants;
-    uint32_t claimant_count, claimant_capacity;
+    struct claimants claimants;
     struct peer *holders[VX6_CONTACT_COUNT_MAX]; /* that showed all they hold */
     uint32_t holder_count;
     uint32_t holder_paths; /* a bit for each path of the lookup that found one of them */
@@ -69,11 +61,9 @@ static void resolve_free(struct vx6_node *node, struct resolve *resolve)
     else
         node->resolves = resolve->next;
     timer_clear(&node->timers, &resolve->timer);
-    for (uint32_t i = 0; i < resolve->claimant_count; i++)
-        blob_drop(env, resolve->claimants[i].blob);
+    claimants_free(node, &resolve->claimants);
     for (uint32_t i = 0; i < resolve->holder_count; i++)
         peer_drop(env, resolve->holders[i]);
-    env_free(env, resolve->claimants, resolve->claimant_capacity * sizeof *resolve->claimants);
     env_free(env, resolve, sizeof *resolve);
 }
 
@@ -95,26 +85,6 @@ static void settle(struct vx6_node *node, struct resolve *resolve)
     timer_set(&node->timers, &resolve->timer, node->now);
 }
 
-/* False: no memory. */
-static bool claimant_add(
-    struct vx6_node *node, struct resolve *resolve, const struct claimant *claimant)
-{
-    uint32_t max = node->env->limits->claimant_max;
-    if (resolve->claimant_count == resolve->claimant_capacity) {
-        uint32_t capacity = resolve->claimant_capacity == 0 ? 1 : resolve->claimant_capacity * 4;
-        capacity = capacity > max ? max : capacity;
-        struct claimant *claimants = env_resize(node->env, resolve->claimants,
-            resolve->claimant_capacity * sizeof *claimants, capacity * sizeof *claimants);
-        if (claimants == NULL)
-            return false;
-        resolve->claimants = claimants;
-        resolve->claimant_capacity = capacity;
-    }
-    resolve->claimants[resolve->claimant_count++] = *claimant;
-    blob_hold(claimant->blob);
-    return true;
-}
-
 /* Bound names only. VX6-NAME-010 */
 static void start_from_known(struct vx6_node *node, struct resolve *resolve)
 {
@@ -126,7 +96,7 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
         .expires_s = known->expires_s,
         .scope = (enum addr_scope)known->scope};
     memcpy(claimant.key, known->key, sizeof claimant.key);
-    if (!claimant_add(node, resolve, &claimant))
+    if (!claimants_add(node, &resolve->claimants, &claimant))
         return;
     if (known->doubted)
         resolve->sequence_known = known->sequence;
@@ -134,12 +104,21 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
         settle(node, resolve);
 }
 
+/* VX6-NAME-018: nobody needs to be asked for what this node knows to be revoked. */
+static void start_bound(struct vx6_node *node, struct resolve *resolve)
+{
+    if (revoked_has(node, resolve->bound_key) || revoked_has(node, resolve->bound_root))
+        settle(node, resolve);
+    else
+        start_from_known(node, resolve);
+}
+
 /* VX6-NAME-004, VX6-NAME-006 */
 static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve)
 {
     uint8_t target[32];
     if (resolve->bound)
-        vx6_node_id(node->env->crypto, target, resolve->bound_key);
+        vx6_node_id(node->env->crypto, target, resolve->bound_root);
     else
         name_key(node->env->crypto, target, resolve_label(resolve));
     resolve->lookup = lookup_start(node, target, true, LOOKUP_RESOLVE, resolve);
@@ -165,10 +144,12 @@ static struct resolve *resolve_new(
     timer_set(
         &node->timers, &resolve->timer, after_ms(node, node->env->limits->resolve_timeout_ms));
     *code = VX6_OK;
-    if (binding != NULL && hint_fits(node, name->hint, binding->key)) {
+    if (binding != NULL &&
+        (hint_fits(node, name->hint, binding->key) || hint_fits(node, name->hint, binding->root))) {
         resolve->bound = true;
         memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        start_from_known(node, resolve);
+        memcpy(resolve->bound_root, binding->root, sizeof resolve->bound_root);
+        start_bound(node, resolve);
     }
     if (resolve->timer.deadline > node->now)
         *code = start_lookup(node, resolve);
@@ -251,72 +232,31 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
     return VX6_OK;
 }
 
-/* An address at which the claimant may be dialled: its first that reaches at least as far as the
- * path that its bundle came by. VX6-NAME-009 */
-static bool claimant_address(
-    const struct vx6_node *node, const struct claimant *claimant, vx6_addr *addr)
+/* Is it of this key, or of one that has come after it? */
+static bool leads_from(const struct bundle *bundle, const uint8_t key[32])
 {
-    struct bundle bundle;
-    bundle_view(node->env->crypto, (vx6_span){claimant->blob->data, claimant->blob->len}, &bundle);
-    vx6_list list = bundle.node.endpoints;
-    struct vx6_endpoint endpoint;
-    while (vx6_next_endpoint(&list, &endpoint)) {
-        memcpy(addr->ip, endpoint.ip, sizeof addr->ip);
-        addr->port = endpoint.port;
-        if ((endpoint.carriers & VX6_CARRIER_TCP) && addr_scope(addr) >= claimant->scope)
-            return true;
-    }
-    *addr = (vx6_addr){0};
-    return false;
+    return bytes_equal(bundle->node.identity, key, 32) || lineage_has(&bundle->lineage, key);
+}
+
+/* Of a key that the binding's has come after, or of another successor of that. VX6-NAME-017 */
+static bool is_left_behind(
+    struct vx6_node *node, const struct resolve *resolve, const struct bundle *bundle)
+{
+    if (!resolve->bound || bundle->is_tombstone || leads_from(bundle, resolve->bound_key))
+        return false;
+    if (lineage_has(&bundle->lineage, resolve->bound_root))
+        binding_clash(node, resolve_label(resolve), bundle->node.identity);
+    return true;
 }
 
 /* Does it belong to what was asked for? Its signatures say nothing of that. */
 static bool is_wanted(const struct resolve *resolve, const struct bundle *bundle)
 {
     if (resolve->bound)
-        return bytes_equal(bundle->node.identity, resolve->bound_key, 32);
+        return bytes_equal(bundle->node.identity, resolve->bound_root, 32) ||
+               lineage_has(&bundle->lineage, resolve->bound_root) ||
+               leads_from(bundle, resolve->bound_key);
     return span_equal(bundle->label, resolve_label(resolve));
-}
-
-static struct claimant *claimant_find(struct resolve *resolve, const uint8_t key[32])
-{
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        if (bytes_equal(resolve->claimants[i].key, key, 32))
-            return &resolve->claimants[i];
-    }
-    return NULL;
-}
-
-/* Most holders show the same bytes: those need no second verification. */
-static bool is_shown_already(struct resolve *resolve, vx6_span bytes, enum addr_scope scope)
-{
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        struct claimant *claimant = &resolve->claimants[i];
-        if (!span_equal((vx6_span){claimant->blob->data, claimant->blob->len}, bytes))
-            continue;
-        if (scope < claimant->scope)
-            claimant->scope = scope;
-        return true;
-    }
-    return false;
-}
-
-/* A verified bundle: the newest of each claimant is kept. VX6-NAME-007, VX6-NAME-011 */
-static enum vx6_code claimant_keep(
-    struct vx6_node *node, struct resolve *resolve, const struct claimant *shown)
-{
-    struct claimant *claimant = claimant_find(resolve, shown->key);
-    if (claimant == NULL) {
-        if (resolve->claimant_count >= node->env->limits->claimant_max)
-            return VX6_LIMIT;
-        return claimant_add(node, resolve, shown) ? VX6_OK : VX6_NOMEM;
-    }
-    if (claimant->sequence >= shown->sequence)
-        return VX6_OUTDATED;
-    blob_drop(node->env, claimant->blob);
-    *claimant = *shown;
-    blob_hold(claimant->blob);
-    return VX6_OK;
 }
 
 static enum vx6_code take_bundle(
@@ -328,15 +268,22 @@ static enum vx6_code take_bundle(
         return code;
     if (!is_wanted(resolve, &bundle))
         return VX6_INVALID;
-    if (!hint_fits(node, name_view(&resolve->name).hint, bundle.node.identity))
+    if (is_left_behind(node, resolve, &bundle))
+        return VX6_OUTDATED;
+    if (bundle.is_tombstone)
+        revoked_seen(node, bytes);
+    if (!resolve->bound && !hint_fits(node, name_view(&resolve->name).hint, bundle.node.identity))
         return VX6_OK; /* as good as any, but not the one that was meant */
     struct blob *blob = blob_get(node->env, bytes);
     if (blob == NULL)
         return VX6_NOMEM;
-    struct claimant shown = {
-        .blob = blob, .sequence = bundle.sequence, .expires_s = bundle.expires_s, .scope = scope};
+    struct claimant shown = {.blob = blob,
+        .sequence = bundle.sequence,
+        .expires_s = bundle.expires_s,
+        .scope = scope,
+        .is_tombstone = bundle.is_tombstone};
     memcpy(shown.key, bundle.node.identity, sizeof shown.key);
-    code = claimant_keep(node, resolve, &shown);
+    code = claimants_keep(node, &resolve->claimants, &shown);
     blob_drop(node->env, blob);
     return code;
 }
@@ -359,22 +306,34 @@ static void holder_count(
         settle(node, resolve);
 }
 
-/* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, with
- * an address to go to, is all that was wanted. */
+/* A tombstone needs no address, and has none. */
+static bool is_of_use(
+    const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
+{
+    vx6_addr addr;
+    return !claimant->is_tombstone &&
+           (!wants_address(resolve) || claimant_address(node, claimant, &addr));
+}
+
+/* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, of
+ * that key or one that came after it, with an address to go to, is all that was wanted. */
 static bool is_enough(const struct vx6_node *node, const struct resolve *resolve)
 {
-    if (!resolve->bound || resolve->claimants[0].sequence <= resolve->sequence_known)
-        return false;
-    vx6_addr addr;
-    return !wants_address(resolve) || claimant_address(node, &resolve->claimants[0], &addr);
+    for (uint32_t i = 0; resolve->bound && i < resolve->claimants.count; i++) {
+        const struct claimant *claimant = &resolve->claimants.items[i];
+        bool is_doubted = bytes_equal(claimant->key, resolve->bound_key, 32) &&
+                          claimant->sequence <= resolve->sequence_known;
+        if (claimant->is_tombstone || (!is_doubted && is_of_use(node, resolve, claimant)))
+            return true;
+    }
+    return false;
 }
 
 /* The wait for rivals begins with somebody to use: one who can be dialled, where that is wanted. */
 static bool is_usable(const struct vx6_node *node, const struct resolve *resolve)
 {
-    vx6_addr addr;
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        if (!wants_address(resolve) || claimant_address(node, &resolve->claimants[i], &addr))
+    for (uint32_t i = 0; i < resolve->claimants.count; i++) {
+        if (is_of_use(node, resolve, &resolve->claimants.items[i]))
             return true;
     }
     return false;
@@ -398,14 +357,14 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     struct resolve *resolve = context;
     enum addr_scope scope = value->holder ? addr_scope(&value->holder->addr) : SCOPE_GLOBAL;
     enum vx6_code code = VX6_OK;
-    if (!is_shown_already(resolve, value->bundle, scope))
+    if (!claimants_show_again(&resolve->claimants, value->bundle, scope))
         code = take_bundle(node, resolve, value->bundle, scope);
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
         refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
         resolve->starved |= code == VX6_NOMEM;
     }
-    if (resolve->claimant_count == 0 || !is_honest(code))
+    if (resolve->claimants.count == 0 || !is_honest(code))
         return;
     if (resolve->hops == 0)
         resolve->hops = value->hops;
@@ -415,9 +374,11 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
             timer_set(&node->timers, &resolve->timer, wait);
         resolve->waiting = true;
     }
+    if (!is_last(node, value))
+        return;
     if (is_enough(node, resolve))
         settle(node, resolve);
-    if (value->holder != NULL && is_last(node, value))
+    if (value->holder != NULL)
         holder_count(node, resolve, value);
 }
 
@@ -428,17 +389,19 @@ void resolve_lookup_done(struct vx6_node *node, void *context, const struct look
     resolve->lookup_code = result->code;
     resolve->queries = result->queries;
     resolve->lost = result->lost;
-    if (resolve->claimant_count == 0)
+    if (resolve->claimants.count == 0)
         resolve->hops = result->hops;
     settle(node, resolve);
 }
 
 /* VX6-NAME-008 */
-static enum vx6_code outcome(const struct resolve *resolve, bool timed_out)
+static enum vx6_code outcome(const struct resolve *resolve, enum vx6_code selected, bool timed_out)
 {
-    if (resolve->claimant_count > 1)
+    if (selected != VX6_OK)
+        return selected;
+    if (resolve->claimants.count > 1)
         return VX6_AMBIGUOUS;
-    if (resolve->claimant_count == 1)
+    if (resolve->claimants.count == 1)
         return VX6_OK;
     if (resolve->starved)
         return VX6_NOMEM;
@@ -481,33 +444,34 @@ static enum vx6_code bind_claimant(
     return code;
 }
 
-static void finish_session(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
+/* VX6-NAME-016: the name goes along with its key, before it is used. */
+static enum vx6_code follow(
+    struct vx6_node *node, const struct resolve *resolve, const struct chain *chain)
+{
+    struct bundle bundle;
+    if (!resolve->bound || chain->count == 1)
+        return VX6_OK;
+    claimant_view(node, &resolve->claimants.items[0], &bundle);
+    return succession_follow(node, &bundle.lineage, bundle.node.identity, resolve->bound_key);
+}
+
+static void finish_session(
+    struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code code)
 {
     struct session *session = resolve->session;
     uint8_t key[32] = {0};
     vx6_addr addr = {0};
+    if (code == VX6_OK)
+        code = follow(node, resolve, chain);
     if (code == VX6_OK) {
-        memcpy(key, resolve->claimants[0].key, sizeof key);
-        code = choose_address(node, &resolve->claimants[0], &addr);
+        memcpy(key, resolve->claimants.items[0].key, sizeof key);
+        code = choose_address(node, &resolve->claimants.items[0], &addr);
     }
     if (code == VX6_OK)
-        code = bind_claimant(node, resolve, &resolve->claimants[0]);
+        code = bind_claimant(node, resolve, &resolve->claimants.items[0]);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     session_resolved(node, session, code, key, &addr);
-}
-
-static bool offers_service(
-    const struct vx6_node *node, const struct claimant *claimant, vx6_span wanted)
-{
-    struct bundle bundle;
-    bundle_view(node->env->crypto, (vx6_span){claimant->blob->data, claimant->blob->len}, &bundle);
-    struct vx6_service service;
-    while (vx6_next_service(&bundle.services, &service)) {
-        if (span_equal(service.name, wanted))
-            return true;
-    }
-    return false;
 }
 
 static void count_for_op(struct op *op, const struct resolve *resolve)
@@ -517,7 +481,7 @@ static void count_for_op(struct op *op, const struct resolve *resolve)
     op->lost = resolve->lost;
 }
 
-/* As for a session, but nothing is bound. VX6-SESS-029 */
+/* As for a session, but nothing is bound or followed. VX6-SESS-029 */
 static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
     struct listing *listing = resolve->listing;
@@ -525,7 +489,7 @@ static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum 
     vx6_addr addr = {0};
     count_for_op(resolve->op, resolve);
     if (code == VX6_OK) {
-        const struct claimant *claimant = &resolve->claimants[0];
+        const struct claimant *claimant = &resolve->claimants.items[0];
         memcpy(key, claimant->key, sizeof key);
         code = choose_address(node, claimant, &addr);
         if (resolve->bound)
@@ -541,18 +505,18 @@ static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_c
 {
     struct op *op = resolve->op;
     vx6_span service = name_view(&resolve->name).service;
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        const struct claimant *claimant = &resolve->claimants[i];
+    for (uint32_t i = 0; i < resolve->claimants.count; i++) {
+        const struct claimant *claimant = &resolve->claimants.items[i];
         if (!op_add_candidate(node, op, claimant->blob, claimant->key))
             code = VX6_NOMEM;
     }
     if (code == VX6_OK) {
-        const struct claimant *claimant = &resolve->claimants[0];
+        const struct claimant *claimant = &resolve->claimants.items[0];
         memcpy(op->key, claimant->key, sizeof op->key);
         (void)claimant_address(node, claimant, &op->peer);
         if (resolve->bound)
             keep_known(node, claimant);
-        if (service.len > 0 && !offers_service(node, claimant, service))
+        if (service.len > 0 && !claimant_offers(node, claimant, service))
             code = VX6_NO_SERVICE;
     }
     count_for_op(op, resolve);
@@ -573,11 +537,15 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
         lookup_cancel(node, resolve->lookup);
         resolve->lookup = NULL;
     }
-    enum vx6_code code = outcome(resolve, timed_out);
+    struct chain chain = {.count = 0};
+    enum vx6_code code = resolve->bound ? claimants_select_bound(node, &resolve->claimants,
+                                              resolve->bound_key, resolve->bound_root, &chain)
+                                        : claimants_select_unbound(node, &resolve->claimants);
+    code = outcome(resolve, code, timed_out);
     if (resolve->listing != NULL)
         finish_listing(node, resolve, code);
     else if (resolve->op != NULL)
         finish_op(node, resolve, code);
     else
-        finish_session(node, resolve, code);
+        finish_session(node, resolve, &chain, code);
 }

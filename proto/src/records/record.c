@@ -18,14 +18,8 @@ enum {
     SERVICES_MAX = 16
 };
 
-struct signer {
-    const uint8_t *seed, *public_key;
-    const char *label;
-};
-
-/* Encodes, and fills in the signature, which is the last field of every record. VX6-REC-003.
- */
-static size_t encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
+/* The signature is the last field of every record. VX6-REC-003 */
+size_t record_encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
     const struct signer *signer, uint8_t *dst, size_t cap)
 {
     size_t len = vx6_msg_encode(msg, dst, cap);
@@ -65,7 +59,7 @@ size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *
         VX6_ASSERT(pushed);
     }
     struct signer signer = {keys->identity_seed, keys->identity, LABEL_NODE_RECORD};
-    size_t len = encode_signed(crypto, &msg, &signer, out, VX6_RECORD_MAX);
+    size_t len = record_encode_signed(crypto, &msg, &signer, out, VX6_RECORD_MAX);
     VX6_ASSERT(len != 0);
     return len;
 }
@@ -81,7 +75,7 @@ static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys 
     claim->issued_s = issue_time(facts);
     claim->life_s = facts->life_s;
     struct signer signer = {keys->record_seed, keys->record_public, LABEL_NAME_CLAIM};
-    return encode_signed(crypto, &msg, &signer, out, cap);
+    return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
 
 int label_compare(vx6_span a, vx6_span b)
@@ -123,7 +117,7 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
         VX6_ASSERT(pushed);
     }
     struct signer signer = {keys->record_seed, keys->record_public, LABEL_SERVICE_LIST};
-    return encode_signed(crypto, &msg, &signer, out, cap);
+    return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
 
 size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys *keys,
@@ -143,6 +137,7 @@ size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys
         if (bundle->services.len == 0)
             return 0;
     }
+    bundle->lineage = facts->lineage;
     return vx6_msg_encode(&msg, out, VX6_BUNDLE_MAX);
 }
 
@@ -183,8 +178,7 @@ static bool endpoints_are_sound(vx6_list list)
     return true;
 }
 
-/* The signature of the record `data`, which a decode has checked. */
-static bool signature_is_good(
+bool record_signature_is_good(
     const struct vx6_crypto *crypto, vx6_span data, const uint8_t public_key[32], const char *label)
 {
     size_t signed_len = data.len - VX6_SIG_SIZE;
@@ -207,7 +201,7 @@ static bool node_keys_are_good(
 {
     return crypto->sign_public_is_valid(crypto, record->identity) &&
            crypto->sign_public_is_valid(crypto, record->record_key) &&
-           signature_is_good(crypto, data, record->identity, LABEL_NODE_RECORD);
+           record_signature_is_good(crypto, data, record->identity, LABEL_NODE_RECORD);
 }
 
 enum vx6_code record_check_node(
@@ -284,9 +278,10 @@ static bool bundle_signatures_are_good(
     const uint8_t *record_key = bundle->node.record_key;
     return node_keys_are_good(crypto, raw->node, &bundle->node) &&
            (raw->claim.len == 0 ||
-               signature_is_good(crypto, raw->claim, record_key, LABEL_NAME_CLAIM)) &&
+               record_signature_is_good(crypto, raw->claim, record_key, LABEL_NAME_CLAIM)) &&
            (raw->services.len == 0 ||
-               signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST));
+               record_signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST)) &&
+           lineage_signatures_are_good(crypto, raw->lineage);
 }
 
 /* Everything but times and signatures. VX6-REC-004, VX6-REC-010 */
@@ -306,7 +301,48 @@ static enum vx6_code decode_bundle(
     vx6_node_id(crypto, bundle->owner, bundle->node.identity);
     bundle->sequence = bundle->node.sequence;
     code = decode_claim(raw->claim, bundle);
-    return code == VX6_OK ? decode_services(raw->services, bundle) : code;
+    if (code == VX6_OK)
+        code = decode_services(raw->services, bundle);
+    return code == VX6_OK ? lineage_decode(raw->lineage, bundle->node.identity, &bundle->lineage)
+                          : code;
+}
+
+/* VX6-REC-023: in the place of the bundle, and newer than it, whatever its sequence number. */
+static enum vx6_code decode_tombstone(const struct vx6_crypto *crypto, vx6_span data,
+    struct tombstone *tombstone, struct bundle *bundle)
+{
+    const uint64_t newest = UINT64_C(1) << 63;
+    enum vx6_code code = tombstone_decode(data, tombstone);
+    *bundle = (struct bundle){.is_tombstone = true,
+        .sequence = newest | tombstone->issued_s,
+        .label = tombstone->label,
+        .lineage = tombstone->lineage};
+    bundle->node.issued_s = tombstone->issued_s;
+    bundle->node.life_s = tombstone->life_s;
+    memcpy(bundle->node.identity, tombstone->identity, sizeof bundle->node.identity);
+    vx6_node_id(crypto, bundle->owner, bundle->node.identity);
+    return code;
+}
+
+/* What has to be true besides the times. */
+struct raw_value {
+    struct vx6_bundle bundle;
+    struct tombstone tombstone;
+};
+
+static enum vx6_code decode_value(
+    const struct vx6_crypto *crypto, vx6_span data, struct raw_value *raw, struct bundle *bundle)
+{
+    if (data.len > 0 && data.data[0] == VX6_MSG_tombstone)
+        return decode_tombstone(crypto, data, &raw->tombstone, bundle);
+    return decode_bundle(crypto, data, &raw->bundle, bundle);
+}
+
+static bool signatures_are_good(
+    const struct vx6_crypto *crypto, const struct raw_value *raw, const struct bundle *bundle)
+{
+    return bundle->is_tombstone ? tombstone_signatures_are_good(crypto, &raw->tombstone)
+                                : bundle_signatures_are_good(crypto, &raw->bundle, bundle);
 }
 
 static void set_expiry(struct bundle *bundle)
@@ -318,13 +354,13 @@ static void set_expiry(struct bundle *bundle)
 enum vx6_code bundle_check(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
 {
-    struct vx6_bundle raw;
-    enum vx6_code code = decode_bundle(env->crypto, data, &raw, bundle);
+    struct raw_value raw;
+    enum vx6_code code = decode_value(env->crypto, data, &raw, bundle);
     if (code == VX6_OK)
         code = record_check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
     /* Whoever holds these very bytes has verified them. */
     if (code == VX6_OK && blob_find(env, data) == NULL &&
-        !bundle_signatures_are_good(env->crypto, &raw, bundle))
+        !signatures_are_good(env->crypto, &raw, bundle))
         code = VX6_BAD_RECORD;
     if (code == VX6_OK)
         set_expiry(bundle);
@@ -333,8 +369,8 @@ enum vx6_code bundle_check(
 
 void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle)
 {
-    struct vx6_bundle raw;
-    enum vx6_code code = decode_bundle(crypto, verified, &raw, bundle);
+    struct raw_value raw;
+    enum vx6_code code = decode_value(crypto, verified, &raw, bundle);
     VX6_ASSERT(code == VX6_OK);
     set_expiry(bundle);
 }
@@ -343,11 +379,18 @@ void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bund
 bool bundle_fits_key(
     const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32])
 {
+    uint8_t other[32];
     if (bytes_equal(bundle->owner, key, 32))
         return true;
-    if (bundle->label.len == 0)
-        return false;
-    uint8_t named[32];
-    name_key(crypto, named, bundle->label);
-    return bytes_equal(named, key, 32);
+    if (bundle->label.len > 0) {
+        name_key(crypto, other, bundle->label);
+        if (bytes_equal(other, key, 32))
+            return true;
+    }
+    for (uint32_t i = 0; i < bundle->lineage.count; i++) {
+        vx6_node_id(crypto, other, bundle->lineage.predecessors[i]);
+        if (bytes_equal(other, key, 32))
+            return true;
+    }
+    return false;
 }

@@ -169,6 +169,82 @@ static bool is_allowed(const struct local_service *service, const uint8_t key[32
     return at < service->allowed_count && bytes_equal(service->allowed[at], key, 32);
 }
 
+/* VX6-SESS-025 */
+static enum vx6_code admits(const struct local_service *service, const uint8_t peer_key[32])
+{
+    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
+        return VX6_OK;
+    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
+}
+
+/* VX6-NAME-021 */
+bool services_have(const struct vx6_node *node, const uint8_t key[32])
+{
+    const struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        if (is_allowed(&sessions->services[i], key))
+            return true;
+    }
+    return false;
+}
+
+static void take_off(struct local_service *service, const uint8_t key[32])
+{
+    uint32_t at = allowed_position(service, key);
+    service->allowed_count--;
+    memmove(service->allowed + at, service->allowed + at + 1,
+        (service->allowed_count - at) * sizeof *service->allowed);
+}
+
+/* There is room. */
+static void put_on(struct local_service *service, const uint8_t key[32])
+{
+    uint32_t at = allowed_position(service, key);
+    memmove(service->allowed + at + 1, service->allowed + at,
+        (service->allowed_count - at) * sizeof *service->allowed);
+    memcpy(service->allowed[at], key, 32);
+    service->allowed_count++;
+}
+
+void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        struct local_service *service = &sessions->services[i];
+        if (!is_allowed(service, from))
+            continue;
+        take_off(service, from);
+        if (!is_allowed(service, to))
+            put_on(service, to);
+    }
+    end_sessions(node);
+}
+
+/* Costs nothing unless the list has a key that the lineage names: strangers cannot make this node
+ * verify signatures. */
+void service_follow_peer(
+    struct vx6_node *node, vx6_span name, const uint8_t peer_key[32], vx6_span record)
+{
+    const struct local_service *service = find(&node->sessions, name);
+    struct lineage lineage;
+    if (service == NULL || lineage_decode(record, peer_key, &lineage) != VX6_OK)
+        return;
+    uint32_t i = lineage.count;
+    while (i > 0 && !is_allowed(service, lineage.predecessors[i - 1]))
+        i--;
+    if (i > 0 && lineage_signatures_are_good(node->env->crypto, record))
+        (void)succession_follow(node, &lineage, peer_key, lineage.predecessors[i - 1]);
+}
+
+void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span record)
+{
+    for (uint32_t i = 0; i < node->sessions.service_count && record.len > 0; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        if (admits(service, peer_key) != VX6_OK)
+            service_follow_peer(node, service_name(service), peer_key, record);
+    }
+}
+
 enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32])
 {
     if (!vx6_label_is_valid(name) || is_zero(key, 32))
@@ -192,11 +268,7 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
         service->allowed = allowed;
         service->allowed_capacity = capacity;
     }
-    uint32_t at = allowed_position(service, key);
-    memmove(service->allowed + at + 1, service->allowed + at,
-        (service->allowed_count - at) * sizeof *service->allowed);
-    memcpy(service->allowed[at], key, 32);
-    service->allowed_count++;
+    put_on(service, key);
     return VX6_OK;
 }
 
@@ -207,26 +279,17 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
     struct local_service *service = find(&node->sessions, name);
     if (service == NULL || !is_allowed(service, key))
         return VX6_STALE;
-    uint32_t at = allowed_position(service, key);
-    service->allowed_count--;
-    memmove(service->allowed + at, service->allowed + at + 1,
-        (service->allowed_count - at) * sizeof *service->allowed);
+    take_off(service, key);
     end_sessions(node);
     return VX6_OK;
-}
-
-/* VX6-SESS-025 */
-static enum vx6_code admits(const struct local_service *service, const uint8_t peer_key[32])
-{
-    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
-        return VX6_OK;
-    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
 }
 
 enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32])
 {
     if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
         return VX6_SELF;
+    if (revoked_has(node, peer_key))
+        return VX6_REVOKED;
     const struct local_service *service = find(&node->sessions, name);
     return service == NULL ? VX6_NO_SERVICE : admits(service, peer_key);
 }

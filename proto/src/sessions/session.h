@@ -62,6 +62,13 @@ enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure ex
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
 enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+/* Whoever was allowed as `from` is allowed as `to` from now on. */
+void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+bool services_have(const struct vx6_node *node, const uint8_t key[32]); /* in a list of keys */
+/* A session that waits for a name which has to lead to `from` waits for `to` from now on. */
+void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+/* The key has been revoked: ends what it has open, at either end. */
+void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32]);
 /* Labels of the services that all may see, for the own record, sorted; at most `cap`. */
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap);
 
