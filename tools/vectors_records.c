@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "env.h"
 #include "record.h"
 #include "vx6/node.h"
@@ -51,6 +52,31 @@ static bool services_are(vx6_list list, const json_t *expected)
     return true;
 }
 
+static bool read_hosted(const json_t *item, struct vx6_hosted *hosted)
+{
+    size_t len;
+    const char *name = json_string_value(json_object_get(item, "name"));
+    const char *host = json_string_value(json_object_get(item, "host"));
+    hosted->name = text_span(name ? name : "");
+    return host && vector_hex(host, hosted->host, sizeof hosted->host, &len) && len == 32;
+}
+
+static bool hosted_are(vx6_list list, const json_t *expected)
+{
+    struct vx6_hosted hosted, wanted;
+    size_t index;
+    json_t *item;
+    if (list.count != json_array_size(expected))
+        return false;
+    json_array_foreach(expected, index, item)
+    {
+        if (!read_hosted(item, &wanted) || !vx6_next_hosted(&list, &hosted) ||
+            !span_equal(hosted.name, wanted.name) || memcmp(hosted.host, wanted.host, 32) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* None are expected where the line names none. */
 static bool keys_are(const struct lineage *lineage, json_t *expected, char *reason, size_t cap)
 {
@@ -81,6 +107,8 @@ static bool bundle_says(const struct bundle *bundle, json_t *line, char *reason,
         return vector_failed(reason, cap, "expires at %" PRId64, bundle->expires_s);
     if (!services_are(bundle->services, json_object_get(line, "services")))
         return vector_failed(reason, cap, "the services differ");
+    if (!hosted_are(bundle->hosted, json_object_get(line, "hosted")))
+        return vector_failed(reason, cap, "the hosted services differ");
     return keys_are(&bundle->lineage, json_object_get(line, "predecessors"), reason, cap) &&
            (bundle->is_tombstone == json_is_true(json_object_get(line, "tombstone")) ||
                vector_failed(
@@ -136,15 +164,17 @@ static bool read_endpoints(
 static bool check_make(json_t *line, vx6_span bytes, char *reason, size_t cap)
 {
     vx6_span seed, services[16];
+    struct vx6_hosted hosted[16];
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     struct record_facts facts = {.sequence = strtoull(vector_text(line, "sequence"), NULL, 10),
         .unix_s = wall_time(line),
         .life_s = (uint32_t)json_integer_value(json_object_get(line, "life_s")),
         .endpoints = endpoints,
         .label = text_span(vector_text(line, "label")),
-        .services = services};
+        .services = services,
+        .hosted = hosted};
     size_t index;
-    json_t *name;
+    json_t *name, *item;
     if (!vector_bytes(line, "seed", 32, &seed, reason, cap) ||
         !read_endpoints(line, endpoints, &facts.endpoint_count, reason, cap))
         return false;
@@ -153,6 +183,11 @@ static bool check_make(json_t *line, vx6_span bytes, char *reason, size_t cap)
         if (facts.service_count == 16)
             return vector_failed(reason, cap, "too many services");
         services[facts.service_count++] = text_span(json_string_value(name));
+    }
+    json_array_foreach(json_object_get(line, "hosted"), index, item)
+    {
+        if (facts.hosted_count == 16 || !read_hosted(item, &hosted[facts.hosted_count++]))
+            return vector_failed(reason, cap, "hosted service %zu", index);
     }
     struct own_keys keys;
     uint8_t made[VX6_BUNDLE_MAX];

@@ -304,6 +304,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return service_add(node, data, EXPOSURE_LISTED);
     case VX6_IN_SERVICE_ADD_PRIVATE:
         return service_add(node, data, EXPOSURE_PRIVATE);
+    case VX6_IN_SERVICE_ADD_HOSTED:
+        return service_add_hosted(node, data, in->key);
     case VX6_IN_SERVICE_ALLOW:
         return service_allow(node, data, in->key);
     case VX6_IN_SERVICE_DENY:

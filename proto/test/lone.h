@@ -93,6 +93,8 @@ static uint32_t lone_query_count, lone_in_flight;
 static uint32_t lone_stored; /* bundles that this node holds itself */
 static vx6_span lone_services[16];
 static uint32_t lone_service_count;
+static struct vx6_hosted lone_hosted[16];
+static uint32_t lone_hosted_count;
 static uint8_t lone_buried[32];  /* the node ID whose tombstone is held here */
 static uint8_t lone_allowed[32]; /* the one key in the lists of this node */
 static uint8_t lone_ended[32];   /* the last key whose sessions were ended */
@@ -177,6 +179,26 @@ uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t ca
     return lone_service_count;
 }
 
+uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted, uint32_t cap)
+{
+    (void)node;
+    assert_true(lone_hosted_count <= cap);
+    memcpy(hosted, lone_hosted, lone_hosted_count * sizeof *hosted);
+    return lone_hosted_count;
+}
+
+bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32])
+{
+    (void)node;
+    for (uint32_t i = 0; i < lone_hosted_count; i++) {
+        if (!span_equal(lone_hosted[i].name, name))
+            continue;
+        memcpy(host, lone_hosted[i].host, 32);
+        return true;
+    }
+    return false;
+}
+
 static struct memory lone_memory;
 static struct vx6_limits lone_limits;
 
@@ -185,7 +207,7 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     if (lone_memory.held == 0)
         lone_limits = vx6_limits_default;
     lone_lookup_count = lone_query_count = lone_in_flight = 0;
-    lone_stored = lone_service_count = 0;
+    lone_stored = lone_service_count = lone_hosted_count = 0;
     memset(lone_buried, 0, sizeof lone_buried);
     memset(lone_allowed, 0, sizeof lone_allowed);
     memset(lone_ended, 0, sizeof lone_ended);

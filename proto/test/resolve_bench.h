@@ -43,6 +43,8 @@ struct claim {
     uint8_t prefix; /* first byte of its IPv6 address */
     int64_t age_s;
     const struct ancestry *ancestry;
+    const struct vx6_hosted *hosted; /* one, or NULL */
+    bool has_no_address;
 };
 
 static inline void owner_make_seeded(
@@ -55,10 +57,12 @@ static inline void owner_make_seeded(
         .unix_s = LONE_UNIX_S - claim.age_s,
         .life_s = 1800,
         .endpoints = &addr,
-        .endpoint_count = 1,
+        .endpoint_count = claim.has_no_address ? 0 : 1,
         .label = lone_text(claim.label),
         .services = &service,
         .service_count = 1,
+        .hosted = claim.hosted,
+        .hosted_count = claim.hosted ? 1 : 0,
         .lineage = ancestry_span(claim.ancestry)};
     owner->len = record_make_bundle(&vx6_crypto_model, &owner->keys, &facts, owner->bytes);
     assert_int_not_equal(owner->len, 0);

@@ -65,6 +65,7 @@ struct world {
     uint64_t allocations, fail_at;
     uint64_t counters[VX6_EVENT_COUNT];
     uint32_t published, forgotten;
+    uint32_t hosted_room;      /* for so many services that others host */
     uint8_t revoked[32];       /* the key that all know to be revoked; zero: none */
     struct session *resolving; /* waits for the test to resolve it */
     struct listing *listing;   /* so does this */
@@ -120,6 +121,12 @@ void publish_changed(struct vx6_node *node)
 {
     (void)node;
     world.published++;
+}
+
+bool publish_has_room(const struct vx6_node *node)
+{
+    struct vx6_hosted hosted[16];
+    return services_hosted(node, hosted, 16) <= world.hosted_room;
 }
 
 bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
@@ -502,6 +509,7 @@ static int world_setup(void **state)
     memset(&world, 0, sizeof world);
     world.limits = vx6_limits_default;
     world.fill_cap = 32768;
+    world.hosted_room = 16;
     world.env = (struct vx6_env){
         .alloc = {.resize = count_resize}, .crypto = &vx6_crypto_model, .limits = &world.limits};
     random_state = 0x9E3779B97F4A7C15u;

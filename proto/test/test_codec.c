@@ -500,7 +500,7 @@ static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **stat
     } rows[] = {
         {VX6_MSG_node_record, 0x10, VX6_SCOPE_RECORD, 184, 260},
         {VX6_MSG_name_claim, 0x11, VX6_SCOPE_RECORD, 119, 181},
-        {VX6_MSG_service_list, 0x12, VX6_SCOPE_RECORD, 118, 1158},
+        {VX6_MSG_service_list, 0x12, VX6_SCOPE_RECORD, 119, 2695},
         {VX6_MSG_bundle, 0x13, VX6_SCOPE_RECORD, 193, 1415},
         {VX6_MSG_lineage, 0x14, VX6_SCOPE_RECORD, 98, 306},
         {VX6_MSG_revocation, 0x15, VX6_SCOPE_RECORD, 107, 170},

@@ -8,7 +8,7 @@ MESSAGES = """
  roles=u16:0:0 endpoints=list:0:4:endpoint signature=64
 11 name_claim owner=32 label=label sequence=u64:1:9223372036854775807 issued_s=u64:1 life_s=u32:1:86400 signature=64
 12 service_list owner=32 sequence=u64:1:9223372036854775807 issued_s=u64:1 life_s=u32:1:86400 \
- services=list:0:16:service signature=64
+ services=list:0:16:service hosted=list:0:16:hosted signature=64
 13 bundle node=opaque:184:300 claim=opaque:0:200 services=opaque:0:600 lineage=opaque:0:306
 14 lineage identity=32 rotations=list:0:2:rotation signature=64
 15 revocation identity=32 label=opaque:0:63 issued_s=u64:1 signature=64
@@ -46,7 +46,8 @@ HEAD = "token=16 time_s=u32 contact_issued_s=u32 contact_signature=64"
 ELEMENTS = """
 endpoint ip=16 port=u16:1 carriers=u8:1:7
 hint key=32 ip=16 port=u16:1 flags=u16:0:0
-offer name=label use=u8:1:4
+offer name=label use=u8:1:5
+hosted name=label host=32
 rotation key=32 issued_s=u64:1 signature=64
 service name=label flags=u8:0:0
 item key=32 owner=32 sequence=u64:1
@@ -55,7 +56,7 @@ CODES = {
     "OK": 0, "LIMIT": 1, "INVALID": 4, "SHUTDOWN": 5, "CANCELLED": 6, "TIMEOUT": 16, "UNREACHABLE": 17,
     "TRUNCATED": 18, "IDLE": 19, "BAD_MESSAGE": 32, "BAD_SEAL": 33, "BAD_SUITE": 34, "BAD_RECORD": 35,
     "KEY_MISMATCH": 36, "FLOW": 37, "UNEXPECTED": 38, "SELF": 39, "NOT_FOUND": 48, "NO_SERVICE": 51,
-    "NOT_ALLOWED": 52, "SERVICE_DOWN": 53, "BAD_TOKEN": 54, "EXPIRED": 55, "OUTDATED": 56, "RESET": 57,
+    "NOT_ALLOWED": 52, "SERVICE_DOWN": 53, "BAD_TOKEN": 54, "EXPIRED": 55, "OUTDATED": 56, "RESET": 57, "NO_HOST": 59,
     "REVOKED": 58}
 CODE_NAMES = {number: name for name, number in CODES.items()}
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}

@@ -64,6 +64,10 @@ def item(f):
     return f["key"] + f["owner"] + u64(f["sequence"])
 
 
+def hosted(f):
+    return label(f["name"]) + f["host"]
+
+
 def offer(f):
     return label(f["name"]) + u8(f["use"])
 
@@ -96,7 +100,7 @@ def name_claim(f):
 
 def service_list(f):
     return (f["owner"] + u64(f["sequence"]) + u64(f["issued_s"]) + u32(f["life_s"])
-            + many(service, f["services"]) + f["signature"])
+            + many(service, f["services"]) + many(hosted, f["hosted"]) + f["signature"])
 
 
 def bundle(f):
@@ -276,6 +280,7 @@ TYPICAL = {
                    "signature": bytes_of("signature", 64)},
     "service_list": {"owner": bytes_of("owner", 32), **DATES,
                      "services": [{"name": "db", "flags": 0}, {"name": "web", "flags": 0}],
+                     "hosted": [{"name": "api", "host": bytes_of("host", 32)}],
                      "signature": bytes_of("signature", 64)},
     "bundle": {"node": bytes_of("node", 203), "claim": bytes_of("claim", 123),
                "services": bytes_of("services", 130), "lineage": bytes_of("lineage", 202)},
@@ -333,6 +338,9 @@ EDGES = [
     ("name_claim", "label of one character", {"label": "0"}),
     ("name_claim", "label of 63 characters", {"label": LABEL_63}),
     ("service_list", "no service", {"services": []}),
+    ("service_list", "nothing hosted", {"hosted": []}),
+    ("service_list", "sixteen hosted",
+     {"hosted": [{"name": f"h{i:02}", "host": bytes_of(f"host {i}", 32)} for i in range(16)]}),
     ("service_list", "sixteen services",
      {"services": [{"name": f"s{i:02}", "flags": 0} for i in range(16)]}),
     ("bundle", "node record alone", {"claim": b"", "services": b"", "lineage": b""}),
@@ -378,7 +386,7 @@ EDGES = [
      {"number": U32_MAX, "lineage": bytes_of("lineage", 306)}),
     ("services", "none", {"offers": []}),
     ("services", "no list", {"code": 1, "offers": []}),
-    ("services", "each use", {"offers": [{"name": f"s{use}", "use": use} for use in range(1, 5)]}),
+    ("services", "each use", {"offers": [{"name": f"s{use}", "use": use} for use in range(1, 6)]}),
     ("services", "sixteen with the longest names",
      {"number": U32_MAX, "offers": [{"name": f"{i:02}" + "a" * 61, "use": 3} for i in range(16)]}),
     ("session_open", "largest numbers", {"path": U32_MAX, "privacy": 3, "service": LABEL_63}),
@@ -421,6 +429,11 @@ BEYOND = [
     ("service_list", "seventeen services",
      {"services": [{"name": f"s{i:02}", "flags": 0} for i in range(17)]},
      "services: too many", 5),
+    ("service_list", "seventeen hosted",
+     {"hosted": [{"name": f"h{i:02}", "host": bytes_of("host", 32)} for i in range(17)]},
+     "hosted: too many", 5),
+    ("service_list", "a hosted one with a bad name",
+     {"hosted": [{"name": "w eb", "host": bytes_of("host", 32)}]}, "hosted[0].name: not a label", 6),
     ("service_list", "second service with a bad name",
      {"services": [{"name": "db", "flags": 0}, {"name": "w eb", "flags": 0}]},
      "services[1].name: not a label", 6),
@@ -483,7 +496,7 @@ BEYOND = [
     ("services", "second offer of no use",
      {"offers": [{"name": "db", "use": 1}, {"name": "web", "use": 0}]},
      "offers[1].use: too small", 5),
-    ("services", "a use that nobody has defined", {"offers": [{"name": "db", "use": 5}]},
+    ("services", "a use that nobody has defined", {"offers": [{"name": "db", "use": 6}]},
      "offers[0].use: too large", 5),
     ("services", "a name with a capital", {"offers": [{"name": "Db", "use": 1}]},
      "offers[0].name: not a label", 6),

@@ -83,6 +83,7 @@ const char *vx6_msg_name(enum vx6_msg_type type); /* "find_node"; "unknown" for 
 /* Take the first element off `list`, which a decode has checked; false when it is empty. */
 bool vx6_next_endpoint(vx6_list *list, struct vx6_endpoint *endpoint);
 bool vx6_next_hint(vx6_list *list, struct vx6_hint *hint);
+bool vx6_next_hosted(vx6_list *list, struct vx6_hosted *hosted);
 bool vx6_next_item(vx6_list *list, struct vx6_item *item);
 bool vx6_next_offer(vx6_list *list, struct vx6_offer *offer);
 bool vx6_next_rotation(vx6_list *list, struct vx6_rotation *rotation);
@@ -94,6 +95,8 @@ VX6_MUST_CHECK bool vx6_push_endpoint(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_endpoint *endpoint);
 VX6_MUST_CHECK bool vx6_push_hint(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_hint *hint);
+VX6_MUST_CHECK bool vx6_push_hosted(
+    vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_hosted *hosted);
 VX6_MUST_CHECK bool vx6_push_item(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_item *item);
 VX6_MUST_CHECK bool vx6_push_offer(

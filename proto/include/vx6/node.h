@@ -119,6 +119,9 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_ADD,         /* public: whoever resolves this node */
     VX6_IN_SERVICE_ADD_LISTED,  /* keys that are allowed; all may see that it is there */
     VX6_IN_SERVICE_ADD_PRIVATE, /* keys that are allowed; nobody else learns of it */
+    VX6_IN_SERVICE_ADD_HOSTED,  /* data: name, key: of the node that hosts it; SELF. LIMIT: also
+                                   when the own bundle would be too long. INVALID: it is offered
+                                   here; in the same way one that is hosted cannot be added */
     VX6_IN_SERVICE_ALLOW,       /* data: name, key */
     VX6_IN_SERVICE_DENY,        /* data: name, key: takes it off; its sessions end */
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */

@@ -18,6 +18,7 @@ struct resolve {
     struct listing *listing; /* for which the op is, or NULL */
     struct kept_name name;
     bool bound;
+    bool at_host; /* the name is resolved: this is for the key that hosts its service */
     bool waiting; /* there is somebody to use; rivals may still show */
     bool starved; /* a bundle that was shown could not be kept */
     uint8_t bound_key[32], bound_root[32];
@@ -51,9 +52,15 @@ static bool wants_address(const struct resolve *resolve)
     return resolve->session != NULL || resolve->listing != NULL;
 }
 
+static void holders_free(struct vx6_node *node, struct resolve *resolve)
+{
+    while (resolve->holder_count > 0)
+        peer_drop(node->env, resolve->holders[--resolve->holder_count]);
+    resolve->holder_paths = 0;
+}
+
 static void resolve_free(struct vx6_node *node, struct resolve *resolve)
 {
-    vx6_env *env = node->env;
     if (resolve->next)
         resolve->next->previous = resolve->previous;
     if (resolve->previous)
@@ -62,9 +69,8 @@ static void resolve_free(struct vx6_node *node, struct resolve *resolve)
         node->resolves = resolve->next;
     timer_clear(&node->timers, &resolve->timer);
     claimants_free(node, &resolve->claimants);
-    for (uint32_t i = 0; i < resolve->holder_count; i++)
-        peer_drop(env, resolve->holders[i]);
-    env_free(env, resolve, sizeof *resolve);
+    holders_free(node, resolve);
+    env_free(node->env, resolve, sizeof *resolve);
 }
 
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve)
@@ -85,6 +91,19 @@ static void settle(struct vx6_node *node, struct resolve *resolve)
     timer_set(&node->timers, &resolve->timer, node->now);
 }
 
+/* VX6-NAME-022: does a claimant say that the service is at another node? What is said there of that
+ * counts for nothing. */
+static bool says_host(const struct vx6_node *node, const struct resolve *resolve,
+    const struct claimant *claimant, uint8_t host[32])
+{
+    struct vx6_name name = name_view(&resolve->name);
+    struct bundle bundle;
+    if (resolve->at_host || resolve->listing != NULL || name.service.len == 0)
+        return false;
+    claimant_view(node, claimant, &bundle);
+    return bundle_host(&bundle, name.service, host);
+}
+
 /* Bound names only. VX6-NAME-010 */
 static void start_from_known(struct vx6_node *node, struct resolve *resolve)
 {
@@ -98,9 +117,11 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     memcpy(claimant.key, known->key, sizeof claimant.key);
     if (!claimants_add(node, &resolve->claimants, &claimant))
         return;
+    uint8_t host[32];
     if (known->doubted)
         resolve->sequence_known = known->sequence;
-    else
+    else if (!says_host(node, resolve, &claimant,
+                 host)) /* where a service is, is asked anew: VX6-NAME-025 */
         settle(node, resolve);
 }
 
@@ -125,9 +146,43 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
     return resolve->lookup ? VX6_OK : lookup_refusal(node);
 }
 
-/* NULL with *code. */
+static enum vx6_code go_on(struct vx6_node *node, struct resolve *resolve)
+{
+    timer_set(
+        &node->timers, &resolve->timer, after_ms(node, node->env->limits->resolve_timeout_ms));
+    if (resolve->bound)
+        start_bound(node, resolve);
+    return resolve->timer.deadline > node->now ? start_lookup(node, resolve) : VX6_OK;
+}
+
+static enum vx6_code start_name(struct vx6_node *node, struct resolve *resolve)
+{
+    struct vx6_name name = name_view(&resolve->name);
+    const struct binding *binding = binding_find(node, name.label);
+    if (binding != NULL &&
+        (hint_fits(node, name.hint, binding->key) || hint_fits(node, name.hint, binding->root))) {
+        resolve->bound = true;
+        memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
+        memcpy(resolve->bound_root, binding->root, sizeof resolve->bound_root);
+    }
+    return go_on(node, resolve);
+}
+
+/* VX6-NAME-022: the key is looked up as if it were bound, by nothing that lasts. */
+static enum vx6_code start_host(
+    struct vx6_node *node, struct resolve *resolve, const uint8_t host[32])
+{
+    if (bytes_equal(host, node->keys.identity, 32))
+        return VX6_SELF;
+    resolve->at_host = resolve->bound = true;
+    memcpy(resolve->bound_key, host, sizeof resolve->bound_key);
+    memcpy(resolve->bound_root, host, sizeof resolve->bound_root);
+    return go_on(node, resolve);
+}
+
+/* `host`: where this node itself says that the service is; or NULL. NULL with *code. */
 static struct resolve *resolve_new(
-    struct vx6_node *node, const struct vx6_name *name, enum vx6_code *code)
+    struct vx6_node *node, const struct vx6_name *name, const uint8_t *host, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -140,19 +195,7 @@ static struct resolve *resolve_new(
         resolve->next->previous = resolve;
     node->resolves = resolve;
     name_keep(&resolve->name, name);
-    const struct binding *binding = binding_find(node, name->label);
-    timer_set(
-        &node->timers, &resolve->timer, after_ms(node, node->env->limits->resolve_timeout_ms));
-    *code = VX6_OK;
-    if (binding != NULL &&
-        (hint_fits(node, name->hint, binding->key) || hint_fits(node, name->hint, binding->root))) {
-        resolve->bound = true;
-        memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        memcpy(resolve->bound_root, binding->root, sizeof resolve->bound_root);
-        start_bound(node, resolve);
-    }
-    if (resolve->timer.deadline > node->now)
-        *code = start_lookup(node, resolve);
+    *code = host ? start_host(node, resolve, host) : start_name(node, resolve);
     if (*code == VX6_OK)
         return resolve;
     resolve_free(node, resolve);
@@ -172,12 +215,14 @@ static bool is_self(const struct vx6_node *node, const struct vx6_name *name)
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
     struct session *session, enum vx6_code *code)
 {
+    uint8_t host[32];
+    bool is_own = is_self(node, name);
     VX6_ASSERT(vx6_label_is_valid(name->label));
-    if (is_self(node, name)) {
+    if (is_own && !service_host(node, name->service, host)) {
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, code);
+    struct resolve *resolve = resolve_new(node, name, is_own ? host : NULL, code);
     if (resolve != NULL)
         resolve->session = session;
     return resolve;
@@ -190,7 +235,7 @@ struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, code);
+    struct resolve *resolve = resolve_new(node, name, NULL, code);
     if (resolve != NULL) {
         resolve->listing = listing;
         resolve->op = op;
@@ -199,12 +244,12 @@ struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name
 }
 
 /* Asks nobody: the node knows itself. */
-static void show_self(struct vx6_node *node, struct op *op)
+static enum vx6_code show_self(struct vx6_node *node, struct op *op)
 {
     struct blob *bundle = publish_bundle(node);
     memcpy(op->key, node->keys.identity, sizeof op->key);
     bool shown = bundle != NULL && op_add_candidate(node, op, bundle, op->key);
-    op_done(node, op, shown ? VX6_OK : VX6_NOMEM);
+    return shown ? VX6_OK : VX6_NOMEM;
 }
 
 enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *id)
@@ -216,12 +261,16 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
     struct op *op = op_new(node, OP_RESOLVE, &code);
     if (op == NULL)
         return code;
-    if (is_self(node, &name)) {
-        show_self(node, op);
+    uint8_t host[32];
+    bool is_own = is_self(node, &name);
+    if (is_own)
+        code = show_self(node, op);
+    if (is_own && (code != VX6_OK || !service_host(node, name.service, host))) {
+        op_done(node, op, code);
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, &name, &code);
+    struct resolve *resolve = resolve_new(node, &name, is_own ? host : NULL, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
@@ -311,8 +360,10 @@ static bool is_of_use(
     const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
 {
     vx6_addr addr;
+    uint8_t host[32];
     return !claimant->is_tombstone &&
-           (!wants_address(resolve) || claimant_address(node, claimant, &addr));
+           (!wants_address(resolve) || says_host(node, resolve, claimant, host) ||
+               claimant_address(node, claimant, &addr));
 }
 
 /* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, of
@@ -407,7 +458,9 @@ static enum vx6_code outcome(const struct resolve *resolve, enum vx6_code select
         return VX6_NOMEM;
     if (timed_out)
         return VX6_TIMEOUT;
-    return resolve->lookup_code == VX6_NO_PEERS ? VX6_NO_PEERS : VX6_NOT_FOUND;
+    if (resolve->lookup_code == VX6_NO_PEERS)
+        return VX6_NO_PEERS;
+    return resolve->at_host ? VX6_NO_HOST : VX6_NOT_FOUND; /* VX6-NAME-024 */
 }
 
 static void keep_known(struct vx6_node *node, const struct claimant *claimant)
@@ -461,24 +514,27 @@ static void finish_session(
     struct session *session = resolve->session;
     uint8_t key[32] = {0};
     vx6_addr addr = {0};
-    if (code == VX6_OK)
+    if (code == VX6_OK && !resolve->at_host)
         code = follow(node, resolve, chain);
     if (code == VX6_OK) {
         memcpy(key, resolve->claimants.items[0].key, sizeof key);
         code = choose_address(node, &resolve->claimants.items[0], &addr);
     }
-    if (code == VX6_OK)
+    if (code == VX6_OK && resolve->at_host)
+        keep_known(node, &resolve->claimants.items[0]);
+    else if (code == VX6_OK)
         code = bind_claimant(node, resolve, &resolve->claimants.items[0]);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     session_resolved(node, session, code, key, &addr);
 }
 
+/* Of all that was looked up for it. */
 static void count_for_op(struct op *op, const struct resolve *resolve)
 {
     op->hops = resolve->hops;
-    op->queries = resolve->queries;
-    op->lost = resolve->lost;
+    op->queries += resolve->queries;
+    op->lost += resolve->lost;
 }
 
 /* As for a session, but nothing is bound or followed. VX6-SESS-029 */
@@ -512,17 +568,52 @@ static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_c
     }
     if (code == VX6_OK) {
         const struct claimant *claimant = &resolve->claimants.items[0];
-        memcpy(op->key, claimant->key, sizeof op->key);
+        if (!resolve->at_host)
+            memcpy(op->key, claimant->key, sizeof op->key);
         (void)claimant_address(node, claimant, &op->peer);
         if (resolve->bound)
             keep_known(node, claimant);
-        if (service.len > 0 && !claimant_offers(node, claimant, service))
+        if (service.len > 0 && !resolve->at_host && !claimant_offers(node, claimant, service))
             code = VX6_NO_SERVICE;
     }
     count_for_op(op, resolve);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     op_done(node, op, code);
+}
+
+/* What is to be done with who says where the service is, before it is looked for there. */
+static enum vx6_code take_owner(
+    struct vx6_node *node, struct resolve *resolve, const struct chain *chain)
+{
+    const struct claimant *owner = &resolve->claimants.items[0];
+    if (resolve->op == NULL) {
+        enum vx6_code code = follow(node, resolve, chain);
+        return code == VX6_OK ? bind_claimant(node, resolve, owner) : code;
+    }
+    count_for_op(resolve->op, resolve);
+    memcpy(resolve->op->key, owner->key, sizeof owner->key);
+    if (resolve->bound)
+        keep_known(node, owner);
+    return op_add_candidate(node, resolve->op, owner->blob, owner->key) ? VX6_OK : VX6_NOMEM;
+}
+
+/* VX6-NAME-022: one more lookup. False: the resolve ends, with *code. */
+static bool turn_to_host(
+    struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code *code)
+{
+    uint8_t host[32];
+    if (*code != VX6_OK || !says_host(node, resolve, &resolve->claimants.items[0], host))
+        return false;
+    *code = take_owner(node, resolve, chain);
+    claimants_free(node, &resolve->claimants);
+    holders_free(node, resolve);
+    resolve->waiting = resolve->starved = false;
+    resolve->hops = resolve->queries = resolve->lost = 0;
+    resolve->sequence_known = 0;
+    if (*code == VX6_OK)
+        *code = start_host(node, resolve, host);
+    return *code == VX6_OK;
 }
 
 void resolve_timer(struct vx6_node *node, struct timer *timer)
@@ -542,6 +633,8 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
                                               resolve->bound_key, resolve->bound_root, &chain)
                                         : claimants_select_unbound(node, &resolve->claimants);
     code = outcome(resolve, code, timed_out);
+    if (turn_to_host(node, resolve, &chain, &code))
+        return;
     if (resolve->listing != NULL)
         finish_listing(node, resolve, code);
     else if (resolve->op != NULL)

@@ -45,17 +45,35 @@ static vx6_span own_label(const struct vx6_node *node)
     return (vx6_span){(const uint8_t *)node->label, node->label_len};
 }
 
-static struct record_facts own_facts(struct vx6_node *node, vx6_span *services)
+/* What its lists lie in. */
+struct own_lists {
+    vx6_span services[16];
+    struct vx6_hosted hosted[16];
+};
+
+static struct record_facts own_facts(const struct vx6_node *node, struct own_lists *lists)
 {
-    return (struct record_facts){.sequence = node->sequence_next++,
+    const uint32_t max = node->env->limits->service_max;
+    return (struct record_facts){.sequence = node->sequence_next,
         .unix_s = node_unix_s(node),
         .life_s = node->env->limits->record_life_s,
         .endpoints = node->endpoints,
         .endpoint_count = node->endpoint_count,
         .label = own_label(node),
         .lineage = node_lineage(node),
-        .services = services,
-        .service_count = service_names(node, services, node->env->limits->service_max)};
+        .services = lists->services,
+        .service_count = service_names(node, lists->services, max),
+        .hosted = lists->hosted,
+        .hosted_count = services_hosted(node, lists->hosted, max)};
+}
+
+bool publish_has_room(const struct vx6_node *node)
+{
+    struct own_lists lists;
+    uint8_t bytes[VX6_BUNDLE_MAX];
+    struct record_facts facts = own_facts(node, &lists);
+    facts.service_count = 0;
+    return record_make_bundle(node->env->crypto, &node->keys, &facts, bytes) > 0;
 }
 
 /* The keys of the DHT under which this node is found. VX6-REC-015 */
@@ -84,21 +102,26 @@ static void hold_own(struct vx6_node *node, vx6_span bundle)
 }
 
 /* A new bundle with the next sequence number. A list of services that is too long loses its last
- * ones: they can still be opened by who knows of them. VX6-REC-014 */
+ * ones: they can still be opened by who knows of them; so those that are elsewhere, which cannot,
+ * go last. VX6-REC-014 */
 static void make(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
     const struct vx6_crypto *crypto = node->env->crypto;
-    vx6_span services[16];
+    struct own_lists lists;
     uint8_t bytes[VX6_BUNDLE_MAX];
-    struct record_facts facts = own_facts(node, services);
-    uint32_t offered = facts.service_count;
+    struct record_facts facts = own_facts(node, &lists);
+    uint32_t offered = facts.service_count + facts.hosted_count;
     size_t len;
+    node->sequence_next++;
     while ((len = record_make_bundle(crypto, &node->keys, &facts, bytes)) == 0) {
-        VX6_ASSERT(facts.service_count > 0);
-        facts.service_count--;
+        VX6_ASSERT(facts.service_count + facts.hosted_count > 0);
+        if (facts.service_count > 0)
+            facts.service_count--;
+        else
+            facts.hosted_count--;
     }
-    if (facts.service_count < offered)
+    if (facts.service_count + facts.hosted_count < offered)
         trace(node, VX6_EVENT_limit_reached, NULL, VX6_MSG_service_list, 0, VX6_LIMIT);
 
     struct vx6_msg msg;

@@ -38,6 +38,8 @@ void publish_init(struct vx6_node *node);
 /* Endpoints, services or the label changed: a new bundle, published as soon as the node has joined.
  */
 void publish_changed(struct vx6_node *node);
+/* Would all that is hosted elsewhere fit into the own bundle? */
+bool publish_has_room(const struct vx6_node *node);
 /* The current node record; made anew when it is older than half its life. */
 vx6_span publish_record(struct vx6_node *node);
 /* The current bundle, whose record that is; NULL when memory ran out. No reference is given. */

@@ -95,6 +95,16 @@ static void sort_labels(vx6_span *labels, uint32_t count)
     }
 }
 
+static void push_hosted(vx6_list *list, const struct record_facts *facts, uint8_t *dst, size_t cap)
+{
+    for (uint32_t i = 0; i < facts->hosted_count; i++) {
+        const struct vx6_hosted *hosted = &facts->hosted[i];
+        VX6_ASSERT(i == 0 || label_compare(hosted[-1].name, hosted->name) < 0);
+        bool pushed = vx6_push_hosted(list, dst, cap, hosted);
+        VX6_ASSERT(pushed);
+    }
+}
+
 /* 0: too long. */
 static size_t make_services(const struct vx6_crypto *crypto, const struct own_keys *keys,
     const struct record_facts *facts, uint8_t *out, size_t cap)
@@ -103,7 +113,8 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
     struct vx6_service_list *list = &msg.u.service_list;
     vx6_span names[SERVICES_MAX];
     uint8_t storage[SERVICES_MAX * (2 + VX6_LABEL_MAX)];
-    VX6_ASSERT(facts->service_count <= SERVICES_MAX);
+    uint8_t storage_hosted[SERVICES_MAX * (1 + VX6_LABEL_MAX + 32)];
+    VX6_ASSERT(facts->service_count + facts->hosted_count <= SERVICES_MAX);
     memcpy(names, facts->services, facts->service_count * sizeof names[0]);
     sort_labels(names, facts->service_count);
     memcpy(list->owner, keys->id, 32);
@@ -116,6 +127,7 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
         bool pushed = vx6_push_service(&list->services, storage, sizeof storage, &service);
         VX6_ASSERT(pushed);
     }
+    push_hosted(&list->hosted, facts, storage_hosted, sizeof storage_hosted);
     struct signer signer = {keys->record_seed, keys->record_public, LABEL_SERVICE_LIST};
     return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
@@ -131,7 +143,7 @@ size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys
         bundle->claim = (vx6_span){claim, make_claim(crypto, keys, facts, claim, sizeof claim)};
         VX6_ASSERT(bundle->claim.len != 0);
     }
-    if (facts->service_count > 0) {
+    if (facts->service_count + facts->hosted_count > 0) {
         bundle->services =
             (vx6_span){services, make_services(crypto, keys, facts, services, sizeof services)};
         if (bundle->services.len == 0)
@@ -256,6 +268,30 @@ static bool services_are_sorted(vx6_list list)
     return true;
 }
 
+static bool is_listed(vx6_list services, vx6_span name)
+{
+    struct vx6_service service;
+    while (vx6_next_service(&services, &service)) {
+        if (label_compare(service.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* VX6-REC-025 */
+static bool hosted_are_sound(const struct vx6_service_list *list, const uint8_t identity[32])
+{
+    vx6_list left = list->hosted;
+    struct vx6_hosted hosted, previous = {0};
+    while (vx6_next_hosted(&left, &hosted)) {
+        if ((previous.name.len > 0 && label_compare(previous.name, hosted.name) >= 0) ||
+            is_listed(list->services, hosted.name) || bytes_equal(hosted.host, identity, 32))
+            return false;
+        previous = hosted;
+    }
+    return true;
+}
+
 static enum vx6_code decode_services(vx6_span data, struct bundle *bundle)
 {
     struct vx6_msg msg;
@@ -267,8 +303,10 @@ static enum vx6_code decode_services(vx6_span data, struct bundle *bundle)
     const struct vx6_service_list *list = &msg.u.service_list;
     struct owned owned = {list->owner, list->sequence, list->issued_s, list->life_s};
     bundle->services = list->services;
-    bool good = is_of_bundle(bundle, &owned) && list->services.count > 0 &&
-                services_are_sorted(list->services);
+    bundle->hosted = list->hosted;
+    bool good = is_of_bundle(bundle, &owned) && list->services.count + list->hosted.count > 0 &&
+                services_are_sorted(list->services) &&
+                hosted_are_sound(list, bundle->node.identity);
     return good ? VX6_OK : VX6_BAD_RECORD;
 }
 
@@ -373,6 +411,19 @@ void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bund
     enum vx6_code code = decode_value(crypto, verified, &raw, bundle);
     VX6_ASSERT(code == VX6_OK);
     set_expiry(bundle);
+}
+
+bool bundle_host(const struct bundle *bundle, vx6_span service, uint8_t host[32])
+{
+    vx6_list list = bundle->hosted;
+    struct vx6_hosted hosted;
+    while (vx6_next_hosted(&list, &hosted)) {
+        if (!span_equal(hosted.name, service))
+            continue;
+        memcpy(host, hosted.host, sizeof hosted.host);
+        return true;
+    }
+    return false;
 }
 
 /* VX6-REC-017 */

@@ -36,6 +36,8 @@ struct record_facts {
     vx6_span label; /* empty: no claim */
     const vx6_span *services;
     uint32_t service_count;
+    const struct vx6_hosted *hosted; /* sorted by name; none is in `services` */
+    uint32_t hosted_count;
     vx6_span lineage; /* a record; empty: none */
 };
 /* Sizes written. make_bundle: 0 when the whole exceeds VX6_BUNDLE_MAX. */
@@ -61,6 +63,7 @@ struct bundle {
     int64_t expires_s;
     vx6_span label;    /* empty: no claim */
     vx6_list services; /* empty: none public */
+    vx6_list hosted;   /* services that others host */
     struct lineage lineage;
     bool is_tombstone;
 };
@@ -69,6 +72,9 @@ enum vx6_code bundle_check(
 
 /* Reads a bundle that was verified before, or made here. */
 void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle);
+
+/* Where the owner says that this service is; false: it is not at another node. */
+bool bundle_host(const struct bundle *bundle, vx6_span service, uint8_t host[32]);
 
 /* May a bundle be stored under this key: its owner's ID, that of one of its predecessors, or its
  * label's key? */

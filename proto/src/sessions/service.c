@@ -7,6 +7,7 @@ struct local_service {
     char name[VX6_LABEL_MAX];
     uint8_t (*allowed)[32]; /* sorted keys */
     uint32_t allowed_count, allowed_capacity;
+    uint8_t host[32]; /* EXPOSURE_HOSTED */
 };
 
 static vx6_span service_name(const struct local_service *service)
@@ -102,10 +103,40 @@ enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure ex
         service = insert(node, name, &code);
     if (service == NULL)
         return code;
+    if (!is_new && service->exposure == EXPOSURE_HOSTED)
+        return VX6_INVALID;
     if (!is_new && service->exposure == exposure)
         return VX6_OK;
     service->exposure = (uint8_t)exposure;
     end_sessions(node);
+    publish_changed(node);
+    return VX6_OK;
+}
+
+/* VX6-REC-026: what would not be published is not taken. */
+enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uint8_t host[32])
+{
+    if (!vx6_label_is_valid(name) ||
+        !node->env->crypto->sign_public_is_valid(node->env->crypto, host))
+        return VX6_INVALID;
+    if (bytes_equal(host, node->keys.identity, 32))
+        return VX6_SELF;
+    struct local_service *service = find(&node->sessions, name);
+    bool is_new = service == NULL;
+    enum vx6_code code = VX6_OK;
+    if (is_new)
+        service = insert(node, name, &code);
+    if (service == NULL)
+        return code;
+    if (!is_new && service->exposure != EXPOSURE_HOSTED)
+        return VX6_INVALID;
+    service->exposure = EXPOSURE_HOSTED;
+    memcpy(service->host, host, sizeof service->host);
+    if (is_new && !publish_has_room(node)) {
+        trace(node, VX6_EVENT_limit_reached, NULL, VX6_MSG_service_list, 0, VX6_LIMIT);
+        (void)service_remove(node, name);
+        return VX6_LIMIT;
+    }
     publish_changed(node);
     return VX6_OK;
 }
@@ -252,6 +283,8 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
     struct local_service *service = find(&node->sessions, name);
     if (service == NULL)
         return VX6_STALE;
+    if (service->exposure == EXPOSURE_HOSTED)
+        return VX6_INVALID;
     if (is_allowed(service, key))
         return VX6_OK;
     if (service->allowed_count >= node->env->limits->service_allow_max) {
@@ -303,10 +336,13 @@ void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
     for (uint32_t i = 0; i < node->sessions.service_count; i++) {
         const struct local_service *service = &node->sessions.services[i];
         enum vx6_code code = admits(service, peer_key);
-        if (code == VX6_NO_SERVICE)
+        struct vx6_offer offer = {.name = service_name(service), .use = 3};
+        if (service->exposure == EXPOSURE_HOSTED)
+            offer.use = 5;
+        else if (code == VX6_NO_SERVICE)
             continue;
-        struct vx6_offer offer = {
-            .name = service_name(service), .use = code == VX6_OK ? uses[service->exposure] : 3};
+        else if (code == VX6_OK)
+            offer.use = uses[service->exposure];
         bool pushed = vx6_push_offer(offers, storage, OFFERS_SIZE_MAX, &offer);
         VX6_ASSERT(pushed);
     }
@@ -317,8 +353,30 @@ uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t ca
     uint32_t count = 0;
     for (uint32_t i = 0; i < node->sessions.service_count && count < cap; i++) {
         const struct local_service *service = &node->sessions.services[i];
-        if (service->exposure != EXPOSURE_PRIVATE)
+        if (service->exposure == EXPOSURE_PUBLIC || service->exposure == EXPOSURE_LISTED)
             names[count++] = service_name(service);
     }
     return count;
+}
+
+uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted, uint32_t cap)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < node->sessions.service_count && count < cap; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        if (service->exposure != EXPOSURE_HOSTED)
+            continue;
+        hosted[count].name = service_name(service);
+        memcpy(hosted[count++].host, service->host, sizeof service->host);
+    }
+    return count;
+}
+
+bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32])
+{
+    const struct local_service *service = find(&node->sessions, name);
+    if (service == NULL || service->exposure != EXPOSURE_HOSTED)
+        return false;
+    memcpy(host, service->host, sizeof service->host);
+    return true;
 }
