@@ -265,7 +265,7 @@ def control():
         {"command": "service_add", "name": "db", "target": "127.0.0.1:5432", "exposure": "private",
          "allow": [key]}, {"command": "service_deny", "name": "db", "who": key},
         {"command": "service_allow", "name": "db", "who": key}, {"command": "service_list"},
-        {"command": "service_list", "name": "alice"}, {"command": "service_list", "addr": "192.0.2.1:4242"},
+        {"command": "service_host", "name": "api", "at": key}, {"command": "service_list", "name": "alice"}, {"command": "service_list", "addr": "192.0.2.1:4242"},
         {"command": "service_remove", "name": "web"},
         {"command": "resolve", "name": "alice.web"}, {"command": "connect", "name": "alice.web"},
         {"command": "connect", "addr": "192.0.2.1:4242", "service": "web", "background": True},

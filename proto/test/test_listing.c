@@ -104,6 +104,8 @@ static void test_each_service_is_told_as_it_may_be_used(void **state)
     assert_string_equal(ask(), "api=3 web=1");
     assert_int_equal(service_remove(owner(), text("web")), VX6_OK);
     assert_string_equal(ask(), "api=3");
+    assert_int_equal(service_add_hosted(owner(), text("log"), key_of(7)), VX6_OK);
+    assert_string_equal(ask(), "api=3 log=5");
 }
 
 /* VX6-SESS-026 */

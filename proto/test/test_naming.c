@@ -122,6 +122,44 @@ static void test_a_private_service_is_listed_for_whom_it_is(void **state)
     pair_net_free(world.net);
 }
 
+/* VX6-NAME-022, VX6-NAME-023: three nodes under one name; the host decides who may use it. */
+static void test_a_service_of_a_name_is_at_another_node(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t alice_key[32], bob_key[32], key[32] = {0};
+    uint32_t candidates;
+    world_make(&world, 11);
+    key_of(world.alice, alice_key);
+    key_of(world.bob, bob_key);
+    struct vx6_in in = {.kind = VX6_IN_SERVICE_ADD_HOSTED, .data = (const uint8_t *)"db", .len = 2};
+    memcpy(in.key, bob_key, 32);
+    assert_int_equal(pair_input(world.alice, &in), VX6_OK);
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_int_equal(open_session(&world, world.entry, "alice.db", key), VX6_NO_SERVICE);
+    assert_int_equal(pair_command(world.bob, VX6_IN_SERVICE_ADD, "db", NULL), VX6_OK);
+    assert_int_equal(open_session(&world, world.entry, "alice.db", key), VX6_OK);
+    assert_memory_equal(key, bob_key, 32);
+    const struct vx6_out *bound = pair_find(world.entry, VX6_OUT_NAME_BOUND, 0);
+    assert_non_null(bound);
+    assert_memory_equal(bound->key, alice_key, 32);
+    assert_null(pair_find(world.entry, VX6_OUT_NAME_BOUND,
+        (uint32_t)((const struct pair_out *)(const void *)bound - world.entry->outs) + 1));
+    assert_int_equal(resolve(&world, world.entry, "alice.db", &candidates), VX6_OK);
+    assert_int_equal(candidates, 2);
+    assert_int_equal(open_session(&world, world.entry, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    assert_int_equal(open_session(&world, world.alice, "alice.db", key), VX6_OK);
+    assert_memory_equal(key, bob_key, 32);
+
+    move(world.bob, world.bob->addr.ip[5], 98);
+    pair_cut_carriers(world.net);
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_int_equal(open_session(&world, world.entry, "alice.db", key), VX6_OK);
+    assert_memory_equal(key, bob_key, 32);
+    pair_net_free(world.net);
+}
+
 /* VX6-DHT-043: what holds in a network of many sites holds in one, and nothing is exempt there. */
 static void test_K4_names_are_found_where_all_are_of_one_site(void **state)
 {
@@ -201,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_R6_a_rival_is_shown_until_the_name_is_bound),
         cmocka_unit_test(test_a_node_that_calls_itself_otherwise_is_found),
         cmocka_unit_test(test_a_private_service_is_listed_for_whom_it_is),
+        cmocka_unit_test(test_a_service_of_a_name_is_at_another_node),
         cmocka_unit_test(test_K4_names_are_found_where_all_are_of_one_site),
         cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
         cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),

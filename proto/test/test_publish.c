@@ -293,6 +293,46 @@ static void test_services_that_do_not_fit_are_left_out(void **state)
     lone_free(node);
 }
 
+/* VX6-REC-026: those that others host are left out after all that are here. */
+static void test_what_is_hosted_elsewhere_is_left_out_last(void **state)
+{
+    (void)state;
+    struct vx6_node *node = lone_new(1, "alice");
+    static char names[16][VX6_LABEL_MAX];
+    lone_service_count = 8;
+    lone_hosted_count = 8;
+    for (size_t i = 0; i < 16; i++) {
+        memset(names[i], 'a' + (int)i, VX6_LABEL_MAX);
+        vx6_span name = {(const uint8_t *)names[i], VX6_LABEL_MAX};
+        if (i < 8)
+            lone_services[i] = name;
+        else
+            lone_hosted[i - 8] = (struct vx6_hosted){.name = name, .host = {(uint8_t)i}};
+    }
+    assert_false(publish_has_room(node));
+    struct blob *blob = publish_bundle(node);
+    struct bundle bundle;
+    vx6_span bytes = {blob->data, blob->len};
+    assert_int_equal(bundle_check(node->env, node_unix_s(node), bytes, &bundle), VX6_OK);
+    assert_int_equal(bundle.services.count, 0);
+    assert_int_equal(bundle.hosted.count, 5);
+    uint8_t host[32];
+    assert_true(bundle_host(&bundle, lone_hosted[4].name, host));
+    assert_memory_equal(host, lone_hosted[4].host, 32);
+    assert_false(bundle_host(&bundle, lone_hosted[5].name, host));
+
+    lone_hosted_count = 4;
+    assert_true(publish_has_room(node));
+    publish_changed(node);
+    lone_run(node, VX6_SECOND);
+    blob = publish_bundle(node);
+    bytes = (vx6_span){blob->data, blob->len};
+    assert_int_equal(bundle_check(node->env, node_unix_s(node), bytes, &bundle), VX6_OK);
+    assert_int_equal(bundle.services.count, 1);
+    assert_int_equal(bundle.hosted.count, 4);
+    lone_free(node);
+}
+
 static void test_freeing_a_node_that_publishes_stops_its_work(void **state)
 {
     (void)state;
@@ -318,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_a_bundle_is_published_when_all_its_keys_are_held),
         cmocka_unit_test(test_a_lookup_that_cannot_start_is_tried_again),
         cmocka_unit_test(test_services_that_do_not_fit_are_left_out),
+        cmocka_unit_test(test_what_is_hosted_elsewhere_is_left_out_last),
         cmocka_unit_test(test_freeing_a_node_that_publishes_stops_its_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

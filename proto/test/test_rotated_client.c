@@ -11,14 +11,6 @@ enum { /* numbers of keys */
     THIEF
 };
 
-static const uint8_t *key_of(uint8_t number)
-{
-    static uint8_t keys[THIEF + 1][32];
-    const uint8_t seed[32] = {number};
-    vx6_crypto_model.sign_public(&vx6_crypto_model, keys[number], seed);
-    return keys[number];
-}
-
 static struct vx6_node *owner(void)
 {
     return &world.nodes[1];

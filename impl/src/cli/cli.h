@@ -24,7 +24,7 @@ struct cli {
     const char *state;
     bool json;
     const char *words[2]; /* behind the command */
-    const char *name, *listen, *addr, *key, *passphrase_file;
+    const char *name, *listen, *addr, *key, *passphrase_file, *at;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace;

@@ -22,6 +22,7 @@ enum {
     KEY_PRIVATE,
     KEY_PASSPHRASE_FILE,
     KEY_ALLOW,
+    KEY_AT,
     KEY_REPLACE,
     KEY_WAIT,
     KEY_TIMEOUT
@@ -74,16 +75,22 @@ static const struct command commands[] = {
     {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {COMMON, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
         cli_run_peer_add, 1, 1, {COMMON, {0}}},
-    {"service add", "NAME TARGET --public | --private [--allow=WHO]...",
+    {"service add", "NAME TARGET --public | --private [--allow=WHO]...\nNAME --at=WHO",
         "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME. WHO is a "
         "key, "
-        "or a name that vx6 names shows.",
-        cli_run_service_add, 2, 2,
+        "or a name that vx6 names shows. With --at the service is at another node: whoever "
+        "resolves "
+        "this one is told so and goes there, and who may use it is decided there, as in vx6 "
+        "service "
+        "add db --at bob.",
+        cli_run_service_add, 1, 2,
         {{"public", KEY_PUBLIC, NULL, 0,
              "Whoever resolves this node may use it; with --allow they see it, and WHO may use it",
              0},
             {"private", KEY_PRIVATE, NULL, 0, "WHO may use it, and nobody else learns of it", 0},
-            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, COMMON, {0}}},
+            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0},
+            {"at", KEY_AT, "WHO", 0, "The node WHO offers it, under the same NAME", 0}, COMMON,
+            {0}}},
     {"service allow", "NAME WHO", "Lets WHO, a key or a name of vx6 names, use a service.",
         cli_run_service_allow, 2, 2, {COMMON, {0}}},
     {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
@@ -214,6 +221,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_ALLOW:
         parse_allow(cli, text, state);
+        return 0;
+    case KEY_AT:
+        cli->at = text;
         return 0;
     case KEY_PUBLIC:
         cli->is_public = true;

@@ -112,10 +112,11 @@ const struct command *command_find(const char *name)
         {"identity", command_identity}, {"identity_rename", command_identity_rename},
         {"peers", command_peers}, {"peer_add", command_peer_add},
         {"service_add", command_service_add}, {"service_allow", command_service_allow},
-        {"service_deny", command_service_deny}, {"service_list", command_service_list},
-        {"service_remove", command_service_remove}, {"connect", command_connect},
-        {"disconnect", command_disconnect}, {"resolve", command_resolve}, {"names", command_names},
-        {"pin", command_pin}, {"forget", command_forget}, {"rename", command_rename}};
+        {"service_deny", command_service_deny}, {"service_host", command_service_host},
+        {"service_list", command_service_list}, {"service_remove", command_service_remove},
+        {"connect", command_connect}, {"disconnect", command_disconnect},
+        {"resolve", command_resolve}, {"names", command_names}, {"pin", command_pin},
+        {"forget", command_forget}, {"rename", command_rename}};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];

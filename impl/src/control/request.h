@@ -51,6 +51,7 @@ void command_rename(struct request *request);
 void command_service_add(struct request *request);
 void command_service_allow(struct request *request);
 void command_service_deny(struct request *request);
+void command_service_host(struct request *request);
 void command_service_list(struct request *request);
 void command_service_remove(struct request *request);
 

@@ -29,6 +29,10 @@ static const char *by_name(bool was_dialled, enum vx6_code code)
     if (code == VX6_NOT_FOUND)
         return "no live record under this name: check the spelling, and that its node is running "
                "and has a peer";
+    if (code == VX6_NO_HOST)
+        return "the name's owner says that another node hosts this service, and that node has no "
+               "live "
+               "record: see that it is running, or ask the owner where the service is now";
     if (code == VX6_NO_PEERS)
         return "this node knows no peer to ask: add one with vx6 peer add ADDR, or connect with "
                "--addr";

@@ -30,6 +30,7 @@ static const struct {
     [EXPOSURE_LISTED] = {"listed", VX6_IN_SERVICE_ADD_LISTED, "keys that are allowed"},
     [EXPOSURE_PRIVATE] = {"private", VX6_IN_SERVICE_ADD_PRIVATE,
         "keys that are allowed, and nobody else learns of it"},
+    [EXPOSURE_HOSTED] = {"hosted", VX6_IN_SERVICE_ADD_HOSTED, "whom that node admits"},
 };
 
 const char *exposure_name(enum exposure exposure)
@@ -126,12 +127,21 @@ static enum vx6_code put_into_force(struct offers *offers, const struct offer_wi
 {
     enum vx6_in_kind kind = exposures[wish->exposure].kind;
     enum vx6_code code = VX6_OK;
+    if (wish->exposure == EXPOSURE_HOSTED)
+        return tell_node(offers, kind, wish->name, wish->host);
     if (get(offers, wish->name) == NULL)
         code = tell_node(offers, kind, wish->name, NULL);
     for (size_t i = 0; code == VX6_OK && i < wish->allowed_count; i++)
         code = tell_node(offers, VX6_IN_SERVICE_ALLOW, wish->name, wish->allowed[i]);
     enum vx6_code exposed = tell_node(offers, kind, wish->name, NULL);
     return code != VX6_OK ? code : exposed;
+}
+
+static const char *why_not_added(const struct offer_wish *wish, enum vx6_code code)
+{
+    if (wish->exposure == EXPOSURE_HOSTED && code == VX6_LIMIT)
+        return "this node's record has no room for more that is at other nodes: remove one";
+    return vx6_code_text(code);
 }
 
 static bool make_offer(
@@ -148,10 +158,11 @@ static bool make_offer(
         (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
         free(offer);
         return text_fail(
-            error, "the service %s was not added: %s", wish->name, vx6_code_text(code));
+            error, "the service %s was not added: %s", wish->name, why_not_added(wish, code));
     }
     offer->offers = offers;
     offer->facts.target = wish->target;
+    memcpy(offer->facts.host, wish->host, sizeof offer->facts.host);
     offer->facts.exposure = wish->exposure;
     snprintf(offer->facts.name, sizeof offer->facts.name, "%s", wish->name);
     size_t index = find(offers, wish->name);
@@ -162,6 +173,23 @@ static bool make_offer(
     return true;
 }
 
+/* Where it is, as the state has it: an address, or the key of its host. */
+static bool parse_place(const struct store_service *stored, struct offer_wish *wish)
+{
+    if (wish->exposure == EXPOSURE_HOSTED)
+        return text_key_parse(stored->target, wish->host);
+    return wish->exposure != EXPOSURE_COUNT &&
+           offer_target_parse(stored->target, &wish->target) == NULL;
+}
+
+static void format_place(const struct offer_wish *wish, char text[STORE_TARGET_SIZE])
+{
+    if (wish->exposure == EXPOSURE_HOSTED)
+        text_key(text, wish->host);
+    else
+        text_addr(text, &wish->target);
+}
+
 /* False: the node cannot start without knowing who may use it. */
 static bool restore(
     struct offers *offers, const struct store_service *stored, char error[TEXT_ERROR_SIZE])
@@ -170,8 +198,7 @@ static bool restore(
     struct offer_wish wish = {.name = stored->name, .exposure = exposure_parse(stored->exposure)};
     char shown[2 * TEXT_ADDR_SIZE];
     text_printable(shown, sizeof shown, stored->name, strlen(stored->name));
-    if (!text_is_label(stored->name) || wish.exposure == EXPOSURE_COUNT ||
-        offer_target_parse(stored->target, &wish.target) != NULL) {
+    if (!text_is_label(stored->name) || !parse_place(stored, &wish)) {
         journal_error(&offers->host->journal,
             "the service %s in the state is damaged and left out: add it again with vx6 "
             "service add",
@@ -234,6 +261,7 @@ static enum vx6_code change(
     struct offer *offer = get(offers, wish->name);
     enum vx6_code code = put_into_force(offers, wish);
     offer->facts.target = wish->target;
+    memcpy(offer->facts.host, wish->host, sizeof offer->facts.host);
     offer->facts.exposure = wish->exposure;
     if (code != VX6_OK)
         text_fail(error,
@@ -243,6 +271,15 @@ static enum vx6_code change(
     return code;
 }
 
+/* Who uses what is here would be cut off by a slip, and the other way round nobody would say who
+ * may use it. */
+static bool is_elsewhere(const struct offers *offers, const struct offer_wish *wish)
+{
+    const struct offer *offer = get(offers, wish->name);
+    bool is_hosted = wish->exposure == EXPOSURE_HOSTED;
+    return offer && (offer->facts.exposure == EXPOSURE_HOSTED) != is_hosted;
+}
+
 /* What cannot be kept is not offered: it would be gone with the next start. VX6-CTRL-018 */
 enum vx6_code offers_add(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
@@ -250,7 +287,14 @@ enum vx6_code offers_add(
     struct store_service stored;
     snprintf(stored.name, sizeof stored.name, "%s", wish->name);
     snprintf(stored.exposure, sizeof stored.exposure, "%s", exposure_name(wish->exposure));
-    text_addr(stored.target, &wish->target);
+    format_place(wish, stored.target);
+    if (is_elsewhere(offers, wish)) {
+        text_fail(error, "the service %s is %s: remove it first, with vx6 service remove %s",
+            wish->name,
+            wish->exposure == EXPOSURE_HOSTED ? "offered by this node" : "at another node",
+            wish->name);
+        return VX6_UNEXPECTED;
+    }
     bool is_new = get(offers, wish->name) == NULL;
     if (is_new && !make_offer(offers, wish, error))
         return VX6_LIMIT;
@@ -282,6 +326,10 @@ static enum vx6_code refuse_open(
     const struct offer *offer = get(offers, name);
     if (offer == NULL)
         return refuse_unknown(name, error);
+    if (offer->facts.exposure == EXPOSURE_HOSTED) {
+        text_fail(error, "%s is at another node, and who may use it is decided there", name);
+        return VX6_UNEXPECTED;
+    }
     if (offer->facts.exposure != EXPOSURE_PUBLIC)
         return VX6_OK;
     text_fail(error,

@@ -9,13 +9,18 @@
 #include "claimants.h"
 #include "internal.h"
 
+/* Whoever hears of the end. */
+struct waiter {
+    struct session *session;
+    struct op *op;           /* NULL: it is a session */
+    struct listing *listing; /* for which the op is, or NULL */
+};
+
 struct resolve {
     struct resolve *next, *previous;
     struct timer timer;
     struct lookup *lookup; /* NULL: ended, or never needed */
-    struct op *op;         /* exactly one of the two waits for it */
-    struct session *session;
-    struct listing *listing; /* for which the op is, or NULL */
+    struct waiter waiter;
     struct kept_name name;
     bool bound;
     bool at_host; /* the name is resolved: this is for the key that hosts its service */
@@ -49,7 +54,7 @@ static bool hint_fits(const struct vx6_node *node, vx6_span hint, const uint8_t 
 /* To go there, and not only to see who it is. */
 static bool wants_address(const struct resolve *resolve)
 {
-    return resolve->session != NULL || resolve->listing != NULL;
+    return resolve->waiter.session != NULL || resolve->waiter.listing != NULL;
 }
 
 static void holders_free(struct vx6_node *node, struct resolve *resolve)
@@ -98,10 +103,21 @@ static bool says_host(const struct vx6_node *node, const struct resolve *resolve
 {
     struct vx6_name name = name_view(&resolve->name);
     struct bundle bundle;
-    if (resolve->at_host || resolve->listing != NULL || name.service.len == 0)
+    if (resolve->at_host || resolve->waiter.listing != NULL || name.service.len == 0)
         return false;
     claimant_view(node, claimant, &bundle);
     return bundle_host(&bundle, name.service, host);
+}
+
+/* A tombstone needs no address, and has none. */
+static bool is_of_use(
+    const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
+{
+    vx6_addr addr;
+    uint8_t host[32];
+    return !claimant->is_tombstone &&
+           (!wants_address(resolve) || says_host(node, resolve, claimant, host) ||
+               claimant_address(node, claimant, &addr));
 }
 
 /* Bound names only. VX6-NAME-010 */
@@ -120,9 +136,8 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     uint8_t host[32];
     if (known->doubted)
         resolve->sequence_known = known->sequence;
-    else if (!says_host(node, resolve, &claimant,
-                 host)) /* where a service is, is asked anew: VX6-NAME-025 */
-        settle(node, resolve);
+    else if (is_of_use(node, resolve, &claimant) && !says_host(node, resolve, &claimant, host))
+        settle(node, resolve); /* VX6-NAME-025: where a service is, is asked anew */
 }
 
 /* VX6-NAME-018: nobody needs to be asked for what this node knows to be revoked. */
@@ -181,8 +196,8 @@ static enum vx6_code start_host(
 }
 
 /* `host`: where this node itself says that the service is; or NULL. NULL with *code. */
-static struct resolve *resolve_new(
-    struct vx6_node *node, const struct vx6_name *name, const uint8_t *host, enum vx6_code *code)
+static struct resolve *resolve_new(struct vx6_node *node, const struct vx6_name *name,
+    const struct waiter *waiter, const uint8_t *host, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -195,6 +210,7 @@ static struct resolve *resolve_new(
         resolve->next->previous = resolve;
     node->resolves = resolve;
     name_keep(&resolve->name, name);
+    resolve->waiter = *waiter;
     *code = host ? start_host(node, resolve, host) : start_name(node, resolve);
     if (*code == VX6_OK)
         return resolve;
@@ -222,10 +238,8 @@ struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, is_own ? host : NULL, code);
-    if (resolve != NULL)
-        resolve->session = session;
-    return resolve;
+    return resolve_new(
+        node, name, &(struct waiter){.session = session}, is_own ? host : NULL, code);
 }
 
 struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name *name,
@@ -235,12 +249,7 @@ struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, NULL, code);
-    if (resolve != NULL) {
-        resolve->listing = listing;
-        resolve->op = op;
-    }
-    return resolve;
+    return resolve_new(node, name, &(struct waiter){.listing = listing, .op = op}, NULL, code);
 }
 
 /* Asks nobody: the node knows itself. */
@@ -270,12 +279,12 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, &name, is_own ? host : NULL, &code);
+    struct resolve *resolve =
+        resolve_new(node, &name, &(struct waiter){.op = op}, is_own ? host : NULL, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
     }
-    resolve->op = op;
     op->work = resolve;
     *id = op->id;
     return VX6_OK;
@@ -353,17 +362,6 @@ static void holder_count(
     if (resolve->holder_count >= node->env->limits->resolve_holders &&
         (!one_path || value->path_count == 1))
         settle(node, resolve);
-}
-
-/* A tombstone needs no address, and has none. */
-static bool is_of_use(
-    const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
-{
-    vx6_addr addr;
-    uint8_t host[32];
-    return !claimant->is_tombstone &&
-           (!wants_address(resolve) || says_host(node, resolve, claimant, host) ||
-               claimant_address(node, claimant, &addr));
 }
 
 /* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, of
@@ -511,7 +509,7 @@ static enum vx6_code follow(
 static void finish_session(
     struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code code)
 {
-    struct session *session = resolve->session;
+    struct session *session = resolve->waiter.session;
     uint8_t key[32] = {0};
     vx6_addr addr = {0};
     if (code == VX6_OK && !resolve->at_host)
@@ -540,10 +538,10 @@ static void count_for_op(struct op *op, const struct resolve *resolve)
 /* As for a session, but nothing is bound or followed. VX6-SESS-029 */
 static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
-    struct listing *listing = resolve->listing;
+    struct listing *listing = resolve->waiter.listing;
     uint8_t key[32] = {0};
     vx6_addr addr = {0};
-    count_for_op(resolve->op, resolve);
+    count_for_op(resolve->waiter.op, resolve);
     if (code == VX6_OK) {
         const struct claimant *claimant = &resolve->claimants.items[0];
         memcpy(key, claimant->key, sizeof key);
@@ -559,7 +557,7 @@ static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum 
 /* For a driver: everything is shown, nothing is chosen or bound. VX6-NAME-012 */
 static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
-    struct op *op = resolve->op;
+    struct op *op = resolve->waiter.op;
     vx6_span service = name_view(&resolve->name).service;
     for (uint32_t i = 0; i < resolve->claimants.count; i++) {
         const struct claimant *claimant = &resolve->claimants.items[i];
@@ -587,15 +585,15 @@ static enum vx6_code take_owner(
     struct vx6_node *node, struct resolve *resolve, const struct chain *chain)
 {
     const struct claimant *owner = &resolve->claimants.items[0];
-    if (resolve->op == NULL) {
+    if (resolve->waiter.op == NULL) {
         enum vx6_code code = follow(node, resolve, chain);
         return code == VX6_OK ? bind_claimant(node, resolve, owner) : code;
     }
-    count_for_op(resolve->op, resolve);
-    memcpy(resolve->op->key, owner->key, sizeof owner->key);
+    count_for_op(resolve->waiter.op, resolve);
+    memcpy(resolve->waiter.op->key, owner->key, sizeof owner->key);
     if (resolve->bound)
         keep_known(node, owner);
-    return op_add_candidate(node, resolve->op, owner->blob, owner->key) ? VX6_OK : VX6_NOMEM;
+    return op_add_candidate(node, resolve->waiter.op, owner->blob, owner->key) ? VX6_OK : VX6_NOMEM;
 }
 
 /* VX6-NAME-022: one more lookup. False: the resolve ends, with *code. */
@@ -635,9 +633,9 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
     code = outcome(resolve, code, timed_out);
     if (turn_to_host(node, resolve, &chain, &code))
         return;
-    if (resolve->listing != NULL)
+    if (resolve->waiter.listing != NULL)
         finish_listing(node, resolve, code);
-    else if (resolve->op != NULL)
+    else if (resolve->waiter.op != NULL)
         finish_op(node, resolve, code);
     else
         finish_session(node, resolve, &chain, code);

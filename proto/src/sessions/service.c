@@ -116,11 +116,11 @@ enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure ex
 /* VX6-REC-026: what would not be published is not taken. */
 enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uint8_t host[32])
 {
+    if (bytes_equal(host, node->keys.identity, 32))
+        return VX6_SELF;
     if (!vx6_label_is_valid(name) ||
         !node->env->crypto->sign_public_is_valid(node->env->crypto, host))
         return VX6_INVALID;
-    if (bytes_equal(host, node->keys.identity, 32))
-        return VX6_SELF;
     struct local_service *service = find(&node->sessions, name);
     bool is_new = service == NULL;
     enum vx6_code code = VX6_OK;
