@@ -2,6 +2,7 @@
 /* The input is a node record or a bundle. It is checked twice: with true signatures, which nobody
  * can make up, and with any signature taken for good, so that what lies behind them is reached.
  * What is accepted keeps to the rules of spec/records.md. */
+#include "bytes.h"
 #include "env.h"
 #include "fuzz.h"
 #include "memory.h"
@@ -52,6 +53,14 @@ static void check_bundle(struct vx6_env *env, vx6_span data, const struct bundle
     for (struct vx6_service service; vx6_next_service(&list, &service);) {
         VX6_ASSERT(previous.len == 0 || label_compare(previous, service.name) < 0);
         previous = service.name;
+    }
+    list = bundle->hosted;
+    previous = (vx6_span){0};
+    for (struct vx6_hosted hosted; vx6_next_hosted(&list, &hosted);) {
+        VX6_ASSERT(previous.len == 0 || label_compare(previous, hosted.name) < 0);
+        VX6_ASSERT(!bytes_equal(hosted.host, bundle->node.identity, 32));
+        VX6_ASSERT(bundle_host(bundle, hosted.name, key));
+        previous = hosted.name;
     }
     struct bundle viewed;
     bundle_view(env->crypto, data, &viewed);

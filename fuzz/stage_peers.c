@@ -339,6 +339,8 @@ size_t peer_bundle(
     static const char *const labels[] = {"", "alice", "alice", "bob"};
     const char *label = labels[facts & 3];
     vx6_span services[] = {{(const uint8_t *)"web", 3}};
+    struct vx6_hosted hosted = {.name = {(const uint8_t *)"db", 2}};
+    memcpy(hosted.host, stage->peers[peer == &stage->peers[0]].keys.identity, sizeof hosted.host);
     struct record_facts record = {.sequence = 1 + (facts >> 3 & 7u),
         .unix_s = stage_unix_s(stage) - 600 * (facts >> 6),
         .life_s = 1800,
@@ -346,7 +348,9 @@ size_t peer_bundle(
         .endpoint_count = 1,
         .label = {(const uint8_t *)label, strlen(label)},
         .services = services,
-        .service_count = facts >> 2 & 1u};
+        .service_count = facts >> 2 & 1u,
+        .hosted = &hosted,
+        .hosted_count = (facts & 7u) == 6};
     return record_make_bundle(&stage->crypto, &peer->keys, &record, out);
 }
 
