@@ -283,13 +283,15 @@ static void test_everything_else_is_kept(void **state)
     (void)state;
     struct store *store = open_it(STORE_CREATE);
     struct store_service service = {"web", "127.0.0.1:8080", "public"}, services[4];
-    struct store_binding binding = {"alice", {0}, true, 1234567890123}, bindings[4];
+    struct store_binding bindings[4], binding = {
+        .label = "alice", .is_pinned = true, .since_unix_ms = 1234567890123};
     struct store_contact contact[2] = {{.addr.port = 1}, {.addr.port = 2}}, contacts[4];
     vx6_addr addr = {.port = 4242}, peers[16];
     uint8_t key[32];
     bool found;
     char value[16];
     memset(binding.key, 7, sizeof binding.key);
+    memset(binding.root, 7, sizeof binding.root);
     memset(contact[1].key, 1, sizeof contact[1].key);
 
     assert_true(store_setting(store, "name", value, sizeof value));
@@ -322,7 +324,7 @@ static void test_everything_else_is_kept(void **state)
     assert_memory_equal(bindings[0].key, binding.key, 32);
     assert_true(bindings[0].is_pinned);
     assert_int_equal(bindings[0].since_unix_ms, 1234567890123);
-    struct store_binding renamed = {"al", {8}, false, 1};
+    struct store_binding renamed = {.label = "al", .key = {8}, .root = {8}, .since_unix_ms = 1};
     assert_true(store_binding_rename(store, "alice", &renamed));
     assert_int_equal(store_bindings(store, bindings, 4), 1);
     assert_string_equal(bindings[0].label, "al");

@@ -9,6 +9,7 @@
 
 #include "driver.h"
 #include "forward.h"
+#include "keys.h"
 
 enum {
     NAMES_FIRST = 16
@@ -139,6 +140,8 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE])
         enum vx6_code code = VX6_NOMEM;
         if (make_room(names))
             code = tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key);
+        if (code == VX6_OK)
+            (void)tell_node(names, VX6_IN_NAME_FOLLOWED, binding->label, binding->root);
         if (code == VX6_OK) {
             (void)insert(names, binding);
         } else if (code == VX6_INVALID) { /* a label that nobody can ask for */
@@ -178,6 +181,7 @@ void names_bound(struct names *names, const struct vx6_out *out)
         return;
     memcpy(binding.label, out->value.data, out->value.len);
     memcpy(binding.key, out->key, sizeof binding.key);
+    memcpy(binding.root, out->key, sizeof binding.root);
     char key[TEXT_KEY_SIZE];
     text_key(key, out->key);
     journal_note(
@@ -190,6 +194,20 @@ void names_bound(struct names *names, const struct vx6_out *out)
     insert(names, &binding)->is_unsaved = true;
     names->unsaved++;
     names_save(names);
+}
+
+/* VX6-NAME-016 */
+void names_follow(struct names *names, const uint8_t from[32], const uint8_t to[32])
+{
+    for (size_t i = 0; i < names->count; i++) {
+        struct store_binding *binding = &names->items[i].binding;
+        if (memcmp(binding->key, from, sizeof binding->key) != 0)
+            continue;
+        memcpy(binding->root, from, sizeof binding->root);
+        memcpy(binding->key, to, sizeof binding->key);
+        binding->followed_unix_ms = unix_ms_now();
+    }
+    forwards_follow(names->host->forwards, from, to);
 }
 
 /* ---- what the user asks for: VX6-CTRL-020 ---- */
@@ -243,10 +261,12 @@ static bool put(struct names *names, const struct store_binding *binding,
         return text_fail(error, "%s: %s", binding->label, vx6_code_text(*code));
     if (store_binding_set(names->host->store, binding))
         return true;
-    if (old)
-        (void)tell_node(names, VX6_IN_NAME_BIND, old->label, old->key); /* needs no memory */
-    else
+    if (old) { /* needs no memory */
+        (void)tell_node(names, VX6_IN_NAME_BIND, old->label, old->key);
+        (void)tell_node(names, VX6_IN_NAME_FOLLOWED, old->label, old->root);
+    } else {
         (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label, NULL);
+    }
     return refuse_by_store(names, code, error);
 }
 
@@ -270,6 +290,9 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
         *code = VX6_SELF;
         return text_fail(error, "%s is this node's own name", label);
     }
+    if (keys_is_revoked(names->host->keys, key))
+        return refuse(code, VX6_REVOKED, error,
+            "this key was revoked by its owner: ask for the new one");
     bool is_other_key = old && memcmp(old->binding.key, key, sizeof old->binding.key) != 0;
     if (is_other_key && !may_replace)
         return refuse_rebinding(old, code, error);
@@ -280,6 +303,7 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
     struct store_binding binding = {.is_pinned = true, .since_unix_ms = unix_ms_now()};
     memcpy(binding.label, label, strlen(label) + 1);
     memcpy(binding.key, key, sizeof binding.key);
+    memcpy(binding.root, key, sizeof binding.root);
     if (!put(names, &binding, old ? &old->binding : NULL, code, error))
         return false;
     if (old)
@@ -319,6 +343,7 @@ bool names_rename(struct names *names, const char *from, const char *to, enum vx
     *code = tell_node(names, VX6_IN_NAME_BIND, to, binding.key);
     if (*code != VX6_OK)
         return text_fail(error, "%s: %s", to, vx6_code_text(*code));
+    (void)tell_node(names, VX6_IN_NAME_FOLLOWED, to, binding.root);
     if (!store_binding_rename(names->host->store, from, &binding)) {
         (void)tell_node(names, VX6_IN_NAME_UNBIND, to, NULL);
         return refuse_by_store(names, code, error);
