@@ -117,8 +117,7 @@ static bool export_to(const struct cli *cli, const char *path, char error[TEXT_E
     bool done = store_identity_read(store, &identity) || text_fail(error, "%s", store_error(store));
     store_close(store);
     done = done && get_passphrase(cli, true, passphrase, error) &&
-           keyfile_lock(&identity, passphrase, text, error) &&
-           cli_write_new(path, text, error);
+           keyfile_lock(&identity, passphrase, text, error) && cli_write_new(path, text, error);
     explicit_bzero(passphrase, sizeof passphrase);
     explicit_bzero(&identity, sizeof identity);
     return done;
@@ -167,7 +166,8 @@ static bool import_from(const struct cli *cli, const char *path, char error[TEXT
 {
     char passphrase[PASSPHRASE_SIZE] = "", text[KEYFILE_TEXT_SIZE];
     struct store_identity identity = {.sequence = 0};
-    bool done = cli_read_file(path, text, sizeof text, error) && get_passphrase(cli, false, passphrase, error) &&
+    bool done = cli_read_file(path, text, sizeof text, error) &&
+                get_passphrase(cli, false, passphrase, error) &&
                 keyfile_unlock(text, passphrase, &identity, error);
     explicit_bzero(passphrase, sizeof passphrase);
     if (done && identity.sequence > INT64_MAX - STORE_IMPORT_GAP)

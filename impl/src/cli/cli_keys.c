@@ -62,8 +62,7 @@ static bool rotate(struct cli *cli, struct store *store, char path[PATHS_MAX],
         done = write_beside(cli, &old, certificate, path, error);
     if (done) {
         next.lineage_len = vx6_identity_rotate(&vx6_crypto_real, old.seed,
-            (vx6_span){old.lineage, old.lineage_len}, next.seed, (int64_t)time(NULL),
-            next.lineage);
+            (vx6_span){old.lineage, old.lineage_len}, next.seed, (int64_t)time(NULL), next.lineage);
         key_text(old.seed, keys[0]);
         key_text(next.seed, keys[1]);
         done = store_identity_rotate(store, &next) || text_fail(error, "%s", store_error(store));
@@ -76,8 +75,8 @@ static bool rotate(struct cli *cli, struct store *store, char path[PATHS_MAX],
 static void print_rotated(const struct cli *cli, const char *path, char keys[2][TEXT_KEY_SIZE])
 {
     if (cli->json) {
-        json_t *answer = json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "key", keys[1], "key_before",
-            keys[0], "file", path);
+        json_t *answer = json_pack(
+            "{s:b, s:s, s:s, s:s}", "ok", 1, "key", keys[1], "key_before", keys[0], "file", path);
         cli_print_json(answer);
         json_decref(answer);
         return;
@@ -143,8 +142,8 @@ int cli_run_revoke(struct cli *cli)
     if (!certificate_read(text, &revoked, error))
         return cli_fail(cli, CLI_USAGE, "INVALID", "%.200s: %.200s", cli->words[0], error);
     int exit_code = CLI_OK;
-    json_t *answer = cli_ask(
-        cli, json_pack("{s:s, s:s}", "command", "revoke", "certificate", text), &exit_code);
+    json_t *answer =
+        cli_ask(cli, json_pack("{s:s, s:s}", "command", "revoke", "certificate", text), &exit_code);
     if (answer == NULL)
         return exit_code;
     if (cli->json)

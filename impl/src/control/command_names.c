@@ -12,11 +12,10 @@
 static json_t *binding_json(const struct host *host, const struct store_binding *binding)
 {
     bool has_followed = binding->followed_unix_ms != 0;
-    bool is_revoked = keys_is_revoked(host->keys, binding->key) ||
-                      keys_is_revoked(host->keys, binding->root);
+    bool is_revoked =
+        keys_is_revoked(host->keys, binding->key) || keys_is_revoked(host->keys, binding->root);
     return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "name", binding->label, "key",
-        json_key(binding->key), "how", binding->is_pinned ? "pinned" : "first_use",
-        "since_unix_ms",
+        json_key(binding->key), "how", binding->is_pinned ? "pinned" : "first_use", "since_unix_ms",
         binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null(), "key_before",
         has_followed ? json_key(binding->root) : json_null(), "followed_unix_ms",
         has_followed ? json_integer(binding->followed_unix_ms) : json_null(), "revoked",
@@ -157,8 +156,7 @@ void command_revoke(struct request *request)
     char line[TEXT_ERROR_SIZE];
     uint8_t key[32];
     enum vx6_code code = VX6_INVALID;
-    if (!request_unpack(
-            request, "{s:s, s:s !}", "command", &command, "certificate", &certificate))
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "certificate", &certificate))
         return;
     if (keys_revoke(request->host->keys, certificate, key, &code, line))
         request_answer(request, json_pack("{s:o}", "key", json_key(key)));

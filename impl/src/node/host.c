@@ -21,7 +21,8 @@ bool host_make(struct host *host)
            (host->endpoints = endpoints_new(host)) && (host->operations = operations_new(host)) &&
            (host->peers = peers_new(host)) && (host->pumps = pumps_new(host)) &&
            (host->offers = offers_new(host)) && (host->names = names_new(host)) &&
-           (host->keys = keys_new(host)) &&           (host->forwards = forwards_new(host)) && (host->control = control_new(host));
+           (host->keys = keys_new(host)) && (host->forwards = forwards_new(host)) &&
+           (host->control = control_new(host));
 }
 
 void host_free(struct host *host)

@@ -89,7 +89,28 @@ static enum vx6_code tell_node(struct keys *keys, const struct store_revoked *st
     return driver_input(keys->host->driver, &in);
 }
 
-bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE])
+/* Which keys may use a service since another that might has handed over to them. */
+static bool restore_followed(struct keys *keys, char error[TEXT_ERROR_SIZE])
+{
+    struct store *store = keys->host->store;
+    size_t max = (size_t)vx6_limits_default.service_max * vx6_limits_default.service_allow_max;
+    struct store_followed *followed = calloc(max, sizeof *followed);
+    if (followed == NULL)
+        return text_fail(error, "out of memory");
+    int count = store_followed(store, followed, max);
+    for (int i = 0; i < count; i++) {
+        struct vx6_in in = {.kind = VX6_IN_SERVICE_ALLOW,
+            .data = (const uint8_t *)followed[i].service,
+            .len = strlen(followed[i].service)};
+        memcpy(in.key, followed[i].key, sizeof in.key);
+        memcpy(in.key_before, followed[i].root, sizeof in.key_before);
+        (void)driver_input(keys->host->driver, &in); /* it is there, or its service is left out */
+    }
+    free(followed);
+    return count >= 0 || text_fail(error, "%s", store_error(store));
+}
+
+static bool restore_revoked(struct keys *keys, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = keys->host->store;
     size_t max = vx6_limits_default.revoked_max;
@@ -109,6 +130,11 @@ bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE])
     return code == VX6_OK || text_fail(error, "a key that was revoked: %s", vx6_code_text(code));
 }
 
+bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE])
+{
+    return restore_followed(keys, error) && restore_revoked(keys, error);
+}
+
 /* ---- what the state machine says ---- */
 
 void keys_save(struct keys *keys)
@@ -117,8 +143,8 @@ void keys_save(struct keys *keys)
     while (keys->first) {
         struct handover *first = keys->first;
         if (!store_follow(host->store, first->from, first->to, first->unix_ms)) {
-            journal_error(&host->journal, "a change of key is not kept yet: %s",
-                store_error(host->store));
+            journal_error(
+                &host->journal, "a change of key is not kept yet: %s", store_error(host->store));
             return;
         }
         keys->first = first->next;

@@ -11,7 +11,7 @@ struct keys;
 
 struct keys *keys_new(struct host *host);
 void keys_free(struct keys *keys);
-/* From the store, at start. */
+/* From the store, at start, once names and services are restored. */
 bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE]);
 
 bool keys_is_revoked(const struct keys *keys, const uint8_t key[32]);

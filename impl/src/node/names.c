@@ -116,12 +116,19 @@ static void discard(struct names *names, struct name *name)
     memmove(name, name + 1, (names->count - (size_t)(name - names->items)) * sizeof *name);
 }
 
-static enum vx6_code tell_node(
-    struct names *names, enum vx6_in_kind kind, const char *label, const uint8_t *key)
+static enum vx6_code tell_node(struct names *names, enum vx6_in_kind kind, const char *label)
 {
     struct vx6_in in = {.kind = kind, .data = (const uint8_t *)label, .len = strlen(label)};
-    if (key)
-        memcpy(in.key, key, sizeof in.key);
+    return driver_input(names->host->driver, &in);
+}
+
+static enum vx6_code bind(
+    struct names *names, const char *label, const struct store_binding *binding)
+{
+    struct vx6_in in = {
+        .kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)label, .len = strlen(label)};
+    memcpy(in.key, binding->key, sizeof in.key);
+    memcpy(in.key_before, binding->root, sizeof in.key_before);
     return driver_input(names->host->driver, &in);
 }
 
@@ -139,9 +146,7 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE])
         text_printable(shown, sizeof shown, binding->label, strlen(binding->label));
         enum vx6_code code = VX6_NOMEM;
         if (make_room(names))
-            code = tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key);
-        if (code == VX6_OK)
-            (void)tell_node(names, VX6_IN_NAME_FOLLOWED, binding->label, binding->root);
+            code = bind(names, binding->label, binding);
         if (code == VX6_OK) {
             (void)insert(names, binding);
         } else if (code == VX6_INVALID) { /* a label that nobody can ask for */
@@ -256,17 +261,15 @@ static bool find_or_refuse(struct names *names, const char *label, struct name *
 static bool put(struct names *names, const struct store_binding *binding,
     const struct store_binding *old, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
-    *code = tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key);
+    *code = bind(names, binding->label, binding);
     if (*code != VX6_OK)
         return text_fail(error, "%s: %s", binding->label, vx6_code_text(*code));
     if (store_binding_set(names->host->store, binding))
         return true;
-    if (old) { /* needs no memory */
-        (void)tell_node(names, VX6_IN_NAME_BIND, old->label, old->key);
-        (void)tell_node(names, VX6_IN_NAME_FOLLOWED, old->label, old->root);
-    } else {
-        (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label, NULL);
-    }
+    if (old)
+        (void)bind(names, old->label, old); /* needs no memory */
+    else
+        (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label);
     return refuse_by_store(names, code, error);
 }
 
@@ -291,8 +294,8 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
         return text_fail(error, "%s is this node's own name", label);
     }
     if (keys_is_revoked(names->host->keys, key))
-        return refuse(code, VX6_REVOKED, error,
-            "this key was revoked by its owner: ask for the new one");
+        return refuse(
+            code, VX6_REVOKED, error, "this key was revoked by its owner: ask for the new one");
     bool is_other_key = old && memcmp(old->binding.key, key, sizeof old->binding.key) != 0;
     if (is_other_key && !may_replace)
         return refuse_rebinding(old, code, error);
@@ -321,7 +324,7 @@ bool names_forget(
         return false;
     if (!store_binding_remove(names->host->store, label))
         return refuse_by_store(names, code, error);
-    (void)tell_node(names, VX6_IN_NAME_UNBIND, label, NULL);
+    (void)tell_node(names, VX6_IN_NAME_UNBIND, label);
     discard(names, name);
     return true;
 }
@@ -340,15 +343,14 @@ bool names_rename(struct names *names, const char *from, const char *to, enum vx
         return false;
     struct store_binding binding = name->binding;
     memcpy(binding.label, to, strlen(to) + 1);
-    *code = tell_node(names, VX6_IN_NAME_BIND, to, binding.key);
+    *code = bind(names, to, &binding);
     if (*code != VX6_OK)
         return text_fail(error, "%s: %s", to, vx6_code_text(*code));
-    (void)tell_node(names, VX6_IN_NAME_FOLLOWED, to, binding.root);
     if (!store_binding_rename(names->host->store, from, &binding)) {
-        (void)tell_node(names, VX6_IN_NAME_UNBIND, to, NULL);
+        (void)tell_node(names, VX6_IN_NAME_UNBIND, to);
         return refuse_by_store(names, code, error);
     }
-    (void)tell_node(names, VX6_IN_NAME_UNBIND, from, NULL);
+    (void)tell_node(names, VX6_IN_NAME_UNBIND, from);
     discard(names, name);
     (void)insert(names, &binding);
     return true;
@@ -367,7 +369,7 @@ bool names_set_own(
         return false;
     if (!store_setting_set(host->store, "name", label))
         return refuse_by_store(names, code, error);
-    *code = tell_node(names, VX6_IN_LABEL, label, NULL);
+    *code = tell_node(names, VX6_IN_LABEL, label);
     VX6_ASSERT(*code == VX6_OK);
     memcpy(host->label, label, strlen(label) + 1);
     journal_note(&host->journal, "this node is called %s from now on", label);

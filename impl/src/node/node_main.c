@@ -199,7 +199,7 @@ static bool start(struct host *host, const struct options *options, const struct
         return text_fail(error, "out of memory");
     if (!start_listening(host, options, error) || !restore_peers(host, options, error) ||
         !restore_contacts(host, error) || !names_restore(host->names, error) ||
-        !keys_restore(host->keys, error) ||        !offers_restore(host->offers, error) ||
+        !offers_restore(host->offers, error) || !keys_restore(host->keys, error) ||
         !control_listen(host->control, paths->socket, error))
         return false;
     endpoints_publish(host->endpoints);

@@ -14,7 +14,6 @@ enum {
 void certificate_make(
     const struct store_identity *identity, const char *label, char text[CERTIFICATE_TEXT_SIZE]);
 /* False: it is none, or nobody has signed it. Fills in all but is_published. */
-bool certificate_read(
-    const char *text, struct store_revoked *revoked, char error[TEXT_ERROR_SIZE]);
+bool certificate_read(const char *text, struct store_revoked *revoked, char error[TEXT_ERROR_SIZE]);
 
 #endif

@@ -70,8 +70,7 @@ bool keyfile_lock(const struct store_identity *identity, const char *passphrase,
     sodium_memzero(secret, sizeof secret);
     memcpy(text, first_line, HEAD_SIZE);
     sodium_bin2base64(text + HEAD_SIZE, KEYFILE_TEXT_SIZE - HEAD_SIZE - 1, file,
-        BOX_AT + len + TAG_SIZE,
-        sodium_base64_VARIANT_ORIGINAL);
+        BOX_AT + len + TAG_SIZE, sodium_base64_VARIANT_ORIGINAL);
     strcat(text, "\n");
     return true;
 }
@@ -105,14 +104,13 @@ bool keyfile_unlock(const char *text, const char *passphrase, struct store_ident
     if (!derive(file, passphrase, key))
         return text_fail(
             error, "out of memory: this identity takes %u MiB to unlock", get_u32(file + 4) / 1024);
-    bool opened = crypto_aead_xchacha20poly1305_ietf_decrypt(secret, NULL, NULL, file + BOX_AT,
-                      len - BOX_AT, (const uint8_t *)first_line, HEAD_SIZE, file + NONCE_AT,
-                      key) == 0;
+    bool opened =
+        crypto_aead_xchacha20poly1305_ietf_decrypt(secret, NULL, NULL, file + BOX_AT, len - BOX_AT,
+            (const uint8_t *)first_line, HEAD_SIZE, file + NONCE_AT, key) == 0;
     sodium_memzero(key, sizeof key);
     if (!opened)
         return text_fail(error, "that is not its passphrase, or the file was changed");
     bool is_sound = take_apart(secret, len - BOX_AT - TAG_SIZE, identity);
     sodium_memzero(secret, sizeof secret);
-    return is_sound ||
-           text_fail(error, "this is no identity that vx6 identity export made");
+    return is_sound || text_fail(error, "this is no identity that vx6 identity export made");
 }

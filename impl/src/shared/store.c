@@ -32,7 +32,7 @@ static const char schema[] =
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE service (name TEXT PRIMARY KEY, target TEXT NOT NULL,"
     "  exposure TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL,"
+    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL, root BLOB,"
     "  PRIMARY KEY (service, key)) WITHOUT ROWID;"
     "CREATE TABLE binding (label TEXT PRIMARY KEY, key BLOB NOT NULL,"
     "  pinned INTEGER NOT NULL DEFAULT 0, since_ms INTEGER NOT NULL DEFAULT 0,"
@@ -88,8 +88,8 @@ void store_identity_digest(const uint8_t seed[32], int64_t sequence, uint8_t dig
 static bool copy_lineage(struct store_identity *identity, sqlite3_stmt *statement, int column)
 {
     uint8_t key[32];
-    if (!sql_copy_blob(identity->lineage, sizeof identity->lineage, &identity->lineage_len,
-            statement, column))
+    if (!sql_copy_blob(
+            identity->lineage, sizeof identity->lineage, &identity->lineage_len, statement, column))
         return false;
     vx6_crypto_real.sign_public(&vx6_crypto_real, key, identity->seed);
     return vx6_lineage_check(
@@ -130,9 +130,9 @@ static bool identity_read(struct store *store, struct store_identity *identity, 
 static bool identity_write(struct store *store, const struct store_identity *identity)
 {
     uint8_t digest[32];
-    sqlite3_stmt *statement = sql_prepare(
-        store, "REPLACE INTO identity (one, seed, sequence, digest, lineage)"
-               " VALUES (1, ?1, ?2, ?3, ?4)");
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO identity (one, seed, sequence, digest, lineage)"
+                           " VALUES (1, ?1, ?2, ?3, ?4)");
     if (statement == NULL)
         return false;
     store_identity_digest(identity->seed, identity->sequence, digest);
@@ -208,6 +208,7 @@ static const char *const upgrades[] = {NULL,
     "ALTER TABLE binding ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE binding ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE identity ADD COLUMN lineage BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE allowed ADD COLUMN root BLOB;"
     "ALTER TABLE binding ADD COLUMN root BLOB;"
     "ALTER TABLE binding ADD COLUMN followed_ms INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE revoked (key BLOB PRIMARY KEY, certificate BLOB NOT NULL,"

@@ -85,7 +85,7 @@ static bool change_allowed(
 static bool add_allowed(struct store *store, const char *service, const uint8_t key[32])
 {
     return change_allowed(
-        store, "INSERT OR IGNORE INTO allowed (service, key) VALUES (?1, ?2)", service, key);
+        store, "REPLACE INTO allowed (service, key) VALUES (?1, ?2)", service, key);
 }
 
 /* More than a node can have in force would be a list that the next start reads a part of. */
@@ -108,7 +108,8 @@ static bool check_allowed_count(struct store *store, const char *service)
 static bool is_kept(struct store *store, const char *service, const uint8_t key[32])
 {
     sqlite3_stmt *statement =
-        sql_prepare(store, "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2");
+        sql_prepare(store,
+            "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2 AND root IS NULL");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, service);
@@ -118,7 +119,8 @@ static bool is_kept(struct store *store, const char *service, const uint8_t key[
     return found;
 }
 
-/* One that is kept already needs no writing: where that fails it would be taken for a new one. */
+/* One that is kept for its own sake already needs no writing: where that fails it would be taken
+ * for a new one. */
 bool store_allow(struct store *store, const char *service, const uint8_t key[32])
 {
     if (is_kept(store, service, key))
@@ -219,9 +221,9 @@ int store_bindings(struct store *store, struct store_binding *bindings, size_t m
 
 bool store_binding_set(struct store *store, const struct store_binding *binding)
 {
-    sqlite3_stmt *statement = sql_prepare(
-        store, "REPLACE INTO binding (label, key, pinned, since_ms, root, followed_ms)"
-               " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO binding (label, key, pinned, since_ms, root, followed_ms)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, binding->label);
@@ -267,8 +269,8 @@ bool store_follow(
 {
     static const char *const steps[] = {
         "UPDATE binding SET root = ?1, key = ?2, followed_ms = ?3 WHERE key = ?1",
-        "INSERT OR IGNORE INTO allowed (service, key)"
-        " SELECT service, ?2 FROM allowed WHERE key = ?1",
+        "INSERT OR IGNORE INTO allowed (service, key, root)"
+        " SELECT service, ?2, ?1 FROM allowed WHERE key = ?1",
         "DELETE FROM allowed WHERE key = ?1",
         "UPDATE known_key SET key = ?2 WHERE key = ?1",
     };
@@ -278,6 +280,27 @@ bool store_follow(
     for (size_t i = 0; done && i < sizeof steps / sizeof steps[0]; i++)
         done = follow(store, steps[i], from, to, unix_ms);
     return sql_commit(store, done);
+}
+
+int store_followed(struct store *store, struct store_followed *followed, size_t max)
+{
+    sqlite3_stmt *statement = sql_prepare(store,
+        "SELECT service, key, root FROM allowed WHERE root IS NOT NULL ORDER BY service, key");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        struct store_followed *item = &followed[count];
+        sql_copy_text(item->service, sizeof item->service, statement, 0);
+        if (!sql_copy_key(item->key, statement, 1) || !sql_copy_key(item->root, statement, 2)) {
+            sql_fail_damaged(store, "a key that may use a service is not whole in it");
+            count = -1;
+            break;
+        }
+        count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
 }
 
 int store_revoked(struct store *store, struct store_revoked *revoked, size_t max)

@@ -2,10 +2,15 @@
 /* What this node offers, and who may use it. Spec: spec/sessions.md, "Services". */
 #include "session_internal.h"
 
+struct allowed {
+    uint8_t key[32];
+    uint8_t root[32]; /* that has handed over to it, or the same */
+};
+
 struct local_service {
     uint8_t len, exposure; /* enum exposure */
     char name[VX6_LABEL_MAX];
-    uint8_t (*allowed)[32]; /* sorted keys */
+    struct allowed *allowed; /* sorted by key */
     uint32_t allowed_count, allowed_capacity;
 };
 
@@ -75,8 +80,7 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
     return service;
 }
 
-/* Ends the sessions that are not admitted, or not any more. */
-static void end_sessions(struct vx6_node *node)
+void services_end_sessions(struct vx6_node *node)
 {
     struct turn *next;
     for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
@@ -105,7 +109,7 @@ enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure ex
     if (!is_new && service->exposure == exposure)
         return VX6_OK;
     service->exposure = (uint8_t)exposure;
-    end_sessions(node);
+    services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
 }
@@ -142,7 +146,7 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
     if (sessions->service_count == 0)
         services_free(node);
-    end_sessions(node);
+    services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
 }
@@ -155,7 +159,7 @@ static uint32_t allowed_position(const struct local_service *service, const uint
     uint32_t low = 0, high = service->allowed_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (memcmp(service->allowed[middle], key, 32) < 0)
+        if (memcmp(service->allowed[middle].key, key, 32) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -163,10 +167,17 @@ static uint32_t allowed_position(const struct local_service *service, const uint
     return low;
 }
 
-static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+/* NULL: the key is not on the list. */
+static struct allowed *find_allowed(const struct local_service *service, const uint8_t key[32])
 {
     uint32_t at = allowed_position(service, key);
-    return at < service->allowed_count && bytes_equal(service->allowed[at], key, 32);
+    bool is_there = at < service->allowed_count && bytes_equal(service->allowed[at].key, key, 32);
+    return is_there ? &service->allowed[at] : NULL;
+}
+
+static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+{
+    return find_allowed(service, key) != NULL;
 }
 
 /* VX6-NAME-021 */
@@ -174,8 +185,12 @@ bool services_have(const struct vx6_node *node, const uint8_t key[32])
 {
     const struct sessions *sessions = &node->sessions;
     for (uint32_t i = 0; i < sessions->service_count; i++) {
-        if (is_allowed(&sessions->services[i], key))
-            return true;
+        const struct local_service *service = &sessions->services[i];
+        for (uint32_t j = 0; j < service->allowed_count; j++) {
+            if (bytes_equal(service->allowed[j].key, key, 32) ||
+                bytes_equal(service->allowed[j].root, key, 32))
+                return true;
+        }
     }
     return false;
 }
@@ -189,12 +204,13 @@ static void take_off(struct local_service *service, const uint8_t key[32])
 }
 
 /* There is room. */
-static void put_on(struct local_service *service, const uint8_t key[32])
+static void put_on(struct local_service *service, const uint8_t key[32], const uint8_t root[32])
 {
     uint32_t at = allowed_position(service, key);
     memmove(service->allowed + at + 1, service->allowed + at,
         (service->allowed_count - at) * sizeof *service->allowed);
-    memcpy(service->allowed[at], key, 32);
+    memcpy(service->allowed[at].key, key, 32);
+    memcpy(service->allowed[at].root, root, 32);
     service->allowed_count++;
 }
 
@@ -207,9 +223,9 @@ void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
             continue;
         take_off(service, from);
         if (!is_allowed(service, to))
-            put_on(service, to);
+            put_on(service, to, from);
     }
-    end_sessions(node);
+    services_end_sessions(node);
 }
 
 /* Costs nothing unless the list has a key that the lineage names: strangers cannot make this node
@@ -228,15 +244,19 @@ void service_follow_peer(
         (void)succession_follow(node, &lineage, peer_key, lineage.predecessors[i - 1]);
 }
 
-enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32])
+enum vx6_code service_allow(
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32])
 {
     if (!vx6_label_is_valid(name) || is_zero(key, 32))
         return VX6_INVALID;
     struct local_service *service = find(&node->sessions, name);
     if (service == NULL)
         return VX6_STALE;
-    if (is_allowed(service, key))
+    struct allowed *allowed_already = find_allowed(service, key);
+    if (allowed_already) { /* whoever allows it anew does so for its own sake */
+        memcpy(allowed_already->root, root, 32);
         return VX6_OK;
+    }
     if (service->allowed_count >= node->env->limits->service_allow_max) {
         trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
         return VX6_LIMIT;
@@ -251,7 +271,7 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
         service->allowed = allowed;
         service->allowed_capacity = capacity;
     }
-    put_on(service, key);
+    put_on(service, key, root);
     return VX6_OK;
 }
 
@@ -263,7 +283,7 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
     if (service == NULL || !is_allowed(service, key))
         return VX6_STALE;
     take_off(service, key);
-    end_sessions(node);
+    services_end_sessions(node);
     return VX6_OK;
 }
 
@@ -277,8 +297,11 @@ enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const u
     const struct local_service *service = find(&node->sessions, name);
     if (service == NULL)
         return VX6_NO_SERVICE;
-    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
+    const struct allowed *allowed = find_allowed(service, peer_key);
+    if (service->exposure == EXPOSURE_PUBLIC)
         return VX6_OK;
+    if (allowed)
+        return revoked_has(node, allowed->root) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
     return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
 }
 
