@@ -120,22 +120,19 @@ static enum vx6_code contact_restore(struct vx6_node *node, const struct vx6_in 
     return code;
 }
 
+/* By what a key that has been gone along with is looked up, and what it stands and falls with. */
+static const uint8_t *root_of(const struct vx6_in *in)
+{
+    return is_zero(in->key_before, sizeof in->key_before) ? in->key : in->key_before;
+}
+
 static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
 {
     vx6_span label = {in->data, in->len};
     if (!vx6_label_is_valid(label) ||
         !node->env->crypto->sign_public_is_valid(node->env->crypto, in->key))
         return VX6_INVALID;
-    return binding_set(node, label, in->key);
-}
-
-static enum vx6_code name_followed(struct vx6_node *node, const struct vx6_in *in)
-{
-    vx6_span label = {in->data, in->len};
-    if (!vx6_label_is_valid(label) ||
-        !node->env->crypto->sign_public_is_valid(node->env->crypto, in->key))
-        return VX6_INVALID;
-    return binding_set_root(node, label, in->key);
+    return binding_set(node, label, in->key, root_of(in));
 }
 
 /* VX6-REC-013 */
@@ -293,8 +290,6 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
             return VX6_INVALID;
         binding_remove(node, data);
         return VX6_OK;
-    case VX6_IN_NAME_FOLLOWED:
-        return name_followed(node, in);
     case VX6_IN_REVOKE:
     case VX6_IN_REVOKED:
         return revoked_set(node, data, in->kind == VX6_IN_REVOKE);
@@ -307,7 +302,7 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_SERVICE_ADD_HOSTED:
         return service_add_hosted(node, data, in->key);
     case VX6_IN_SERVICE_ALLOW:
-        return service_allow(node, data, in->key);
+        return service_allow(node, data, in->key, root_of(in));
     case VX6_IN_SERVICE_DENY:
         return service_deny(node, data, in->key);
     case VX6_IN_SERVICE_REMOVE:

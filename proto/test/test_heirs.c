@@ -174,8 +174,15 @@ static void test_a_revocation_stops_the_successor_as_well(void **state)
     struct pair_node *thief = add_heir(&world, THIEF, "alice", &to_thief);
     assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
     check_key(key, thief);
+    vx6_id id;
+    uint32_t from = world.bob->out_count;
+    assert_int_equal(pair_command(world.bob, VX6_IN_SESSION_OPEN, "alice.web", &id), VX6_OK);
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_non_null(pair_find(world.bob, VX6_OUT_SESSION_UP, from));
     revoke(world.entry, ALICE, NULL);
     pair_run(world.net, 5 * VX6_SECOND);
+    assert_non_null(pair_find(world.bob, VX6_OUT_SESSION_DOWN, from));
+    assert_int_equal(pair_find(world.bob, VX6_OUT_SESSION_DOWN, from)->code, VX6_REVOKED);
     assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_REVOKED);
     assert_int_equal(open_session(&world, carol, "alice.web", key), VX6_REVOKED);
     struct pair_node *next = add_heir(&world, NEXT, "", NULL);

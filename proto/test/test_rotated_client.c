@@ -19,7 +19,7 @@ static struct vx6_node *owner(void)
 static void offer(const char *name, uint8_t allowed)
 {
     assert_int_equal(service_add(owner(), text(name), EXPOSURE_PRIVATE), VX6_OK);
-    assert_int_equal(service_allow(owner(), text(name), key_of(allowed)), VX6_OK);
+    assert_int_equal(service_allow(owner(), text(name), key_of(allowed), key_of(allowed)), VX6_OK);
 }
 
 /* Asks as this key, with this lineage, or none. The code that the client hears. */
@@ -115,7 +115,7 @@ static void test_a_rotation_that_was_missed_is_made_up_for(void **state)
 {
     (void)state;
     offer("web", ALICE);
-    assert_int_equal(service_allow(owner(), text("web"), key_of(THIRD)), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("web"), key_of(THIRD), key_of(THIRD)), VX6_OK);
     assert_int_equal(service_deny(owner(), text("web"), key_of(THIRD)), VX6_OK);
     assert_int_equal(try(THIRD, &to_third), VX6_OK);
     expect_followed(ALICE, NEXT);
@@ -198,6 +198,25 @@ static void test_nobody_follows_over_a_revoked_key(void **state)
         teardown(state);
         setup(state);
     }
+}
+
+/* Whoever came by a key that is revoked later, a thief's successor it may be. */
+static void test_the_successor_of_a_revoked_key_is_sent_away(void **state)
+{
+    (void)state;
+    vx6_id id;
+    offer("web", ALICE);
+    assert_int_equal(try_as(THIEF, ancestry_span(&to_thief), &id), VX6_OK);
+    expect_followed(ALICE, THIEF);
+    assert_true(services_have(owner(), key_of(ALICE)));
+    memcpy(world.revoked, key_of(ALICE), 32);
+    sessions_end_revoked(owner(), key_of(ALICE));
+    settle();
+    assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_REVOKED);
+    assert_int_equal(try(THIEF, &to_thief), VX6_REVOKED);
+    /* Until its owner allows it for its own sake. */
+    assert_int_equal(service_allow(owner(), text("web"), key_of(THIEF), key_of(THIEF)), VX6_OK);
+    assert_int_equal(try(THIEF, &to_thief), VX6_OK);
 }
 
 /* At the owner's end, and at the client's: each may be the one that hears of it. */
@@ -287,6 +306,7 @@ int main(void)
         TEST(test_what_is_no_lineage_of_the_client_changes_nothing),
         TEST(test_a_lineage_without_need_is_passed_over),
         TEST(test_nobody_follows_over_a_revoked_key),
+        TEST(test_the_successor_of_a_revoked_key_is_sent_away),
         TEST(test_a_revoked_key_is_sent_away),
         TEST(test_what_is_listed_goes_along_with_the_key),
         TEST(test_a_session_that_waits_for_the_old_key_takes_the_new_one),

@@ -46,7 +46,9 @@ static int setup(void **state)
     (void)state;
     cast_make(&cast);
     bench_init(&bench, "");
-    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.alice.keys.identity), VX6_OK);
+    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.alice.keys.identity,
+                         cast.alice.keys.identity),
+        VX6_OK);
     return 0;
 }
 
@@ -322,7 +324,9 @@ static void test_a_revocation_is_remembered_until_the_name_is_bound_anew(void **
     expect(&bench, VX6_REVOKED);
     assert_int_equal(lone_lookup_count, lookups);
     expect_no_output();
-    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.next.keys.identity), VX6_OK);
+    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.next.keys.identity,
+                         cast.next.keys.identity),
+        VX6_OK);
     OPEN_AND_SHOW("alice.web", &cast.next);
     check_session(&cast.next);
     check_binding(&cast.next, &cast.next);

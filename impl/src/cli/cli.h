@@ -24,7 +24,7 @@ struct cli {
     const char *state;
     bool json;
     const char *words[2]; /* behind the command */
-    const char *name, *listen, *addr, *key, *passphrase_file, *at;
+    const char *name, *listen, *addr, *key, *passphrase_file, *revocation, *at;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace;
@@ -62,12 +62,20 @@ void cli_print_names(json_t *answer);
  */
 const char *cli_text(json_t *object, const char *name);
 
+/* ---- cli_keyfile.c ---- */
+/* A file that is not there yet, for its owner only, on the disk before this returns. */
+bool cli_write_new(const char *path, const char *text, char error[TEXT_ERROR_SIZE]);
+/* As much of a file as fits, as text. */
+bool cli_read_file(const char *path, char *text, size_t size, char error[TEXT_ERROR_SIZE]);
+
 /* ---- cli_commands.c, cli_connect.c, cli_init.c ---- */
 int cli_run_init(struct cli *cli);
 int cli_run_identity(struct cli *cli);
 int cli_run_identity_rename(struct cli *cli);
 int cli_run_identity_export(struct cli *cli);
 int cli_run_identity_import(struct cli *cli);
+int cli_run_identity_rotate(struct cli *cli);
+int cli_run_identity_revocation(struct cli *cli);
 int cli_run_connect(struct cli *cli);
 int cli_run_status(struct cli *cli);
 int cli_run_peers(struct cli *cli);
@@ -83,6 +91,7 @@ int cli_run_names(struct cli *cli);
 int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
+int cli_run_revoke(struct cli *cli);
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 

@@ -48,6 +48,10 @@ static void print_up(const struct cli *cli, json_t *answer)
     }
     printf("%s%s%s is at %s\n", cli_text(answer, "name"), addr[0] ? " of " : "", addr,
         cli_text(answer, "listen"));
+    const char *key_before = cli_text(answer, "key_before");
+    if (key_before[0])
+        printf("its key has changed, as the old one has signed: it is %s from now on\n",
+            cli_text(answer, "key"));
     if (cli->addr && !cli->key)
         printf("its key is %s%s\n", cli_text(answer, "key"),
             json_is_true(json_object_get(answer, "key_is_new"))

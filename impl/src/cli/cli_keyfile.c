@@ -90,8 +90,7 @@ static bool get_passphrase(const struct cli *cli, bool is_new, char passphrase[P
     return done;
 }
 
-/* A file that is not there yet, for its owner only, on the disk before this returns. */
-static bool write_new(const char *path, const char *text, char error[TEXT_ERROR_SIZE])
+bool cli_write_new(const char *path, const char *text, char error[TEXT_ERROR_SIZE])
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
@@ -118,7 +117,7 @@ static bool export_to(const struct cli *cli, const char *path, char error[TEXT_E
     bool done = store_identity_read(store, &identity) || text_fail(error, "%s", store_error(store));
     store_close(store);
     done = done && get_passphrase(cli, true, passphrase, error) &&
-           keyfile_lock(&identity, passphrase, text, error) && write_new(path, text, error);
+           keyfile_lock(&identity, passphrase, text, error) && cli_write_new(path, text, error);
     explicit_bzero(passphrase, sizeof passphrase);
     explicit_bzero(&identity, sizeof identity);
     return done;
@@ -140,13 +139,13 @@ int cli_run_identity_export(struct cli *cli)
     return CLI_OK;
 }
 
-static bool read_whole(const char *path, char text[KEYFILE_TEXT_SIZE], char error[TEXT_ERROR_SIZE])
+bool cli_read_file(const char *path, char *text, size_t size, char error[TEXT_ERROR_SIZE])
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return paths_fail(error, "read", path);
     setvbuf(file, NULL, _IONBF, 0);
-    size_t len = fread(text, 1, KEYFILE_TEXT_SIZE - 1, file);
+    size_t len = fread(text, 1, size - 1, file);
     text[len] = 0;
     fclose(file);
     return true;
@@ -167,7 +166,8 @@ static bool import_from(const struct cli *cli, const char *path, char error[TEXT
 {
     char passphrase[PASSPHRASE_SIZE] = "", text[KEYFILE_TEXT_SIZE];
     struct store_identity identity = {.sequence = 0};
-    bool done = read_whole(path, text, error) && get_passphrase(cli, false, passphrase, error) &&
+    bool done = cli_read_file(path, text, sizeof text, error) &&
+                get_passphrase(cli, false, passphrase, error) &&
                 keyfile_unlock(text, passphrase, &identity, error);
     explicit_bzero(passphrase, sizeof passphrase);
     if (done && identity.sequence > INT64_MAX - STORE_IMPORT_GAP)

@@ -21,6 +21,7 @@ enum {
     KEY_PUBLIC,
     KEY_PRIVATE,
     KEY_PASSPHRASE_FILE,
+    KEY_REVOCATION,
     KEY_ALLOW,
     KEY_AT,
     KEY_REPLACE,
@@ -66,6 +67,19 @@ static const struct command commands[] = {
         cli_run_identity_export, 1, 1, {PASSPHRASE, COMMON, {0}}},
     {"identity import", "FILE", "Makes a state with the key in FILE, where there is none yet.",
         cli_run_identity_import, 1, 1, {PASSPHRASE, COMMON, {0}}},
+    {"identity rotate", "",
+        "Gives this node a new key, which the old one signs: who has bound its name, or let it use "
+        "a service, goes along. No node may run meanwhile. The certificate that revokes the old "
+        "key is written to FILE, or beside the state: publish it with vx6 revoke if somebody else "
+        "has that key.\vExample: vx6 identity rotate --revocation /media/usb/alice.revocation",
+        cli_run_identity_rotate, 0, 0,
+        {{"revocation", KEY_REVOCATION, "FILE", 0, "Where to write the certificate", 0}, COMMON,
+            {0}}},
+    {"identity revocation", "FILE",
+        "Writes the certificate that revokes the node's present key to FILE: for a safe place, "
+        "since who has it can end the key, and nobody can without.\vExample: vx6 identity "
+        "revocation /media/usb/alice.revocation",
+        cli_run_identity_revocation, 1, 1, {COMMON, {0}}},
     {"identity", "", "Shows the node's key, which others pass to connect --key.", cli_run_identity,
         0, 0, {COMMON, {0}}},
     {"status", "", "Shows what the node does, and its last errors.", cli_run_status, 0, 0,
@@ -129,7 +143,12 @@ static const struct command commands[] = {
     {"forget", "NAME | ADDR", "Ends a binding: the next use binds it to whoever answers then.",
         cli_run_forget, 1, 1, {COMMON, {0}}},
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
-        cli_run_rename, 2, 2, {COMMON, {0}}}};
+        cli_run_rename, 2, 2, {COMMON, {0}}},
+    {"revoke", "FILE",
+        "Tells the network that nobody is to believe a key any more, by the certificate in FILE, "
+        "and goes on to tell it as long as this node runs. That cannot be taken back.\vExample: "
+        "vx6 revoke /media/usb/alice.revocation",
+        cli_run_revoke, 1, 1, {COMMON, {0}}}};
 
 enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
@@ -215,6 +234,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_PASSPHRASE_FILE:
         cli->passphrase_file = text;
+        return 0;
+    case KEY_REVOCATION:
+        cli->revocation = text;
         return 0;
     case KEY_PRIVATE:
         cli->is_private = true;

@@ -91,6 +91,8 @@ void cli_print_identity(json_t *answer)
     printf("key      %s\n", cli_text(answer, "key"));
     printf("node id  %s\n", cli_text(answer, "node_id"));
     printf("name     %s\n", name[0] ? name : "none");
+    if (json_array_size(json_object_get(answer, "before")) > 0)
+        print_list("before   ", json_object_get(answer, "before"));
 }
 
 static void print_allowed(json_t *service)
@@ -293,7 +295,13 @@ void cli_print_names(json_t *answer)
             printf(" ");
             print_time(number(item, "since_unix_ms"));
         }
-        printf("\n");
+        if (number(item, "followed_unix_ms") > 0) {
+            printf(", in the place of %s since ", cli_text(item, "key_before"));
+            print_time(number(item, "followed_unix_ms"));
+        }
+        printf("%s\n", json_is_true(json_object_get(item, "revoked"))
+                           ? ", revoked by its owner: ask for the new key"
+                           : "");
     }
     print_kept(kept);
 }

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "driver.h"
 #include "endpoints.h"
+#include "keys.h"
 #include "names.h"
 #include "net.h"
 #include "paths.h"
@@ -156,8 +157,15 @@ static bool load_identity(struct host *host, const struct options *options,
     if (options->name && !text_is_label(options->name))
         return text_fail(error,
             "the name %.80s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", options->name);
-    if (!store_identity(store, config->identity_seed) ||
-        !store_sequence_take(store, &config->sequence_first) ||
+    struct store_identity identity;
+    bool is_read = store_identity_read(store, &identity);
+    if (is_read) {
+        memcpy(config->identity_seed, identity.seed, sizeof config->identity_seed);
+        memcpy(config->lineage, identity.lineage, identity.lineage_len);
+        config->lineage_len = identity.lineage_len;
+    }
+    explicit_bzero(&identity, sizeof identity);
+    if (!is_read || !store_sequence_take(store, &config->sequence_first) ||
         (options->name && !store_setting_set(store, "name", options->name)) ||
         !store_setting(store, "name", config->label, sizeof config->label))
         return text_fail(error, "%s", store_error(store));
@@ -191,7 +199,7 @@ static bool start(struct host *host, const struct options *options, const struct
         return text_fail(error, "out of memory");
     if (!start_listening(host, options, error) || !restore_peers(host, options, error) ||
         !restore_contacts(host, error) || !names_restore(host->names, error) ||
-        !offers_restore(host->offers, error) ||
+        !offers_restore(host->offers, error) || !keys_restore(host->keys, error) ||
         !control_listen(host->control, paths->socket, error))
         return false;
     endpoints_publish(host->endpoints);

@@ -16,6 +16,12 @@ size_t vx6_identity_rotate(const struct vx6_crypto *crypto, const uint8_t seed[3
 bool vx6_lineage_check(
     const struct vx6_crypto *crypto, vx6_span lineage, const uint8_t identity[32]);
 
+enum {
+    VX6_KEYS_BEFORE_MAX = 2
+};
+/* Who it was before, by a lineage that was checked, oldest first. How many. */
+size_t vx6_lineage_keys(vx6_span lineage, uint8_t keys[VX6_KEYS_BEFORE_MAX][32]);
+
 /* The certificate that revokes the identity of `seed`: to be kept where it is safe, and given to a
  * node (VX6_IN_REVOKE) when nobody shall believe that key any more. `label`: the node's name, or
  * nothing. Size written. */

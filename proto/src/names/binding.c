@@ -57,8 +57,8 @@ static enum vx6_code make_room(struct vx6_node *node)
     return VX6_OK;
 }
 
-static enum vx6_code binding_insert(
-    struct vx6_node *node, vx6_span label, const uint8_t key[32], bool untold)
+static enum vx6_code binding_insert(struct vx6_node *node, vx6_span label, const uint8_t key[32],
+    const uint8_t root[32], bool untold)
 {
     VX6_ASSERT(vx6_label_is_valid(label));
     enum vx6_code code = make_room(node);
@@ -70,20 +70,21 @@ static enum vx6_code binding_insert(
     memmove(binding + 1, binding, (bindings->count - index) * sizeof *binding);
     *binding = (struct binding){.untold = untold, .label_len = (uint8_t)label.len};
     memcpy(binding->key, key, sizeof binding->key);
-    memcpy(binding->root, key, sizeof binding->root);
+    memcpy(binding->root, root, sizeof binding->root);
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
     return VX6_OK;
 }
 
-enum vx6_code binding_set(struct vx6_node *node, vx6_span label, const uint8_t key[32])
+enum vx6_code binding_set(
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], const uint8_t root[32])
 {
     struct binding *binding = binding_at(node, label);
     if (binding == NULL)
-        return binding_insert(node, label, key, false);
+        return binding_insert(node, label, key, root, false);
     memcpy(binding->key, key, sizeof binding->key);
-    memcpy(binding->root, key, sizeof binding->root);
+    memcpy(binding->root, root, sizeof binding->root);
     memset(binding->rival, 0, sizeof binding->rival);
     node->bindings.untold -= binding->untold;
     node->bindings.rivals_untold -= binding->rival_untold;
@@ -97,7 +98,7 @@ enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uin
     const struct binding *binding = binding_at(node, label);
     if (binding != NULL)
         return bytes_equal(binding->key, key, 32) ? VX6_OK : VX6_KEY_MISMATCH;
-    enum vx6_code code = binding_insert(node, label, key, true);
+    enum vx6_code code = binding_insert(node, label, key, key, true);
     if (code == VX6_OK) {
         ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
         trace(node, VX6_EVENT_name_bound, NULL, 0, label.len, VX6_OK);
@@ -119,15 +120,6 @@ void binding_remove(struct vx6_node *node, vx6_span label)
 }
 
 /* ---- rotation ---- */
-
-enum vx6_code binding_set_root(struct vx6_node *node, vx6_span label, const uint8_t root[32])
-{
-    struct binding *binding = binding_at(node, label);
-    if (binding == NULL)
-        return VX6_STALE;
-    memcpy(binding->root, root, sizeof binding->root);
-    return VX6_OK;
-}
 
 /* VX6-NAME-016 */
 void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])

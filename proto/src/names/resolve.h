@@ -36,14 +36,13 @@ struct bindings {
 };
 const struct binding *binding_find(const struct vx6_node *node, vx6_span label);
 /* By the driver: restores or pins. OK, LIMIT or NOMEM. */
-enum vx6_code binding_set(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
+enum vx6_code binding_set(
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], const uint8_t root[32]);
 /* By first use; the driver hears of it. KEY_MISMATCH when the name got another key meanwhile. */
 enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
 /* Takes one NAME_BOUND output; false: there is none. */
 bool binding_output(struct vx6_node *node, struct vx6_out *out);
 void binding_remove(struct vx6_node *node, vx6_span label);
-/* By the driver: its key was once followed from `root`. OK, or STALE: there is no such name. */
-enum vx6_code binding_set_root(struct vx6_node *node, vx6_span label, const uint8_t root[32]);
 /* All names that mean `from` mean `to` from now on, which it has handed over to. */
 void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
 /* Does a name depend on the key? */

@@ -102,6 +102,20 @@ bool vx6_lineage_check(
            lineage_signatures_are_good(crypto, lineage);
 }
 
+size_t vx6_lineage_keys(vx6_span lineage, uint8_t keys[VX6_KEYS_BEFORE_MAX][32])
+{
+    struct vx6_msg msg;
+    struct vx6_rotation rotation;
+    size_t count = 0;
+    if (lineage.len == 0)
+        return 0;
+    const char *problem = vx6_msg_decode(&msg, VX6_SCOPE_RECORD, lineage.data, lineage.len);
+    VX6_ASSERT(problem == NULL && msg.type == VX6_MSG_lineage);
+    while (vx6_next_rotation(&msg.u.lineage.rotations, &rotation))
+        memcpy(keys[count++], rotation.key, 32);
+    return count;
+}
+
 static uint64_t sound_time(int64_t unix_s)
 {
     return unix_s > 0 ? (uint64_t)unix_s : 1;

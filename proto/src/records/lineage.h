@@ -9,7 +9,7 @@
 #include "vx6/msg.h"
 
 enum {
-    LINEAGE_ROTATIONS_MAX = 2 /* as in the table of messages */
+    LINEAGE_ROTATIONS_MAX = VX6_KEYS_BEFORE_MAX /* as in the table of messages */
 };
 
 /* Who an identity was before: `count` keys, oldest first. */

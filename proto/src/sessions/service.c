@@ -2,10 +2,15 @@
 /* What this node offers, and who may use it. Spec: spec/sessions.md, "Services". */
 #include "session_internal.h"
 
+struct allowed {
+    uint8_t key[32];
+    uint8_t root[32]; /* that has handed over to it, or the same */
+};
+
 struct local_service {
     uint8_t len, exposure; /* enum exposure */
     char name[VX6_LABEL_MAX];
-    uint8_t (*allowed)[32]; /* sorted keys */
+    struct allowed *allowed; /* sorted by key */
     uint32_t allowed_count, allowed_capacity;
     uint8_t host[32]; /* EXPOSURE_HOSTED */
 };
@@ -76,8 +81,7 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
     return service;
 }
 
-/* Ends the sessions that are not admitted, or not any more. */
-static void end_sessions(struct vx6_node *node)
+void services_end_sessions(struct vx6_node *node)
 {
     struct turn *next;
     for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
@@ -108,7 +112,7 @@ enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure ex
     if (!is_new && service->exposure == exposure)
         return VX6_OK;
     service->exposure = (uint8_t)exposure;
-    end_sessions(node);
+    services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
 }
@@ -173,7 +177,7 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
     if (sessions->service_count == 0)
         services_free(node);
-    end_sessions(node);
+    services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
 }
@@ -186,7 +190,7 @@ static uint32_t allowed_position(const struct local_service *service, const uint
     uint32_t low = 0, high = service->allowed_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (memcmp(service->allowed[middle], key, 32) < 0)
+        if (memcmp(service->allowed[middle].key, key, 32) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -194,17 +198,28 @@ static uint32_t allowed_position(const struct local_service *service, const uint
     return low;
 }
 
-static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+/* NULL: the key is not on the list. */
+static struct allowed *find_allowed(const struct local_service *service, const uint8_t key[32])
 {
     uint32_t at = allowed_position(service, key);
-    return at < service->allowed_count && bytes_equal(service->allowed[at], key, 32);
+    bool is_there = at < service->allowed_count && bytes_equal(service->allowed[at].key, key, 32);
+    return is_there ? &service->allowed[at] : NULL;
+}
+
+static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+{
+    return find_allowed(service, key) != NULL;
 }
 
 /* VX6-SESS-025 */
-static enum vx6_code admits(const struct local_service *service, const uint8_t peer_key[32])
+static enum vx6_code admits(
+    const struct vx6_node *node, const struct local_service *service, const uint8_t peer_key[32])
 {
-    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
+    if (service->exposure == EXPOSURE_PUBLIC)
         return VX6_OK;
+    const struct allowed *allowed = find_allowed(service, peer_key);
+    if (allowed)
+        return revoked_has(node, allowed->root) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
     return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
 }
 
@@ -213,8 +228,12 @@ bool services_have(const struct vx6_node *node, const uint8_t key[32])
 {
     const struct sessions *sessions = &node->sessions;
     for (uint32_t i = 0; i < sessions->service_count; i++) {
-        if (is_allowed(&sessions->services[i], key))
-            return true;
+        const struct local_service *service = &sessions->services[i];
+        for (uint32_t j = 0; j < service->allowed_count; j++) {
+            if (bytes_equal(service->allowed[j].key, key, 32) ||
+                bytes_equal(service->allowed[j].root, key, 32))
+                return true;
+        }
     }
     return false;
 }
@@ -228,12 +247,13 @@ static void take_off(struct local_service *service, const uint8_t key[32])
 }
 
 /* There is room. */
-static void put_on(struct local_service *service, const uint8_t key[32])
+static void put_on(struct local_service *service, const uint8_t key[32], const uint8_t root[32])
 {
     uint32_t at = allowed_position(service, key);
     memmove(service->allowed + at + 1, service->allowed + at,
         (service->allowed_count - at) * sizeof *service->allowed);
-    memcpy(service->allowed[at], key, 32);
+    memcpy(service->allowed[at].key, key, 32);
+    memcpy(service->allowed[at].root, root, 32);
     service->allowed_count++;
 }
 
@@ -246,9 +266,9 @@ void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
             continue;
         take_off(service, from);
         if (!is_allowed(service, to))
-            put_on(service, to);
+            put_on(service, to, from);
     }
-    end_sessions(node);
+    services_end_sessions(node);
 }
 
 /* Costs nothing unless the list has a key that the lineage names: strangers cannot make this node
@@ -271,12 +291,13 @@ void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6
 {
     for (uint32_t i = 0; i < node->sessions.service_count && record.len > 0; i++) {
         const struct local_service *service = &node->sessions.services[i];
-        if (admits(service, peer_key) != VX6_OK)
+        if (admits(node, service, peer_key) != VX6_OK)
             service_follow_peer(node, service_name(service), peer_key, record);
     }
 }
 
-enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32])
+enum vx6_code service_allow(
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32])
 {
     if (!vx6_label_is_valid(name) || is_zero(key, 32))
         return VX6_INVALID;
@@ -285,8 +306,11 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
         return VX6_STALE;
     if (service->exposure == EXPOSURE_HOSTED)
         return VX6_INVALID;
-    if (is_allowed(service, key))
+    struct allowed *allowed_already = find_allowed(service, key);
+    if (allowed_already) { /* whoever allows it anew does so for its own sake */
+        memcpy(allowed_already->root, root, 32);
         return VX6_OK;
+    }
     if (service->allowed_count >= node->env->limits->service_allow_max) {
         trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
         return VX6_LIMIT;
@@ -301,7 +325,7 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
         service->allowed = allowed;
         service->allowed_capacity = capacity;
     }
-    put_on(service, key);
+    put_on(service, key, root);
     return VX6_OK;
 }
 
@@ -313,7 +337,7 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
     if (service == NULL || !is_allowed(service, key))
         return VX6_STALE;
     take_off(service, key);
-    end_sessions(node);
+    services_end_sessions(node);
     return VX6_OK;
 }
 
@@ -324,7 +348,7 @@ enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const u
     if (revoked_has(node, peer_key))
         return VX6_REVOKED;
     const struct local_service *service = find(&node->sessions, name);
-    return service == NULL ? VX6_NO_SERVICE : admits(service, peer_key);
+    return service == NULL ? VX6_NO_SERVICE : admits(node, service, peer_key);
 }
 
 /* VX6-SESS-026: what a session would be refused as not being there is not listed either. */
@@ -335,14 +359,14 @@ void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
         [EXPOSURE_PUBLIC] = 1, [EXPOSURE_LISTED] = 2, [EXPOSURE_PRIVATE] = 4};
     for (uint32_t i = 0; i < node->sessions.service_count; i++) {
         const struct local_service *service = &node->sessions.services[i];
-        enum vx6_code code = admits(service, peer_key);
+        enum vx6_code code = admits(node, service, peer_key);
         struct vx6_offer offer = {.name = service_name(service), .use = 3};
         if (service->exposure == EXPOSURE_HOSTED)
             offer.use = 5;
-        else if (code == VX6_NO_SERVICE)
-            continue;
         else if (code == VX6_OK)
             offer.use = uses[service->exposure];
+        else if (service->exposure == EXPOSURE_PRIVATE)
+            continue;
         bool pushed = vx6_push_offer(offers, storage, OFFERS_SIZE_MAX, &offer);
         VX6_ASSERT(pushed);
     }

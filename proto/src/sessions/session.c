@@ -157,6 +157,19 @@ void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
     }
 }
 
+/* The key is the other end's, or the name that led there stands and falls with it. */
+static bool depends_on(
+    const struct vx6_node *node, const struct session *session, const uint8_t key[32])
+{
+    if (bytes_equal(session->key, key, 32))
+        return true;
+    if (!session->is_resolved)
+        return false;
+    const struct binding *binding = binding_find(node, name_view(&session->name).label);
+    return binding && bytes_equal(binding->key, session->key, 32) &&
+           bytes_equal(binding->root, key, 32);
+}
+
 /* VX6-NAME-018. One that is not up has no key that was proved: it is looked at when it has. */
 void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
 {
@@ -164,9 +177,10 @@ void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
     for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
         struct session *session = CONTAINER_OF(turn, struct session, turn);
         next = turn->next;
-        if (session->state > SESSION_CONNECTING && bytes_equal(session->key, key, 32))
+        if (session->state > SESSION_CONNECTING && depends_on(node, session, key))
             session_end(node, session, VX6_REVOKED, NOTICE_SEND);
     }
+    services_end_sessions(node);
 }
 
 void session_path_up(struct vx6_node *node, struct session *session)

@@ -62,7 +62,9 @@ enum exposure {
 enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure exposure);
 enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uint8_t host[32]);
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
-enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+/* `root`: the key, or the one that has handed over to it. */
+enum vx6_code service_allow(
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32]);
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
 /* Whoever was allowed as `from` is allowed as `to` from now on. */
 void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);

@@ -160,6 +160,8 @@ void service_follow_peer(
     struct vx6_node *node, vx6_span name, const uint8_t peer_key[32], vx6_span lineage);
 /* The same for every service. */
 void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span lineage);
+/* Ends the sessions that are not admitted, or not any more. */
+void services_end_sessions(struct vx6_node *node);
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */
