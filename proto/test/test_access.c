@@ -196,7 +196,7 @@ static void test_what_another_node_hosts_is_not_here(void **state)
     assert_int_equal(service_add_hosted(owner(), text("web"), key_of(7)), VX6_OK);
     assert_int_equal(world.published, published + 1);
     assert_int_equal(try(), VX6_NO_SERVICE);
-    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_INVALID);
     assert_int_equal(service_names(owner(), names, 4), 0);
     assert_int_equal(services_hosted(owner(), hosted, 4), 1);
     assert_memory_equal(hosted[0].host, key_of(7), 32);

@@ -91,7 +91,9 @@ static void test_a_session_looks_further_than_a_bundle_without_a_way_to_it(void 
     uint8_t keys[64][32];
     bench_init(&bench, "");
     owner_make(&alice, 1, (struct claim){.label = "alice", .prefix = 0xfd});
-    assert_int_equal(binding_set(bench.node, lone_text("alice"), alice.keys.identity), VX6_OK);
+    assert_int_equal(
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, alice.keys.identity),
+        VX6_OK);
     (void)start_op(&bench, "alice");
     show_value(&bench, &alice, (struct lookup_value){.count = 1, .path_count = 1});
     lone_run(bench.node, 0);
