@@ -483,7 +483,7 @@ class Test:
               "sync: wanted is what is newer or of a new owner, and not its own (VX6-DHT-054)", synced)
         rows = [
             ("a token of nobody", place, bundle, os.urandom(16), "BAD_TOKEN", "messages.md"),
-            ("a changed bundle", place, flipped(bundle, -1), None, "BAD_RECORD", "VX6-REC-005"),
+            ("a changed bundle", place, flipped(bundle, -3), None, "BAD_RECORD", "VX6-REC-005"),
             ("an older bundle", place, old.bundle(), None, "OUTDATED", "VX6-NAME-011"),
             ("an expired bundle", place, stranger.bundle(), None, "EXPIRED", "VX6-REC-007"),
             ("a bundle under another key", bytes(32), bundle, None, "INVALID", "VX6-REC-017"),

@@ -247,6 +247,40 @@ static void test_where_it_is_is_asked_anew(void **state)
     bench_free(&cast.bench);
 }
 
+/* VX6-NAME-025: what the registry has is used where nothing newer shows in time. */
+static void test_a_service_that_became_hosted_is_found(void **state)
+{
+    (void)state;
+    struct cast cast;
+    cast_init(&cast, "");
+    struct owner now = cast.team;
+    owner_make(&cast.team, TEAM, (struct claim){.label = "team"});
+    bench_open(&cast.bench, "team.web");
+    show_enough(&cast, &cast.team);
+    expect(&cast.bench, VX6_OK);
+
+    bench_open(&cast.bench, "team.db"); /* which may be private, or elsewhere */
+    lone_run(cast.bench.node, 499 * VX6_MILLISECOND);
+    expect_lookup(&cast, 2, &cast.team);
+    lone_run(cast.bench.node, VX6_MILLISECOND);
+    expect(&cast.bench, VX6_OK);
+    assert_memory_equal(cast.bench.session.key, cast.team.keys.identity, 32);
+
+    owner_make(&now, TEAM, (struct claim){.label = "team", .sequence = 2, .hosted = &cast.at_host});
+    bench_open(&cast.bench, "team.db");
+    show(&cast.bench, 0, &now, 0, 1);
+    lone_run(cast.bench.node, 0);
+    expect_lookup(&cast, 4, &cast.host);
+    show(&cast.bench, 0, &cast.host, 0, 1);
+    lone_run(cast.bench.node, 0);
+    expect_session_with(&cast, &cast.host);
+    bench_open(&cast.bench, "team.web");
+    lone_run(cast.bench.node, 0);
+    expect(&cast.bench, VX6_OK); /* at once */
+    assert_int_equal(lone_lookup_count, 4);
+    bench_free(&cast.bench);
+}
+
 /* Its address did not answer: the host is looked up afresh, and an older record is not believed. */
 static void test_a_host_at_a_dead_address_is_looked_up_afresh(void **state)
 {
@@ -369,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_a_host_that_is_not_there_has_its_reason),
         cmocka_unit_test(test_a_host_that_has_another_key_now_is_found),
         cmocka_unit_test(test_where_it_is_is_asked_anew),
+        cmocka_unit_test(test_a_service_that_became_hosted_is_found),
         cmocka_unit_test(test_a_host_at_a_dead_address_is_looked_up_afresh),
         cmocka_unit_test(test_a_driver_is_shown_both),
         cmocka_unit_test(test_the_owner_itself_goes_to_the_host),

@@ -94,9 +94,10 @@ for number, line in table(MESSAGES):
 
 
 def encode_fields(what, values):
+    """What may be empty need not be named."""
     out = b""
-    for name, kind, _, _, element in FIELDS[what]:
-        value = values[name]
+    for name, kind, low, _, element in FIELDS[what]:
+        value = values.get(name, b"") if kind == "opaque" and low == 0 else values[name]
         if kind in SIZES:
             out += value.to_bytes(SIZES[kind], "big")
         elif kind == "label":

@@ -123,7 +123,7 @@ class Sessions:
     def ask(self):
         """VX6-SESS-027: which services there are for this peer."""
         self.question, self.offered = int.from_bytes(os.urandom(4), "big"), None
-        self.link.send(encode("find_services", number=self.question, lineage=b""))
+        self.link.send(encode("find_services", number=self.question))
 
     def on_offers(self, number, code, offers):
         names = [offer["name"] for offer in offers]

@@ -120,6 +120,23 @@ static bool is_of_use(
                claimant_address(node, claimant, &addr));
 }
 
+/* VX6-NAME-025: where a service is that the owner does not list as its own may have changed. */
+static bool says_enough(
+    const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
+{
+    vx6_span service = name_view(&resolve->name).service;
+    return resolve->at_host || service.len == 0 || claimant_offers(node, claimant, service);
+}
+
+/* There is somebody to use, but who else shows in this time counts, too. */
+static void wait_for_more(struct vx6_node *node, struct resolve *resolve)
+{
+    vx6_ns wait = after_ms(node, node->env->limits->resolve_wait_ms);
+    if (resolve->timer.deadline > wait)
+        timer_set(&node->timers, &resolve->timer, wait);
+    resolve->waiting = true;
+}
+
 /* Bound names only. VX6-NAME-010 */
 static void start_from_known(struct vx6_node *node, struct resolve *resolve)
 {
@@ -133,11 +150,12 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     memcpy(claimant.key, known->key, sizeof claimant.key);
     if (!claimants_add(node, &resolve->claimants, &claimant))
         return;
-    uint8_t host[32];
     if (known->doubted)
         resolve->sequence_known = known->sequence;
-    else if (is_of_use(node, resolve, &claimant) && !says_host(node, resolve, &claimant, host))
-        settle(node, resolve); /* VX6-NAME-025: where a service is, is asked anew */
+    else if (is_of_use(node, resolve, &claimant) && says_enough(node, resolve, &claimant))
+        settle(node, resolve);
+    else if (is_of_use(node, resolve, &claimant))
+        wait_for_more(node, resolve);
 }
 
 /* VX6-NAME-018: nobody needs to be asked for what this node knows to be revoked. */
@@ -417,12 +435,8 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
         return;
     if (resolve->hops == 0)
         resolve->hops = value->hops;
-    if (!resolve->waiting && is_usable(node, resolve)) {
-        vx6_ns wait = after_ms(node, node->env->limits->resolve_wait_ms);
-        if (resolve->timer.deadline > wait)
-            timer_set(&node->timers, &resolve->timer, wait);
-        resolve->waiting = true;
-    }
+    if (!resolve->waiting && is_usable(node, resolve))
+        wait_for_more(node, resolve);
     if (!is_last(node, value))
         return;
     if (is_enough(node, resolve))
@@ -580,7 +594,8 @@ static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_c
     op_done(node, op, code);
 }
 
-/* What is to be done with who says where the service is, before it is looked for there. */
+/* VX6-NAME-023: what is to be done with who says where the service is, before it is looked for
+ * there. */
 static enum vx6_code take_owner(
     struct vx6_node *node, struct resolve *resolve, const struct chain *chain)
 {
