@@ -98,7 +98,7 @@ class Test(harness.Test):
         check(done.returncode == 1 and "offered by this node" in done.stderr, "nor the other way round", done)
         for what in ("allow", "deny"):
             done = self.vx6("team", "service", what, "db", self.key["client"])
-            check(done.returncode == 1 and "decided there" in done.stderr, f"nobody is {what}ed here", done)
+            check(done.returncode == 1 and "decided there" in done.stderr, f"who may use it is not said here: {what}", done)
 
     def check_use(self):
         """VX6-NAME-022, VX6-NAME-023: the host decides who may use it, and nobody but the team is bound."""
