@@ -131,12 +131,16 @@ static void read_stream(vx6_id id)
 
 static void write_stream(vx6_id id)
 {
-    size_t room;
-    uint8_t *dst = vx6_stream_reserve(hostile->solo.node, id, &room);
-    if (dst == NULL)
+    struct vx6_room rooms[4];
+    size_t count = vx6_stream_reserve(hostile->solo.node, id, rooms, 4), len = 0;
+    if (count == 0)
         return;
-    size_t len = chance(hostile, 500) ? room : pick(hostile, (uint32_t)room + 1);
-    memset(dst, 7, len);
+    for (size_t i = 0; i < count; i++) {
+        memset(rooms[i].data, 7, rooms[i].len);
+        len += rooms[i].len;
+    }
+    if (!chance(hostile, 500))
+        len = pick(hostile, (uint32_t)len + 1);
     vx6_stream_commit(hostile->solo.node, id, len, chance(hostile, 50));
 }
 
@@ -266,8 +270,9 @@ static void command(void)
         enum vx6_in_kind kind;
         enum slot_kind uses, makes;
     } rows[] = {{VX6_IN_PEER_ADD, 0, SLOT_OP}, {VX6_IN_RESOLVE, 0, SLOT_OP},
-        {VX6_IN_LOOKUP, 0, SLOT_OP}, {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION},
-        {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION}, {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM},
+        {VX6_IN_LOOKUP, 0, SLOT_OP}, {VX6_IN_LIST, 0, SLOT_OP},
+        {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION}, {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION},
+        {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM},
         {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM}, {VX6_IN_SESSION_CLOSE, SLOT_SESSION, 0},
         {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0}, {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0},
         {VX6_IN_STREAM_ACCEPT, SLOT_STREAM, 0}, {VX6_IN_STREAM_RESET, SLOT_STREAM, 0},
@@ -288,6 +293,8 @@ static void command(void)
         in.peer = chance(hostile, 50) ? hostile->solo.addr : foe->addr;
     if (in.kind == VX6_IN_SESSION_OPEN && in.peer.port != 0 && chance(hostile, 900))
         name = "web";
+    if (in.kind == VX6_IN_LIST && in.peer.port != 0 && chance(hostile, 900))
+        name = "";
     bool is_service = in.kind >= VX6_IN_SERVICE_ADD && in.kind < VX6_IN_SERVICE_REMOVE;
     if (is_service && chance(hostile, 700))
         name = "web";

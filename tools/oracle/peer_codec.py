@@ -31,6 +31,8 @@ MESSAGES = """
 43 link_probe
 44 link_alive
 45 link_record record=opaque:184:300
+46 find_services number=u32
+47 services number=u32 code=u16 offers=list:0:16:offer
 50 session_open path=u32:1 privacy=u8:1:3 service=label client_random=32 lineage=opaque:0:306
 51 session_opened path=u32:1 session=16 owner_random=32
 52 session_close path=u32:1 code=u16
@@ -45,6 +47,7 @@ ELEMENTS = """
 endpoint ip=16 port=u16:1 carriers=u8:1:7
 hint key=32 ip=16 port=u16:1 flags=u16:0:0
 rotation key=32 issued_s=u64:1 signature=64
+offer name=label use=u8:1:4
 service name=label flags=u8:0:0
 item key=32 owner=32 sequence=u64:1
 """

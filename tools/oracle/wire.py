@@ -68,6 +68,10 @@ def rotation(f):
     return f["key"] + u64(f["issued_s"]) + f["signature"]
 
 
+def offer(f):
+    return label(f["name"]) + u8(f["use"])
+
+
 def service(f):
     return label(f["name"]) + u8(f["flags"])
 
@@ -157,6 +161,10 @@ def link_hello(f):
     return u32(f["time_s"]) + f["ip"] + u16(f["port"])
 
 
+def services(f):
+    return u32(f["number"]) + u16(f["code"]) + many(offer, f["offers"])
+
+
 def session_open(f):
     return (u32(f["path"]) + u8(f["privacy"]) + label(f["service"]) + f["client_random"]
             + opaque(f["lineage"]))
@@ -216,6 +224,8 @@ MESSAGES = {
     "link_probe": (0x43, "link", nothing),
         "link_alive": (0x44, "link", nothing),
     "link_record": (0x45, "link", lambda f: opaque(f["record"])),
+    "find_services": (0x46, "link", lambda f: u32(f["number"])),
+    "services": (0x47, "link", services),
     "session_open": (0x50, "link", session_open),
     "session_opened": (0x51, "link", session_opened),
     "session_close": (0x52, "link", session_close),
@@ -296,6 +306,9 @@ TYPICAL = {
     "link_probe": {},
         "link_alive": {},
     "link_record": {"record": bytes_of("node", 203)},
+    "find_services": {"number": 1},
+    "services": {"number": 1, "code": 0,
+                 "offers": [{"name": "db", "use": 4}, {"name": "web", "use": 1}]},
     "session_open": {"path": 1, "privacy": 1, "service": "web",
                      "client_random": bytes_of("client", 32),
                      "lineage": bytes_of("lineage", 202)},
@@ -360,6 +373,13 @@ EDGES = [
     ("synced", "all fifteen", {"wanted": 32767}),
     ("link_hello", "from the initiator", {"time_s": 0}),
     ("link_close", "largest code", {"code": 65535}),
+    ("find_services", "smallest number", {"number": 0}),
+    ("find_services", "largest number", {"number": U32_MAX}),
+    ("services", "none", {"offers": []}),
+    ("services", "no list", {"code": 1, "offers": []}),
+    ("services", "each use", {"offers": [{"name": f"s{use}", "use": use} for use in range(1, 5)]}),
+    ("services", "sixteen with the longest names",
+     {"number": U32_MAX, "offers": [{"name": f"{i:02}" + "a" * 61, "use": 3} for i in range(16)]}),
     ("session_open", "largest numbers", {"path": U32_MAX, "privacy": 3, "service": LABEL_63}),
     ("stream_open", "largest numbers",
      {"path": U32_MAX, "stream": U32_MAX, "window_end": U64_MAX}),
@@ -455,6 +475,15 @@ BEYOND = [
      "record: too short", 4),
     ("link_record", "record of 301 bytes", {"record": bytes_of("node", 301)},
      "record: too long", 4),
+    ("services", "seventeen offers",
+     {"offers": [{"name": f"s{i:02}", "use": 1} for i in range(17)]}, "offers: too many", 5),
+    ("services", "second offer of no use",
+     {"offers": [{"name": "db", "use": 1}, {"name": "web", "use": 0}]},
+     "offers[1].use: too small", 5),
+    ("services", "a use that nobody has defined", {"offers": [{"name": "db", "use": 5}]},
+     "offers[0].use: too large", 5),
+    ("services", "a name with a capital", {"offers": [{"name": "Db", "use": 1}]},
+     "offers[0].name: not a label", 6),
     ("session_open", "path 0", {"path": 0}, "path: too small", 2),
     ("session_open", "privacy 0", {"privacy": 0}, "privacy: too small", 2),
     ("session_open", "privacy 4", {"privacy": 4}, "privacy: too large", 2),
@@ -479,6 +508,7 @@ LAST = {
     "find_value": "index", "value": "bundle", "store": "bundle", "stored": "code",
     "announce": "port", "announced": "code", "sync": "items[1].sequence", "synced": "wanted",
     "link_hello": "port", "link_close": "code", "link_record": "record",
+    "find_services": "number", "services": "offers[1].use",
     "session_open": "lineage", "session_opened": "owner_random", "session_close": "code",
     "stream_open": "window_end", "stream_accept": "window_end", "stream_ack": "window_end",
     "stream_reset": "code",
@@ -544,7 +574,7 @@ def vectors():
                               f"{name}.{reason}")
     for scope in ("record", "query", "link"):
         yield line("message", f"no bytes, {scope}", 11, scope, b"", refused="message: empty")
-        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x46, 0x58, 0xff):
+        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x4f, 0x58, 0xff):
             yield line("message", f"type {number:#04x}, {scope}", 9, scope,
                        u8(number) + bytes(40), refused="message: unknown type")
 

@@ -19,7 +19,7 @@ static vx6_span service_name(const struct local_service *service)
     return (vx6_span){(const uint8_t *)service->name, service->len};
 }
 
-static int name_compare(vx6_span a, vx6_span b)
+int name_compare(vx6_span a, vx6_span b)
 {
     int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
@@ -288,6 +288,17 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
 }
 
 /* VX6-SESS-025 */
+static enum vx6_code admits(
+    const struct vx6_node *node, const struct local_service *service, const uint8_t peer_key[32])
+{
+    const struct allowed *allowed = find_allowed(service, peer_key);
+    if (service->exposure == EXPOSURE_PUBLIC)
+        return VX6_OK;
+    if (allowed)
+        return revoked_has(node, allowed->root) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
+    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
+}
+
 enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32])
 {
     if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
@@ -295,14 +306,26 @@ enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const u
     if (revoked_has(node, peer_key))
         return VX6_REVOKED;
     const struct local_service *service = find(&node->sessions, name);
-    if (service == NULL)
-        return VX6_NO_SERVICE;
-    const struct allowed *allowed = find_allowed(service, peer_key);
-    if (service->exposure == EXPOSURE_PUBLIC)
-        return VX6_OK;
-    if (allowed)
-        return revoked_has(node, allowed->root) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
-    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
+    return service == NULL ? VX6_NO_SERVICE : admits(node, service, peer_key);
+}
+
+/* VX6-SESS-026: what a session would be refused as not being there is not listed either. */
+void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
+    uint8_t storage[OFFERS_SIZE_MAX], vx6_list *offers)
+{
+    static const uint8_t uses[] = {
+        [EXPOSURE_PUBLIC] = 1, [EXPOSURE_LISTED] = 2, [EXPOSURE_PRIVATE] = 4};
+    const bool is_revoked = revoked_has(node, peer_key);
+    for (uint32_t i = 0; i < node->sessions.service_count; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        enum vx6_code code = is_revoked ? VX6_REVOKED : admits(node, service, peer_key);
+        if (code != VX6_OK && service->exposure == EXPOSURE_PRIVATE)
+            continue;
+        struct vx6_offer offer = {
+            .name = service_name(service), .use = code == VX6_OK ? uses[service->exposure] : 3};
+        bool pushed = vx6_push_offer(offers, storage, OFFERS_SIZE_MAX, &offer);
+        VX6_ASSERT(pushed);
+    }
 }
 
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap)
