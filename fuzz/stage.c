@@ -177,12 +177,11 @@ void stage_stream_read(struct stage *stage, vx6_id stream, size_t max)
 
 void stage_stream_write(struct stage *stage, vx6_id stream, size_t max, bool fin)
 {
-    size_t room;
-    uint8_t *dst = vx6_stream_reserve(stage->node, stream, &room);
-    if (dst == NULL)
+    struct vx6_room room;
+    if (vx6_stream_reserve(stage->node, stream, &room, 1) == 0)
         return;
-    size_t len = room < max ? room : max;
-    memset(dst, 7, len);
+    size_t len = room.len < max ? room.len : max;
+    memset(room.data, 7, len);
     vx6_stream_commit(stage->node, stream, len, fin);
 }
 

@@ -274,6 +274,8 @@ def control():
         {"command": "pin", "name": "alice", "key": key, "replace": True},
         {"command": "rename", "name": "alice", "to": "al"}, {"command": "forget", "name": "al"},
         {"command": "identity_rename", "name": "alicia"},
+        {"command": "watch", "level": "debug", "addresses": True},
+        {"command": "watch", "events": ["forward_failed", "name_pinned"]},
     ]
     lines = [json.dumps(request).encode() + b"\n" for request in requests]
     yield from lines
@@ -283,6 +285,8 @@ def control():
     yield b"\xfd".join(lines)
     held = b'{"command":"connect","addr":"192.0.2.1:4242","service":"web","listen":"[::1]:9000"}\n'
     yield held + b'\xfe{"command":"disconnect","what":"1"}\n\xfe\xfd'
+    watched = b'{"command":"watch","level":"debug"}\n\xfe'
+    yield watched + held + b"\xfd" + b"".join(lines[5:11] + lines[17:21]) + b"\xfe\xff"
     yield b'{"command":"service_remove","name":"\\u001b[2J"}\n'
     yield b'{"command":"disconnect","what":"\\u001b[2J"}\n{"command":"\\u001b[2J"}\n'
     yield b"\n[]\n{}\n{\"command\":1}\nx"

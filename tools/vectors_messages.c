@@ -104,6 +104,7 @@ static bool list_is(const struct schema_field *field, const uint8_t *src, const 
                      : field->element == SCHEMA_item     ? vx6_next_item(&list, &any.item)
                      : field->element == SCHEMA_offer    ? vx6_next_offer(&list, &any.offer)
                      : field->element == SCHEMA_rotation ? vx6_next_rotation(&list, &any.rotation)
+                     : field->element == SCHEMA_offer    ? vx6_next_offer(&list, &any.offer)
                                                          : vx6_next_service(&list, &any.service);
         if (!taken || !element_is(layout, (const uint8_t *)&any, json_array_get(expected, i)))
             return false;

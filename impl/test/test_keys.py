@@ -235,7 +235,7 @@ class Test(harness.Test):
         path = self.certificate("bob", "bob-now")
         self.connect("bob", "alice.web")
         self.vx6("alice", "revoke", path, check=True)
-        wait_for(lambda: "this node's own key was revoked" in self.log("bob"), "bob is told")
+        wait_for(lambda: "it is this node's own" in self.log("bob"), "bob is told")
         check(True, "a node whose key was revoked is told")
         wait_for(lambda: self.ask("bob", "status")["forwards"][0]["state"] == "down", "it is sent away")
         self.refused("bob", "REVOKED", "connect", "alice.web")

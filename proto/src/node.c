@@ -160,6 +160,15 @@ static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
     return VX6_OK;
 }
 
+/* VX6-DHT-060 */
+static void network_changed(struct vx6_node *node)
+{
+    dials_forget(node);
+    links_question(node);
+    discovery_network_changed(node);
+    publish_network_changed(node);
+}
+
 /* VX6-NODE-011: who uses lookups and queries stops before them. */
 static void shut_down(struct vx6_node *node)
 {
@@ -211,11 +220,11 @@ static void timers_run(struct vx6_node *node)
         case TIMER_SYNC:
             sync_timer(node, timer);
             break;
-        case TIMER_LISTING:
-            listing_timer(node, timer);
-            break;
         case TIMER_REVOKED:
             revoked_timer(node, timer);
+            break;
+        case TIMER_LISTING:
+            listing_timer(node, timer);
             break;
         }
     }
@@ -273,6 +282,10 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return VX6_OK;
     case VX6_IN_WALLCLOCK:
         return wallclock_set(node, in->unix_ms);
+    case VX6_IN_NETWORK:
+        if (!node->shutting_down)
+            network_changed(node);
+        return VX6_OK;
     case VX6_IN_ENDPOINT_ADD:
         return endpoint_add(node, &in->peer);
     case VX6_IN_ENDPOINT_REMOVE:

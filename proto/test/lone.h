@@ -119,6 +119,8 @@ void query_cancel(struct vx6_node *node, struct query *query)
     lone_in_flight--;
 }
 
+static uint64_t lone_held; /* the sequence of what is held for others of whoever is asked about */
+
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span bytes, const vx6_addr *source)
 {
@@ -159,6 +161,14 @@ void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
 {
     (void)node;
     memcpy(lone_ended, key, 32);
+}
+
+bool holder_wants(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+{
+    (void)node;
+    assert_memory_equal(key, owner, 32);
+    return sequence > lone_held;
 }
 
 int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_t b[32])
@@ -211,6 +221,7 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     memset(lone_buried, 0, sizeof lone_buried);
     memset(lone_allowed, 0, sizeof lone_allowed);
     memset(lone_ended, 0, sizeof lone_ended);
+    lone_held = 0;
     memset(lone_last, 0, sizeof lone_last);
     lone_lookup_refused = false;
     lone_memory.requests = lone_memory.fail_at = 0;

@@ -131,12 +131,16 @@ static void read_stream(vx6_id id)
 
 static void write_stream(vx6_id id)
 {
-    size_t room;
-    uint8_t *dst = vx6_stream_reserve(hostile->solo.node, id, &room);
-    if (dst == NULL)
+    struct vx6_room rooms[4];
+    size_t count = vx6_stream_reserve(hostile->solo.node, id, rooms, 4), len = 0;
+    if (count == 0)
         return;
-    size_t len = chance(hostile, 500) ? room : pick(hostile, (uint32_t)room + 1);
-    memset(dst, 7, len);
+    for (size_t i = 0; i < count; i++) {
+        memset(rooms[i].data, 7, rooms[i].len);
+        len += rooms[i].len;
+    }
+    if (!chance(hostile, 500))
+        len = pick(hostile, (uint32_t)len + 1);
     vx6_stream_commit(hostile->solo.node, id, len, chance(hostile, 50));
 }
 

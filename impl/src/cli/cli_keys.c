@@ -41,7 +41,7 @@ static bool write_beside(const struct cli *cli, const struct store_identity *ide
     if (access(path, F_OK) == 0 && cli_read_file(path, there, sizeof there, error) &&
         certificate_read(there, &revoked, error) && memcmp(revoked.key, own, sizeof own) == 0)
         return true;
-    return cli_write_new(path, certificate, error);
+    return paths_write_new(path, certificate, error);
 }
 
 /* The certificate first: once the old key is gone, nobody could make it any more. VX6-CTRL-023 */
@@ -57,7 +57,7 @@ static bool rotate(struct cli *cli, struct store *store, char path[PATHS_MAX],
                 text_fail(error, "the system has no random numbers: %s", strerror(errno));
     if (done && cli->revocation)
         done = snprintf(path, PATHS_MAX, "%s", cli->revocation) < PATHS_MAX &&
-               cli_write_new(path, certificate, error);
+               paths_write_new(path, certificate, error);
     else if (done)
         done = write_beside(cli, &old, certificate, path, error);
     if (done) {
@@ -94,7 +94,7 @@ int cli_run_identity_rotate(struct cli *cli)
     if (access(cli->paths.database, F_OK) != 0) /* nothing is made here */
         return cli_fail(cli, CLI_FAILED, "NOT_FOUND",
             "there is no state at %.200s yet: run vx6 init", cli->paths.database);
-    int lock = paths_lock(&cli->paths, error);
+    int lock = paths_lock(&cli->paths, "vx6 identity rotate", error);
     if (lock < 0)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%.300s: end that node, then rotate", error);
     store = store_open(cli->paths.database, STORE_CREATE, error);
@@ -116,7 +116,7 @@ int cli_run_identity_revocation(struct cli *cli)
     store_close(store);
     if (done) {
         certificate_make(&identity, name, certificate);
-        done = cli_write_new(cli->words[0], certificate, error);
+        done = paths_write_new(cli->words[0], certificate, error);
     }
     explicit_bzero(&identity, sizeof identity);
     if (!done)

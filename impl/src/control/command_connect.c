@@ -21,9 +21,6 @@ struct connecting {
     int is_background;
 };
 
-static const char *const state_names[] = {
-    [FORWARD_OPENING] = "opening", [FORWARD_UP] = "up", [FORWARD_DOWN] = "down"};
-
 json_t *json_forward(struct forward_facts *facts)
 {
     const struct forward_config *config = &facts->config;
@@ -33,8 +30,8 @@ json_t *json_forward(struct forward_facts *facts)
             json_pack("{s:s, s:s}", "code", vx6_code_name(facts->code), "error", facts->error);
     json_t *object = json_pack("{s:I, s:s, s:o, s:s, s:o, s:b, s:o}", "forward",
         (json_int_t)facts->number, "name", config->name, "listen", json_addr(&config->listen),
-        "state", state_names[facts->state], "key", json_key_or_null(facts->key), "key_is_new",
-        facts->key_is_new ? 1 : 0, "last_failure", failure);
+        "state", forward_state_name(facts->state), "key", json_key_or_null(facts->key),
+        "key_is_new", facts->key_is_new ? 1 : 0, "last_failure", failure);
     json_object_set_new(object, "addr", config->by_addr ? json_addr(&config->addr) : json_null());
     json_object_set_new(object, "key_before", json_key_or_null(facts->key_before));
     json_object_set_new(object, "peer", facts->peer.port ? json_addr(&facts->peer) : json_null());

@@ -121,7 +121,8 @@ const struct command *command_find(const char *name)
         {"service_list", command_service_list}, {"service_remove", command_service_remove},
         {"connect", command_connect}, {"disconnect", command_disconnect},
         {"resolve", command_resolve}, {"names", command_names}, {"pin", command_pin},
-        {"forget", command_forget}, {"rename", command_rename}, {"revoke", command_revoke}};
+        {"forget", command_forget}, {"rename", command_rename}, {"revoke", command_revoke},
+        {"watch", command_watch}};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];

@@ -10,12 +10,17 @@
 
 struct connection;
 
+enum {
+    CONTROL_VERSION = 1 /* VX6-CTRL-028 */
+};
+
 struct request {
     struct host *host;
     struct connection *connection;
     json_t *arguments; /* the whole line, an object */
     /* For a request that takes time: its connection has closed, or the node ends. Frees `work`. */
     void (*abandoned)(struct request *request);
+    void (*written)(struct request *request); /* held: all that it was told is written */
     void *work;
     bool is_answered;
     bool is_held; /* stays after its answer, until the connection closes */
@@ -30,6 +35,8 @@ void request_fail_with(
     struct request *request, enum vx6_code code, const char *line, json_t *answer);
 /* News on a held request. */
 void request_tell(struct request *request, json_t *news);
+/* Bytes of it that the other end has not taken yet. */
+size_t request_backlog(const struct request *request);
 
 struct command {
     const char *name;
@@ -43,6 +50,7 @@ void command_status(struct request *request);
 void command_connect(struct request *request);
 void command_disconnect(struct request *request);
 void command_resolve(struct request *request);
+void command_watch(struct request *request);
 void command_identity_rename(struct request *request);
 void command_names(struct request *request);
 void command_pin(struct request *request);

@@ -28,6 +28,8 @@ enum forward_state {
     FORWARD_DOWN /* the next connection opens it again */
 };
 
+const char *forward_state_name(enum forward_state state);
+
 struct forward_facts {
     uint32_t number; /* never used twice in a run */
     struct forward_config config;
@@ -69,6 +71,7 @@ void forwards_follow(struct forwards *forwards, const uint8_t from[32], const ui
 bool forwards_end(struct forwards *forwards, uint32_t number);
 /* The number of one that goes by a name with this label; 0: none does. */
 uint32_t forwards_by_label(const struct forwards *forwards, const char *label);
+uint32_t forwards_by_addr(const struct forwards *forwards, const vx6_addr *addr);
 /* NULL behind the last. */
 struct forward_facts *forwards_facts(struct forwards *forwards, size_t index);
 

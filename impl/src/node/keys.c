@@ -143,8 +143,7 @@ void keys_save(struct keys *keys)
     while (keys->first) {
         struct handover *first = keys->first;
         if (!store_follow(host->store, first->from, first->to, first->unix_ms)) {
-            journal_error(
-                &host->journal, "a change of key is not kept yet: %s", store_error(host->store));
+            REPORT(host->journal, key_unkept, .why = store_error(host->store));
             return;
         }
         keys->first = first->next;
@@ -155,8 +154,7 @@ void keys_save(struct keys *keys)
         if (!item->is_unsaved)
             continue;
         if (!store_revoked_set(host->store, &item->stored)) {
-            journal_error(&host->journal, "that a key was revoked is not kept yet: %s",
-                store_error(host->store));
+            REPORT(host->journal, key_unkept, .why = store_error(host->store));
             return;
         }
         item->is_unsaved = false;
@@ -169,16 +167,10 @@ void keys_followed(struct keys *keys, const struct vx6_out *out)
 {
     struct host *host = keys->host;
     struct handover *handover = calloc(1, sizeof *handover);
-    char from[TEXT_KEY_SIZE], to[TEXT_KEY_SIZE];
-    text_key(from, out->value.data);
-    text_key(to, out->key);
-    journal_note(&host->journal,
-        "the key %s has handed over to %s, as it has signed itself: in names and lists of keys "
-        "that has its place from now on",
-        from, to);
+    REPORT(host->journal, key_followed, .before = out->value.data, .key = out->key);
     names_follow(host->names, out->value.data, out->key);
     if (handover == NULL) {
-        journal_error(&host->journal, "a change of key is not kept: out of memory");
+        REPORT(host->journal, key_unkept, .why = "out of memory");
         return;
     }
     memcpy(handover->from, out->value.data, sizeof handover->from);
@@ -194,31 +186,27 @@ void keys_followed(struct keys *keys, const struct vx6_out *out)
 /* VX6-NAME-017 */
 void keys_clash(struct keys *keys, const struct vx6_out *out)
 {
-    char key[TEXT_KEY_SIZE];
-    text_key(key, out->key);
-    journal_error(&keys->host->journal,
-        "KEY_MISMATCH: %.*s: its old key has handed over to another one as well, %s, which is "
-        "refused: somebody else may have the old key: ask the owner whether to revoke it",
-        (int)out->value.len, (const char *)out->value.data, key);
+    char label[VX6_LABEL_MAX + 1] = "";
+    if (out->value.len < sizeof label)
+        memcpy(label, out->value.data, out->value.len);
+    REPORT(keys->host->journal, key_clash, .name = label, .key = out->key);
 }
 
 static void say_revoked(struct keys *keys, const uint8_t key[32])
 {
     struct host *host = keys->host;
     uint8_t own[32], id[32];
-    char text[TEXT_KEY_SIZE];
-    text_key(text, key);
     driver_identity(host->driver, own, id);
     const struct store_binding *binding = names_by_key(host->names, key);
+    const char *advice = "ask its owner for the new key";
+    if (binding)
+        advice = "ask its owner for the new key, and bind the name to it with vx6 pin NAME KEY "
+                 "--replace";
     if (memcmp(own, key, sizeof own) == 0)
-        journal_error(&host->journal,
-            "REVOKED: this node's own key was revoked, and nobody believes it any more: start a "
-            "new node with vx6 --state DIR init, and tell others its key");
-    else
-        journal_error(&host->journal,
-            "REVOKED: the key %s%s%s%s was revoked by its owner: ask for the new key%s", text,
-            binding ? " (" : "", binding ? binding->label : "", binding ? ")" : "",
-            binding ? ", and bind the name to it with vx6 pin NAME KEY --replace" : "");
+        advice = "it is this node's own: start a new one with vx6 --state DIR init, and tell "
+                 "others its key";
+    REPORT(host->journal, key_revoked, .key = key, .name = binding ? binding->label : "",
+        .advice = advice);
 }
 
 /* VX6-NAME-018 */
@@ -233,7 +221,7 @@ void keys_revoked(struct keys *keys, const struct vx6_out *out)
     say_revoked(keys, out->key);
     struct revoked *item = put(keys, &stored);
     if (item == NULL) {
-        journal_error(&keys->host->journal, "that a key was revoked is not kept: out of memory");
+        REPORT(keys->host->journal, key_unkept, .why = "out of memory");
         return;
     }
     item->is_unsaved = true;

@@ -51,6 +51,7 @@ struct offer {
     struct offer_facts facts;
     struct offer *next; /* in `retired` */
     bool is_retired;    /* removed; kept while connections count on it */
+    bool is_down;       /* its target did not take the last connection */
 };
 
 /* A connection on its way to its target. */
@@ -100,6 +101,12 @@ static struct offer *get(const struct offers *offers, const char *name)
     return offers->items[index];
 }
 
+static void offer_free(struct offer *offer)
+{
+    free(offer->facts.allowed);
+    free(offer);
+}
+
 static void offer_free_if_unused(struct offer *offer)
 {
     if (!offer->is_retired || offer->facts.open_count > 0)
@@ -108,7 +115,22 @@ static void offer_free_if_unused(struct offer *offer)
     while (*place != offer)
         place = &(*place)->next;
     *place = offer->next;
-    free(offer);
+    offer_free(offer);
+}
+
+/* Index of the first key that is not before this one. */
+static size_t key_position(const struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = 0;
+    while (at < facts->allowed_count && memcmp(facts->allowed[at], key, 32) < 0)
+        at++;
+    return at;
+}
+
+bool offer_allows(const struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = key_position(facts, key);
+    return at < facts->allowed_count && memcmp(facts->allowed[at], key, 32) == 0;
 }
 
 static enum vx6_code tell_node(
@@ -120,11 +142,47 @@ static enum vx6_code tell_node(
     return driver_input(offers->host->driver, &in);
 }
 
+/* VX6-CTRL-038: what is shown of who may use a service is what is in force. */
+static enum vx6_code let_in(struct offer *offer, const uint8_t key[32])
+{
+    struct offer_facts *facts = &offer->facts;
+    if (offer_allows(facts, key))
+        return VX6_OK;
+    void *bigger = realloc(facts->allowed, (facts->allowed_count + 1) * sizeof *facts->allowed);
+    if (bigger == NULL)
+        return VX6_NOMEM;
+    facts->allowed = bigger;
+    enum vx6_code code = tell_node(offer->offers, VX6_IN_SERVICE_ALLOW, facts->name, key);
+    if (code != VX6_OK)
+        return code;
+    size_t at = key_position(facts, key);
+    memmove(facts->allowed + at + 1, facts->allowed + at,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+    memcpy(facts->allowed[at], key, sizeof facts->allowed[at]);
+    facts->allowed_count++;
+    return VX6_OK;
+}
+
+/* False: it was not let in. */
+static bool shut_out(struct offer *offer, const uint8_t key[32])
+{
+    struct offer_facts *facts = &offer->facts;
+    if (!offer_allows(facts, key))
+        return false;
+    (void)tell_node(offer->offers, VX6_IN_SERVICE_DENY, facts->name, key);
+    size_t at = key_position(facts, key);
+    facts->allowed_count--;
+    memmove(facts->allowed + at, facts->allowed + at + 1,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+    return true;
+}
+
 /* The keys first, so that those who may stay are not sent away when a service is closed to others.
  * A service that is not there yet is closed to all until it has them. It is closed to others even
  * if some of the keys cannot be had. */
-static enum vx6_code put_into_force(struct offers *offers, const struct offer_wish *wish)
+static enum vx6_code put_into_force(struct offer *offer, const struct offer_wish *wish)
 {
+    struct offers *offers = offer->offers;
     enum vx6_in_kind kind = exposures[wish->exposure].kind;
     enum vx6_code code = VX6_OK;
     if (wish->exposure == EXPOSURE_HOSTED)
@@ -132,7 +190,7 @@ static enum vx6_code put_into_force(struct offers *offers, const struct offer_wi
     if (get(offers, wish->name) == NULL)
         code = tell_node(offers, kind, wish->name, NULL);
     for (size_t i = 0; code == VX6_OK && i < wish->allowed_count; i++)
-        code = tell_node(offers, VX6_IN_SERVICE_ALLOW, wish->name, wish->allowed[i]);
+        code = let_in(offer, wish->allowed[i]);
     enum vx6_code exposed = tell_node(offers, kind, wish->name, NULL);
     return code != VX6_OK ? code : exposed;
 }
@@ -153,18 +211,18 @@ static bool make_offer(
     struct offer *offer = calloc(1, sizeof *offer);
     if (offer == NULL)
         return text_fail(error, "out of memory");
-    enum vx6_code code = put_into_force(offers, wish);
-    if (code != VX6_OK) {
-        (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
-        free(offer);
-        return text_fail(
-            error, "the service %s was not added: %s", wish->name, why_not_added(wish, code));
-    }
     offer->offers = offers;
     offer->facts.target = wish->target;
     memcpy(offer->facts.host, wish->host, sizeof offer->facts.host);
     offer->facts.exposure = wish->exposure;
     snprintf(offer->facts.name, sizeof offer->facts.name, "%s", wish->name);
+    enum vx6_code code = put_into_force(offer, wish);
+    if (code != VX6_OK) {
+        (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
+        offer_free(offer);
+        return text_fail(
+            error, "the service %s was not added: %s", wish->name, why_not_added(wish, code));
+    }
     size_t index = find(offers, wish->name);
     memmove(&offers->items[index + 1], &offers->items[index],
         (offers->count - index) * sizeof offers->items[0]);
@@ -196,13 +254,8 @@ static bool restore(
 {
     struct store *store = offers->host->store;
     struct offer_wish wish = {.name = stored->name, .exposure = exposure_parse(stored->exposure)};
-    char shown[2 * TEXT_ADDR_SIZE];
-    text_printable(shown, sizeof shown, stored->name, strlen(stored->name));
     if (!text_is_label(stored->name) || !parse_place(stored, &wish)) {
-        journal_error(&offers->host->journal,
-            "the service %s in the state is damaged and left out: add it again with vx6 "
-            "service add",
-            shown);
+        REPORT(offers->host->journal, service_left_out, .service = stored->name);
         return true;
     }
     size_t max = vx6_limits_default.service_allow_max;
@@ -259,7 +312,7 @@ static enum vx6_code change(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
 {
     struct offer *offer = get(offers, wish->name);
-    enum vx6_code code = put_into_force(offers, wish);
+    enum vx6_code code = put_into_force(offer, wish);
     offer->facts.target = wish->target;
     memcpy(offer->facts.host, wish->host, sizeof offer->facts.host);
     offer->facts.exposure = wish->exposure;
@@ -307,8 +360,9 @@ enum vx6_code offers_add(
     }
     enum vx6_code code = is_new ? VX6_OK : change(offers, wish, error);
     if (code == VX6_OK)
-        journal_note(&offers->host->journal, "service %s leads to %s, for %s", stored.name,
-            stored.target, exposures[wish->exposure].who);
+        REPORT(offers->host->journal, service_added, .service = stored.name,
+            .target = &wish->target, .exposure = stored.exposure,
+            .whom = exposures[wish->exposure].who);
     return code;
 }
 
@@ -344,15 +398,18 @@ enum vx6_code offers_allow(
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
-    code = tell_node(offers, VX6_IN_SERVICE_ALLOW, name, key);
+    struct offer *offer = get(offers, name);
+    code = let_in(offer, key);
     if (code != VX6_OK) {
         text_fail(error, "the key was not allowed: %s",
             code == VX6_LIMIT ? "as many as can be are: deny one first" : vx6_code_text(code));
         return code;
     }
-    if (store_allow(offers->host->store, name, key))
+    if (store_allow(offers->host->store, name, key)) {
+        REPORT(offers->host->journal, service_allowed, .service = name, .key = key);
         return VX6_OK;
-    (void)tell_node(offers, VX6_IN_SERVICE_DENY, name, key);
+    }
+    (void)shut_out(offer, key);
     return refuse_by_store(offers, name, "opened to the key", error);
 }
 
@@ -364,7 +421,9 @@ enum vx6_code offers_deny(
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
-    bool was_in_force = tell_node(offers, VX6_IN_SERVICE_DENY, name, key) == VX6_OK, was_kept;
+    bool was_in_force = shut_out(get(offers, name), key), was_kept;
+    if (was_in_force)
+        REPORT(offers->host->journal, service_denied, .service = name, .key = key);
     if (!store_deny(offers->host->store, name, key, &was_kept)) {
         text_fail(error,
             "the key may not use %s from now on, but will again after a restart, since that "
@@ -387,13 +446,19 @@ enum vx6_code offers_remove(struct offers *offers, const char *name, char error[
     if (!store_service_remove(offers->host->store, name))
         return refuse_by_store(offers, name, "removed", error);
     retire(offers, offer);
-    journal_note(&offers->host->journal, "service %s removed", name);
+    REPORT(offers->host->journal, service_removed, .service = name);
     return VX6_OK;
 }
 
 struct offer_facts *offers_facts(struct offers *offers, size_t index)
 {
     return index < offers->count ? &offers->items[index]->facts : NULL;
+}
+
+struct offer_facts *offers_named(struct offers *offers, const char *name)
+{
+    struct offer *offer = get(offers, name);
+    return offer ? &offer->facts : NULL;
 }
 
 static void incoming_free(struct incoming *incoming)
@@ -426,14 +491,16 @@ static void refuse(struct host *host, vx6_id stream, enum vx6_code code)
 static void target_down(struct offer *offer, vx6_id stream, int error)
 {
     struct host *host = offer->offers->host;
-    char target[TEXT_ADDR_SIZE];
-    text_addr(target, &offer->facts.target);
-    offer->facts.failure_count++;
+    char problem[TEXT_ERROR_SIZE];
     bool is_own = error == EMFILE || error == ENFILE || error == ENOMEM;
-    journal_error(&host->journal, "SERVICE_DOWN: service %s: its target %s %s (%s): %s",
-        offer->facts.name, target,
-        is_own ? "cannot be connected to" : "does not accept connections", strerror(error),
-        is_own ? paths_advice(error) : "start it, or correct the target with vx6 service add");
+    text_fail(problem, "%s (%s)", is_own ? "cannot be connected to" : "does not accept connections",
+        strerror(error));
+    offer->facts.failure_count++;
+    offer->is_down = true;
+    REPORT(host->journal, service_down, .service = offer->facts.name,
+        .target = &offer->facts.target, .problem = problem,
+        .advice =
+            is_own ? paths_advice(error) : "start it, or correct the target with vx6 service add");
     refuse(host, stream, VX6_SERVICE_DOWN);
     connection_gone(offer);
 }
@@ -473,6 +540,10 @@ static void on_connected(evutil_socket_t fd, short what, void *context)
         return;
     }
     offer->facts.connection_count++;
+    if (offer->is_down)
+        REPORT(host->journal, service_up, .service = offer->facts.name,
+            .target = &offer->facts.target);
+    offer->is_down = false;
     pump_start(pump);
 }
 
@@ -505,6 +576,8 @@ void offers_incoming(struct offers *offers, const struct vx6_out *out)
         return;
     }
     offer->facts.open_count++;
+    REPORT(
+        offers->host->journal, service_used, .service = name, .key = out->key, .peer = &out->peer);
     int fd = net_connect(&offer->facts.target);
     if (fd < 0) {
         target_down(offer, out->id, errno);
@@ -545,10 +618,10 @@ void offers_free(struct offers *offers)
     }
     idtable_clear(&offers->incoming);
     while (offers->count > 0)
-        free(offers->items[--offers->count]);
+        offer_free(offers->items[--offers->count]);
     while (offers->retired) {
         struct offer *next = offers->retired->next;
-        free(offers->retired);
+        offer_free(offers->retired);
         offers->retired = next;
     }
     free(offers);

@@ -28,6 +28,8 @@ struct offer_facts {
     vx6_addr target;  /* unless it is hosted */
     uint8_t host[32]; /* if it is */
     enum exposure exposure;
+    uint8_t (*allowed)[32]; /* who may use it when it is not public, sorted */
+    size_t allowed_count;
     uint64_t connection_count, failure_count; /* ever */
     uint32_t open_count;
     struct traffic traffic;
@@ -64,6 +66,9 @@ enum vx6_code offers_deny(
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
 /* NULL behind the last. */
 struct offer_facts *offers_facts(struct offers *offers, size_t index);
+/* NULL: there is none. */
+struct offer_facts *offers_named(struct offers *offers, const char *name);
+bool offer_allows(const struct offer_facts *facts, const uint8_t key[32]);
 
 /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080", or another numeric address. */
 const char *offer_target_parse(const char *text, vx6_addr *target);

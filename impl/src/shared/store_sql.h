@@ -10,6 +10,10 @@
 struct store {
     sqlite3 *database;
     bool is_new;
+    store_heard *heard;
+    void *context;
+    uint64_t failed_writes; /* since the last that did not fail */
+    int changes;            /* so far, when the last of these failed */
     char error[TEXT_ERROR_SIZE];
 };
 

@@ -8,6 +8,7 @@
 enum {
     TEXT_ADDR_SIZE = 64,  /* "[2001:db8::7]:4242", NUL included */
     TEXT_KEY_SIZE = 57,   /* a node's key */
+    TEXT_TIME_SIZE = 32,  /* "2026-11-26T07:09:27.123Z" */
     TEXT_ERROR_SIZE = 512 /* one line */
 };
 
@@ -24,10 +25,17 @@ void text_key(char text[TEXT_KEY_SIZE], const uint8_t key[32]);
 bool text_key_parse(const char *text, uint8_t key[32]);
 void text_hex(char *text, const uint8_t *data, size_t len); /* 2 * len + 1 bytes */
 
+/* ISO 8601, in UTC. */
+void text_time(char text[TEXT_TIME_SIZE], int64_t unix_ms);
+
 bool text_is_label(const char *text);
 /* A name, with or without a service; one with. */
 bool text_is_name(const char *text);
 bool text_is_service_name(const char *text);
+
+/* NULL: UTF-8 that moves no terminal's cursor; else what is wrong, to stand behind the text's name.
+ */
+const char *text_fault(const char *text);
 
 /* Copies with everything but printable ASCII as \xNN, cut to `size`: what came from the network
  * must not move a terminal's cursor. */

@@ -99,9 +99,10 @@ typedef struct vx6_config {
 } vx6_config;
 
 enum vx6_in_kind {
-    VX6_IN_TICK,            /* only time passes */
-    VX6_IN_WALLCLOCK,       /* unix_ms: wall time at `now` */
-    VX6_IN_ENDPOINT_ADD,    /* peer: an own address, to be published; republishes at once */
+    VX6_IN_TICK,         /* only time passes */
+    VX6_IN_WALLCLOCK,    /* unix_ms: wall time at `now` */
+    VX6_IN_NETWORK,      /* addresses, interfaces or routes have changed, or the host has slept */
+    VX6_IN_ENDPOINT_ADD, /* peer: an own address, to be published; republishes at once */
     VX6_IN_ENDPOINT_REMOVE, /* peer */
     VX6_IN_PEER_ADD,  /* peer: an entry point of unknown key; a link learns it. Makes an operation:
                          OP_DONE says when it has answered, with its key */
@@ -175,15 +176,15 @@ enum vx6_out_kind {
     VX6_OUT_STREAM_WRITABLE, /* id: reserve has room again; first: the service has accepted */
     VX6_OUT_STREAM_CLOSED,   /* id is dead; code OK when both directions ended in order */
     VX6_OUT_CANDIDATE,       /* id of a resolve, key: a claimant, value: its bundle */
-    VX6_OUT_OP_DONE,      /* id is dead; code, counts. value: of a lookup hints, closest first; of a
-                             list offers, sorted by name */
-    VX6_OUT_NAME_BOUND,   /* key, value: label; to be kept for NAME_BIND in the next run */
-    VX6_OUT_KEY_FOLLOWED, /* key, value: the key (32 bytes) that has handed over to it, and in
-                             whose place it stands now: in names and in access lists */
-    VX6_OUT_KEY_CLASH,    /* value: label, key: shown as the successor of its key, which has handed
-                             over to another: refused */
-    VX6_OUT_KEY_REVOKED,  /* key, value: the certificate; to be kept for REVOKED in the next run */
-    VX6_OUT_CONTACT       /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_OP_DONE,    /* id is dead; code, counts. value: of a lookup hints, closest first; of a
+                           list offers, sorted by name */
+    VX6_OUT_NAME_BOUND, /* key, value: label; to be kept for NAME_BIND in the next run */
+    VX6_OUT_KEY_FOLLOWED,    /* key, value: the key (32 bytes) that has handed over to it, and in
+                                whose place it stands now: in names and in access lists */
+    VX6_OUT_KEY_CLASH,   /* value: label, key: shown as the successor of its key, which has handed
+                            over to another: refused */
+    VX6_OUT_KEY_REVOKED, /* key, value: the certificate; to be kept for REVOKED in the next run */
+    VX6_OUT_CONTACT      /* key, peer: a contact that answered; to be kept for the next run */
 };
 
 struct vx6_out {
@@ -237,9 +238,14 @@ bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch);
 size_t vx6_stream_peek(
     const vx6_node *node, vx6_id stream, vx6_span *spans, size_t span_count, bool *end);
 void vx6_stream_release(vx6_node *node, vx6_id stream, size_t len);
-/* Reserve room, read into it and commit before any other call. NULL: no room until WRITABLE. `fin`
- * ends the sending direction; nothing may be committed after it. */
-uint8_t *vx6_stream_reserve(vx6_node *node, vx6_id stream, size_t *room);
+/* Reserve room, read into it and commit, be it nothing, before any other call: as many rooms, in
+ * the order in which they are filled, as it says. 0: no room until WRITABLE. `fin` ends the sending
+ * direction; nothing may be committed after it. */
+struct vx6_room {
+    uint8_t *data;
+    size_t len;
+};
+size_t vx6_stream_reserve(vx6_node *node, vx6_id stream, struct vx6_room *rooms, size_t room_count);
 void vx6_stream_commit(vx6_node *node, vx6_id stream, size_t len, bool fin);
 
 /* What the node knows of itself. */

@@ -17,8 +17,8 @@ enum timer_kind {
     TIMER_DISCOVERY,
     TIMER_PUBLISH,
     TIMER_SYNC,
-    TIMER_LISTING,
-    TIMER_REVOKED
+    TIMER_REVOKED,
+    TIMER_LISTING
 };
 
 struct timer {

@@ -86,6 +86,10 @@ bool link_has_channels(const struct link *link); /* then data can come before ot
 struct vx6_node_record link_peer_record(const struct link *link);
 void link_want_write(struct vx6_node *node, struct link *link); /* session_fill has frames */
 void link_in_use(struct vx6_node *node, struct link *link, int change); /* +1, -1: users */
+/* Something begins on this link, or on whichever: does it live? VX6-LINK-040 */
+void link_question(struct vx6_node *node, struct link *link);
+void links_question(struct vx6_node *node);
+void link_answered(struct link *link); /* the peer has said something that answers what was said */
 /* Tells the parts above at once and the peer by a close frame. */
 void link_close(struct vx6_node *node, struct link *link, enum vx6_code code);
 
@@ -97,6 +101,7 @@ enum vx6_code link_bytes(struct vx6_node *node, struct link *link, const struct 
 bool link_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch);
 bool link_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
 void link_timer(struct vx6_node *node, struct timer *timer);
+void dials_forget(struct vx6_node *node); /* all are allowed again */
 void links_shutdown(struct vx6_node *node);
 void links_free(struct vx6_node *node);
 
@@ -106,6 +111,8 @@ void links_free(struct vx6_node *node);
 /* session.c */
 void session_link_up(struct vx6_node *node, struct link *link);
 void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
+/* It is up, and perhaps dead; closes by itself when another to the same peer comes up. */
+void session_link_doubted(struct vx6_node *node, struct link *link);
 /* Anything but VX6_OK closes the link with that code. */
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame);
 /* Writes whole frames, each u16 length and message, and returns their size; 0: nothing to say.

@@ -73,13 +73,6 @@ void link_trace_frames(
 
 /* ---- receiving ---- */
 
-void link_heard(struct vx6_node *node, struct link *link)
-{
-    link->probed = false;
-    if (link->users > 0)
-        link->since = node->now;
-}
-
 static enum vx6_code take_hello(struct link *link, const struct vx6_link_hello *hello)
 {
     if (link->peer_hello)
@@ -127,8 +120,10 @@ static enum vx6_code take_message(
         link_post_write(node, link);
         return VX6_OK;
     }
-    if (msg->type == VX6_MSG_link_alive)
+    if (msg->type == VX6_MSG_link_alive) {
+        link_answered(link);
         return VX6_OK;
+    }
     if (link->channels && msg->type == VX6_MSG_stream_data)
         return VX6_UNEXPECTED;
     return session_frame(node, link, msg);

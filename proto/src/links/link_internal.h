@@ -51,6 +51,7 @@ struct link {
     vx6_addr addr;
     uint8_t state; /* enum link_state */
     uint8_t owed;
+    uint8_t doubts; /* looks at it since it was probed for a question; above 0 it is doubted */
     uint16_t close_code;
     uint16_t network_up; /* accepted and up: how many such there are of its network */
     bool initiator : 1;
@@ -60,6 +61,7 @@ struct link {
     bool was_up : 1;     /* has been LINK_UP */
     bool peer_hello : 1; /* the peer's first frame has come */
     bool probed : 1;     /* and nothing has come since */
+    bool questioned : 1; /* somebody wants to know soon whether it lives */
     bool never_out : 1;  /* closed before the driver heard of it */
     uint32_t users;
     uint8_t peer_key[32];
@@ -93,6 +95,12 @@ bool link_is_pending(const struct link *link); /* accepted, and has proved nothi
 void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
     enum vx6_code code);
 
+/* ---- alive.c ---- */
+void link_watch(struct vx6_node *node, struct link *link); /* sets the timer of a link that is up */
+void link_look(struct vx6_node *node, struct link *link);  /* that timer */
+void link_heard(struct vx6_node *node, struct link *link); /* a sign of life */
+void links_replace(struct vx6_node *node, const struct link *fresh); /* has just come up */
+
 /* ---- admission.c ---- */
 /* Links that have to go for a new one, or NULL. */
 struct room {
@@ -122,7 +130,6 @@ void link_trace_frames(
 /* VX6-LINK-011: acts on one message; what is wrong with it closes the link. */
 void link_take_frame(
     struct vx6_node *node, struct link *link, const uint8_t *frame, size_t len, bool is_last);
-void link_heard(struct vx6_node *node, struct link *link); /* a sign of life */
 /* What comes with its length first, a record or a frame: consumes at least one byte of `data`, and
  * returns how many. When `unit` is whole it is shown, in `data` or, if `owned`, in memory to be
  * given to link_unit_free(); else unit->data is NULL. Closes the link when the length is not within

@@ -109,7 +109,8 @@ static bool says_host(const struct vx6_node *node, const struct resolve *resolve
     return bundle_host(&bundle, name.service, host);
 }
 
-/* A tombstone needs no address, and has none. */
+/* One to dial, where that is wanted, or one who says where to; a tombstone is for nobody to dial.
+ */
 static bool is_of_use(
     const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
 {
@@ -137,7 +138,15 @@ static void wait_for_more(struct vx6_node *node, struct resolve *resolve)
     resolve->waiting = true;
 }
 
-/* Bound names only. VX6-NAME-010 */
+/* Does this node hold a newer bundle for others? */
+static bool is_outdated(const struct vx6_node *node, const struct known_bundle *known)
+{
+    uint8_t id[32];
+    vx6_node_id(node->env->crypto, id, known->key);
+    return !holder_wants(node, id, id, known->sequence + 1);
+}
+
+/* Bound names only. Who asks to be shown is shown what there is now. VX6-NAME-010 */
 static void start_from_known(struct vx6_node *node, struct resolve *resolve)
 {
     struct known_bundle *known = known_find(node, resolve->bound_key);
@@ -150,7 +159,7 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     memcpy(claimant.key, known->key, sizeof claimant.key);
     if (!claimants_add(node, &resolve->claimants, &claimant))
         return;
-    if (known->doubted)
+    if (known->doubted || !wants_address(resolve) || is_outdated(node, known))
         resolve->sequence_known = known->sequence;
     else if (is_of_use(node, resolve, &claimant) && says_enough(node, resolve, &claimant))
         settle(node, resolve);
@@ -383,10 +392,13 @@ static void holder_count(
 }
 
 /* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, of
- * that key or one that came after it, with an address to go to, is all that was wanted. */
+ * that key or one that came after it, with an address to go to, is all that is wanted to go there.
+ */
 static bool is_enough(const struct vx6_node *node, const struct resolve *resolve)
 {
-    for (uint32_t i = 0; resolve->bound && i < resolve->claimants.count; i++) {
+    if (!resolve->bound || !wants_address(resolve))
+        return false;
+    for (uint32_t i = 0; i < resolve->claimants.count; i++) {
         const struct claimant *claimant = &resolve->claimants.items[i];
         bool is_doubted = bytes_equal(claimant->key, resolve->bound_key, 32) &&
                           claimant->sequence <= resolve->sequence_known;

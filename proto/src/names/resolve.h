@@ -77,6 +77,7 @@ void known_keep(struct vx6_node *node, const struct known_bundle *bundle);
 void known_free(struct vx6_node *node);
 /* The address of this key did not answer, or another key did: resolve it afresh next time. */
 void resolve_forget(struct vx6_node *node, const uint8_t key[32]);
+void resolve_trust(struct vx6_node *node, const uint8_t key[32]); /* it does answer there */
 
 /* For a session, which hears of it by session_resolved(), never before this has returned; or for a
  * driver, as an operation. NULL with *code: INVALID, SELF, LIMIT, NOMEM. */

@@ -146,6 +146,20 @@ void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code c
     listings_link_down(node, link, code);
 }
 
+/* VX6-SESS-040: one of its sessions looks for the owner, for all of them. */
+void session_link_doubted(struct vx6_node *node, struct link *link)
+{
+    struct turn *turn = link_sessions(link)->paths.first;
+    while (turn != NULL) {
+        struct session *session = CONTAINER_OF(turn, struct path, link_turn)->session;
+        turn = turn->next;
+        if (session && session->role == SESSION_CLIENT) {
+            session_look_anew(node, session);
+            return;
+        }
+    }
+}
+
 /* VX6-SESS-006: was this number ever a path of the link? */
 static bool was_used(struct link *link, uint32_t id)
 {

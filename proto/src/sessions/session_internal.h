@@ -204,6 +204,8 @@ void path_free(struct vx6_node *node, struct path *path);
 bool is_dead_address(enum vx6_code code);
 void session_path_up(struct vx6_node *node, struct session *session);
 void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code);
+/* Its owner is silent: does it answer over another link? The session itself stays where it is. */
+void session_look_anew(struct vx6_node *node, struct session *session);
 /* The peer asks for a session over this new path: takes it or refuses it. */
 void session_take_open(
     struct vx6_node *node, struct path *path, const struct vx6_session_open *open);
