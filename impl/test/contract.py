@@ -39,7 +39,8 @@ REFUSAL, NEWS = (Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": stric
 def command_of(words):
     """The command of the control socket that `vx6 WORDS...` asks, or None."""
     names = "_".join(words[:2]), words[0]
-    asks_nobody = words[:2] in (("identity", "import"), ("identity", "export"))
+    alone = ("import", "export", "rotate", "revocation")
+    asks_nobody = words[0] == "identity" and words[1:2] and words[1] in alone
     return None if asks_nobody else next((name for name in names if name in ANSWERS["properties"]), None)
 
 

@@ -217,7 +217,7 @@ static void test_resolving_shows_a_rotation_and_changes_nothing(void **state)
     start_op(&bench, "alice");
     show(&bench, 0, &cast.alice, 0, 2);
     show(&bench, 0, &cast.next, 1, 2);
-    lone_run(bench.node, 0);
+    lone_run(bench.node, VX6_SECOND);
     assert_int_equal(drain_op(&bench, keys, &out), 1);
     assert_int_equal(out.code, VX6_OK);
     assert_memory_equal(keys[0], cast.next.keys.identity, 32);
@@ -262,7 +262,7 @@ static void test_two_successors_at_once_are_no_choice(void **state)
     show(&bench, 0, &cast.alice, 0, 3);
     show(&bench, 0, &cast.thief, 1, 3);
     show(&bench, 0, &cast.next, 2, 3);
-    lone_run(bench.node, 0);
+    lone_run(bench.node, VX6_SECOND);
     assert_int_equal(drain_op(&bench, keys, &out), 2);
     assert_int_equal(out.code, VX6_AMBIGUOUS);
     assert_memory_equal(keys[0], cast.thief.keys.identity, 32);

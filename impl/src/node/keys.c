@@ -10,6 +10,7 @@
 #include "driver.h"
 #include "forward.h"
 #include "names.h"
+#include "offer.h"
 
 /* A step that is not on the disk yet. */
 struct handover {
@@ -169,6 +170,7 @@ void keys_followed(struct keys *keys, const struct vx6_out *out)
     struct handover *handover = calloc(1, sizeof *handover);
     REPORT(host->journal, key_followed, .before = out->value.data, .key = out->key);
     names_follow(host->names, out->value.data, out->key);
+    offers_follow(host->offers, out->value.data, out->key);
     if (handover == NULL) {
         REPORT(host->journal, key_unkept, .why = "out of memory");
         return;

@@ -142,12 +142,31 @@ static enum vx6_code tell_node(
     return driver_input(offers->host->driver, &in);
 }
 
-/* VX6-CTRL-038: what is shown of who may use a service is what is in force. */
+/* There is room. */
+static void put_on(struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = key_position(facts, key);
+    memmove(facts->allowed + at + 1, facts->allowed + at,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+    memcpy(facts->allowed[at], key, sizeof facts->allowed[at]);
+    facts->allowed_count++;
+}
+
+static void take_off(struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = key_position(facts, key);
+    facts->allowed_count--;
+    memmove(facts->allowed + at, facts->allowed + at + 1,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+}
+
+/* VX6-CTRL-038: what is shown of who may use a service is what is in force. One that came by the
+ * place of another is there for its own sake from now on. */
 static enum vx6_code let_in(struct offer *offer, const uint8_t key[32])
 {
     struct offer_facts *facts = &offer->facts;
     if (offer_allows(facts, key))
-        return VX6_OK;
+        return tell_node(offer->offers, VX6_IN_SERVICE_ALLOW, facts->name, key);
     void *bigger = realloc(facts->allowed, (facts->allowed_count + 1) * sizeof *facts->allowed);
     if (bigger == NULL)
         return VX6_NOMEM;
@@ -155,11 +174,7 @@ static enum vx6_code let_in(struct offer *offer, const uint8_t key[32])
     enum vx6_code code = tell_node(offer->offers, VX6_IN_SERVICE_ALLOW, facts->name, key);
     if (code != VX6_OK)
         return code;
-    size_t at = key_position(facts, key);
-    memmove(facts->allowed + at + 1, facts->allowed + at,
-        (facts->allowed_count - at) * sizeof *facts->allowed);
-    memcpy(facts->allowed[at], key, sizeof facts->allowed[at]);
-    facts->allowed_count++;
+    put_on(facts, key);
     return VX6_OK;
 }
 
@@ -170,11 +185,21 @@ static bool shut_out(struct offer *offer, const uint8_t key[32])
     if (!offer_allows(facts, key))
         return false;
     (void)tell_node(offer->offers, VX6_IN_SERVICE_DENY, facts->name, key);
-    size_t at = key_position(facts, key);
-    facts->allowed_count--;
-    memmove(facts->allowed + at, facts->allowed + at + 1,
-        (facts->allowed_count - at) * sizeof *facts->allowed);
+    take_off(facts, key);
     return true;
+}
+
+/* VX6-NAME-016 */
+void offers_follow(struct offers *offers, const uint8_t from[32], const uint8_t to[32])
+{
+    for (size_t i = 0; i < offers->count; i++) {
+        struct offer_facts *facts = &offers->items[i]->facts;
+        if (!offer_allows(facts, from))
+            continue;
+        take_off(facts, from);
+        if (!offer_allows(facts, to))
+            put_on(facts, to);
+    }
 }
 
 /* The keys first, so that those who may stay are not sent away when a service is closed to others.
@@ -399,6 +424,7 @@ enum vx6_code offers_allow(
     if (code != VX6_OK)
         return code;
     struct offer *offer = get(offers, name);
+    bool was_allowed = offer_allows(&offer->facts, key);
     code = let_in(offer, key);
     if (code != VX6_OK) {
         text_fail(error, "the key was not allowed: %s",
@@ -409,7 +435,8 @@ enum vx6_code offers_allow(
         REPORT(offers->host->journal, service_allowed, .service = name, .key = key);
         return VX6_OK;
     }
-    (void)shut_out(offer, key);
+    if (!was_allowed)
+        (void)shut_out(offer, key);
     return refuse_by_store(offers, name, "opened to the key", error);
 }
 

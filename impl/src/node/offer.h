@@ -64,6 +64,8 @@ enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE]);
 /* VX6_NO_SERVICE, VX6_LIMIT */
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
+/* The key `from` has handed over to `to`: what is open to it is open to that; kept by who calls. */
+void offers_follow(struct offers *offers, const uint8_t from[32], const uint8_t to[32]);
 /* NULL behind the last. */
 struct offer_facts *offers_facts(struct offers *offers, size_t index);
 /* NULL: there is none. */
