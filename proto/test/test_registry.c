@@ -96,6 +96,7 @@ static void test_a_session_looks_further_than_a_bundle_without_a_way_to_it(void 
         VX6_OK);
     (void)start_op(&bench, "alice");
     show_value(&bench, &alice, (struct lookup_value){.count = 1, .path_count = 1});
+    end_lookup(&bench, VX6_OK);
     lone_run(bench.node, 0);
     assert_int_equal(drain_op(&bench, keys, &out), 1);
     assert_int_equal(out.code, VX6_OK);
