@@ -234,6 +234,7 @@ def node_scenes():
     yield command(3, b"web") + come_up + say(session_opened(2)) + b"\x02\x02\x00\x00\x00"
     yield command(17) + come_up + say(services(1, 0, b"db", b"web")) + wait
     yield command(17) + command(17) + come_up + say(services(1, 1)) + say(services(2, 0, b"b", b"a"))
+    yield command(19, b"db") + command(1, b"alice.db") + command(8) + wait + bytes([14, A_BUNDLE]) * 8
     yield serve + accept + say(find_services(7)) * 2 + say(services(1, 0))
     yield command(8) + command(2, bytes(32)) + wait
     yield accept + b"\x05\x00\x00\x10" + wait
