@@ -203,7 +203,8 @@ class EventsTest(harness.Test):
             {"command": "service_list"}, {"command": "service_list", "name": "alice"},
             {"command": "service_list", "addr": self.alice}, {"command": "service_deny", "name": "db", "who": "alice"},
             {"command": "service_allow", "name": "db", "who": key}, {"command": "status"},
-            {"command": "service_remove", "name": "db"}, {"command": "identity_rename", "name": "bobby"},
+            {"command": "service_remove", "name": "db"}, {"command": "service_host", "name": "api", "at": key},
+            {"command": "service_list"}, {"command": "resolve", "name": "bob.api"}, {"command": "identity_rename", "name": "bobby"},
             {"command": "watch"},
         ]
         line, (watcher, _) = self.line("bob"), self.watch("bob")
