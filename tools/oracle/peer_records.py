@@ -93,7 +93,7 @@ class Identity:
         if self.services:
             services = self.signed("service_list", self.record_seed, owner=self.id,
                                    services=[dict(name=name, flags=0) for name in self.services])
-        return encode("bundle", node=self.record(), claim=claim, services=services)
+        return encode("bundle", node=self.record(), claim=claim, services=services, lineage=b"")
 
     def contact_signature(self, ip, port, issued_s):
         return c.sign(self.seed, "vx6/contact/1", contact(self.key, ip, port, issued_s))
