@@ -70,6 +70,8 @@ static void give_bytes(
 static void give_datagram(
     struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len)
 {
+    for (uint32_t i = 0; i < VX6_EXPECT_STEPS; i++)
+        vx6_node_expect(stage->node, i, data, len);
     struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .peer = *from, .data = data, .len = len};
     VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
 }

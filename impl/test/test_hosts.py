@@ -272,9 +272,9 @@ class Test(hosts.Test):
         self.check_line("no identity yet", 1, "run vx6 init", vx6, "--state", nowhere, "identity")
         self.check_line("second node on the same state", 1, "another node is running", node, "--state",
                         self.state("bob"), "--listen", "[::]:5000")
-        self.check_line("malformed --listen", 1, "--listen has no port", node, "--state", dave,
+        self.check_line("malformed --listen", 2, "--listen has no port", node, "--state", dave,
                         "--listen", "4242")
-        self.check_line("bad --name", 1, "no label", node, "--state", dave, "--name", "Dave!")
+        self.check_line("bad --name", 2, "no label", node, "--state", dave, "--name", "Dave!")
         done = run(*self.inside("bob"), node, "--state", dave, expect=1)
         check("TCP [::]:4242 is taken" in done.stderr and done.stderr.count("\n") == 1,
               "taken port: one line, exit code 1", done.stderr)

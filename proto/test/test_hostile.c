@@ -280,7 +280,8 @@ static void command(void)
         {VX6_IN_LABEL, 0, 0}, {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD_LISTED, 0, 0},
         {VX6_IN_SERVICE_ADD_PRIVATE, 0, 0}, {VX6_IN_SERVICE_ALLOW, 0, 0},
         {VX6_IN_SERVICE_ALLOW, 0, 0}, {VX6_IN_SERVICE_DENY, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
-        {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0}};
+        {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0},
+        {VX6_IN_NETWORK, 0, 0}};
     uint32_t row = pick(hostile, sizeof rows / sizeof rows[0]);
     const struct foe *foe = &hostile->foes[pick(hostile, FOES)];
     const char *name = names[pick(hostile, sizeof names / sizeof names[0])];

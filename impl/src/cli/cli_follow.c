@@ -60,11 +60,6 @@ static void block_signals(sigset_t *open)
     sigprocmask(SIG_BLOCK, &blocked, open);
 }
 
-bool follow_interrupted(void)
-{
-    return interrupted != 0;
-}
-
 /* ---- the program: VX6-CTRL-044 ---- */
 
 /* `word` with {} replaced by the address and {port} by its port; false: it became too long. */

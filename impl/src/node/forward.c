@@ -19,8 +19,9 @@
 #include "pump.h"
 
 enum {
-    WAITING_MAX = 256,
-    BACKLOG = 256
+    /* VX6-CTRL-040: as many as one session has streams, and as many that a lost one had. */
+    WAITING_MAX = 2 * 1024,
+    BACKLOG = 1024
 };
 
 /* A connection that has no stream yet. */
