@@ -207,12 +207,16 @@ class EventsTest(harness.Test):
             {"command": "service_list"}, {"command": "resolve", "name": "bob.api"}, {"command": "identity_rename", "name": "bobby"},
             {"command": "watch"},
         ]
+        lost = self.dir / "lost.revocation"
+        self.vx6("lost", "init", check=True)
+        self.vx6("lost", "identity", "revocation", str(lost), check=True)
+        requests.insert(0, {"command": "revoke", "certificate": lost.read_text()})
         line, (watcher, _) = self.line("bob"), self.watch("bob")
         for request in requests:
             answer = line.ask(request)
             check_quietly(answer["ok"], f"{request['command']} works", answer)
         line.close()
-        for event in ("forward_up", "forward_ended", "name_renamed", "name_forgotten", "name_pinned", "service_added",
+        for event in ("key_revoked", "forward_up", "forward_ended", "name_renamed", "name_forgotten", "name_pinned", "service_added",
                       "service_denied", "service_allowed", "service_removed", "named"):
             self.until(watcher, event, f"{event} is told")
         watcher.close()

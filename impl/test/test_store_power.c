@@ -14,6 +14,7 @@
 #include "paths.h"
 #include "power.h"
 #include "store.h"
+#include "vx6/identity.h"
 #include "test.h"
 
 /* Of the three directories below a new one: the node's, one that lost power, and one to look into.
@@ -275,6 +276,29 @@ static void forget(void)
     assert_true(store_binding_remove(store, "al"));
 }
 
+/* A name's, and that of one who may use a service. */
+static void follow(void)
+{
+    const uint8_t next[32] = {99};
+    assert_true(store_follow(store, keys[1], next, 1234567890123));
+}
+
+static void learn_of_revocation(void)
+{
+    struct store_revoked revoked = {.key = {4}, .certificate = {5}, .certificate_len = 170};
+    assert_true(store_revoked_set(store, &revoked));
+}
+
+/* Before any number is taken: those of the new key are its own. */
+static void rotate(void)
+{
+    struct store_identity old, next = {.seed = {6}};
+    assert_true(store_identity_read(store, &old));
+    next.lineage_len = vx6_identity_rotate(
+        &vx6_crypto_real, old.seed, (vx6_span){0}, next.seed, 1700000000, next.lineage);
+    assert_true(store_identity_rotate(store, &next));
+}
+
 static void keep_peers(void)
 {
     vx6_addr peer = address(4242);
@@ -371,6 +395,7 @@ static void test_no_loss_of_power_loses_what_was_acknowledged(void **state)
         void (*act)(void);
     } acts[] = {
         {"made", open_state},
+        {"key rotated", rotate},
         {"numbers taken", take_numbers},
         {"named", name_itself},
         {"set", set_something},
@@ -381,6 +406,9 @@ static void test_no_loss_of_power_loses_what_was_acknowledged(void **state)
         {"service changed", change_service},
         {"name bound", bind_first},
         {"name pinned", pin},
+        {"name pinned to another", pin},
+        {"key followed", follow},
+        {"key revoked", learn_of_revocation},
         {"name renamed", rename_binding},
         {"closed", close_state},
         {"opened", open_state},

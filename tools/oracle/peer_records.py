@@ -96,7 +96,7 @@ class Identity:
                                    services=[dict(name=name, flags=0) for name in self.services],
                                    hosted=[dict(name=name, host=key)
                                            for name, key in sorted(self.hosted.items())])
-        return encode("bundle", node=self.record(), claim=claim, services=services)
+        return encode("bundle", node=self.record(), claim=claim, services=services, lineage=b"")
 
     def contact_signature(self, ip, port, issued_s):
         return c.sign(self.seed, "vx6/contact/1", contact(self.key, ip, port, issued_s))

@@ -358,6 +358,16 @@ static bool is_elsewhere(const struct offers *offers, const struct offer_wish *w
     return offer && (offer->facts.exposure == EXPOSURE_HOSTED) != is_hosted;
 }
 
+static void report_added(struct offers *offers, const struct offer_wish *wish)
+{
+    struct journal *journal = offers->host->journal;
+    if (wish->exposure == EXPOSURE_HOSTED)
+        REPORT(journal, service_hosted, .service = wish->name, .host = wish->host);
+    else
+        REPORT(journal, service_added, .service = wish->name, .target = &wish->target,
+            .exposure = exposure_name(wish->exposure), .whom = exposures[wish->exposure].who);
+}
+
 /* What cannot be kept is not offered: it would be gone with the next start. VX6-CTRL-018 */
 enum vx6_code offers_add(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
@@ -385,9 +395,7 @@ enum vx6_code offers_add(
     }
     enum vx6_code code = is_new ? VX6_OK : change(offers, wish, error);
     if (code == VX6_OK)
-        REPORT(offers->host->journal, service_added, .service = stored.name,
-            .target = &wish->target, .exposure = stored.exposure,
-            .whom = exposures[wish->exposure].who);
+        report_added(offers, wish);
     return code;
 }
 

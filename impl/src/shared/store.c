@@ -177,8 +177,14 @@ bool store_identity(struct store *store, uint8_t seed[32])
     return found;
 }
 
-/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. It does not stay
- * in the log of the database, where damage at its end would go unseen. */
+/* What was written of the identity does not stay in the log of the database, where damage at its
+ * end would go unseen. */
+static void empty_log(struct store *store)
+{
+    (void)sqlite3_wal_checkpoint_v2(store->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. */
 bool store_sequence_take(struct store *store, uint64_t *first)
 {
     struct store_identity identity;
@@ -192,16 +198,18 @@ bool store_sequence_take(struct store *store, uint64_t *first)
     done = sql_commit(store, done && identity_write(store, &identity));
     explicit_bzero(&identity, sizeof identity);
     if (done)
-        (void)sqlite3_wal_checkpoint_v2(
-            store->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        empty_log(store);
     return done;
 }
 
 /* The numbers of the new key are its own: nobody has seen one. VX6-CTRL-023 */
 bool store_identity_rotate(struct store *store, const struct store_identity *next)
 {
-    return sql_run(store, "BEGIN IMMEDIATE", "write") &&
-           sql_commit(store, identity_write(store, next));
+    bool done = sql_run(store, "BEGIN IMMEDIATE", "write") &&
+                sql_commit(store, identity_write(store, next));
+    if (done)
+        empty_log(store);
+    return done;
 }
 
 /* ---- opening ---- */

@@ -123,9 +123,8 @@ static bool check_allowed_count(struct store *store, const char *service)
 
 static bool is_kept(struct store *store, const char *service, const uint8_t key[32])
 {
-    sqlite3_stmt *statement =
-        sql_prepare(store,
-            "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2 AND root IS NULL");
+    sqlite3_stmt *statement = sql_prepare(
+        store, "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2 AND root IS NULL");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, service);
@@ -283,13 +282,13 @@ static bool follow(struct store *store, const char *sql, const uint8_t from[32],
 bool store_follow(
     struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms)
 {
-    static const char *const steps[] = {
-        "UPDATE binding SET root = ?1, key = ?2, followed_ms = ?3 WHERE key = ?1",
-        "INSERT OR IGNORE INTO allowed (service, key, root)"
-        " SELECT service, ?2, ?1 FROM allowed WHERE key = ?1",
-        "DELETE FROM allowed WHERE key = ?1",
-        "UPDATE known_key SET key = ?2 WHERE key = ?1",
-    };
+    static const char names[] = "UPDATE binding SET root = ?1, key = ?2, followed_ms = ?3"
+                                " WHERE key = ?1";
+    static const char lists[] = "INSERT OR IGNORE INTO allowed (service, key, root)"
+                                " SELECT service, ?2, ?1 FROM allowed WHERE key = ?1";
+    static const char lists_of_old[] = "DELETE FROM allowed WHERE key = ?1";
+    static const char addresses[] = "UPDATE known_key SET key = ?2 WHERE key = ?1";
+    static const char *const steps[] = {names, lists, lists_of_old, addresses};
     if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
         return false;
     bool done = true;
