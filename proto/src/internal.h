@@ -4,6 +4,7 @@
 #define VX6_INTERNAL_H
 
 #include "bytes.h"
+#include "clock.h"
 #include "discovery.h"
 #include "diversity.h"
 #include "env.h"
@@ -30,7 +31,8 @@
 enum {
     NODE_READY_DATAGRAMS = 1,
     NODE_READY_BOUND = 2,
-    NODE_READY_CONTACT = 4
+    NODE_READY_CONTACT = 4,
+    NODE_READY_CLOCK = 8
 };
 
 /* Codes without the gaps between their numbers. */
@@ -53,7 +55,8 @@ struct vx6_node {
     struct ready ready;
     struct ops ops;
     vx6_ns started;
-    int64_t unix_ms_at_zero; /* wall time = this + now in ms */
+    int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
+    struct clock clock;
     uint64_t tag;
     uint64_t counters[VX6_EVENT_COUNT];
 
@@ -85,9 +88,16 @@ struct vx6_node {
     char label[VX6_LABEL_MAX];
 };
 
-static inline int64_t node_unix_s(const struct vx6_node *node)
+/* As the own clock says. */
+static inline int64_t node_local_unix_s(const struct vx6_node *node)
 {
     return (node->unix_ms_at_zero + (int64_t)(node->now / VX6_MILLISECOND)) / 1000;
+}
+
+/* VX6-QUERY-018: what records are judged and issued by. */
+static inline int64_t node_unix_s(const struct vx6_node *node)
+{
+    return node_local_unix_s(node) + node->clock.offset_s;
 }
 
 static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)

@@ -57,6 +57,7 @@ void vx6_node_free(vx6_node *node)
     table_free(node);
     bindings_free(node);
     known_free(node);
+    clock_free(node);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
 }
@@ -138,6 +139,7 @@ static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
     if (unix_ms <= 0 || unix_ms >= end_of_time_ms)
         return VX6_INVALID;
     node->unix_ms_at_zero = unix_ms - (int64_t)(node->now / VX6_MILLISECOND);
+    clock_judge(node);
     publish_clock_moved(node);
     return VX6_OK;
 }
@@ -331,6 +333,8 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
         if (discovery_output(node, out))
             return true;
     }
+    if (node->ready.pending & NODE_READY_CLOCK)
+        return clock_output(node, out);
     ready_remove(&node->ready_list, &node->ready);
     return false;
 }

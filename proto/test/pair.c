@@ -318,7 +318,7 @@ struct pair_node *pair_add(struct pair_net *net, const char *label)
     node->addr.ip[15] = 1;
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
-        .unix_ms = (int64_t)(unix_ms_at_start + net->now / VX6_MILLISECOND),
+        .unix_ms = (int64_t)(unix_ms_at_start + net->now / VX6_MILLISECOND) + net->clock_wrong_ms,
         .suite = index % 2 ? VX6_SUITE_AESGCM : VX6_SUITE_CHACHAPOLY};
     for (size_t i = 0; i < 32; i++) {
         config.identity_seed[i] = (uint8_t)draw(net, 256);

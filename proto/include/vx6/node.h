@@ -166,7 +166,8 @@ enum vx6_out_kind {
     VX6_OUT_CANDIDATE,       /* id of a resolve, key: a claimant, value: its bundle */
     VX6_OUT_OP_DONE,         /* id is dead; code, counts; a lookup: value: hints, closest first */
     VX6_OUT_NAME_BOUND,      /* key, value: label; to be kept for NAME_BIND in the next run */
-    VX6_OUT_CONTACT          /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_CONTACT,         /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_CLOCK            /* the correction of the clock has changed: vx6_node_clock() */
 };
 
 struct vx6_out {
@@ -237,6 +238,15 @@ struct vx6_counts {
     uint32_t contacts_crowded; /* more from one site, network or provider than there should be */
 };
 void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts);
+/* What others say of the time, and what the node makes of it. */
+struct vx6_clock {
+    int64_t offset_s; /* in use: added to the own clock */
+    int64_t
+        wrong_s; /* what would have to be added to it, by the median of others; 0 if !is_known */
+    uint32_t responders, networks; /* that were heard of late */
+    bool is_known;                 /* these are enough */
+};
+void vx6_node_clock(const vx6_node *node, struct vx6_clock *facts);
 /* Bytes that the node holds for long. What comes and goes (queries, lookups, links, sessions) is
  * not in it, nor what all nodes of the env share. */
 struct vx6_memory {

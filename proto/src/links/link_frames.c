@@ -21,7 +21,7 @@ static struct vx6_msg make_hello(const struct vx6_node *node, const struct link 
 {
     struct vx6_msg msg = {.type = VX6_MSG_link_hello};
     if (!link->initiator)
-        msg.u.link_hello.time_s = (uint32_t)node_unix_s(node) & ~UINT32_C(15);
+        msg.u.link_hello.time_s = clock_stated_s(node);
     memcpy(msg.u.link_hello.ip, link->addr.ip, sizeof link->addr.ip);
     msg.u.link_hello.port = link->addr.port;
     return msg;
@@ -80,13 +80,15 @@ void link_heard(struct vx6_node *node, struct link *link)
         link->since = node->now;
 }
 
-static enum vx6_code take_hello(struct link *link, const struct vx6_link_hello *hello)
+static enum vx6_code take_hello(
+    struct vx6_node *node, struct link *link, const struct vx6_link_hello *hello)
 {
     if (link->peer_hello)
         return VX6_UNEXPECTED;
     if (!link->initiator && hello->time_s != 0)
         return VX6_BAD_MESSAGE;
     link->peer_hello = true;
+    clock_heard(node, link->peer_key, &link->addr, hello->time_s);
     return VX6_OK;
 }
 
@@ -113,7 +115,7 @@ static enum vx6_code take_message(
         return channels_take_record(node, link, msg->u.link_record.record);
     }
     if (msg->type == VX6_MSG_link_hello) {
-        enum vx6_code code = take_hello(link, &msg->u.link_hello);
+        enum vx6_code code = take_hello(node, link, &msg->u.link_hello);
         if (code == VX6_OK && link->state == LINK_CONFIRMING)
             link_established(node, link);
         return code;
