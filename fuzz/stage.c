@@ -270,6 +270,7 @@ static void take_output(struct stage *stage, const struct vx6_out *out)
         VX6_ASSERT(vx6_label_is_valid(out->value));
         break;
     case VX6_OUT_CONTACT:
+    case VX6_OUT_CLOCK:
         break;
     }
 }

@@ -179,6 +179,11 @@ size_t session_fill_channel(
     return session_fill(node, link, dst, cap);
 }
 
+void publish_clock_moved(struct vx6_node *node)
+{
+    (void)node;
+}
+
 vx6_span publish_record(struct vx6_node *node)
 {
     struct end *end = end_of(node);
@@ -229,6 +234,7 @@ static inline void ends_free(struct ends *ends)
     for (int i = 0; i < 2; i++) {
         struct vx6_node *node = &ends->end[i].node;
         links_free(node);
+        clock_free(node);
         assert_int_equal(node->slots.count, 0);
         assert_null(node->ready_list.first);
         assert_int_equal(timer_deadline(&node->timers), VX6_NEVER);

@@ -70,7 +70,7 @@ static void test_the_median_of_enough_responders_corrects_the_clock(void **state
         }
         print_message("row %zu\n", i);
         assert_close(offset_of(&solo), rows[i].expected_s);
-        assert_int_equal(solo.counts[VX6_EVENT_clock_corrected], rows[i].expected_s != 0);
+        assert_int_equal(solo.counts[VX6_EVENT_clock_corrected] > 0, rows[i].expected_s != 0);
         solo_stop(&solo);
     }
 }

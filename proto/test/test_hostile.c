@@ -194,6 +194,7 @@ static void take_output(const struct vx6_out *out)
     case VX6_OUT_LINK_RESUME:
     case VX6_OUT_NAME_BOUND:
     case VX6_OUT_CONTACT:
+    case VX6_OUT_CLOCK:
         break;
     }
 }

@@ -53,6 +53,7 @@ static void output(struct actor *actor, const struct vx6_out *out)
         workload_output(actor, out);
         break;
     case VX6_OUT_CONTACT:
+    case VX6_OUT_CLOCK:
         break;
     }
 }

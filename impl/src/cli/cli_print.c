@@ -188,6 +188,23 @@ static void print_reasons(json_t *answer)
     }
 }
 
+/* VX6-CTRL-032: said only where there is something to say. */
+static void print_clock(json_t *answer)
+{
+    json_t *clock = json_object_get(answer, "clock");
+    const char *state = cli_text(clock, "state");
+    intmax_t wrong_s =
+        number(clock, "correction_s") ? number(clock, "correction_s") : number(clock, "wrong_s");
+    char amount[TEXT_DURATION_SIZE];
+    text_duration(amount, wrong_s);
+    if (strcmp(state, "corrected") == 0 || strcmp(state, "wrong") == 0)
+        printf("clock      %s %s, %s: set it, or have it set (timedatectl set-ntp true)\n", amount,
+            wrong_s > 0 ? "slow" : "fast",
+            strcmp(state, "corrected") == 0
+                ? "and corrected"
+                : "too far to be corrected, and nobody takes this node's records");
+}
+
 static void print_load(json_t *answer)
 {
     json_t *counters = json_object_get(answer, "counters");
@@ -206,6 +223,7 @@ void cli_print_status(json_t *answer)
     printf("key        %s\n", cli_text(answer, "key"));
     printf("node id    %s\n", cli_text(answer, "node_id"));
     printf("name       %s\n", name[0] ? name : "none");
+    print_clock(answer);
     print_list("listening  ", json_object_get(answer, "listen"));
     print_list("endpoints  ", json_object_get(answer, "endpoints"));
     printf("network    %" PRIdMAX " contacts, %" PRIdMAX " links, %" PRIdMAX " sessions, %" PRIdMAX

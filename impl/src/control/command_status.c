@@ -105,6 +105,21 @@ static json_t *json_reasons(const struct driver *driver)
     return object;
 }
 
+/* VX6-CTRL-032 */
+static json_t *json_clock(const struct driver *driver)
+{
+    struct vx6_clock clock;
+    driver_clock(driver, &clock);
+    const char *state = clock.offset_s != 0 ? "corrected"
+                        : clock.is_beyond   ? "wrong"
+                        : clock.is_known    ? "right"
+                                            : "unknown";
+    return json_pack("{s:s, s:I, s:o, s:I, s:I}", "state", state, "correction_s",
+        (json_int_t)clock.offset_s, "wrong_s",
+        clock.is_known ? json_integer((json_int_t)clock.wrong_s) : json_null(), "responders",
+        (json_int_t)clock.responders, "networks", (json_int_t)clock.networks);
+}
+
 static json_t *json_errors(const struct journal *journal)
 {
     json_t *list = json_array();
@@ -127,6 +142,7 @@ static json_t *status_json(struct host *host)
         host->label, "uptime_ms", (json_int_t)(unix_ms_now() - host->started_unix_ms), "listen",
         json_endpoints(host->endpoints, endpoints_listening), "endpoints",
         json_endpoints(host->endpoints, endpoints_published));
+    json_object_set_new(status, "clock", json_clock(host->driver));
     json_object_set_new(status, "counts", json_counts(host->driver));
     json_object_set_new(status, "links", json_links(host->tcp));
     json_object_set_new(status, "services", json_services(host));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Drives the state machine: inputs with the time of CLOCK_MONOTONIC, outputs to the part they
+/* Drives the state machine: inputs with the time of CLOCK_BOOTTIME, outputs to the part they
  * concern, one timer for its deadline.
  *
  * An input only marks that outputs may wait; they are drained once per turn of the event loop. So
@@ -54,10 +54,11 @@ struct driver {
     struct reasons reasons;
 };
 
+/* VX6-CTRL-031: it goes on while the machine sleeps. */
 static vx6_ns now_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_BOOTTIME, &now);
     return (vx6_ns)now.tv_sec * VX6_SECOND + (vx6_ns)now.tv_nsec;
 }
 
@@ -155,6 +156,22 @@ vx6_node *driver_node(struct driver *driver)
     return driver->node;
 }
 
+/* VX6-CTRL-032 */
+static void say_clock(struct host *host)
+{
+    struct vx6_clock clock;
+    char amount[TEXT_DURATION_SIZE];
+    vx6_node_clock(host->driver->node, &clock);
+    text_duration(amount, clock.offset_s);
+    if (clock.offset_s == 0)
+        journal_note(&host->journal, "the system's clock is used as it is again");
+    else
+        journal_note(&host->journal,
+            "the system's clock is %s %s, say %u nodes in %u networks: records go by theirs; set "
+            "it, or have it set (timedatectl set-ntp true)",
+            amount, clock.offset_s > 0 ? "slow" : "fast", clock.responders, clock.networks);
+}
+
 static void act(struct host *host, const struct vx6_out *out)
 {
     switch (out->kind) {
@@ -201,6 +218,9 @@ static void act(struct host *host, const struct vx6_out *out)
         break;
     case VX6_OUT_NAME_BOUND:
         names_bound(host->names, out);
+        break;
+    case VX6_OUT_CLOCK:
+        say_clock(host);
         break;
     case VX6_OUT_CONTACT:
         break; /* the routing table is saved as a whole, now and then */
@@ -255,8 +275,9 @@ static void on_clock_set(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct driver *driver = context;
     uint64_t expirations;
+    struct vx6_in in = {.kind = VX6_IN_TICK};
     if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED)
-        look_at_clock(driver);
+        (void)driver_input(driver, &in); /* the machine may also have slept beyond a deadline */
     watch_clock(driver);
 }
 
@@ -427,6 +448,11 @@ const struct reasons *driver_reasons(const struct driver *driver)
 bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr)
 {
     return vx6_node_contact(driver->node, index, key, addr);
+}
+
+void driver_clock(const struct driver *driver, struct vx6_clock *clock)
+{
+    vx6_node_clock(driver->node, clock);
 }
 
 void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32])

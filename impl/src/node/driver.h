@@ -38,6 +38,8 @@ uint64_t driver_counter(const struct driver *driver, enum vx6_event_kind kind);
 const struct reasons *driver_reasons(const struct driver *driver);
 bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr);
 void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32]);
+/* What others say of the time. */
+void driver_clock(const struct driver *driver, struct vx6_clock *clock);
 /* The node has contacts, and has published its records at some of them. */
 bool driver_has_joined(const struct driver *driver);
 

@@ -245,6 +245,7 @@ struct vx6_clock {
         wrong_s; /* what would have to be added to it, by the median of others; 0 if !is_known */
     uint32_t responders, networks; /* that were heard of late */
     bool is_known;                 /* these are enough */
+    bool is_beyond;                /* wrong by more than may be corrected */
 };
 void vx6_node_clock(const vx6_node *node, struct vx6_clock *facts);
 /* Bytes that the node holds for long. What comes and goes (queries, lookups, links, sessions) is

@@ -204,6 +204,8 @@ void vx6_node_clock(const vx6_node *node, struct vx6_clock *facts)
     *facts = (struct vx6_clock){.offset_s = node->clock.offset_s};
     facts->responders = count_fresh(node, &facts->networks);
     facts->is_known = median_zero_s(node, &median);
-    if (facts->is_known)
-        facts->wrong_s = median - own_zero_s(node);
+    if (!facts->is_known)
+        return;
+    facts->wrong_s = median - own_zero_s(node);
+    facts->is_beyond = distance_s(facts->wrong_s, 0) > node->env->limits->clock_correct_max_s;
 }
