@@ -14,6 +14,7 @@
 #include "op.h"
 #include "publish.h"
 #include "query.h"
+#include "reach.h"
 #include "ready.h"
 #include "record.h"
 #include "resolve.h"
@@ -82,6 +83,7 @@ struct vx6_node {
     struct syncs syncs;
     struct publish publish;
     struct links links;
+    struct reach reach;
     struct sessions sessions;
     uint64_t refused[CODE_ROWS];
     uint8_t label_len;

@@ -45,6 +45,7 @@ void vx6_node_free(vx6_node *node)
         return;
     vx6_env *env = node->env;
     sessions_free(node);
+    reach_free(node);
     links_free(node);
     resolves_free(node);
     publish_free(node);
@@ -194,6 +195,9 @@ static void timers_run(struct vx6_node *node)
         case TIMER_SYNC:
             sync_timer(node, timer);
             break;
+        case TIMER_REACH:
+            reach_timer(node, timer);
+            break;
         }
     }
 }
@@ -202,7 +206,7 @@ static void timers_run(struct vx6_node *node)
 static bool opens_something(enum vx6_in_kind kind)
 {
     return kind == VX6_IN_PEER_ADD || kind == VX6_IN_RESOLVE || kind == VX6_IN_LOOKUP ||
-           kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
+           kind == VX6_IN_REACH || kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
            kind == VX6_IN_LINK_ACCEPTED;
 }
 
@@ -283,6 +287,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return resolve_for_driver(node, data, &in->id);
     case VX6_IN_LOOKUP:
         return op_lookup_start(node, in->key, &in->id);
+    case VX6_IN_REACH:
+        return reach_start(node, &in->peer, &in->id);
     case VX6_IN_SESSION_OPEN:
         return session_open(node, in, &in->id);
     case VX6_IN_LINK_ACCEPTED:

@@ -179,6 +179,35 @@ size_t session_fill_channel(
     return session_fill(node, link, dst, cap);
 }
 
+void reach_link_up(struct vx6_node *node, struct link *link)
+{
+    (void)node;
+    (void)link;
+}
+
+void reach_link_down(struct vx6_node *node, struct link *link, enum vx6_code code)
+{
+    (void)node;
+    (void)link;
+    (void)code;
+}
+
+enum vx6_code reach_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame)
+{
+    (void)node;
+    (void)link;
+    (void)frame;
+    return VX6_UNEXPECTED;
+}
+
+struct vx6_msg reach_ask_frame(struct vx6_node *node, const struct link *link)
+{
+    (void)node;
+    (void)link;
+    fail();
+    return (struct vx6_msg){.type = VX6_MSG_NONE};
+}
+
 void publish_clock_moved(struct vx6_node *node)
 {
     (void)node;

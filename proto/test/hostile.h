@@ -45,6 +45,7 @@ struct lane {
     struct vx6_cipher send, receive;
     bool hello_sent;
     bool is_asked;                      /* the node waits for session_opened */
+    bool is_reach_asked;                /* and for reach_answer */
     uint32_t path_last, node_path_last; /* highest number used by the foe, by the node */
     uint32_t stream_last;
     struct talk talks[TALKS];

@@ -74,6 +74,13 @@ void lookup_progress(const struct lookup *lookup, struct lookup_result *result)
     result->lost = 1;
 }
 
+void reach_cancel(struct vx6_node *node, struct op *op)
+{
+    (void)node;
+    (void)op;
+    fail();
+}
+
 struct query {
     struct peer *peer;
     struct vx6_msg ask;

@@ -28,6 +28,8 @@ MESSAGES = """
 43 link_probe
 44 link_alive
 45 link_record record=opaque:184:300
+48 reach_ask endpoint=u8:0:3 record=opaque:184:300
+49 reach_answer code=u16
 50 session_open path=u32:1 privacy=u8:1:3 service=label client_random=32
 51 session_opened path=u32:1 session=16 owner_random=32
 52 session_close path=u32:1 code=u16

@@ -118,6 +118,8 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,              /* key: a target; plain node lookup; makes an operation */
+    VX6_IN_REACH,         /* peer: an own endpoint; asks a contact whether it can be reached there;
+                      makes an operation */
     VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name; and key if it is
                              known (else zero). Makes a session */
     VX6_IN_SESSION_CLOSE, /* id */
@@ -164,7 +166,9 @@ enum vx6_out_kind {
     VX6_OUT_STREAM_WRITABLE, /* id: reserve has room again; first: the service has accepted */
     VX6_OUT_STREAM_CLOSED,   /* id is dead; code OK when both directions ended in order */
     VX6_OUT_CANDIDATE,       /* id of a resolve, key: a claimant, value: its bundle */
-    VX6_OUT_OP_DONE,         /* id is dead; code, counts; a lookup: value: hints, closest first */
+    VX6_OUT_OP_DONE,         /* id is dead; code, counts; a lookup: value: hints, closest first;
+                                a reach: peer: the endpoint, key: who was asked, and only if that is
+                                not lost, code is its word */
     VX6_OUT_NAME_BOUND,      /* key, value: label; to be kept for NAME_BIND in the next run */
     VX6_OUT_CONTACT,         /* key, peer: a contact that answered; to be kept for the next run */
     VX6_OUT_CLOCK            /* the correction of the clock has changed: vx6_node_clock() */

@@ -16,7 +16,8 @@ enum timer_kind {
     TIMER_HOLDER,
     TIMER_DISCOVERY,
     TIMER_PUBLISH,
-    TIMER_SYNC
+    TIMER_SYNC,
+    TIMER_REACH
 };
 
 struct timer {

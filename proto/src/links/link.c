@@ -134,6 +134,39 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
     return found;
 }
 
+/* `room`: who goes for it. */
+static struct link *dial(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected,
+    const struct room *room, enum vx6_code *code)
+{
+    *code = dial_allowed(node, addr);
+    if (*code != VX6_OK)
+        return NULL;
+    struct link *link = link_new(node, addr, true);
+    if (link == NULL) {
+        *code = VX6_NOMEM;
+        return NULL;
+    }
+    room_take(node, room);
+    if (expected) {
+        link->pinned = true;
+        memcpy(link->peer_key, expected, sizeof link->peer_key);
+    }
+    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->connect_timeout_ms));
+    ready_post(&node->ready_list, &link->ready, LINK_READY_DIAL);
+    trace(node, VX6_EVENT_link_dialled, addr, 0, 0, VX6_OK);
+    return link;
+}
+
+struct link *link_dial_anew(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    struct room room;
+    *code = node->shutting_down ? VX6_SHUTDOWN : VX6_LIMIT;
+    if (node->shutting_down || !room_for_dialled(node, &room) || room.idle)
+        return NULL;
+    return dial(node, addr, expected, &room, code);
+}
+
 /* VX6-LINK-016 */
 struct link *link_get(
     struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
@@ -155,23 +188,7 @@ struct link *link_get(
         *code = VX6_LIMIT;
         return NULL;
     }
-    *code = dial_allowed(node, addr);
-    if (*code != VX6_OK)
-        return NULL;
-    link = link_new(node, addr, true);
-    if (link == NULL) {
-        *code = VX6_NOMEM;
-        return NULL;
-    }
-    room_take(node, &room);
-    if (expected) {
-        link->pinned = true;
-        memcpy(link->peer_key, expected, sizeof link->peer_key);
-    }
-    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->connect_timeout_ms));
-    ready_post(&node->ready_list, &link->ready, LINK_READY_DIAL);
-    trace(node, VX6_EVENT_link_dialled, addr, 0, 0, VX6_OK);
-    return link;
+    return dial(node, addr, expected, &room, code);
 }
 
 /* VX6-LINK-020: a carrier that brings a binding is secure by itself. */
@@ -254,6 +271,8 @@ void link_established(struct vx6_node *node, struct link *link)
     session_link_up(node, link);
     if (link->state == LINK_UP)
         discovery_link_up(node, link);
+    if (link->state == LINK_UP)
+        reach_link_up(node, link);
 }
 
 void link_in_use(struct vx6_node *node, struct link *link, int change)
@@ -348,6 +367,7 @@ static void leave_service(
     if (known) {
         session_link_down(node, link, code);
         discovery_link_down(node, link, code);
+        reach_link_down(node, link, code);
     }
 }
 

@@ -40,7 +40,7 @@ struct links {
     uint32_t pending;          /* accepted, not yet up */
     vx6_ns next_draw;          /* among these, to make room: not before */
     struct meter accepted;
-    struct dial *dials;        /* of the last minute, oldest first */
+    struct dial *dials; /* of the last minute, oldest first */
     uint32_t dial_count, dial_capacity;
 };
 

@@ -4,6 +4,10 @@
  * Spec: spec/links.md, "Records". */
 #include "link_internal.h"
 
+enum {
+    REACH_ASK_ROOM = FRAME_HEAD_SIZE + 1 + 2 + VX6_RECORD_MAX + 1
+};
+
 /* ---- sending ---- */
 
 size_t link_put_frame(
@@ -55,7 +59,18 @@ size_t link_put_own_frames(struct vx6_node *node, struct link *link, uint8_t *ds
         len += put_plain(node, link, dst + len, cap - len, VX6_MSG_link_probe);
     if (link->owed & OWED_ALIVE)
         len += put_plain(node, link, dst + len, cap - len, VX6_MSG_link_alive);
-    link->owed = 0;
+    if (link->owed & OWED_REACH_ANSWER) {
+        msg =
+            (struct vx6_msg){.type = VX6_MSG_reach_answer, .u.reach_answer.code = link->reach_code};
+        len += link_put_frame(node, link, dst + len, cap - len, &msg);
+    }
+    bool has_room = cap - len >= REACH_ASK_ROOM;
+    if ((link->owed & OWED_REACH_ASK) && has_room) {
+        msg = reach_ask_frame(node, link);
+        link->is_reach_sent = true;
+        len += link_put_frame(node, link, dst + len, cap - len, &msg);
+    }
+    link->owed = has_room ? 0 : link->owed & OWED_REACH_ASK; /* the next buffer has room */
     return len;
 }
 
@@ -131,6 +146,8 @@ static enum vx6_code take_message(
     }
     if (msg->type == VX6_MSG_link_alive)
         return VX6_OK;
+    if (msg->type == VX6_MSG_reach_ask || msg->type == VX6_MSG_reach_answer)
+        return reach_frame(node, link, msg);
     if (link->channels && msg->type == VX6_MSG_stream_data)
         return VX6_UNEXPECTED;
     return session_frame(node, link, msg);

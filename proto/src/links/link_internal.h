@@ -38,7 +38,9 @@ enum {
     OWED_HELLO = 2,
     OWED_PROBE = 4,
     OWED_ALIVE = 8,
-    OWED_CLOSE = 16
+    OWED_CLOSE = 16,
+    OWED_REACH_ASK = 32,
+    OWED_REACH_ANSWER = 64
 };
 
 struct handshake;
@@ -54,17 +56,22 @@ struct link {
     uint16_t close_code;
     uint16_t network_up; /* accepted and up: how many such there are of its network */
     bool initiator : 1;
-    bool pinned : 1;     /* peer_key is what we expect, or know */
-    bool keyed : 1;      /* send, receive and binding are set */
-    bool channels : 1;   /* the carrier is secure and has them; binding is set */
-    bool was_up : 1;     /* has been LINK_UP */
-    bool peer_hello : 1; /* the peer's first frame has come */
-    bool probed : 1;     /* and nothing has come since */
-    bool never_out : 1;  /* closed before the driver heard of it */
+    bool pinned : 1;        /* peer_key is what we expect, or know */
+    bool keyed : 1;         /* send, receive and binding are set */
+    bool channels : 1;      /* the carrier is secure and has them; binding is set */
+    bool was_up : 1;        /* has been LINK_UP */
+    bool peer_hello : 1;    /* the peer's first frame has come */
+    bool probed : 1;        /* and nothing has come since */
+    bool never_out : 1;     /* closed before the driver heard of it */
+    bool is_reach_due : 1;  /* the peer has asked to be dialled, and that goes on */
+    bool is_reach_sent : 1; /* the peer was asked, and has not answered */
+    uint16_t reach_code;    /* the answer that is owed then */
     uint32_t users;
     uint8_t peer_key[32];
     struct handshake *handshake; /* NULL once its last message is out */
     struct blob *record;         /* the peer's node record */
+    struct reach_ask *reach_ask; /* waits for the peer's answer, or NULL */
+    vx6_id reach_for;            /* was dialled only since the peer of that link asked for it */
     vx6_ns since; /* up: last record received, or began to be idle, or was probed; else: began */
 
     struct vx6_cipher send, receive;
@@ -92,6 +99,10 @@ bool link_is_pending(const struct link *link); /* accepted, and has proved nothi
  */
 void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
     enum vx6_code code);
+
+/* A new link, even where there is one already, for which nobody has to go. NULL with *code. */
+struct link *link_dial_anew(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
 
 /* ---- admission.c ---- */
 /* Links that have to go for a new one, or NULL. */
