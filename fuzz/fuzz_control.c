@@ -33,8 +33,6 @@ enum {
 int __wrap_net_connect(const vx6_addr *addr);
 int __wrap_net_bind(const vx6_addr *addr, int type, int *family);
 int __real_net_bind(const vx6_addr *addr, int type, int *family);
-void __wrap_journal_note(struct journal *journal, const char *format, ...);
-void __wrap_journal_error(struct journal *journal, const char *format, ...);
 
 int __wrap_net_connect(const vx6_addr *addr)
 {
@@ -49,16 +47,6 @@ int __wrap_net_bind(const vx6_addr *addr, int type, int *family)
     (void)addr;
     static const vx6_addr local = {{[10] = 0xff, [11] = 0xff, 127, [15] = 1}, 0};
     return __real_net_bind(&local, type, family);
-}
-
-void __wrap_journal_note(struct journal *journal, const char *format, ...)
-{
-    (void)journal, (void)format;
-}
-
-void __wrap_journal_error(struct journal *journal, const char *format, ...)
-{
-    (void)journal, (void)format;
 }
 
 /* ---- the node ---- */
@@ -108,7 +96,7 @@ static void start(struct host *host)
     char error[TEXT_ERROR_SIZE];
     make_directory();
     *host = (struct host){.base = event_base_new(), .store = store, .label = "alice"};
-    VX6_ASSERT(host->base);
+    VX6_ASSERT(host->base && (host->journal = journal_new())); /* nobody writes a log */
     VX6_ASSERT(host_make(host) && (host->driver = driver_new(host, &config)));
     VX6_ASSERT(control_listen(host->control, socket_path, error));
 }
@@ -116,6 +104,7 @@ static void start(struct host *host)
 static void stop(struct host *host)
 {
     host_free(host);
+    journal_free(host->journal);
     event_base_free(host->base);
     empty_store();
 }
@@ -189,7 +178,7 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* VX6-CTRL-003. News of a forward are no answers. True: it is one. */
+/* VX6-CTRL-003. News of a forward and events are no answers. True: it is one. */
 static bool check_answer(const char *line, size_t len)
 {
     json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
@@ -201,6 +190,8 @@ static bool check_answer(const char *line, size_t len)
         VX6_ASSERT(json_is_string(json_object_get(object, "code")));
         VX6_ASSERT(error && error[0] && is_plain(error));
     }
+    const char *text = json_string_value(json_object_get(object, "text"));
+    VX6_ASSERT(text == NULL || is_plain(text)); /* VX6-CTRL-030 */
     bool is_answer = ok != NULL;
     json_decref(object);
     return is_answer;

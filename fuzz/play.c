@@ -170,9 +170,21 @@ void play_settle(struct play *play)
 
 /* ---- honest peers ---- */
 
+/* Each is told what the other offers. */
+static void visit_list(struct play *play)
+{
+    uint64_t offered = play->offered;
+    play_say(play, &play->theirs, VX6_MSG_find_services);
+    VX6_ASSERT(play->offered == offered + 1);
+    VX6_ASSERT(play_ask(play));
+    play_say(play, &play->theirs, VX6_MSG_services);
+    VX6_ASSERT(play->listed == VX6_OK);
+}
+
 static void visit_link(struct play *play, bool has_channels)
 {
     VX6_ASSERT(play_arrive(play, &play->stage->peers[1], has_channels));
+    visit_list(play);
     VX6_ASSERT(play_advance(play, LEVEL_BOTH));
     play_move(play, &play->theirs, MOVE_ROUNDS);
     play_move(play, &play->ours, MOVE_ROUNDS);

@@ -50,6 +50,10 @@ struct play {
     vx6_ns renewed;     /* the peers' records */
     vx6_id resolve;     /* the last one of a visit, and how it ended */
     enum vx6_code resolved;
+    vx6_id list; /* the last question which services the peer offers, and how it ended */
+    enum vx6_code listed;
+    uint32_t question;        /* the number of the node's on the link */
+    uint64_t offered;         /* answers to the peers' */
     struct talk theirs, ours; /* sessions that the peer opened, that the node opened */
 };
 
@@ -76,6 +80,7 @@ void play_handshake_scene(struct play *play);
 void play_dial_scene(struct play *play);
 void play_leave(struct play *play); /* the link ends without a word */
 bool play_arrive(struct play *play, struct stage_peer *peer, bool has_channels);
+bool play_ask(struct play *play);                       /* the node asks the peer what it offers */
 bool play_advance(struct play *play, enum level level); /* false: the link has ended */
 void play_move(struct play *play, struct talk *talk, uint32_t rounds);
 void play_hear(struct stage *stage, struct lane *lane, const struct vx6_msg *frame);

@@ -28,6 +28,18 @@ static vx6_span span_of(const char *text)
     return (vx6_span){(const uint8_t *)text, strlen(text)};
 }
 
+static void fill_offers(struct vx6_services *answer, uint32_t number)
+{
+    static uint8_t storage[40];
+    static const struct vx6_offer offers[] = {{.name = {(const uint8_t *)"db", 2}, .use = 4},
+        {.name = {(const uint8_t *)"web", 3}, .use = 1}};
+    *answer = (struct vx6_services){.number = number, .offers = {.bytes = {storage, 0}}};
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+        bool pushed = vx6_push_offer(&answer->offers, storage, sizeof storage, &offers[i]);
+        VX6_ASSERT(pushed);
+    }
+}
+
 static void fill_in(struct play *play, struct vx6_msg *msg, struct talk *talk)
 {
     const struct stage_peer *peer = play->lane ? play->lane->peer : &play->stage->peers[0];
@@ -35,6 +47,9 @@ static void fill_in(struct play *play, struct vx6_msg *msg, struct talk *talk)
     switch ((unsigned)msg->type) {
     case VX6_MSG_link_record:
         msg->u.link_record.record = (vx6_span){peer->record, peer->record_len};
+        break;
+    case VX6_MSG_services:
+        fill_offers(&msg->u.services, play->question);
         break;
     case VX6_MSG_reach_ask:
         msg->u.reach_ask.record = (vx6_span){peer->record, peer->record_len};
@@ -136,6 +151,10 @@ void play_hear(struct stage *stage, struct lane *lane, const struct vx6_msg *fra
         return;
     if (frame->type == VX6_MSG_session_open)
         play->ours.path = frame->u.session_open.path;
+    else if (frame->type == VX6_MSG_find_services)
+        play->question = frame->u.find_services.number;
+    else if (frame->type == VX6_MSG_services)
+        play->offered += frame->u.services.code == VX6_OK;
     else if (frame->type == VX6_MSG_stream_open)
         play->ours.stream = frame->u.stream_open.stream;
     else if (frame->type == VX6_MSG_stream_data && frame->u.stream_data.path == play->ours.path)
@@ -163,6 +182,8 @@ void play_output(struct stage *stage, const struct vx6_out *out)
         count_read(play, out->id);
     else if (out->kind == VX6_OUT_OP_DONE && out->id.bits == play->resolve.bits)
         play->resolved = out->code;
+    else if (out->kind == VX6_OUT_OP_DONE && out->id.bits == play->list.bits)
+        play->listed = out->code;
 }
 
 /* ---- levels ---- */
@@ -174,6 +195,8 @@ static bool command(struct play *play, struct vx6_in *in)
         stage_id_add(play->stage, in->id, SLOT_SESSION);
     if (code == VX6_OK && in->kind == VX6_IN_STREAM_OPEN)
         stage_id_add(play->stage, in->id, SLOT_STREAM);
+    if (code == VX6_OK && in->kind == VX6_IN_LIST)
+        stage_id_add(play->stage, in->id, SLOT_OP);
     stage_drain(play->stage);
     return code == VX6_OK;
 }
@@ -230,6 +253,17 @@ static void accept_ours(struct play *play)
     play_say(play, &play->ours, VX6_MSG_stream_accept);
     if (play_is_live(play))
         exchange(play, &play->ours);
+}
+
+bool play_ask(struct play *play)
+{
+    struct vx6_in in = {.kind = VX6_IN_LIST, .peer = play->lane->peer->addr};
+    memcpy(in.key, play->lane->peer->keys.identity, sizeof in.key);
+    play->listed = VX6_TIMEOUT;
+    if (!command(play, &in))
+        return false;
+    play->list = in.id;
+    return true;
 }
 
 bool play_advance(struct play *play, enum level level)
@@ -297,6 +331,8 @@ static const struct {
     {VX6_MSG_link_rekey, LEVEL_UP},
     {VX6_MSG_link_probe, LEVEL_UP},
     {VX6_MSG_link_alive, LEVEL_UP},
+    {VX6_MSG_find_services, LEVEL_UP},
+    {VX6_MSG_services, LEVEL_UP},
     {VX6_MSG_reach_ask, LEVEL_UP},
     {VX6_MSG_reach_answer, LEVEL_UP},
     {VX6_MSG_session_open, LEVEL_UP},
@@ -366,7 +402,10 @@ void play_link_scene(struct play *play)
     if (is_in_place && !play_advance(play, places[row].level))
         return;
     enum vx6_msg_type type = places[row].type;
-    bool takes_room = type == VX6_MSG_session_open || type == VX6_MSG_stream_open;
+    if (type == VX6_MSG_services && play_is_live(play))
+        (void)play_ask(play);
+    bool takes_room = type == VX6_MSG_session_open || type == VX6_MSG_stream_open ||
+                      type == VX6_MSG_find_services;
     for (uint32_t i = takes_room && chance_of(&play->chance, 15) ? 5 : 0; i > 0; i--) {
         if (play_is_live(play))
             play_say(play, &play->theirs, type);

@@ -126,6 +126,15 @@ def u32(value):
     return value.to_bytes(4, "big")
 
 
+def find_services(number):
+    return b"\x46" + u32(number)
+
+
+def services(number, code, *names):
+    offers = b"".join(bytes([len(name)]) + name + b"\x01" for name in names)
+    return b"\x47" + u32(number) + code.to_bytes(2, "big") + bytes([len(names)]) + offers
+
+
 def session_open(path):
     return b"\x50" + u32(path) + b"\x01\x03web" + bytes(32)
 
@@ -169,6 +178,7 @@ def link_scenes():
         yield bytes([flags]) + served
         yield bytes([flags]) + used
         yield bytes([flags]) + served + b"\x03\x02\x0f\xff" + used
+    yield b"\x00" + say(find_services(0)) * 12
     for message in sound_messages("link"):
         if len(message) < 600:
             yield b"\x00" + say(message)
@@ -219,6 +229,9 @@ def node_scenes():
         yield command(row, b"alice.web" if row in (1, 3) else b"web") + wait
     yield serve + accept + say(session_open(1)) + say(stream_open(1, 1))
     yield command(3, b"web") + come_up + say(session_opened(2)) + b"\x02\x02\x00\x00\x00"
+    yield command(17) + come_up + say(services(1, 0, b"db", b"web")) + wait
+    yield command(17) + command(17) + come_up + say(services(1, 1)) + say(services(2, 0, b"b", b"a"))
+    yield serve + accept + say(find_services(7)) * 2 + say(services(1, 0))
     yield command(8) + command(2, bytes(32)) + wait
     yield accept + b"\x05\x00\x00\x10" + wait
     yield accept + b"\x06\x03" + accept + wait
@@ -248,7 +261,9 @@ def control():
         {"command": "service_add", "name": "web", "target": "127.0.0.1:80", "exposure": "public"},
         {"command": "service_add", "name": "db", "target": "127.0.0.1:5432", "exposure": "private",
          "allow": [key]}, {"command": "service_deny", "name": "db", "who": key},
-        {"command": "service_allow", "name": "db", "who": key}, {"command": "service_list"}, {"command": "service_remove", "name": "web"},
+        {"command": "service_allow", "name": "db", "who": key}, {"command": "service_list"},
+        {"command": "service_list", "name": "alice"}, {"command": "service_list", "addr": "192.0.2.1:4242"},
+        {"command": "service_remove", "name": "web"},
         {"command": "resolve", "name": "alice.web"}, {"command": "connect", "name": "alice.web"},
         {"command": "connect", "addr": "192.0.2.1:4242", "service": "web", "background": True},
         {"command": "connect", "addr": "192.0.2.1:4242", "service": "web", "listen": "[::1]:9000"},
@@ -256,6 +271,8 @@ def control():
         {"command": "pin", "name": "alice", "key": key, "replace": True},
         {"command": "rename", "name": "alice", "to": "al"}, {"command": "forget", "name": "al"},
         {"command": "identity_rename", "name": "alicia"},
+        {"command": "watch", "level": "debug", "addresses": True},
+        {"command": "watch", "events": ["forward_failed", "name_pinned"]},
     ]
     lines = [json.dumps(request).encode() + b"\n" for request in requests]
     yield from lines
@@ -265,6 +282,8 @@ def control():
     yield b"\xfd".join(lines)
     held = b'{"command":"connect","addr":"192.0.2.1:4242","service":"web","listen":"[::1]:9000"}\n'
     yield held + b'\xfe{"command":"disconnect","what":"1"}\n\xfe\xfd'
+    watched = b'{"command":"watch","level":"debug"}\n\xfe'
+    yield watched + held + b"\xfd" + b"".join(lines[5:11] + lines[17:21]) + b"\xfe\xff"
     yield b'{"command":"service_remove","name":"\\u001b[2J"}\n'
     yield b'{"command":"disconnect","what":"\\u001b[2J"}\n{"command":"\\u001b[2J"}\n'
     yield b"\n[]\n{}\n{\"command\":1}\nx"

@@ -3,8 +3,9 @@
 
 packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev"
-packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography iproute2 curl
-    nginx-light procps valgrind faketime e2fsprogs"
+packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography python3-jsonschema iproute2 curl
+    nginx-light procps valgrind faketime e2fsprogs postgresql gunicorn python3-psycopg2 openssh-server
+    openssh-client"
 packages_coverage="$packages_test gcovr"
 packages_fuzz="$packages_build libcmocka-dev clang libclang-rt-14-dev"
 

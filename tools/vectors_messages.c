@@ -88,6 +88,7 @@ static bool list_is(const struct schema_field *field, const uint8_t *src, const 
         struct vx6_endpoint endpoint;
         struct vx6_hint hint;
         struct vx6_item item;
+        struct vx6_offer offer;
         struct vx6_service service;
     } any;
     vx6_list list;
@@ -98,6 +99,7 @@ static bool list_is(const struct schema_field *field, const uint8_t *src, const 
         bool taken = field->element == SCHEMA_endpoint ? vx6_next_endpoint(&list, &any.endpoint)
                      : field->element == SCHEMA_hint   ? vx6_next_hint(&list, &any.hint)
                      : field->element == SCHEMA_item   ? vx6_next_item(&list, &any.item)
+                     : field->element == SCHEMA_offer  ? vx6_next_offer(&list, &any.offer)
                                                        : vx6_next_service(&list, &any.service);
         if (!taken || !element_is(layout, (const uint8_t *)&any, json_array_get(expected, i)))
             return false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What tests of real nodes share: nodes that are started and ended, their command line and control socket,
 and sentences that are checked."""
+import base64
 import json
 import os
 import pathlib
@@ -9,11 +10,14 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+import contract
 
 DEADLINE_S = 30
 
@@ -52,20 +56,31 @@ def free_port():
 
 
 class Line:
-    """A connection to the control socket."""
+    """A connection to the control socket; what comes is held against its schema."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(DEADLINE_S)
         self.socket.connect(path)
         self.stream = self.socket.makefile("rb")
+        self.said = b""  # of a request that is not whole yet
+        self.commands = []  # of those that are not answered yet
 
     def send(self, data):
-        self.socket.sendall(data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n")
+        data = data if isinstance(data, bytes) else json.dumps(data).encode() + b"\n"
+        *lines, self.said = (self.said + data).split(b"\n")
+        self.commands += [command_of(line) for line in lines]
+        self.socket.sendall(data)
 
     def receive(self):
         line = self.stream.readline()
-        return json.loads(line) if line else None
+        if not line:
+            return None
+        said = json.loads(line)
+        command = self.commands.pop(0) if "ok" in said and self.commands else None
+        wrong = contract.faults(said, command)
+        check_quietly(not wrong, f"what comes keeps to its schema: {command}", (wrong, said))
+        return said
 
     def ask(self, data):
         self.send(data)
@@ -74,6 +89,14 @@ class Line:
     def close(self):
         self.stream.close()
         self.socket.close()
+
+
+def command_of(request):
+    """The command of a line, or None."""
+    try:
+        return json.loads(request)["command"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 class Process:
@@ -145,6 +168,14 @@ class Test:
 
     def log(self, who):
         return (self.dir / f"{who}.log").read_text()
+
+    def seed_forms(self, who):
+        """How the identity seed could be written, in lower case."""
+        database = sqlite3.connect(f"file:{self.dir / who}/state.db?mode=ro", uri=True)
+        seed, = database.execute("SELECT seed FROM identity").fetchone()
+        database.close()
+        forms = seed.hex(), base64.b64encode(seed).decode(), base64.b32encode(seed).decode()
+        return [form.lower().rstrip("=") for form in forms]
 
     def line(self, who):
         return Line(str(self.dir / who / "control.sock"))

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Who may do what with a service of a real node: friend, stranger, and stranger by a friend's name, with
-services that are public, listed and private. Needs no privileges.
+"""Who may do what with a service of a real node: resolve, list, connect. Needs no privileges.
 
 usage: test_access.py BIN_DIR
 """
@@ -10,20 +9,48 @@ import json
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import threading
 
+import contract
 import harness
 from harness import DEADLINE_S, check
 
+NOBODY = "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4oo5ln"  # a key that no node here has
 SERVICES = {"open": ("--public",), "seen": ("--public", "--allow", "KEY"),
             "inner": ("--private", "--allow", "KEY")}
-REFUSED = {"seen": "NOT_ALLOWED", "inner": "NO_SERVICE"}
+
+# Resolve shows a service, or hides it. List says how it may be used, or that it may not, or hides it. Where
+# it comes to neither there is a code. Not a byte reaches a local service but where connect says OK.
+TABLE = [
+    # who reaches for it            service    resolve      list            connect
+    ("friend, who is allowed",      "open",    "shown",     "public",       "OK"),
+    ("friend, who is allowed",      "seen",    "shown",     "listed",       "OK"),
+    ("friend, who is allowed",      "inner",   "hidden",    "private",      "OK"),
+    ("stranger by friend's name",   "open",    "shown",     "public",       "OK"),
+    ("stranger by friend's name",   "seen",    "shown",     "not allowed",  "NOT_ALLOWED"),
+    ("stranger by friend's name",   "inner",   "hidden",    "hidden",       "NO_SERVICE"),
+    ("stranger by friend's name",   "nothing", "hidden",    "hidden",       "NO_SERVICE"),
+    ("revoked, who was allowed",    "open",    "shown",     "public",       "OK"),
+    ("revoked, who was allowed",    "seen",    "shown",     "not allowed",  "NOT_ALLOWED"),
+    ("revoked, who was allowed",    "inner",   "hidden",    "hidden",       "NO_SERVICE"),
+    ("wrong key at the address",    "open",    "shown",     "KEY_MISMATCH", "KEY_MISMATCH"),
+    ("wrong key by a pin",          "open",    "NOT_FOUND", "NOT_FOUND",    "NOT_FOUND"),
+]
+IMPOSTOR_BY_NAME = [  # another node calls itself owner, and offers the same to all
+    ("friend, who is allowed",      "inner",   "hidden",    "private",      "OK"),
+    ("stranger by friend's name",   "inner",   "hidden",    "hidden",       "NO_SERVICE"),
+    ("newcomer",                    "open",    "AMBIGUOUS", "AMBIGUOUS",    "AMBIGUOUS"),
+    ("newcomer by a hint",          "open",    "shown",     "public",       "OK"),
+    ("newcomer by a hint",          "inner",   "hidden",    "hidden",       "NO_SERVICE"),
+]
+IMPOSTOR_ON_PATH = [  # another node answers at the address of owner, and offers the same to all
+    ("newcomer, now allowed",       "inner",   "hidden",    "KEY_MISMATCH", "KEY_MISMATCH"),
+]
 
 
 class Server:
-    """A local service that says hello and then stays; counts who came."""
+    """A local service that says hello and then stays; counts who came. Who has not come has sent nothing."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -41,15 +68,34 @@ class Server:
 
 
 class Test(harness.Test):
+    addr = None  # of owner, once it has one; the impostor on the path takes it
+    node = {}
+
+    def address_of(self, who):
+        return self.addr if self.addr and who in ("owner", "on-path") else super().address_of(who)
+
+    def launch(self, who, *options, env=None):
+        self.node[who], addr = super().launch(who, *options, env=env)
+        return self.node[who], addr
+
+    def stop(self, who):
+        self.node[who].send_signal(signal.SIGKILL)
+        self.node[who].wait(timeout=DEADLINE_S)
+
+    def start_again(self):
+        self.stop("owner")
+        self.start("owner")
+
     def run(self):
-        self.addr = self.start("owner", "--name", "owner")
-        self.start("friend", "--name", "friend", "--peer", self.addr)
-        self.start("stranger", "--name", "friend", "--peer", self.addr)  # and says the friend's name
-        self.key = {who: json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
-                    for who in ("owner", "friend", "stranger")}
+        entry = self.start("entry")
+        self.addr = self.start("owner", "--name", "owner", "--peer", entry)
+        self.key = {"owner": self.key_of("owner")}
+        for who, name in {"friend": "friend", "stranger": "friend", "revoked": "", "newcomer": ""}.items():
+            self.start(who, "--peer", entry, *(["--name", name] if name else []))
+            self.key[who] = self.key_of(who)
         self.servers = {name: Server() for name in SERVICES}
         self.check_words()
-        self.check_matrix()
+        self.check_tables(entry)
         self.check_revoking()
         self.check_closing()
         self.check_runs()
@@ -60,11 +106,17 @@ class Test(harness.Test):
         return self.vx6("owner", "service", "add", name, self.servers[name].target, *words,
                         check=check_it)
 
+    def key_of(self, who):
+        return json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
+
+    def ask(self, who, *words):
+        """The code, OK where there is none, and the answer."""
+        answer = json.loads(self.vx6(who, *words, "--json").stdout)
+        return answer.get("code", "OK"), answer
+
     def forward(self, who, name):
         """The code of connecting, OK when it is up, and the forward."""
-        done = self.vx6(who, "connect", f"owner.{name}", "--background", "--json")
-        answer = json.loads(done.stdout)
-        return answer.get("code", "OK"), answer
+        return self.ask(who, "connect", f"owner.{name}", "--background")
 
     def end_forward(self, who, answer):
         self.vx6(who, "disconnect", str(answer["forward"]), check=True)
@@ -94,32 +146,91 @@ class Test(harness.Test):
         done = self.vx6("owner", "service", "deny", "seen", self.key["stranger"])
         check(done.returncode == 1 and "not allowed" in done.stderr, "nor denied what he had not", done)
 
-    def listed(self, who):
-        def services():
-            answer = json.loads(self.vx6(who, "resolve", "owner", "--json").stdout)
-            found = answer.get("candidates", [])
-            return set(found[0]["services"]) if len(found) == 1 else set()
-        harness.wait_for(lambda: "seen" in services(), "the list arrives")
-        return services()
+    def reach(self, row):
+        """Who that is, and the words by which it means owner: to resolve, list, and connect to a service."""
+        who, service = row[0].split()[0].rstrip(","), row[1]
+        name = "owner"
+        if row[0] == "wrong key at the address":
+            there = ("--addr", self.addr, "--key", self.key["stranger"])
+            return "revoked", name, there, (service, *there)
+        if row[0] == "wrong key by a pin":
+            who, name = "stranger", "pinned"
+        if row[0] == "newcomer by a hint":
+            name = f"owner~{self.key['owner'][:6]}"
+        return who, name, (name,), (f"{name}.{service}",)
 
-    def check_matrix(self):
-        """Each cell: resolve, list, connect; and not a byte where it is forbidden."""
-        for who in ("friend", "stranger"):
-            check(self.listed(who) == {"open", "seen"}, f"{who} is shown what is open and what is listed")
-            for name, server in self.servers.items():
-                before = server.count
-                code, answer = self.forward(who, name)
-                expected = REFUSED.get(name, "OK") if who == "stranger" else "OK"
-                check(code == expected, f"{who} connects to owner.{name}: {code}", answer)
-                if code == "OK":
-                    with self.open(answer) as client:
-                        check(client.recv(5) == b"hello", "and is served")
-                    self.end_forward(who, answer)
-                check(server.count == before + (code == "OK"), "the local service heard of none but these")
-        code, answer = self.forward("stranger", "nothing")
-        inner = self.forward("stranger", "inner")[1]
-        check(answer["error"].replace("nothing", "inner") == inner["error"],
-              "what is private sounds like what is not there", (answer, inner))
+    def resolved(self, who, name, service):
+        code, answer = self.ask(who, "resolve", name)
+        if code != "OK":
+            return code
+        candidate, = answer["candidates"]
+        return "shown" if service in candidate["services"] else "hidden"
+
+    def listed(self, who, words, service):
+        code, answer = self.ask(who, "service", "list", *words)
+        wrong = contract.faults(answer, "service_list")
+        harness.check_quietly(not wrong, "a listing keeps to its schema", (wrong, answer))
+        if code != "OK":
+            return code
+        offer, = [s for s in answer["services"] if s["name"] == service] or [None]
+        return "hidden" if offer is None else offer["exposure"] if offer["may_use"] else "not allowed"
+
+    def connected(self, who, words):
+        code, answer = self.ask(who, "connect", *words, "--background")
+        if code == "OK":
+            with self.open(answer) as client:
+                check(client.recv(5) == b"hello", "it is served")
+            self.end_forward(who, answer)
+        return code
+
+    def check_table(self, rows, impostor=()):
+        for row in rows:
+            who, name, there, service = self.reach(row)
+            servers = [*self.servers.values(), *impostor]
+            before = [server.count for server in servers]
+            found = (self.resolved(who, name, row[1]), self.listed(who, there, row[1]),
+                     self.connected(who, service))
+            check(found == row[2:], f"{row[0]}: {row[1]}: {', '.join(found)}", row)
+            came = [server.count - count for server, count in zip(servers, before)]
+            wanted = [int(row[4] == "OK" and server is self.servers.get(row[1])) for server in servers]
+            check(came == wanted, "and no local service hears of anybody else", came)
+
+    def start_impostor(self, who, servers, *options):
+        self.start(who, *options)
+        for name, server in zip(SERVICES, servers):
+            self.vx6(who, "service", "add", name, server.target, "--public", check=True)
+
+    def check_tables(self, entry):
+        """VX6-SESS-025, VX6-SESS-026, VX6-CTRL-026: each cell, on real nodes."""
+        for who in ("friend", "stranger", "revoked", "newcomer"):
+            harness.wait_for(lambda: self.resolved(who, "owner", "seen") == "shown", "the list arrives")
+        for name in ("seen", "inner"):
+            self.vx6("owner", "service", "allow", name, self.key["revoked"], check=True)
+            check(self.listed("revoked", ("owner",), name) != "hidden" and
+                  self.forward("revoked", name)[0] == "OK", f"revoked is allowed {name}, and uses it")
+            self.vx6("owner", "service", "deny", name, self.key["revoked"], check=True)
+        self.vx6("revoked", "disconnect", "owner.seen")
+        self.vx6("revoked", "disconnect", "owner.inner")
+        self.vx6("stranger", "pin", "pinned", NOBODY, check=True)
+        self.check_table(TABLE)
+        check("owner" not in self.vx6("newcomer", "names").stdout, "who has listed only has bound nothing")
+        inner, nothing = (self.forward("stranger", name)[1]["error"] for name in ("inner", "nothing"))
+        check(nothing.replace("nothing", "inner") == inner, "what is private sounds like what is not there")
+
+        servers = [Server() for _ in SERVICES]
+        self.start_impostor("namesake", servers, "--name", "owner", "--peer", entry)
+        harness.wait_for(lambda: self.resolved("newcomer", "owner", "open") == "AMBIGUOUS", "two claim it")
+        self.check_table(IMPOSTOR_BY_NAME, servers)
+        self.stop("namesake")
+
+        self.vx6("owner", "service", "allow", "inner", self.key["newcomer"], check=True)
+        check(self.listed("newcomer", ("owner",), "inner") == "private", "newcomer is allowed, too")
+        self.stop("owner")
+        self.start_impostor("on-path", servers, "--peer", entry)
+        self.check_table(IMPOSTOR_ON_PATH, servers)
+        self.stop("on-path")
+        self.start("owner")
+        self.vx6("owner", "service", "deny", "inner", self.key["newcomer"], check=True)
 
     def check_revoking(self):
         """VX6-SESS-025, VX6-CTRL-021: at once, on a stream that is open, and by name."""
@@ -170,15 +281,6 @@ class Test(harness.Test):
         for who, client in clients.items():
             client.close()
             self.end_forward(who, forwards[who])
-
-    def start_again(self):
-        owner = self.nodes[0]
-        owner.send_signal(signal.SIGKILL)
-        owner.wait(timeout=DEADLINE_S)
-        with open(self.dir / "owner.log", "a") as log:
-            self.nodes[0] = subprocess.Popen(
-                [self.bin / "vx6-node", "--state", self.dir / "owner", "--listen", self.addr], stderr=log)
-        self.vx6("owner", "status", "--wait", check=True)
 
     def check_unkept(self):
         """VX6-CTRL-021: a deny that could not be kept is in force; it can be repeated, and is kept then."""

@@ -3,227 +3,68 @@
 """Three hosts in network namespaces: an entry peer, Alice with nginx, Bob with curl.
 
 usage: test_hosts.py BIN_DIR
-
-Needs root, ip, ss, nginx and curl; without them it ends with 77 (skipped), or with 1 when
-VX6_NO_SKIP is set. Whatever happens, it removes the namespaces and ends the processes that it made.
 """
 import hashlib
 import json
 import os
-import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-DEADLINE_S = 30
+import hosts
+from harness import DEADLINE_S, check
+from hosts import PORT, run, until
+
 REFUSED = (7, 52, 56)  # what curl says when a connection is reset, by how far it has got
-BIG_BYTES = 200 * 1000 * 1000
-PORT = 4242
-# Every host has a /32 of its own, all on one wire.
+BIG_MB, MIDDLE_MB = 200, 1
 ADDR = {"entry": "2001:1000::1", "alice": "2001:2000::1", "bob": "2001:3000::1"}
 ADDR4 = {"entry": "10.77.1.1", "alice": "10.77.2.1", "bob": "10.77.3.1"}
-WIRE = "wire"
-PREFIX = "vx6-test-"
 
 
-class Failed(Exception):
-    pass
-
-
-def check(condition, sentence, detail=""):
-    print(("ok    " if condition else "FAIL  ") + sentence, flush=True)
-    if not condition:
-        raise Failed(f"{sentence}\n{detail}")
-
-
-def until(condition, what, deadline_s=DEADLINE_S):
-    """The first true value of condition(), or a failure once the deadline has passed."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise Failed(f"waited {deadline_s} s in vain: {what}")
-        time.sleep(0.02)
-
-
-def run(*command, expect=0, timeout=DEADLINE_S):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-    if expect is not None and done.returncode != expect:
-        raise Failed(f"{' '.join(map(str, command))}: exit {done.returncode}, expected {expect}\n"
-                     f"{done.stdout}{done.stderr}")
-    return done
-
-
-class Network:
-    """One namespace per host and one with the bridge."""
-
-    def __init__(self):
-        self.names = []
-        remove_left_over()
-        self.add(WIRE)
-        run(*self.enter(WIRE), "ip", "link", "add", "bridge", "type", "bridge", "forward_delay", "0")
-        run(*self.enter(WIRE), "ip", "link", "set", "bridge", "up")
-        for host in ADDR:
-            self.add_host(host)
-
-    def name(self, host):
-        return f"{PREFIX}{os.getpid()}-{host}"
-
-    def enter(self, host):
-        return ["ip", "netns", "exec", self.name(host)]
-
-    def add(self, host):
-        run("ip", "netns", "add", self.name(host))
-        self.names.append(self.name(host))
-        run(*self.enter(host), "ip", "link", "set", "lo", "up")
-
-    def add_host(self, host):
-        self.add(host)
-        run("ip", "link", "add", "up0", "netns", self.name(host), "type", "veth",
-            "peer", "name", host, "netns", self.name(WIRE))
-        run(*self.enter(WIRE), "ip", "link", "set", host, "master", "bridge", "up")
-        run(*self.enter(host), "ip", "addr", "add", f"{ADDR[host]}/16", "dev", "up0", "nodad")
-        run(*self.enter(host), "ip", "addr", "add", f"{ADDR4[host]}/16", "dev", "up0")
-        run(*self.enter(host), "ip", "link", "set", "up0", "up")
-
-    def remove(self):
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], check=False)
-
-
-def remove_left_over():
-    """Namespaces of a run that was killed: their names hold its process ID."""
-    for line in run("ip", "netns", "list").stdout.splitlines():
-        match = re.match(rf"({PREFIX}(\d+)-\S+)", line)
-        if match and not pathlib.Path("/proc", match[2]).exists():
-            subprocess.run(["ip", "netns", "del", match[1]], check=False)
-
-
-class Test:
+class Test(hosts.Test):
     def __init__(self, bin_dir):
-        self.node = str(pathlib.Path(bin_dir, "vx6-node").resolve())
-        self.vx6 = str(pathlib.Path(bin_dir, "vx6").resolve())
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vx6-hosts-"))
-        self.processes = []
-        self.network = None
-
-    # ---- processes ----
-
-    def start(self, host, *command, log=None, **options):
-        """Runs in the host's namespace; `ip netns exec` becomes the command, with its process ID."""
-        output = open(log, "a") if log else subprocess.DEVNULL
-        options.setdefault("stdout", output)
-        process = subprocess.Popen([*self.network.enter(host), *command], stderr=output, **options)
-        self.processes.append(process)
-        return process
-
-    def stop(self, process, number=signal.SIGTERM, deadline_s=DEADLINE_S):
-        process.send_signal(number)
-        code = process.wait(timeout=deadline_s)
-        self.processes.remove(process)
-        return code
-
-    def end(self):
-        for process in self.processes:  # SIGTERM first: nginx takes its worker along
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self.network:
-            self.network.remove()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def state(self, who):
-        return str(self.dir / "state" / who)
-
-    def log(self, who):
-        path = self.dir / f"{who}.log"
-        return path.read_text() if path.exists() else ""
-
-    def start_node(self, host, *options, who=None):
-        who = who or host
-        node = self.start(host, self.node, "--state", self.state(who), *options,
-                          log=self.dir / f"{who}.log")
-        done = run(*self.network.enter(host), self.vx6, "--state", self.state(who), "status",
-                   "--wait", expect=None)
-        if done.returncode != 0:
-            raise Failed(f"{who} did not get ready: {done.stderr}{self.log(who)}")
-        return node
-
-    def cli(self, who, *arguments, expect=0, host=None):
-        host = host or (who if who in ADDR else "bob")
-        return run(*self.network.enter(host), self.vx6, "--state", self.state(who), *arguments,
-                   expect=expect, timeout=60)
-
-    def ask(self, who, *arguments, expect=0):
-        return json.loads(self.cli(who, *arguments, "--json", expect=expect).stdout)
-
-    def curl(self, url, *options, expect=0, host="bob"):
-        return run(*self.network.enter(host), "curl", "-sS", "--max-time", "60", *options, url,
-                   expect=expect, timeout=90)
+        super().__init__(bin_dir, {host: (ADDR[host], ADDR4[host]) for host in ADDR})
 
     def role(self, host, role, *arguments, **options):
-        return self.start(host, sys.executable, os.path.abspath(__file__), "--role", role,
-                          *map(str, arguments), log=self.dir / "roles.log",
-                          stdout=subprocess.PIPE, text=True, **options)
+        return self.start_program(host, sys.executable, os.path.abspath(__file__), "--role", role,
+                                  *arguments, log=self.dir / "roles.log", stdout=subprocess.PIPE,
+                                  text=True, **options)
 
-    # ---- nginx ----
+    def curl_of_bob(self, url, *options, expect=0):
+        return self.curl("bob", url, *options, expect=expect)
 
-    def start_nginx(self):
+    def make_site(self):
         site = self.dir / "site"
         site.mkdir()
         (site / "index.html").write_text("<h1>Alice</h1>\n")
-        (site / "middle").write_bytes(os.urandom(1000 * 1000))
-        self.big_sum = hashlib.sha256()
-        with open(site / "big", "wb") as big:
-            for _ in range(BIG_BYTES // 1000000):
-                block = os.urandom(1000000)
-                self.big_sum.update(block)
-                big.write(block)
-        for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
-            (self.dir / name).mkdir()
-        (self.dir / "nginx.conf").write_text(f"""
-            daemon off; user root; worker_processes 1; pid {self.dir}/nginx.pid;
-            error_log {self.dir}/nginx-error.log;
-            events {{ worker_connections 1024; }}
-            http {{
-                access_log {self.dir}/access.log; sendfile on;
-                client_body_temp_path {self.dir}/body; proxy_temp_path {self.dir}/proxy;
-                fastcgi_temp_path {self.dir}/fastcgi; uwsgi_temp_path {self.dir}/uwsgi;
-                scgi_temp_path {self.dir}/scgi;
-                server {{ listen 127.0.0.1:8080; root {site}; }}
-                server {{ listen unix:{self.dir}/status.sock; location / {{ stub_status; }} }}
-            }}""")
-        nginx = self.start("alice", "nginx", "-c", str(self.dir / "nginx.conf"), "-e", "stderr",
-                           log=self.dir / "nginx.log")
-        until(lambda: self.curl("http://127.0.0.1:8080/", "-o", "/dev/null", host="alice",
-                                expect=None).returncode == 0, "nginx answers")
+        self.middle_sum = hosts.write_random(site / "middle", MIDDLE_MB)
+        self.big_sum = hosts.write_random(site / "big", BIG_MB)
+
+    def serve_site(self):
+        (self.dir / "nginx" / "status.sock").unlink(missing_ok=True)
+        nginx = self.start_nginx("alice", f"""
+            server {{ listen 127.0.0.1:8080; root {self.dir}/site; }}
+            server {{ listen unix:{self.dir}/nginx/status.sock; location / {{ stub_status; }} }}""")
+        until(lambda: self.answers("alice", "http://127.0.0.1:8080/"), "nginx answers")
         return nginx
 
     def nginx_accepts(self):
         """Connections that nginx has accepted so far, those of this function included."""
-        text = self.curl("http://status/", "--unix-socket", str(self.dir / "status.sock")).stdout
+        text = self.curl("alice", "http://status/", "--unix-socket", f"{self.dir}/nginx/status.sock").stdout
         return int(text.splitlines()[2].split()[0])
 
     # ---- the story ----
 
     def run(self):
-        self.network = Network()
-        self.nginx = self.start_nginx()
-        self.nodes = {"entry": self.start_node("entry", "--name", "entry")}
-        entry = f"[{ADDR['entry']}]:{PORT}"
-        self.nodes["alice"] = self.start_node("alice", "--name", "alice", "--peer", entry)
-        self.nodes["bob"] = self.start_node("bob", "--peer", entry)
+        self.make_site()
+        self.nginx = self.serve_site()
+        self.running = {"entry": self.start_node("entry", "--name", "entry")}
+        entry = self.entry_addr("entry")
+        self.running["alice"] = self.start_node("alice", "--name", "alice", "--peer", entry)
+        self.running["bob"] = self.start_node("bob", "--peer", entry)
         self.check_start()
         self.check_by_name()
         self.check_foreground()
@@ -231,7 +72,8 @@ class Test:
         self.check_by_addr()
         self.check_first_use()
         self.check_addresses()
-        self.check_listeners()
+        for host in ADDR:
+            self.check_listeners(host, *[PORT, 4343] if host == "bob" else [PORT])
         self.check_bad_input()
         self.check_service_down()
         self.check_owner_gone_and_back()
@@ -258,19 +100,15 @@ class Test:
 
     def fetch_big(self, url, how):
         began = time.monotonic()
-        self.curl(url + "/big", "-o", str(self.dir / "fetched"))
+        self.curl_of_bob(url + "/big", "-o", str(self.dir / "fetched"))
         took = time.monotonic() - began
-        with open(self.dir / "fetched", "rb") as fetched:
-            digest = hashlib.sha256()
-            while block := fetched.read(1 << 20):
-                digest.update(block)
-        check(digest.digest() == self.big_sum.digest(),
-              f"200 MB {how}: checksums equal ({BIG_BYTES / took / 1e6:.0f} MB/s)")
+        check(hosts.digest_of(self.dir / "fetched") == self.big_sum,
+              f"{BIG_MB} MB {how}: checksums equal ({BIG_MB / took:.0f} MB/s)")
 
     def check_by_name(self):
         out = self.cli("bob", "connect", "alice.web", "--listen", "127.0.0.1:9000", "--background")
         check(out.stdout == "alice.web is at 127.0.0.1:9000\n", "connect by name says where", out)
-        page = self.curl("http://127.0.0.1:9000/").stdout
+        page = self.curl_of_bob("http://127.0.0.1:9000/").stdout
         check(page == "<h1>Alice</h1>\n", "curl fetches a page by name", page)
         self.fetch_big("http://127.0.0.1:9000", "by name")
         many = self.role("bob", "many", 9000, 50, stdin=subprocess.PIPE)
@@ -282,22 +120,20 @@ class Test:
         many.stdin.write("go on\n")
         many.stdin.flush()
         sums = many.stdout.readline().split()
-        want = hashlib.sha256((self.dir / "site" / "middle").read_bytes()).hexdigest()
-        check(sums == [want] * 50, "and each gets its bytes", sums)
-        many.wait(timeout=DEADLINE_S)
-        self.processes.remove(many)
+        check(sums == [self.middle_sum] * 50, "and each gets its bytes", sums)
+        self.ended(many)
         until(lambda: self.ask("bob", "status")["counts"]["streams"] == 0, "their streams end")
 
     def check_foreground(self):
-        process = self.start("bob", self.vx6, "--state", self.state("bob"), "connect", "alice.web",
-                             stdout=subprocess.PIPE, text=True)
+        process = self.start_program("bob", self.bin / "vx6", "--state", self.state("bob"),
+                                     "connect", "alice.web", stdout=subprocess.PIPE, text=True)
         line = process.stdout.readline()
         match = re.fullmatch(r"alice\.web is at (127\.0\.0\.1:\d+)\n", line)
         check(match, "connect in the foreground says where", line)
-        check("Alice" in self.curl(f"http://{match[1]}/").stdout, "and works")
+        check("Alice" in self.curl_of_bob(f"http://{match[1]}/").stdout, "and works")
         check(self.stop(process, signal.SIGINT) == 0, "Ctrl-C ends it with exit code 0")
         until(lambda: len(self.ask("bob", "status")["forwards"]) == 1, "the forward ends with it")
-        check(self.curl(f"http://{match[1]}/", expect=None).returncode == 7, "and its port closes")
+        check(self.curl_of_bob(f"http://{match[1]}/", expect=None).returncode == 7, "and its port closes")
 
     def check_half_close(self):
         server = self.role("alice", "half-close-server", 8090)
@@ -308,8 +144,7 @@ class Test:
         line = client.stdout.readline()
         check(line == "both directions ended one by one\n", "half-close works both ways", line)
         for process in (client, server):
-            process.wait(timeout=DEADLINE_S)
-            self.processes.remove(process)
+            self.ended(process)
         ended = self.cli("bob", "disconnect", "alice.digest").stdout
         check(ended == "alice.digest at 127.0.0.1:9001 ended\n", "disconnect ends a forward", ended)
         self.cli("alice", "service", "remove", "digest")
@@ -318,7 +153,7 @@ class Test:
 
     def check_by_addr(self):
         """A fresh node that knows nobody."""
-        self.nodes["carol"] = self.start_node("bob", "--listen", "[::]:4343", who="carol")
+        self.running["carol"] = self.start_node("bob", "--listen", "[::]:4343", who="carol")
         addr = f"[{ADDR['alice']}]:{PORT}"
         before = self.nginx_accepts()
         entry_key = self.ask("entry", "identity")["key"]
@@ -341,46 +176,31 @@ class Test:
                          "--background").stdout
         check(self.alice_key in first and "first use" in first,
               "without --key the key is shown and kept; IPv4 works too", first)
-        check("Alice" in self.curl("http://127.0.0.1:9101/").stdout, "and the page comes")
+        check("Alice" in self.curl_of_bob("http://127.0.0.1:9101/").stdout, "and the page comes")
         again = self.cli("carol", "connect", "--addr", addr4, "web", "--background").stdout
         check("as before" in again, "the second time the key is the one kept", again)
 
     def check_addresses(self):
         second = "2001:3000::2"
-        host = self.network.enter("bob")
         published = lambda: self.ask("bob", "status")["endpoints"]
-        run(*host, "ip", "addr", "add", f"{second}/16", "dev", "up0", "nodad")
+        self.network.add_address("bob", second)
         until(lambda: f"[{second}]:{PORT}" in published(), "a new address is published")
         # Whichever address the kernel prefers: what is asked there must answer from there.
         for addr in (ADDR["bob"], second, ADDR4["bob"]):
             added = self.cli("entry", "peer", "add", f"[{addr}]:{PORT}" if ":" in addr
                              else f"{addr}:{PORT}")
             check("answered" in added.stdout, f"a host answers from the address asked, {addr}")
-        run(*host, "ip", "addr", "del", f"{second}/16", "dev", "up0")
+        self.network.remove_address("bob", second)
         until(lambda: f"[{second}]:{PORT}" not in published(), "and withdrawn when it is gone")
 
-    def check_listeners(self):
-        for host in ADDR:
-            lines = run(*self.network.enter(host), "ss", "-H", "-ltnup").stdout.splitlines()
-            public = []
-            for line in lines:
-                local = line.split()[4]
-                ip, port = local.rsplit(":", 1)
-                if not ip.startswith(("127.", "[::1]")):
-                    public.append((ip, port, "vx6-node" in line))
-            allowed = {str(PORT), "4343"} if host == "bob" else {str(PORT)}
-            check(public and all(p in allowed and vx6 for _, p, vx6 in public),
-                  f"on public addresses of {host} only VX6 listens", lines)
-
     def check_line(self, sentence, expected_code, pattern, *command, host="bob"):
-        done = run(*self.network.enter(host), *command, expect=None, timeout=60)
+        done = run(*self.inside(host), *command, expect=None, timeout=60)
         lines = done.stderr.splitlines()
         check(done.returncode == expected_code and len(lines) == 1 and
               re.search(pattern, lines[0]) and done.stdout == "", sentence,
               f"exit {done.returncode}\n{done.stdout}{done.stderr}")
 
     def check_bad_input(self):
-        vx6 = [self.vx6, "--state", self.state("bob")]
         alice = f"[{ADDR['alice']}]:{PORT}"
         rows = [
             ("unknown name", 1, "NOT_FOUND: no live record", "connect", "nobody.web"),
@@ -421,26 +241,26 @@ class Test:
             ("control bytes are not echoed", 2, r"\\x1b\[31m", "connect", "\x1b[31m.web"),
         ]
         for sentence, code, pattern, *arguments in rows:
-            self.check_line(sentence, code, pattern, *vx6, *arguments)
-        nowhere = str(self.dir / "nowhere")
-        self.check_line("no node is running", 3, "no node is running.*start it", self.vx6,
-                        "--state", nowhere, "status")
-        self.check_line("no identity yet", 1, "run vx6 init", self.vx6, "--state", nowhere,
-                        "identity")
-        self.check_line("second node on the same state", 1, "another node is running", self.node,
-                        "--state", self.state("bob"), "--listen", "[::]:5000")
-        self.check_line("malformed --listen", 1, "--listen has no port", self.node, "--state",
-                        self.state("dave"), "--listen", "4242")
-        self.check_line("bad --name", 1, "no label", self.node, "--state", self.state("dave"),
-                        "--name", "Dave!")
-        done = run(*self.network.enter("bob"), self.node, "--state", self.state("dave"), expect=1)
+            self.check_line(sentence, code, pattern, self.bin / "vx6", "--state", self.state("bob"),
+                            *arguments)
+        vx6, node = self.bin / "vx6", self.bin / "vx6-node"
+        nowhere, dave = self.state("nowhere"), self.state("dave")
+        self.check_line("no node is running", 3, "no node is running.*start it", vx6, "--state", nowhere,
+                        "status")
+        self.check_line("no identity yet", 1, "run vx6 init", vx6, "--state", nowhere, "identity")
+        self.check_line("second node on the same state", 1, "another node is running", node, "--state",
+                        self.state("bob"), "--listen", "[::]:5000")
+        self.check_line("malformed --listen", 1, "--listen has no port", node, "--state", dave,
+                        "--listen", "4242")
+        self.check_line("bad --name", 1, "no label", node, "--state", dave, "--name", "Dave!")
+        done = run(*self.inside("bob"), node, "--state", dave, expect=1)
         check("TCP [::]:4242 is taken" in done.stderr and done.stderr.count("\n") == 1,
               "taken port: one line, exit code 1", done.stderr)
 
     def check_service_down(self):
         check(self.stop(self.nginx, signal.SIGQUIT) == 0, "nginx stops")
         began = time.monotonic()
-        done = self.curl("http://127.0.0.1:9000/", expect=None)
+        done = self.curl_of_bob("http://127.0.0.1:9000/", expect=None)
         check(done.returncode in REFUSED and time.monotonic() - began < 5,
               "service down: the client's connection is closed at once", done)
         forward = until(lambda: self.ask("bob", "status")["forwards"][-1]["last_failure"],
@@ -452,46 +272,41 @@ class Test:
         errors = self.ask("alice", "status")["errors"]
         check(any("127.0.0.1:8080 does not accept" in e["error"] for e in errors),
               "the owner's status names the target", errors)
-        shutil.rmtree(self.dir / "site")
-        for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
-            (self.dir / name).rmdir()
-        (self.dir / "status.sock").unlink(missing_ok=True)
-        self.nginx = self.start_nginx()
-        check("Alice" in self.curl("http://127.0.0.1:9000/").stdout,
+        self.nginx = self.serve_site()
+        check("Alice" in self.curl_of_bob("http://127.0.0.1:9000/").stdout,
               "service up again: the same forward works")
 
     def check_owner_gone_and_back(self):
         page = "http://127.0.0.1:9000/"
-        slow = self.start("bob", "curl", "-sS", "--limit-rate", "1M", "-o", "/dev/null", page + "big")
+        slow = self.start_program("bob", "curl", "-sS", "--limit-rate", "1M", "-o", "/dev/null", page + "big")
         until(lambda: self.ask("alice", "status")["counts"]["streams"] == 1, "a fetch is under way")
         began = time.monotonic()
-        code = self.stop(self.nodes["alice"])
+        code = self.stop(self.running["alice"])
         took = time.monotonic() - began
         check(code == 0 and took < 2.5, f"SIGTERM ends a busy node in order ({took:.2f} s)",
               self.log("alice"))
-        check(slow.wait(timeout=5) in (18, 56), "the fetch under way ends with an error at once")
-        self.processes.remove(slow)
+        check(self.ended(slow, 5) in (18, 56), "the fetch under way ends with an error at once")
         until(lambda: self.ask("bob", "status")["forwards"][-1]["state"] == "down", "bob notices")
-        done = self.curl(page, expect=None)
+        done = self.curl_of_bob(page, expect=None)
         check(done.returncode in REFUSED, "owner gone: the client's connection is closed", done)
         self.check_back("a restart")
-        self.stop(self.nodes["alice"], signal.SIGKILL)
+        self.stop(self.running["alice"], signal.SIGKILL)
         self.check_back("a restart after a crash")
 
     def check_back(self, what):
-        self.nodes["alice"] = self.start_node("alice")
+        self.running["alice"] = self.start_node("alice")
         again = self.ask("alice", "status")
         check(again["key"] == self.alice_key and again["name"] == "alice" and
               [s["name"] for s in again["services"]] == ["web"] and again["joined"],
               f"{what} keeps identity, name, services and peers", again)
-        fetched = until(lambda: self.curl("http://127.0.0.1:9000/", expect=None).stdout,
+        fetched = until(lambda: self.curl_of_bob("http://127.0.0.1:9000/", expect=None).stdout,
                         "the forward opens its session again")
         check("Alice" in fetched, "and the old forward works again")
 
     def check_other_key(self):
-        self.stop(self.nodes.pop("alice"))
-        self.nodes["mallory"] = self.start_node("alice", who="mallory")
-        self.cli("mallory", "service", "add", "web", "127.0.0.1:8080", "--public", host="alice")
+        self.stop(self.running.pop("alice"))
+        self.running["mallory"] = self.start_node("alice", who="mallory")
+        self.cli("mallory", "service", "add", "web", "127.0.0.1:8080", "--public")
         before = self.nginx_accepts()
         addr4 = f"{ADDR4['alice']}:{PORT}"
         refused = self.cli("carol", "connect", "--addr", addr4, "web", expect=1)
@@ -502,14 +317,15 @@ class Test:
     def check_end(self):
         self.cli("carol", "connect", "--addr", f"{ADDR4['alice']}:{PORT}", "--key",
                  self.ask("mallory", "identity")["key"], "web", "--background")
-        check(self.stop(self.nodes.pop("carol")) == 0 and
+        check(self.stop(self.running.pop("carol")) == 0 and
               "SHUTDOWN: this node is shutting down" in self.log("carol") and
               "the node there is shutting down" not in self.log("carol").split("is at")[-1],
               "a node that ends says of its forwards that it is this node", self.log("carol"))
-        for who, node in self.nodes.items():
+        for who, node in self.running.items():
             check(self.stop(node) == 0, f"SIGTERM: {who} ends with exit code 0", self.log(who))
-        for path in self.dir.glob("state/*/*"):
-            check(path.stat().st_mode & 0o077 == 0, f"{path.parent.name}/{path.name} is private")
+        for who in self.hosts:
+            for path in self.state(who).iterdir():
+                check(path.stat().st_mode & 0o077 == 0, f"{who}/{path.name} is private")
 
 
 # ---- programs that run inside the namespaces ----
@@ -575,47 +391,10 @@ def role_half_close_client(port):
           flush=True)
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "it needs root, for network namespaces"
-    for program in ("ip", "ss", "nginx", "curl"):
-        if not shutil.which(program):
-            return f"{program} is not installed"
-    probe = f"{PREFIX}{os.getpid()}-probe"
-    if subprocess.run(["ip", "netns", "add", probe], capture_output=True).returncode != 0:
-        return "network namespaces cannot be made here"
-    subprocess.run(["ip", "netns", "del", probe], check=False)
-    return None
+ROLES = {"many": role_many, "half-close-server": role_half_close_server,
+         "half-close-client": role_half_close_client}
 
-
-def main():
-    if len(sys.argv) > 2 and sys.argv[1] == "--role":
-        roles = {"many": role_many, "half-close-server": role_half_close_server,
-                 "half-close-client": role_half_close_client}
-        roles[sys.argv[2]](*sys.argv[3:])
-        return 0
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    reason = missing()
-    if reason:
-        print(f"skipped: {reason}")
-        return 1 if os.environ.get("VX6_NO_SKIP") else 77
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    test = Test(sys.argv[1])
-    try:
-        test.run()
-        print("all passed")
-        return 0
-    except (Failed, subprocess.TimeoutExpired) as failure:
-        print(f"failed: {failure}")
-        for path in sorted(test.dir.glob("*.log")):
-            if path.name != "access.log":
-                print(f"---- {path.name}\n{path.read_text()[-4000:]}")
-        return 1
-    finally:
-        test.end()
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--role"]:
+        sys.exit(ROLES[sys.argv[2]](*sys.argv[3:]))
+    sys.exit(hosts.main(Test, __doc__, ["nginx"]))

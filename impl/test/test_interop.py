@@ -707,8 +707,8 @@ class Test:
             carrier.close()
 
 
-def main():
-    test = Test(sys.argv[1])
+def main(kind=Test):
+    test = kind(sys.argv[1])
     began = time.monotonic()
     try:
         test.run()

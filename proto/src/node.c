@@ -145,6 +145,15 @@ static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
     return VX6_OK;
 }
 
+/* VX6-DHT-060 */
+static void network_changed(struct vx6_node *node)
+{
+    dials_forget(node);
+    links_question(node);
+    discovery_network_changed(node);
+    publish_network_changed(node);
+}
+
 /* VX6-NODE-011: who uses lookups and queries stops before them. */
 static void shut_down(struct vx6_node *node)
 {
@@ -195,6 +204,9 @@ static void timers_run(struct vx6_node *node)
         case TIMER_SYNC:
             sync_timer(node, timer);
             break;
+        case TIMER_LISTING:
+            listing_timer(node, timer);
+            break;
         case TIMER_REACH:
             reach_timer(node, timer);
             break;
@@ -206,7 +218,8 @@ static void timers_run(struct vx6_node *node)
 static bool opens_something(enum vx6_in_kind kind)
 {
     return kind == VX6_IN_PEER_ADD || kind == VX6_IN_RESOLVE || kind == VX6_IN_LOOKUP ||
-           kind == VX6_IN_REACH || kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
+           kind == VX6_IN_LIST || kind == VX6_IN_REACH || kind == VX6_IN_SESSION_OPEN ||
+           kind == VX6_IN_STREAM_OPEN ||
            kind == VX6_IN_LINK_ACCEPTED;
 }
 
@@ -254,6 +267,10 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return VX6_OK;
     case VX6_IN_WALLCLOCK:
         return wallclock_set(node, in->unix_ms);
+    case VX6_IN_NETWORK:
+        if (!node->shutting_down)
+            network_changed(node);
+        return VX6_OK;
     case VX6_IN_ENDPOINT_ADD:
         return endpoint_add(node, &in->peer);
     case VX6_IN_ENDPOINT_REMOVE:
@@ -287,6 +304,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return resolve_for_driver(node, data, &in->id);
     case VX6_IN_LOOKUP:
         return op_lookup_start(node, in->key, &in->id);
+    case VX6_IN_LIST:
+        return listing_start(node, in, &in->id);
     case VX6_IN_REACH:
         return reach_start(node, &in->peer, &in->id);
     case VX6_IN_SESSION_OPEN:

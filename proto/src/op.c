@@ -27,7 +27,7 @@ static void candidates_free(struct vx6_node *node, struct op *op)
 static void op_release(struct vx6_node *node, struct op *op)
 {
     candidates_free(node, op);
-    env_free(node->env, op->hints, op->hints_len);
+    env_free(node->env, op->value, op->value_len);
     env_free(node->env, op, sizeof *op);
 }
 
@@ -117,6 +117,8 @@ static void op_stop(struct vx6_node *node, struct op *op, enum vx6_code code)
         resolve_cancel(node, op->work);
     else if (op->work != NULL && op->kind == OP_LOOKUP)
         lookup_cancel(node, op->work);
+    else if (op->work != NULL && op->kind == OP_LIST)
+        listing_cancel(node, op->work);
     else if (op->work != NULL && op->kind == OP_REACH)
         reach_cancel(node, op);
     op_done(node, op, code);
@@ -154,17 +156,17 @@ static enum vx6_code keep_hints(
     uint32_t len = result->closest_count * VX6_HINT_SIZE;
     if (len == 0)
         return VX6_OK;
-    op->hints = env_alloc(node->env, len);
-    if (op->hints == NULL)
+    op->value = env_alloc(node->env, len);
+    if (op->value == NULL)
         return VX6_NOMEM;
-    op->hints_len = len;
+    op->value_len = len;
     vx6_list list = {0};
     for (uint32_t i = 0; i < result->closest_count; i++) {
         const struct peer *peer = result->closest[i].peer;
         struct vx6_hint hint = {.port = peer->addr.port};
         memcpy(hint.key, peer->key, sizeof hint.key);
         memcpy(hint.ip, peer->addr.ip, sizeof hint.ip);
-        bool pushed = vx6_push_hint(&list, op->hints, len, &hint);
+        bool pushed = vx6_push_hint(&list, op->value, len, &hint);
         VX6_ASSERT(pushed);
     }
     return VX6_OK;
@@ -212,7 +214,7 @@ bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
     out->hops = op->hops;
     out->queries = op->queries;
     out->lost = op->lost;
-    out->value = (vx6_span){op->hints, op->hints_len};
+    out->value = (vx6_span){op->value, op->value_len};
     op_unlink(node, op);
     node->ops.told = op;
     return true;

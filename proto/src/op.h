@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations that a driver started and waits for: resolve, lookup, peer add, reach. */
+/* Operations that a driver started and waits for: resolve, lookup, peer add, list, reach. */
 #ifndef VX6_OP_H
 #define VX6_OP_H
 
@@ -11,6 +11,7 @@ enum op_kind {
     OP_RESOLVE,
     OP_LOOKUP,
     OP_PEER_ADD,
+    OP_LIST,
     OP_REACH
 };
 
@@ -25,14 +26,14 @@ struct op {
     struct ready ready; /* bits: 1 candidate, 2 done */
     vx6_id id;
     enum op_kind kind;
-    void *work; /* struct resolve, lookup or reach_ask that runs for it; NULL once done */
+    void *work; /* struct resolve, lookup, listing or reach_ask that runs for it; NULL once done */
     struct op_candidate *candidates, *candidates_last;
     enum vx6_code code;
     uint8_t key[32];
     vx6_addr peer;
     uint32_t hops, queries, lost;
-    uint8_t *hints; /* of a lookup */
-    uint32_t hints_len;
+    uint8_t *value; /* of a lookup hints, of a list offers */
+    uint32_t value_len;
     struct op *next, *previous;
 };
 

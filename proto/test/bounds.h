@@ -28,6 +28,8 @@ static inline void tighten(struct vx6_limits *limits)
     limits->known_max = 1;
     limits->service_max = 1;
     limits->rekey_records = 16;
+    limits->lists_per_second = 8;
+    limits->lists_per_key_per_second = 2;
 }
 
 /* VX6-NODE-010 */

@@ -32,7 +32,7 @@ struct end {
     struct wire in;
     bool dialled, closed;
     enum vx6_code close_code;
-    int ups, downs, discovery_ups, discovery_downs;
+    int ups, downs, doubts, discovery_ups, discovery_downs;
     enum vx6_code down_code;
     uint32_t to_send; /* stream_data frames that wait for fill */
     uint32_t payload; /* bytes in each */
@@ -94,6 +94,12 @@ void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code c
     (void)link;
     end_of(node)->downs++;
     end_of(node)->down_code = code;
+}
+
+void session_link_doubted(struct vx6_node *node, struct link *link)
+{
+    (void)link;
+    end_of(node)->doubts++;
 }
 
 void discovery_link_up(struct vx6_node *node, struct link *link)

@@ -45,6 +45,10 @@ struct lane {
     struct vx6_cipher send, receive;
     bool hello_sent;
     bool is_asked;                      /* the node waits for session_opened */
+    bool is_listing;                    /* the foe waits for services */
+    bool is_listed;                     /* so does the node */
+    uint32_t list_number;               /* of the node's question */
+    uint8_t offers[40];                 /* of the answer */
     bool is_reach_asked;                /* and for reach_answer */
     uint32_t path_last, node_path_last; /* highest number used by the foe, by the node */
     uint32_t stream_last;

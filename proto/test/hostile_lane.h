@@ -144,6 +144,12 @@ static inline void lane_hear(struct hostile *hostile, struct lane *lane, const s
     } else if (msg->type == VX6_MSG_session_open) {
         lane->node_path_last = msg->u.session_open.path;
         lane->is_asked = true;
+    } else if (msg->type == VX6_MSG_find_services) {
+        assert_false(lane->is_listed); /* VX6-SESS-027 */
+        lane->is_listed = true;
+        lane->list_number = msg->u.find_services.number;
+    } else if (msg->type == VX6_MSG_services) {
+        lane->is_listing = false;
     } else if (msg->type == VX6_MSG_stream_open) {
         talk = talk_new(hostile, lane, msg->u.stream_open.path, msg->u.stream_open.stream);
         talk->limit = msg->u.stream_open.window_end;
@@ -281,6 +287,33 @@ static inline void make_stream_frame(
     }
 }
 
+/* Asks which services there are, or answers. */
+static inline void make_listing_frame(
+    struct hostile *hostile, struct lane *lane, struct vx6_msg *msg)
+{
+    static const char *const names[] = {"web", "db", "none"};
+    bool is_wrong = chance(hostile, lane->malice);
+    if (chance(hostile, 500) && (!lane->is_listing || is_wrong)) {
+        lane->is_listing = true;
+        msg->type = VX6_MSG_find_services;
+        msg->u.find_services.number = pick(hostile, 4);
+    } else if (lane->is_listed || is_wrong) {
+        msg->type = VX6_MSG_services;
+        msg->u.services = (struct vx6_services){.number = lane->list_number,
+            .code = (uint16_t)(chance(hostile, 800) ? 0 : pick(hostile, 60)),
+            .offers = {.bytes = {lane->offers, 0}}};
+        for (uint32_t i = pick(hostile, 3); i < 3 && msg->u.services.code == 0; i++) {
+            const char *name = is_wrong ? names[pick(hostile, 3)] : names[2 - i];
+            struct vx6_offer offer = {.name = {(const uint8_t *)name, strlen(name)},
+                .use = (uint8_t)(1 + pick(hostile, 4))};
+            bool pushed =
+                vx6_push_offer(&msg->u.services.offers, lane->offers, sizeof lane->offers, &offer);
+            assert_true(pushed);
+        }
+        lane->is_listed = false;
+    }
+}
+
 /* Asks to be dialled, or says that it has dialled, which is true of what it happened to dial. */
 static inline void make_reach_frame(
     struct hostile *hostile, struct lane *lane, struct vx6_msg *msg, uint8_t record[VX6_RECORD_MAX])
@@ -329,7 +362,9 @@ static inline void make_frame(
         msg->u.session_close =
             (struct vx6_session_close){lane_path(hostile, lane), (uint16_t)(1 + pick(hostile, 60))};
     } else if (draw < 96) {
-        make_reach_frame(hostile, lane, msg, record);
+        make_listing_frame(hostile, lane, msg);
+        if (msg->type == VX6_MSG_NONE)
+            make_reach_frame(hostile, lane, msg, record);
     } else if (draw < 98) {
         msg->type = chance(hostile, 500) ? VX6_MSG_link_probe : VX6_MSG_link_rekey;
     } else if (chance(hostile, lane->malice)) {

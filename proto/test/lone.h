@@ -74,6 +74,13 @@ void lookup_progress(const struct lookup *lookup, struct lookup_result *result)
     result->lost = 1;
 }
 
+/* Nothing is asked of peers here. */
+void listing_cancel(struct vx6_node *node, struct listing *listing)
+{
+    (void)node, (void)listing;
+    fail();
+}
+
 void reach_cancel(struct vx6_node *node, struct op *op)
 {
     (void)node;
@@ -114,6 +121,8 @@ void query_cancel(struct vx6_node *node, struct query *query)
     lone_in_flight--;
 }
 
+static uint64_t lone_held; /* the sequence of what is held for others of whoever is asked about */
+
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span bytes, const vx6_addr *source)
 {
@@ -123,6 +132,14 @@ enum vx6_code holder_store(
     assert_true(bundle_fits_key(node->env->crypto, &bundle, key));
     lone_stored++;
     return VX6_OK;
+}
+
+bool holder_wants(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+{
+    (void)node;
+    assert_memory_equal(key, owner, 32);
+    return sequence > lone_held;
 }
 
 int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_t b[32])
@@ -152,6 +169,7 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
         lone_limits = vx6_limits_default;
     lone_lookup_count = lone_query_count = lone_in_flight = 0;
     lone_stored = lone_service_count = 0;
+    lone_held = 0;
     memset(lone_last, 0, sizeof lone_last);
     lone_lookup_refused = false;
     lone_memory.requests = lone_memory.fail_at = 0;

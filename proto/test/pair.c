@@ -34,6 +34,7 @@ struct pair_carrier {
     uint32_t node[2];
     vx6_id link[2];
     bool open[2]; /* this end still listens */
+    bool broken;  /* nothing arrives any more */
     vx6_ns last_arrival[2][VX6_CHANNEL_COUNT];
     uint8_t binding[32];
 };
@@ -211,7 +212,8 @@ static void dial(struct pair_node *node, const struct vx6_out *out)
     struct pair_node *target = node_at(net, &out->peer);
     if (target == NULL || target->dead || target->addr.port != out->peer.port) {
         carrier->node[1] = UINT32_MAX;
-        carrier_event(net, carrier, 0, EVENT_DOWN);
+        if (!net->faults.silence)
+            carrier_event(net, carrier, 0, EVENT_DOWN);
         return;
     }
     carrier->node[1] = (uint32_t)(target - net->nodes);
@@ -351,6 +353,22 @@ void pair_remove(struct pair_node *node)
     node->node = NULL;
 }
 
+static void own_endpoint(struct pair_node *node, enum vx6_in_kind kind)
+{
+    struct vx6_in in = {.kind = kind, .peer = node->addr};
+    assert_int_equal(pair_input(node, &in), VX6_OK);
+}
+
+void pair_move(struct pair_node *node, uint8_t network)
+{
+    uint32_t index = (uint32_t)(node - node->net->nodes);
+    for (struct pair_carrier *c = node->net->carriers; c; c = c->next)
+        c->broken |= c->node[0] == index || c->node[1] == index;
+    own_endpoint(node, VX6_IN_ENDPOINT_REMOVE);
+    node->addr.ip[5] = network;
+    own_endpoint(node, VX6_IN_ENDPOINT_ADD);
+}
+
 void pair_cut_carriers(struct pair_net *net)
 {
     for (struct pair_carrier *c = net->carriers; c; c = c->next) {
@@ -377,7 +395,7 @@ static void deliver_to_carrier(struct pair_net *net, struct pair_event *event)
 {
     struct pair_carrier *carrier = event->carrier;
     struct pair_node *node = &net->nodes[event->to];
-    if (!carrier->open[event->end] || node->dead)
+    if (!carrier->open[event->end] || carrier->broken || node->dead)
         return;
     struct vx6_in in = {.kind = VX6_IN_LINK_BYTES, .id = carrier->link[event->end]};
     if (event->kind == EVENT_CONNECT) {

@@ -17,6 +17,7 @@ enum {
 struct pair_faults {
     uint32_t drop_permille, duplicate_permille, reorder_permille; /* datagrams only */
     uint32_t chunk_max; /* stream carriers deliver at most so many bytes at once; 0: no bound */
+    bool silence;       /* who dials an address that nobody has hears nothing; else a refusal */
 };
 
 struct pair_out {
@@ -86,6 +87,9 @@ void pair_drain(struct pair_node *node);
 void pair_run(struct pair_net *net, vx6_ns duration);
 bool pair_until(struct pair_net *net, bool (*done)(struct pair_net *net, void *context),
     void *context, vx6_ns limit);
+/* Goes to another network, and publishes its address there. What was on its carriers gets lost, and
+ * whatever is sent on them; nobody is told. */
+void pair_move(struct pair_node *node, uint8_t network);
 void pair_cut_carriers(struct pair_net *net); /* every stream carrier goes down, unannounced */
 
 /* The first output of this kind at or after `from` in the log; NULL when there is none. */

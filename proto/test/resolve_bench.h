@@ -22,6 +22,13 @@ void session_resolved(struct vx6_node *node, struct session *session, enum vx6_c
     session->addr = *addr;
 }
 
+/* A listing hears the same. */
+void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
+    const uint8_t key[32], const vx6_addr *addr)
+{
+    session_resolved(node, (struct session *)(void *)listing, code, key, addr);
+}
+
 /* One claimant: a node that published. */
 struct owner {
     struct own_keys keys;
@@ -95,6 +102,18 @@ static inline void bench_open(struct bench *bench, const char *name)
     assert_non_null(bench->resolve);
     assert_int_equal(code, VX6_OK);
     assert_int_equal(bench->session.calls, 0);
+}
+
+static inline struct op *bench_list(struct bench *bench, const char *name, enum vx6_code *code)
+{
+    struct vx6_name parts;
+    assert_true(vx6_name_parse(lone_text(name), &parts));
+    bench->session = (struct session){0};
+    struct op *op = op_new(bench->node, OP_LIST, code);
+    assert_non_null(op);
+    bench->resolve = resolve_for_listing(
+        bench->node, &parts, (struct listing *)(void *)&bench->session, op, code);
+    return op;
 }
 
 static inline struct lookup *last_lookup(void)

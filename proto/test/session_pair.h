@@ -14,7 +14,8 @@
 
 enum {
     SIDES = 2,
-    LOG_MAX = 20000
+    LOG_MAX = 20000,
+    OPS_MAX = 64
 };
 
 /* A frame on its way. */
@@ -44,6 +45,14 @@ struct seen {
     vx6_id id;
 };
 
+/* How an operation ended; the only ones here are listings. */
+struct ended {
+    enum vx6_code code;
+    uint8_t key[32];
+    uint32_t len;
+    uint8_t offers[OFFERS_SIZE_MAX];
+};
+
 struct world {
     struct vx6_node nodes[SIDES];
     struct link *links; /* all, of both sides */
@@ -57,6 +66,9 @@ struct world {
     uint64_t counters[VX6_EVENT_COUNT];
     uint32_t published, forgotten;
     struct session *resolving; /* waits for the test to resolve it */
+    struct listing *listing;   /* so does this */
+    struct ended ended[OPS_MAX];
+    uint32_t ended_count;
     struct vx6_limits limits;
     struct vx6_env env;
     void (*on_output)(int side, const struct vx6_out *out);
@@ -118,16 +130,64 @@ struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name
     return (struct resolve *)(void *)&world;
 }
 
+struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name *name,
+    struct listing *listing, struct op *op, enum vx6_code *code)
+{
+    (void)node, (void)op, (void)code;
+    assert_memory_equal(name->label.data, "bob", name->label.len);
+    world.listing = listing;
+    return (struct resolve *)(void *)&world;
+}
+
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve)
 {
     (void)node, (void)resolve;
     world.resolving = NULL;
+    world.listing = NULL;
+}
+
+struct op *op_new(struct vx6_node *node, enum op_kind kind, enum vx6_code *code)
+{
+    struct op *op = env_alloc(node->env, sizeof *op);
+    *code = op ? VX6_OK : VX6_NOMEM;
+    if (op == NULL)
+        return NULL;
+    op->kind = kind;
+    op->next = node->ops.first;
+    node->ops.first = op;
+    return op;
+}
+
+void op_free(struct vx6_node *node, struct op *op)
+{
+    struct op **at = &node->ops.first;
+    while (*at != op)
+        at = &(*at)->next;
+    *at = op->next;
+    env_free(node->env, op->value, op->value_len);
+    env_free(node->env, op, sizeof *op);
+}
+
+void op_done(struct vx6_node *node, struct op *op, enum vx6_code code)
+{
+    assert_in_range(world.ended_count, 0, OPS_MAX - 1);
+    struct ended *ended = &world.ended[world.ended_count++];
+    *ended = (struct ended){.code = code, .len = op->value_len};
+    memcpy(ended->key, op->key, sizeof ended->key);
+    if (op->value_len > 0)
+        memcpy(ended->offers, op->value, op->value_len);
+    op_free(node, op);
 }
 
 void resolve_forget(struct vx6_node *node, const uint8_t key[32])
 {
     (void)node, (void)key;
     world.forgotten++;
+}
+
+void resolve_trust(struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node, (void)key;
 }
 
 struct link *link_get(
@@ -187,6 +247,16 @@ struct link_sessions *link_sessions(struct link *link)
     return &link->sessions;
 }
 
+void link_answered(struct link *link)
+{
+    assert_true(link->is_up);
+}
+
+void link_question(struct vx6_node *node, struct link *link)
+{
+    assert_ptr_equal(node, link->node);
+}
+
 void link_want_write(struct vx6_node *node, struct link *link)
 {
     assert_ptr_equal(node, link->node);
@@ -238,6 +308,7 @@ static void link_kill(struct link *link, enum vx6_code code)
     assert_null(link->sessions.control_streams.first);
     assert_null(link->sessions.data_streams.first);
     assert_null(link->sessions.path_ids.items);
+    assert_null(link->sessions.listings.waiting.first);
     assert_int_equal(link->users, 0);
 }
 
@@ -400,6 +471,8 @@ static inline void pass_time(uint32_t ms)
         while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
             if (timer->kind == TIMER_SESSION)
                 session_timer(node, timer);
+            else if (timer->kind == TIMER_LISTING)
+                listing_timer(node, timer);
             else
                 stream_timer(node, timer);
         }
@@ -454,6 +527,8 @@ static int world_teardown(void **state)
     (void)state;
     for (int i = 0; i < SIDES; i++) {
         sessions_free(&world.nodes[i]);
+        while (world.nodes[i].ops.first)
+            op_free(&world.nodes[i], world.nodes[i].ops.first);
         assert_int_equal(world.nodes[i].sessions.count, 0);
         assert_int_equal(world.nodes[i].sessions.stream_count, 0);
         assert_int_equal(world.nodes[i].sessions.sending, 0);

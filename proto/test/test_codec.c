@@ -519,6 +519,8 @@ static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **stat
         {VX6_MSG_link_probe, 0x43, VX6_SCOPE_LINK, 1, 1},
         {VX6_MSG_link_alive, 0x44, VX6_SCOPE_LINK, 1, 1},
         {VX6_MSG_link_record, 0x45, VX6_SCOPE_LINK, 187, 303},
+        {VX6_MSG_find_services, 0x46, VX6_SCOPE_LINK, 5, 5},
+        {VX6_MSG_services, 0x47, VX6_SCOPE_LINK, 8, 1048},
         {VX6_MSG_reach_ask, 0x48, VX6_SCOPE_LINK, 188, 304},
         {VX6_MSG_reach_answer, 0x49, VX6_SCOPE_LINK, 3, 3},
         {VX6_MSG_session_open, 0x50, VX6_SCOPE_LINK, 40, 102},

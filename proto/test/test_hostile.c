@@ -264,7 +264,7 @@ static void command(void)
         enum vx6_in_kind kind;
         enum slot_kind uses, makes;
     } rows[] = {{VX6_IN_PEER_ADD, 0, SLOT_OP}, {VX6_IN_RESOLVE, 0, SLOT_OP},
-        {VX6_IN_LOOKUP, 0, SLOT_OP}, {VX6_IN_REACH, 0, SLOT_OP},
+        {VX6_IN_LOOKUP, 0, SLOT_OP}, {VX6_IN_LIST, 0, SLOT_OP}, {VX6_IN_REACH, 0, SLOT_OP},
         {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION}, {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION},
         {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM},
         {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM}, {VX6_IN_SESSION_CLOSE, SLOT_SESSION, 0},
@@ -289,6 +289,8 @@ static void command(void)
         in.peer = hostile->solo.addr;
     if (in.kind == VX6_IN_SESSION_OPEN && in.peer.port != 0 && chance(hostile, 900))
         name = "web";
+    if (in.kind == VX6_IN_LIST && in.peer.port != 0 && chance(hostile, 900))
+        name = "";
     bool is_service = in.kind >= VX6_IN_SERVICE_ADD && in.kind < VX6_IN_SERVICE_REMOVE;
     if (is_service && chance(hostile, 700))
         name = "web";

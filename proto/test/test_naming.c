@@ -179,6 +179,50 @@ static void test_a_node_that_calls_itself_otherwise_is_found(void **state)
     pair_net_free(world.net);
 }
 
+/* The names that a node is told alice offers to it, or a code, and whether it asked by its name. */
+static const char *list(struct world *world, struct pair_node *from, const char *name)
+{
+    static char line[80];
+    struct wait wait = {from, from->out_count, VX6_OUT_OP_DONE, VX6_OUT_OP_DONE};
+    vx6_id id;
+    line[0] = 0;
+    assert_int_equal(pair_command(from, VX6_IN_LIST, name, &id), VX6_OK);
+    assert_true(pair_until(world->net, is_settled, &wait, 60 * VX6_SECOND));
+    const struct vx6_out *out = pair_find(from, VX6_OUT_OP_DONE, wait.from);
+    if (out->code != VX6_OK)
+        return vx6_code_name(out->code);
+    for (size_t at = 0; at < out->value.len; at += out->value.data[at] + 2u) {
+        strcat(line, at > 0 ? " " : "");
+        strncat(line, (const char *)out->value.data + at + 1, out->value.data[at]);
+    }
+    return line;
+}
+
+/* VX6-SESS-026, VX6-SESS-029: by whole nodes, over either kind of carrier. */
+static void test_a_private_service_is_listed_for_whom_it_is(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t bob_key[32];
+    world_make(&world, 10);
+    key_of(world.bob, bob_key);
+    assert_int_equal(pair_command(world.alice, VX6_IN_SERVICE_ADD_PRIVATE, "db", NULL), VX6_OK);
+    struct vx6_in allow = {.kind = VX6_IN_SERVICE_ALLOW, .data = (const uint8_t *)"db", .len = 2};
+    memcpy(allow.key, bob_key, 32);
+    assert_int_equal(pair_input(world.alice, &allow), VX6_OK);
+    assert_string_equal(list(&world, world.bob, "alice"), "db web");
+    assert_string_equal(list(&world, world.entry, "alice"), "web");
+    assert_string_equal(list(&world, world.entry, "nobody"), "NOT_FOUND");
+    assert_null(pair_find(world.bob, VX6_OUT_NAME_BOUND, 0));
+    allow.kind = VX6_IN_SERVICE_DENY;
+    assert_int_equal(pair_input(world.alice, &allow), VX6_OK);
+    assert_string_equal(list(&world, world.bob, "alice"), "web");
+    assert_int_equal(pair_command(world.alice, VX6_IN_SERVICE_REMOVE, "db", NULL), VX6_OK);
+    assert_int_equal(pair_command(world.alice, VX6_IN_SERVICE_REMOVE, "web", NULL), VX6_OK);
+    assert_string_equal(list(&world, world.bob, "alice"), "");
+    pair_net_free(world.net);
+}
+
 /* VX6-DHT-043: what holds in a network of many sites holds in one, and nothing is exempt there. */
 static void test_K4_names_are_found_where_all_are_of_one_site(void **state)
 {
@@ -257,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_R6_a_rival_is_shown_until_the_name_is_bound),
         cmocka_unit_test(test_a_node_that_calls_itself_otherwise_is_found),
+        cmocka_unit_test(test_a_private_service_is_listed_for_whom_it_is),
         cmocka_unit_test(test_K4_names_are_found_where_all_are_of_one_site),
         cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
         cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),

@@ -13,6 +13,13 @@ void session_resolved(struct vx6_node *node, struct session *session, enum vx6_c
     fail();
 }
 
+void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
+    const uint8_t key[32], const vx6_addr *addr)
+{
+    (void)node, (void)listing, (void)code, (void)key, (void)addr;
+    fail();
+}
+
 enum {
     HOLDERS = KADEMLIA_K
 };

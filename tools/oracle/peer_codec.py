@@ -28,6 +28,8 @@ MESSAGES = """
 43 link_probe
 44 link_alive
 45 link_record record=opaque:184:300
+46 find_services number=u32
+47 services number=u32 code=u16 offers=list:0:16:offer
 48 reach_ask endpoint=u8:0:3 record=opaque:184:300
 49 reach_answer code=u16
 50 session_open path=u32:1 privacy=u8:1:3 service=label client_random=32
@@ -43,6 +45,7 @@ HEAD = "token=16 time_s=u32 contact_issued_s=u32 contact_signature=64"
 ELEMENTS = """
 endpoint ip=16 port=u16:1 carriers=u8:1:7
 hint key=32 ip=16 port=u16:1 flags=u16:0:0
+offer name=label use=u8:1:4
 service name=label flags=u8:0:0
 item key=32 owner=32 sequence=u64:1
 """

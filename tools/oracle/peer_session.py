@@ -109,6 +109,8 @@ class Sessions:
         self.paths = {}
         self.next_path = 1 if link.is_initiator else 2
         self.peer_path = 0  # the highest that the peer has used
+        self.question = None  # its number, while it has no answer
+        self.offered = None  # the last answer: its code and its offers
 
     def open(self, service, privacy=1):
         session = Session(self, self.next_path, True, os.urandom(32))
@@ -117,6 +119,17 @@ class Sessions:
         session.send("session_open", privacy=privacy, service=service,
                      client_random=session.client_random)
         return session
+
+    def ask(self):
+        """VX6-SESS-027: which services there are for this peer."""
+        self.question, self.offered = int.from_bytes(os.urandom(4), "big"), None
+        self.link.send(encode("find_services", number=self.question))
+
+    def on_offers(self, number, code, offers):
+        names = [offer["name"] for offer in offers]
+        require(number == self.question, "services", "UNEXPECTED")
+        require(names == sorted(set(names)) and (code == 0 or not names), "services", "BAD_MESSAGE")
+        self.question, self.offered = None, (CODE_NAMES.get(code, str(code)), offers)
 
     def run(self, until):
         """Until the condition holds; Closed or Refused where the link ends before."""
@@ -129,6 +142,11 @@ class Sessions:
             self.handle(*self.link.receive())
 
     def handle(self, name, fields):
+        if name == "find_services":
+            offers = [{"name": service, "use": 1} for service in sorted(self.services)]
+            return self.link.send(encode("services", number=fields["number"], code=0, offers=offers))
+        if name == "services":
+            return self.on_offers(**fields)
         path = fields.pop("path")
         if name == "session_open":
             return self.on_open(path, fields)

@@ -64,6 +64,10 @@ def item(f):
     return f["key"] + f["owner"] + u64(f["sequence"])
 
 
+def offer(f):
+    return label(f["name"]) + u8(f["use"])
+
+
 def service(f):
     return label(f["name"]) + u8(f["flags"])
 
@@ -139,6 +143,10 @@ def link_hello(f):
     return u32(f["time_s"]) + f["ip"] + u16(f["port"])
 
 
+def services(f):
+    return u32(f["number"]) + u16(f["code"]) + many(offer, f["offers"])
+
+
 def session_open(f):
     return u32(f["path"]) + u8(f["privacy"]) + label(f["service"]) + f["client_random"]
 
@@ -194,6 +202,8 @@ MESSAGES = {
     "link_probe": (0x43, "link", nothing),
         "link_alive": (0x44, "link", nothing),
     "link_record": (0x45, "link", lambda f: opaque(f["record"])),
+    "find_services": (0x46, "link", lambda f: u32(f["number"])),
+    "services": (0x47, "link", services),
     "reach_ask": (0x48, "link", lambda f: u8(f["endpoint"]) + opaque(f["record"])),
     "reach_answer": (0x49, "link", lambda f: u16(f["code"])),
     "session_open": (0x50, "link", session_open),
@@ -263,6 +273,9 @@ TYPICAL = {
     "link_probe": {},
         "link_alive": {},
     "link_record": {"record": bytes_of("node", 203)},
+    "find_services": {"number": 1},
+    "services": {"number": 1, "code": 0,
+                 "offers": [{"name": "db", "use": 4}, {"name": "web", "use": 1}]},
     "reach_ask": {"endpoint": 1, "record": bytes_of("node", 203)},
     "reach_answer": {"code": 17},
     "session_open": {"path": 1, "privacy": 1, "service": "web",
@@ -317,6 +330,13 @@ EDGES = [
     ("synced", "all fifteen", {"wanted": 32767}),
     ("link_hello", "from the initiator", {"time_s": 0}),
     ("link_close", "largest code", {"code": 65535}),
+    ("find_services", "smallest number", {"number": 0}),
+    ("find_services", "largest number", {"number": U32_MAX}),
+    ("services", "none", {"offers": []}),
+    ("services", "no list", {"code": 1, "offers": []}),
+    ("services", "each use", {"offers": [{"name": f"s{use}", "use": use} for use in range(1, 5)]}),
+    ("services", "sixteen with the longest names",
+     {"number": U32_MAX, "offers": [{"name": f"{i:02}" + "a" * 61, "use": 3} for i in range(16)]}),
     ("session_open", "largest numbers", {"path": U32_MAX, "privacy": 3, "service": LABEL_63}),
     ("stream_open", "largest numbers",
      {"path": U32_MAX, "stream": U32_MAX, "window_end": U64_MAX}),
@@ -392,6 +412,15 @@ BEYOND = [
      "record: too short", 4),
     ("link_record", "record of 301 bytes", {"record": bytes_of("node", 301)},
      "record: too long", 4),
+    ("services", "seventeen offers",
+     {"offers": [{"name": f"s{i:02}", "use": 1} for i in range(17)]}, "offers: too many", 5),
+    ("services", "second offer of no use",
+     {"offers": [{"name": "db", "use": 1}, {"name": "web", "use": 0}]},
+     "offers[1].use: too small", 5),
+    ("services", "a use that nobody has defined", {"offers": [{"name": "db", "use": 5}]},
+     "offers[0].use: too large", 5),
+    ("services", "a name with a capital", {"offers": [{"name": "Db", "use": 1}]},
+     "offers[0].name: not a label", 6),
     ("reach_ask", "a fifth endpoint", {"endpoint": 4}, "endpoint: too large", 2),
     ("reach_ask", "record of 183 bytes", {"record": bytes_of("node", 183)}, "record: too short", 4),
     ("reach_ask", "record of 301 bytes", {"record": bytes_of("node", 301)}, "record: too long", 4),
@@ -416,6 +445,7 @@ LAST = {
     "find_value": "index", "value": "bundle", "store": "bundle", "stored": "code",
     "announce": "port", "announced": "code", "sync": "items[1].sequence", "synced": "wanted",
     "link_hello": "port", "link_close": "code", "link_record": "record",
+    "find_services": "number", "services": "offers[1].use",
     "reach_ask": "record", "reach_answer": "code",
     "session_open": "client_random", "session_opened": "owner_random", "session_close": "code",
     "stream_open": "window_end", "stream_accept": "window_end", "stream_ack": "window_end",
@@ -482,7 +512,7 @@ def vectors():
                               f"{name}.{reason}")
     for scope in ("record", "query", "link"):
         yield line("message", f"no bytes, {scope}", 11, scope, b"", refused="message: empty")
-        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x46, 0x58, 0xff):
+        for number in (0x00, 0x0f, 0x1f, 0x2c, 0x4f, 0x58, 0xff):
             yield line("message", f"type {number:#04x}, {scope}", 9, scope,
                        u8(number) + bytes(40), refused="message: unknown type")
 

@@ -15,7 +15,8 @@ enum {
 };
 
 enum {
-    CLI_ALLOW_MAX = 64
+    CLI_ALLOW_MAX = 64,
+    CLI_WORDS_MAX = 64
 };
 
 /* What was typed; options that a command does not have are refused before it runs. */
@@ -23,11 +24,12 @@ struct cli {
     struct paths paths;
     const char *state;
     bool json;
-    const char *words[2]; /* behind the command */
-    const char *name, *listen, *addr, *key, *passphrase_file;
+    const char *words[CLI_WORDS_MAX]; /* behind the command */
+    size_t word_count;
+    const char *name, *listen, *addr, *key, *passphrase_file, *level;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
-    bool background, is_public, is_private, wait, replace;
+    bool background, is_public, is_private, wait, replace, addresses, list;
     int timeout_s;
 };
 
@@ -55,13 +57,14 @@ void cli_print_identity(json_t *answer);
 void cli_print_status(json_t *answer);
 void cli_print_peers(json_t *answer);
 void cli_print_services(json_t *answer);
+void cli_print_offers(json_t *answer);
 void cli_print_resolved(json_t *answer);
 void cli_print_names(json_t *answer);
 /* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.
  */
 const char *cli_text(json_t *object, const char *name);
 
-/* ---- cli_commands.c, cli_connect.c, cli_init.c ---- */
+/* ---- cli_commands.c, cli_connect.c, cli_init.c, cli_watch.c ---- */
 int cli_run_init(struct cli *cli);
 int cli_run_identity(struct cli *cli);
 int cli_run_identity_rename(struct cli *cli);
@@ -82,6 +85,9 @@ int cli_run_names(struct cli *cli);
 int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
+int cli_run_watch(struct cli *cli);
+/* False: no node runs; *exit_code is set. */
+bool cli_open(struct client *client, const struct cli *cli, int *exit_code);
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 

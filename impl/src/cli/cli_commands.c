@@ -6,21 +6,28 @@
 
 #include "cli.h"
 
+bool cli_open(struct client *client, const struct cli *cli, int *exit_code)
+{
+    if (client_open(client, cli, 0))
+        return true;
+    if (errno == EACCES || errno == EPERM)
+        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+            "the state in %.200s is another user's: run vx6 as that user, or give your own "
+            "with --state DIR",
+            cli->paths.dir);
+    else
+        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
+            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
+            strerror(errno));
+    return false;
+}
+
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
 {
     struct client client;
     json_t *answer = NULL;
-    if (!client_open(&client, cli, 0)) {
+    if (!cli_open(&client, cli, exit_code)) {
         json_decref(request);
-        if (errno == EACCES || errno == EPERM)
-            *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-                "the state in %.200s is another user's: run vx6 as that user, or give your own "
-                "with --state DIR",
-                cli->paths.dir);
-        else
-            *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-                "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-                strerror(errno));
         return NULL;
     }
     if (client_send(&client, request))
@@ -171,7 +178,10 @@ int cli_run_service_deny(struct cli *cli)
 
 int cli_run_service_list(struct cli *cli)
 {
-    return ask_and_print(cli, json_pack("{s:s}", "command", "service_list"), cli_print_services);
+    json_t *request = json_pack("{s:s, s:s*, s:s*, s:s*}", "command", "service_list", "name",
+        cli->words[0], "addr", cli->addr, "key", cli->key);
+    bool is_own = !cli->words[0] && !cli->addr && !cli->key;
+    return ask_and_print(cli, request, is_own ? cli_print_services : cli_print_offers);
 }
 
 static void print_service_removed(json_t *answer)

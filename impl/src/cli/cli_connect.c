@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6 connect: in the foreground the forward lives as long as this process. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,15 +81,13 @@ static int stay(const struct cli *cli, struct client *client)
 int cli_run_connect(struct cli *cli)
 {
     struct client client;
-    if (!client_open(&client, cli, 0))
-        return cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
+    int exit_code = CLI_OK;
+    if (!cli_open(&client, cli, &exit_code))
+        return exit_code;
     catch_signals();
     json_t *answer = NULL;
     if (client_send(&client, make_request(cli)))
         answer = client_receive(&client);
-    int exit_code = CLI_OK;
     if (answer == NULL && interrupted)
         exit_code = CLI_FAILED;
     else if (answer == NULL)

@@ -23,6 +23,9 @@ enum {
     KEY_PASSPHRASE_FILE,
     KEY_ALLOW,
     KEY_REPLACE,
+    KEY_LEVEL,
+    KEY_ADDRESSES,
+    KEY_LIST,
     KEY_WAIT,
     KEY_TIMEOUT
 };
@@ -88,8 +91,13 @@ static const struct command commands[] = {
         cli_run_service_allow, 2, 2, {COMMON, {0}}},
     {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
         cli_run_service_deny, 2, 2, {COMMON, {0}}},
-    {"service list", "", "Lists the services that this node offers.", cli_run_service_list, 0, 0,
-        {COMMON, {0}}},
+    {"service list", "[NAME | --addr=ADDR]",
+        "Lists the services that this node offers, or what the node called NAME offers to this "
+        "one: what is private is listed for whom its owner allows, as in vx6 service list alice. "
+        "No name is bound and no key kept by it.",
+        cli_run_service_list, 0, 1,
+        {{"addr", KEY_ADDR, "ADDR", 0, "The other node's address; needs no discovery", 0},
+            {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, COMMON, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
         {COMMON, {0}}},
     {"connect", "NAME.SERVICE | --addr=ADDR SERVICE",
@@ -117,7 +125,15 @@ static const struct command commands[] = {
     {"forget", "NAME | ADDR", "Ends a binding: the next use binds it to whoever answers then.",
         cli_run_forget, 1, 1, {COMMON, {0}}},
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
-        cli_run_rename, 2, 2, {COMMON, {0}}}};
+        cli_run_rename, 2, 2, {COMMON, {0}}},
+    {"watch", "[EVENT...]",
+        "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.\v"
+        "Example: vx6 watch --json forward_up forward_failed",
+        cli_run_watch, 0, CLI_WORDS_MAX,
+        {{"level", KEY_LEVEL, "LEVEL", 0,
+             "Events of this level and worse: error, warning, info or debug (default: info)", 0},
+            {"addresses", KEY_ADDRESSES, NULL, 0, "Show the addresses of other nodes, too", 0},
+            {"list", KEY_LIST, NULL, 0, "Show which events there are, and end", 0}, COMMON, {0}}}};
 
 enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
@@ -126,8 +142,7 @@ enum {
 struct parse {
     struct cli *cli;
     const struct command *command; /* NULL while it is looked for */
-    size_t word_count;
-    int stopped_at; /* where the command stands in argv */
+    int stopped_at;                /* where the command stands in argv */
 };
 
 void vx6_panic(const char *file, int line, const char *what)
@@ -161,11 +176,11 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         state->next = state->argc;
         return 0;
     }
-    if (parse->word_count == parse->command->words_max)
+    if (parse->cli->word_count == parse->command->words_max)
         options_fail(
             state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else
-        parse->cli->words[parse->word_count++] = text;
+        parse->cli->words[parse->cli->word_count++] = text;
     return 0;
 }
 
@@ -200,6 +215,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_REPLACE:
         cli->replace = true;
+        return 0;
+    case KEY_LEVEL:
+        cli->level = text;
+        return 0;
+    case KEY_ADDRESSES:
+        cli->addresses = true;
+        return 0;
+    case KEY_LIST:
+        cli->list = true;
         return 0;
     case KEY_PASSPHRASE_FILE:
         cli->passphrase_file = text;
@@ -292,7 +316,7 @@ static int run_command(struct cli *cli, const struct command *command, int argc,
     snprintf(name, sizeof name, "vx6 %s", command->name);
     argv[0] = name;
     argp_parse(&argp, argc, argv, 0, NULL, &parse);
-    if (parse.word_count < command->words_min)
+    if (cli->word_count < command->words_min)
         return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %s: see vx6 %s --help", command->name,
             command->words, command->name);
     char error[TEXT_ERROR_SIZE];

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -119,6 +118,27 @@ void cli_print_services(json_t *answer)
     }
 }
 
+/* What another node offers to this one. */
+void cli_print_offers(json_t *answer)
+{
+    size_t index;
+    json_t *item, *list = json_object_get(answer, "services");
+    const char *name = cli_text(answer, "name"), *addr = cli_text(answer, "addr");
+    bool is_by_name = name[0] != 0;
+    printf("%s%s%s, offers %s\n", is_by_name ? name : addr, is_by_name ? " is " : ", whose key is ",
+        cli_text(answer, "key"),
+        json_array_size(list) > 0 ? "to this node:" : "nothing to this node");
+    json_array_foreach(list, index, item)
+    {
+        bool may_use = json_is_true(json_object_get(item, "may_use"));
+        const char *exposure = cli_text(item, "exposure");
+        printf("  %-16s %s%s\n", cli_text(item, "name"), exposure,
+            strcmp(exposure, "public") == 0 ? ", for whoever asks"
+            : may_use                       ? ", and this node may use it"
+                                            : ", but this node is not allowed: ask its owner");
+    }
+}
+
 static void print_forwards(json_t *answer)
 {
     size_t index;
@@ -138,15 +158,11 @@ static void print_forwards(json_t *answer)
     }
 }
 
-/* ISO 8601, in UTC. */
 static void print_time(intmax_t unix_ms)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&seconds, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    printf("%s", stamp);
+    char time[TEXT_TIME_SIZE];
+    text_time(time, unix_ms);
+    printf("%s", time);
 }
 
 static void print_errors(json_t *answer)

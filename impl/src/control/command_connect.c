@@ -21,9 +21,6 @@ struct connecting {
     int is_background;
 };
 
-static const char *const state_names[] = {
-    [FORWARD_OPENING] = "opening", [FORWARD_UP] = "up", [FORWARD_DOWN] = "down"};
-
 json_t *json_forward(struct forward_facts *facts)
 {
     const struct forward_config *config = &facts->config;
@@ -33,8 +30,8 @@ json_t *json_forward(struct forward_facts *facts)
             json_pack("{s:s, s:s}", "code", vx6_code_name(facts->code), "error", facts->error);
     json_t *object = json_pack("{s:I, s:s, s:o, s:s, s:o, s:b, s:o}", "forward",
         (json_int_t)facts->number, "name", config->name, "listen", json_addr(&config->listen),
-        "state", state_names[facts->state], "key", json_key_or_null(facts->key), "key_is_new",
-        facts->key_is_new ? 1 : 0, "last_failure", failure);
+        "state", forward_state_name(facts->state), "key", json_key_or_null(facts->key),
+        "key_is_new", facts->key_is_new ? 1 : 0, "last_failure", failure);
     json_object_set_new(object, "addr", config->by_addr ? json_addr(&config->addr) : json_null());
     json_object_set_new(object, "peer", facts->peer.port ? json_addr(&facts->peer) : json_null());
     struct traffic *traffic = &facts->traffic;
@@ -134,34 +131,6 @@ static bool parse_listen(const char *text, vx6_addr *listen, char error[TEXT_ERR
     return true;
 }
 
-static bool parse_addr_and_key(struct host *host, const struct connect_fields *fields,
-    struct forward_config *config, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
-{
-    char shown[TEXT_ADDR_SIZE];
-    const char *text = fields->addr;
-    text_printable(shown, sizeof shown, text, strlen(text));
-    const char *reason = text_addr_parse(text, &config->addr);
-    if (reason == NULL && net_scope(&config->addr) == NET_ANY)
-        reason = "is no address to connect to";
-    if (reason)
-        return text_fail(error, "the address %s %s", shown, reason);
-    config->by_addr = true;
-    if (fields->key) {
-        config->key_source = EXPLAIN_KEY_GIVEN;
-        if (!text_key_parse(fields->key, config->key))
-            return text_fail(error, "the key is mistyped: its owner gets it from vx6 identity");
-        return true;
-    }
-    bool is_known;
-    if (!store_known_key(host->store, &config->addr, config->key, &is_known)) {
-        *code = VX6_LIMIT;
-        return text_fail(error, "%s", store_error(host->store));
-    }
-    if (is_known)
-        config->key_source = EXPLAIN_KEY_KEPT;
-    return true;
-}
-
 static bool parse(struct host *host, const struct connect_fields *fields,
     struct forward_config *config, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
@@ -177,8 +146,15 @@ static bool parse(struct host *host, const struct connect_fields *fields,
     if (!fields->addr && !text_is_service_name(name))
         return text_fail(error, "%s is no name of a service: it must look like alice.web", shown);
     snprintf(config->name, sizeof config->name, "%s", name);
-    if (fields->addr && !parse_addr_and_key(host, fields, config, code, error))
-        return false;
+    if (fields->addr) {
+        struct place place = {0};
+        if (!place_parse(host, fields->addr, fields->key, &place, code, error))
+            return false;
+        config->by_addr = true;
+        config->addr = place.addr;
+        config->key_source = place.key_source;
+        memcpy(config->key, place.key, sizeof config->key);
+    }
     return parse_listen(fields->listen, &config->listen, error);
 }
 

@@ -44,13 +44,6 @@ json_t *json_services(const struct host *host)
     return list;
 }
 
-void command_service_list(struct request *request)
-{
-    const char *command;
-    if (request_unpack(request, "{s:s !}", "command", &command))
-        request_answer(request, json_pack("{s:o}", "services", json_services(request->host)));
-}
-
 /* Somebody who mistypes a port should hear of it now, and not from the first client. */
 static json_t *added_json(const struct host *host, const struct offer_wish *wish)
 {

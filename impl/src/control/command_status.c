@@ -7,7 +7,6 @@
 #include "driver.h"
 #include "endpoints.h"
 #include "forward.h"
-#include "peers.h"
 #include "request.h"
 #include "tcp.h"
 
@@ -21,17 +20,6 @@ struct waiting {
     struct event *look;
     int64_t until_unix_ms;
 };
-
-static bool has_entry_peers(const struct host *host)
-{
-    return peers_facts(host->peers, 0) != NULL;
-}
-
-/* VX6-CTRL-013: listening it is, or nobody would have this answer. */
-static bool is_ready(const struct host *host)
-{
-    return driver_has_joined(host->driver) || !has_entry_peers(host);
-}
 
 static json_t *json_endpoints(const struct endpoints *endpoints,
     const vx6_addr *(*at)(const struct endpoints *endpoints, size_t index))
@@ -126,8 +114,9 @@ static json_t *json_errors(const struct journal *journal)
     const struct journal_error *error;
     for (size_t i = 0; (error = journal_last(journal, i)) != NULL; i++)
         json_array_append_new(
-            list, json_pack("{s:I, s:I, s:s}", "unix_ms", (json_int_t)error->unix_ms, "count",
-                      (json_int_t)error->count, "error", error->text));
+            list, json_pack("{s:I, s:I, s:s, s:s}", "unix_ms", (json_int_t)error->unix_ms, "count",
+                      (json_int_t)error->count, "event", journal_layout(error->kind)->name, "error",
+                      error->text));
     return list;
 }
 
@@ -137,9 +126,10 @@ static json_t *status_json(struct host *host)
     char hex[65];
     driver_identity(host->driver, key, id);
     text_hex(hex, id, sizeof id);
-    json_t *status = json_pack("{s:b, s:b, s:o, s:s, s:s, s:I, s:o, s:o}", "ready", is_ready(host),
-        "joined", driver_has_joined(host->driver), "key", json_key(key), "node_id", hex, "name",
-        host->label, "uptime_ms", (json_int_t)(unix_ms_now() - host->started_unix_ms), "listen",
+    json_t *status = json_pack("{s:i, s:b, s:b, s:o, s:s, s:s, s:I, s:o, s:o}", "version",
+        CONTROL_VERSION, "ready", host_is_ready(host), "joined", driver_has_joined(host->driver),
+        "key", json_key(key), "node_id", hex, "name", host->label, "uptime_ms",
+        (json_int_t)(unix_ms_now() - host->started_unix_ms), "listen",
         json_endpoints(host->endpoints, endpoints_listening), "endpoints",
         json_endpoints(host->endpoints, endpoints_published));
     json_object_set_new(status, "clock", json_clock(host->driver));
@@ -149,7 +139,7 @@ static json_t *status_json(struct host *host)
     json_object_set_new(status, "forwards", json_forwards(host->forwards));
     json_object_set_new(status, "counters", json_counters(host->driver));
     json_object_set_new(status, "reasons", json_reasons(host->driver));
-    json_object_set_new(status, "errors", json_errors(&host->journal));
+    json_object_set_new(status, "errors", json_errors(host->journal));
     return status;
 }
 
@@ -171,7 +161,7 @@ static void on_look(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct waiting *waiting = context;
     struct request *request = waiting->request;
-    if (is_ready(request->host)) {
+    if (host_is_ready(request->host)) {
         waiting_free(waiting);
         request_answer(request, status_json(request->host));
     } else if (unix_ms_now() >= waiting->until_unix_ms) {

@@ -115,7 +115,8 @@ const struct command *command_find(const char *name)
         {"service_deny", command_service_deny}, {"service_list", command_service_list},
         {"service_remove", command_service_remove}, {"connect", command_connect},
         {"disconnect", command_disconnect}, {"resolve", command_resolve}, {"names", command_names},
-        {"pin", command_pin}, {"forget", command_forget}, {"rename", command_rename}};
+        {"pin", command_pin}, {"forget", command_forget}, {"rename", command_rename},
+        {"watch", command_watch}};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];

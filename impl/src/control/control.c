@@ -121,6 +121,11 @@ void request_tell(struct request *request, json_t *news)
     send_line(request->connection, news);
 }
 
+size_t request_backlog(const struct request *request)
+{
+    return evbuffer_get_length(bufferevent_get_output(request->connection->buffers));
+}
+
 /* VX6-CTRL-002 */
 bool request_unpack(struct request *request, const char *format, ...)
 {
@@ -216,6 +221,8 @@ static void on_written(struct bufferevent *buffers, void *context)
     struct connection *connection = context;
     if (connection->is_closing)
         connection_free(connection);
+    else if (connection->request && connection->request->written)
+        connection->request->written(connection->request);
     else
         take_lines(connection);
 }

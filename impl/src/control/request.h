@@ -5,9 +5,14 @@
 
 #include <jansson.h>
 
+#include "explain.h"
 #include "host.h"
 
 struct connection;
+
+enum {
+    CONTROL_VERSION = 1 /* VX6-CTRL-028 */
+};
 
 struct request {
     struct host *host;
@@ -15,6 +20,7 @@ struct request {
     json_t *arguments; /* the whole line, an object */
     /* For a request that takes time: its connection has closed, or the node ends. Frees `work`. */
     void (*abandoned)(struct request *request);
+    void (*written)(struct request *request); /* held: all that it was told is written */
     void *work;
     bool is_answered;
     bool is_held; /* stays after its answer, until the connection closes */
@@ -29,6 +35,8 @@ void request_fail_with(
     struct request *request, enum vx6_code code, const char *line, json_t *answer);
 /* News on a held request. */
 void request_tell(struct request *request, json_t *news);
+/* Bytes of it that the other end has not taken yet. */
+size_t request_backlog(const struct request *request);
 
 struct command {
     const char *name;
@@ -42,6 +50,7 @@ void command_status(struct request *request);
 void command_connect(struct request *request);
 void command_disconnect(struct request *request);
 void command_resolve(struct request *request);
+void command_watch(struct request *request);
 void command_identity_rename(struct request *request);
 void command_names(struct request *request);
 void command_pin(struct request *request);
@@ -56,6 +65,16 @@ void command_service_remove(struct request *request);
 /* False: the request has been refused. Format and targets as for json_unpack(); fields that the
  * format does not name are refused too. */
 bool request_unpack(struct request *request, const char *format, ...);
+
+/* Where a node is, and whose it has to be. */
+struct place {
+    vx6_addr addr;
+    enum explain_key key_source;
+    uint8_t key[32]; /* zero if the source is NONE */
+};
+/* `key` NULL: the one that is kept for the address, if one is. False: with code and line. */
+bool place_parse(struct host *host, const char *addr, const char *key, struct place *place,
+    enum vx6_code *code, char error[TEXT_ERROR_SIZE]);
 
 /* JSON forms that several commands share. */
 json_t *json_addr(const vx6_addr *addr);

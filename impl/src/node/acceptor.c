@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,11 +30,12 @@ struct acceptor {
 static void rest(struct acceptor *acceptor, int error)
 {
     const char *todo = paths_advice(error);
+    char why[TEXT_ERROR_SIZE];
     struct timeval time = {0, REST_MS * 1000};
     event_del(acceptor->acceptable);
     evtimer_add(acceptor->rested, &time);
-    journal_error(&acceptor->host->journal, "connections have to wait: %s%s%s", strerror(error),
-        todo[0] ? ": " : "", todo);
+    snprintf(why, sizeof why, "%s%s%s", strerror(error), todo[0] ? ": " : "", todo);
+    REPORT(acceptor->host->journal, connections_wait, .why = why);
 }
 
 static bool is_exhausted(int error)

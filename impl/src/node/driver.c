@@ -30,8 +30,8 @@
 enum {
     WALLCLOCK_PERIOD_S = 600, /* drift between the two clocks is caught so often */
     WALLCLOCK_MOVED_MS = 500, /* more than that at once is no drift: somebody has set it */
-    CONTACTS_FIRST_SAVE_S = 30,
-    CONTACTS_PERIOD_S = 300,
+    SAVE_FIRST_S = 2,         /* after the node has joined; then more and more seldom, up to */
+    SAVE_MAX_S = 300,
     SHUTDOWN_POLL_MS = 20,
     SHUTDOWN_MAX_MS = 2500
 };
@@ -48,9 +48,12 @@ struct driver {
     int clock_fd;
     vx6_ns armed; /* the deadline that `tick` waits for */
     vx6_ns shutdown_deadline;
+    time_t save_pause_s;
     int64_t clock_offset_ms; /* wall time, as the node has it, before monotonic time */
+    int64_t slept_ms;
     bool shutting_down;
     bool published;
+    bool was_ready;
     struct reasons reasons;
 };
 
@@ -90,21 +93,56 @@ static void *resize(void *context, void *memory, size_t size_from, size_t size_t
     return NULL;
 }
 
+static void save_after(struct driver *driver, time_t pause_s)
+{
+    driver->save_pause_s = pause_s < SAVE_MAX_S ? pause_s : SAVE_MAX_S;
+    struct timeval pause = {driver->save_pause_s, 0};
+    evtimer_add(driver->save, &pause);
+}
+
+/* What of the state machine's trace is news; the rest is counted. The state machine must not be
+ * called back from here. */
+static void report_event(struct driver *driver, const struct vx6_event *event)
+{
+    struct journal *journal = driver->host->journal;
+    enum vx6_code code = (enum vx6_code)event->code;
+    if (event->kind == VX6_EVENT_link_up) {
+        REPORT(journal, link_up, .peer = &event->peer);
+    } else if (event->kind == VX6_EVENT_link_closed) {
+        REPORT(journal, link_closed, .peer = &event->peer, .code = code);
+    } else if (event->kind == VX6_EVENT_link_refused) {
+        REPORT(journal, link_refused, .peer = &event->peer, .code = code);
+    } else if (event->kind == VX6_EVENT_session_refused) {
+        REPORT(journal, session_refused, .peer = &event->peer, .code = code);
+    } else if (event->kind == VX6_EVENT_published && event->len > 0) {
+        if (!driver->published)
+            REPORT(journal, joined, .holders = event->len);
+        if (!driver->published)
+            save_after(driver, SAVE_FIRST_S);
+        driver->published = true;
+        REPORT(journal, published, .holders = event->len);
+    }
+}
+
 static void note_event(void *context, const struct vx6_event *event)
 {
     struct driver *driver = context;
     reasons_note(&driver->reasons, event);
-    if (event->kind != VX6_EVENT_published || event->len == 0)
-        return;
-    if (!driver->published)
-        journal_note(
-            &driver->host->journal, "joined: %u nodes hold the records of this one", event->len);
-    driver->published = true;
+    report_event(driver, event);
 }
 
 void driver_touched(struct driver *driver)
 {
     event_active(driver->drain, EV_TIMEOUT, 0);
+}
+
+/* How long the host has, ever. */
+static int64_t slept_ms(void)
+{
+    struct timespec awake;
+    clock_gettime(CLOCK_MONOTONIC, &awake);
+    return (int64_t)(now_ns() / VX6_MILLISECOND) - (int64_t)awake.tv_sec * 1000 -
+           awake.tv_nsec / 1000000;
 }
 
 static int64_t clock_offset_ms(void)
@@ -126,6 +164,12 @@ static void tell_wallclock(struct driver *driver)
     (void)give(driver, &in);
 }
 
+void driver_network_changed(struct driver *driver)
+{
+    struct vx6_in in = {.kind = VX6_IN_NETWORK};
+    (void)give(driver, &in);
+}
+
 /* VX6-CTRL-019: before every input, so that nothing is judged by a clock that is no more; and since
  * not every system says when its clock is set. */
 static void look_at_clock(struct driver *driver)
@@ -133,9 +177,21 @@ static void look_at_clock(struct driver *driver)
     int64_t moved_ms = clock_offset_ms() - driver->clock_offset_ms;
     if (moved_ms > -WALLCLOCK_MOVED_MS && moved_ms < WALLCLOCK_MOVED_MS)
         return;
-    journal_note(&driver->host->journal, "the system's clock was set %s by %lld s",
-        moved_ms > 0 ? "forward" : "back", (long long)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
+    REPORT(driver->host->journal, clock_set, .direction = moved_ms > 0 ? "forward" : "back",
+        .seconds = (uint64_t)(moved_ms > 0 ? moved_ms : -moved_ms) / 1000);
     tell_wallclock(driver);
+    if (moved_ms > 0)
+        driver_network_changed(driver); /* the host may have slept, perhaps in another place */
+}
+
+/* A host that has slept may be in another place. The kernel says that it wakes as it says that its
+ * clock was set. */
+static void look_at_sleep(struct driver *driver)
+{
+    int64_t slept = slept_ms();
+    if (slept - driver->slept_ms >= WALLCLOCK_MOVED_MS)
+        driver_network_changed(driver);
+    driver->slept_ms = slept;
 }
 
 enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
@@ -157,19 +213,19 @@ vx6_node *driver_node(struct driver *driver)
 }
 
 /* VX6-CTRL-032 */
-static void say_clock(struct host *host)
+static void report_clock(struct host *host)
 {
     struct vx6_clock clock;
     char amount[TEXT_DURATION_SIZE];
     vx6_node_clock(host->driver->node, &clock);
     text_duration(amount, clock.offset_s);
     if (clock.offset_s == 0)
-        journal_note(&host->journal, "the system's clock is used as it is again");
+        REPORT(host->journal, clock_trusted, .responders = clock.responders);
     else
-        journal_note(&host->journal,
-            "the system's clock is %s %s, say %u nodes in %u networks: records go by theirs; set "
-            "it, or have it set (timedatectl set-ntp true)",
-            amount, clock.offset_s > 0 ? "slow" : "fast", clock.responders, clock.networks);
+        REPORT(host->journal, clock_corrected, .amount = amount,
+            .direction = clock.offset_s > 0 ? "slow" : "fast",
+            .seconds = (uint64_t)(clock.offset_s > 0 ? clock.offset_s : -clock.offset_s),
+            .responders = clock.responders, .networks = clock.networks);
 }
 
 static void act(struct host *host, const struct vx6_out *out)
@@ -220,7 +276,7 @@ static void act(struct host *host, const struct vx6_out *out)
         names_bound(host->names, out);
         break;
     case VX6_OUT_CLOCK:
-        say_clock(host);
+        report_clock(host);
         break;
     case VX6_OUT_CONTACT:
         break; /* the routing table is saved as a whole, now and then */
@@ -243,6 +299,14 @@ static void arm(struct driver *driver)
     evtimer_add(driver->tick, &timeout);
 }
 
+static void report_ready(struct driver *driver)
+{
+    struct vx6_counts counts;
+    vx6_node_counts(driver->node, &counts);
+    REPORT(driver->host->journal, ready, .contacts = counts.contacts);
+    driver->was_ready = true;
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -252,6 +316,8 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
     while (vx6_node_output(driver->node, &out))
         act(driver->host, &out);
     arm(driver);
+    if (!driver->was_ready && host_is_ready(driver->host))
+        report_ready(driver);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -276,8 +342,10 @@ static void on_clock_set(evutil_socket_t fd, short what, void *context)
     struct driver *driver = context;
     uint64_t expirations;
     struct vx6_in in = {.kind = VX6_IN_TICK};
-    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED)
-        (void)driver_input(driver, &in); /* the machine may also have slept beyond a deadline */
+    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
+        look_at_sleep(driver);
+        (void)driver_input(driver, &in); /* what fell due meanwhile */
+    }
     watch_clock(driver);
 }
 
@@ -299,8 +367,8 @@ static void save_contacts(struct driver *driver)
            vx6_node_contact(driver->node, count, contacts[count].key, &contacts[count].addr))
         count++;
     /* An empty table is no news: the old contacts may be back tomorrow. */
-    if (count > 0 && !store_contacts_set(driver->host->store, contacts, count))
-        journal_error(&driver->host->journal, "%s", store_error(driver->host->store));
+    if (count > 0)
+        (void)store_contacts_set(driver->host->store, contacts, count);
     free(contacts);
 }
 
@@ -311,8 +379,7 @@ static void on_save(evutil_socket_t fd, short what, void *context)
     struct driver *driver = context;
     save_contacts(driver);
     names_save(driver->host->names);
-    struct timeval period = {CONTACTS_PERIOD_S, 0};
-    evtimer_add(driver->save, &period);
+    save_after(driver, 4 * driver->save_pause_s);
 }
 
 static void on_shutdown_poll(evutil_socket_t fd, short what, void *context)
@@ -359,6 +426,7 @@ static bool make_node(struct driver *driver, const struct driver_config *from)
     memcpy(config.identity_seed, from->identity_seed, sizeof config.identity_seed);
     memcpy(config.label, from->label, sizeof config.label);
     driver->clock_offset_ms = clock_offset_ms();
+    driver->slept_ms = slept_ms();
     driver->crypto = vx6_crypto_real;
     driver->trace = (struct vx6_trace){note_event, driver};
     vx6_alloc alloc = {resize, NULL};
@@ -385,9 +453,9 @@ static bool make_events(struct driver *driver)
     if (!driver->drain || !driver->tick || !driver->save || !driver->shutdown_poll ||
         !driver->clock_period || !driver->clock_set)
         return false;
-    struct timeval period = {WALLCLOCK_PERIOD_S, 0}, first_save = {CONTACTS_FIRST_SAVE_S, 0};
+    struct timeval period = {WALLCLOCK_PERIOD_S, 0};
     event_add(driver->clock_period, &period);
-    event_add(driver->save, &first_save);
+    save_after(driver, SAVE_MAX_S);
     event_add(driver->clock_set, NULL);
     watch_clock(driver);
     return true;

@@ -25,6 +25,9 @@ void driver_free(struct driver *driver);
 enum vx6_code driver_input(struct driver *driver, struct vx6_in *in);
 bool driver_fill(struct driver *driver, vx6_id carrier, struct vx6_batch *batch);
 
+/* The host's network is not what it was: what failed may work now, and the other way round. */
+void driver_network_changed(struct driver *driver);
+
 /* For vx6_stream_*; call driver_touched() after any that changes something. */
 vx6_node *driver_node(struct driver *driver);
 void driver_touched(struct driver *driver);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The addresses under which this node publishes itself. For a wildcard these are the host's own,
  * best reach first, IPv6 before IPv4; loopback only when there is nothing else. The kernel says
- * when addresses come and go (rtnetlink); then the list is made anew and the node told what
- * changed, in whole: it publishes in the order in which it was told. */
+ * when addresses, interfaces and routes come and go (rtnetlink); then the list is made anew and the
+ * node told what changed, in whole: it publishes in the order in which it was told. VX6-CTRL-042 */
 #include "endpoints.h"
 
 #include <errno.h>
@@ -37,13 +37,18 @@ struct endpoints {
     struct event *changed, *settled;
 };
 
-static void list_add(struct endpoint_list *list, const vx6_addr *addr)
+static bool list_has(const struct endpoint_list *list, const vx6_addr *addr)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (net_addr_equal(&list->items[i], addr))
-            return;
+            return true;
     }
-    if (list->count < VX6_ENDPOINT_MAX)
+    return false;
+}
+
+static void list_add(struct endpoint_list *list, const vx6_addr *addr)
+{
+    if (list->count < VX6_ENDPOINT_MAX && !list_has(list, addr))
         list->items[list->count++] = *addr;
 }
 
@@ -84,13 +89,22 @@ static void tell_node(struct endpoints *endpoints, enum vx6_in_kind kind, const 
 {
     struct vx6_in in = {.kind = kind, .peer = *addr};
     enum vx6_code code = driver_input(endpoints->host->driver, &in);
-    char text[TEXT_ADDR_SIZE];
-    text_addr(text, addr);
     if (code != VX6_OK)
-        journal_error(&endpoints->host->journal, "endpoint %s: %s", text, vx6_code_text(code));
-    else
-        journal_note(&endpoints->host->journal, "endpoint %s %s", text,
-            kind == VX6_IN_ENDPOINT_ADD ? "published" : "withdrawn");
+        REPORT(endpoints->host->journal, endpoint_refused, .endpoint = addr, .code = code);
+}
+
+/* An address that only moved in the list is no news. */
+static void report_changes(
+    struct journal *journal, const struct endpoint_list *before, const struct endpoint_list *after)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        if (!list_has(after, &before->items[i]))
+            REPORT(journal, endpoint_removed, .endpoint = &before->items[i]);
+    }
+    for (size_t i = 0; i < after->count; i++) {
+        if (!list_has(before, &after->items[i]))
+            REPORT(journal, endpoint_added, .endpoint = &after->items[i]);
+    }
 }
 
 void endpoints_publish(struct endpoints *endpoints)
@@ -113,6 +127,7 @@ void endpoints_publish(struct endpoints *endpoints)
         tell_node(endpoints, VX6_IN_ENDPOINT_REMOVE, &published->items[i]);
     for (size_t i = 0; i < list.count; i++)
         tell_node(endpoints, VX6_IN_ENDPOINT_ADD, &list.items[i]);
+    report_changes(endpoints->host->journal, published, &list);
     *published = list;
 }
 
@@ -120,7 +135,9 @@ static void on_settled(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    endpoints_publish(context);
+    struct endpoints *endpoints = context;
+    endpoints_publish(endpoints);
+    driver_network_changed(endpoints->host->driver);
 }
 
 static void on_changed(evutil_socket_t fd, short what, void *context)
@@ -131,13 +148,15 @@ static void on_changed(evutil_socket_t fd, short what, void *context)
     while (recv((int)fd, message, sizeof message, 0) > 0 || errno == ENOBUFS)
         errno = 0; /* what changed does not matter: the whole list is made anew */
     struct timeval settle = {0, SETTLE_MS * 1000};
-    evtimer_add(endpoints->settled, &settle);
+    if (!evtimer_pending(endpoints->settled, NULL)) /* who changes all the time is heard, too */
+        evtimer_add(endpoints->settled, &settle);
 }
 
 static bool watch_host(struct endpoints *endpoints)
 {
-    struct sockaddr_nl groups = {
-        .nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+    struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
+        .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR |
+                     RTMGRP_IPV6_ROUTE};
     endpoints->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (endpoints->netlink < 0 ||
         bind(endpoints->netlink, (struct sockaddr *)&groups, sizeof groups) != 0)
@@ -155,8 +174,8 @@ bool endpoints_listen(
     if (endpoints->listening_count == TCP_LISTENERS_MAX)
         return text_fail(error, "more than %d --listen addresses", TCP_LISTENERS_MAX);
     endpoints->listening[endpoints->listening_count++] = *addr;
-    if (net_scope(addr) == NET_ANY && endpoints->netlink < 0 && !watch_host(endpoints))
-        return text_fail(error, "cannot watch the host's addresses: %s", strerror(errno));
+    if (endpoints->netlink < 0 && !watch_host(endpoints))
+        return text_fail(error, "cannot watch the host's network: %s", strerror(errno));
     return true;
 }
 

@@ -86,16 +86,25 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
     return NULL;
 }
 
-void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, enum vx6_code code)
+const char *explain_why(const struct explain_subject *subject, enum vx6_code code)
+{
+    const char *why = anywhere(subject, code);
+    if (why == NULL)
+        why = subject->addr ? by_addr(code) : by_name(subject->was_dialled, code);
+    return why ? why : vx6_code_text(code);
+}
+
+void explain_line(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject,
+    enum vx6_code code, const char *why)
 {
     char addr[TEXT_ADDR_SIZE] = "";
-    const char *text = anywhere(subject, code);
-    if (text == NULL)
-        text = subject->addr ? by_addr(code) : by_name(subject->was_dialled, code);
-    if (text == NULL)
-        text = vx6_code_text(code);
     if (subject->addr)
         text_addr(addr, subject->addr);
     snprintf(line, TEXT_ERROR_SIZE, "%s%s%s: %s: %s", subject->name ? subject->name : "",
-        subject->name && subject->addr ? " at " : "", addr, vx6_code_name(code), text);
+        subject->name && subject->addr ? " at " : "", addr, vx6_code_name(code), why);
+}
+
+void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, enum vx6_code code)
+{
+    explain_line(line, subject, code, explain_why(subject, code));
 }

@@ -20,6 +20,11 @@ struct explain_subject {
     bool is_ending;   /* this node itself is shutting down */
 };
 
+/* What happened and what to do, without the subject: it holds no address. */
+const char *explain_why(const struct explain_subject *subject, enum vx6_code code);
+/* "alice.web: CODE: why" */
+void explain_line(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject,
+    enum vx6_code code, const char *why);
 void explain(char line[TEXT_ERROR_SIZE], const struct explain_subject *subject, enum vx6_code code);
 
 #endif

@@ -22,10 +22,17 @@ enum {
     BACKLOG = 256
 };
 
+/* A connection that has no stream yet. */
+struct waiting {
+    int fd;
+    bool had_stream; /* once, on a session that was lost: it gets no third chance */
+};
+
 struct connection {
     struct forward *forward;
     struct connection *next, *previous;
     struct pump *pump;
+    bool had_stream;
 };
 
 struct forward {
@@ -39,7 +46,7 @@ struct forward {
     struct acceptor *acceptor;
     vx6_id session; /* 0 when it is down */
     struct connection *connections;
-    int waiting[WAITING_MAX]; /* accepted, no session yet */
+    struct waiting waiting[WAITING_MAX]; /* for the session */
     size_t waiting_count;
 };
 
@@ -51,42 +58,51 @@ struct forwards {
     struct idtable sessions;
 };
 
+const char *forward_state_name(enum forward_state state)
+{
+    static const char *const names[] = {
+        [FORWARD_OPENING] = "opening", [FORWARD_UP] = "up", [FORWARD_DOWN] = "down"};
+    return names[state];
+}
+
 static void tell(struct forward *forward, enum forward_news news)
 {
     if (forward->heard)
         forward->heard(forward->context, &forward->facts, news);
 }
 
-static void describe(const struct forward *forward, enum vx6_code code, char *line)
+static struct explain_subject subject_of(const struct forward *forward)
 {
     const struct forward_config *config = &forward->facts.config;
-    struct explain_subject subject = {.name = config->name,
+    return (struct explain_subject){.name = config->name,
         .addr = config->by_addr ? &config->addr : NULL,
         .key_source = config->key_source,
         .was_dialled = forward->was_dialled,
         .is_ending = driver_is_shutting_down(forward->forwards->host->driver)};
-    explain(line, &subject, code);
 }
 
-/* Its line is in facts.error already. */
-static void report_failure(struct forward *forward, enum vx6_code code)
+static void report_failure(struct forward *forward, enum vx6_code code, const char *why)
 {
-    forward->facts.code = code;
-    forward->facts.failure_count++;
-    journal_error(&forward->forwards->host->journal, "%s", forward->facts.error);
+    struct forward_facts *facts = &forward->facts;
+    struct explain_subject subject = subject_of(forward);
+    explain_line(facts->error, &subject, code, why);
+    facts->code = code;
+    facts->failure_count++;
+    REPORT(forward->forwards->host->journal, forward_failed, .forward = facts->number,
+        .name = subject.name, .peer = subject.addr, .code = code, .why = why);
     tell(forward, FORWARD_FAILED);
 }
 
 static void note_failure(struct forward *forward, enum vx6_code code)
 {
-    describe(forward, code, forward->facts.error);
-    report_failure(forward, code);
+    struct explain_subject subject = subject_of(forward);
+    report_failure(forward, code, explain_why(&subject, code));
 }
 
 static void drop_waiting(struct forward *forward)
 {
     while (forward->waiting_count > 0)
-        net_abort(forward->waiting[--forward->waiting_count]);
+        net_abort(forward->waiting[--forward->waiting_count].fd);
 }
 
 static void forward_free(struct forward *forward)
@@ -118,8 +134,8 @@ static void forward_end(struct forward *forward)
         struct vx6_in in = {.kind = VX6_IN_SESSION_CLOSE, .id = forward->session};
         (void)driver_input(host->driver, &in);
     }
-    journal_note(&host->journal, "forward %u to %s ended", forward->facts.number,
-        forward->facts.config.name);
+    REPORT(host->journal, forward_ended, .forward = forward->facts.number,
+        .name = forward->facts.config.name);
     tell(forward, FORWARD_ENDED);
     forward_free(forward);
 }
@@ -158,9 +174,8 @@ static void forget_session(struct forward *forward)
     forward->facts.state = FORWARD_DOWN;
 }
 
-static void on_pump_ended(void *owner, enum vx6_code code)
+static struct forward *connection_free(struct connection *connection)
 {
-    struct connection *connection = owner;
     struct forward *forward = connection->forward;
     if (connection->previous)
         connection->previous->next = connection->next;
@@ -170,23 +185,46 @@ static void on_pump_ended(void *owner, enum vx6_code code)
         connection->next->previous = connection->previous;
     free(connection);
     forward->facts.open_count--;
+    return forward;
+}
+
+static void on_pump_ended(void *owner, enum vx6_code code)
+{
+    struct forward *forward = connection_free(owner);
     if (code != VX6_OK && code != VX6_RESET)
         note_failure(forward, code);
 }
 
-static bool start_pump(struct forward *forward, int fd, vx6_id stream)
+static void serve(struct forward *forward, struct waiting waiting);
+
+/* VX6-CTRL-043: nothing was lost but the session, and the local program has not noticed. */
+static void on_pump_returned(void *owner, int fd, enum vx6_code code)
+{
+    bool had_stream = ((struct connection *)owner)->had_stream;
+    struct forward *forward = connection_free(owner);
+    if (had_stream) {
+        net_abort(fd);
+        note_failure(forward, code);
+        return;
+    }
+    forward->facts.connection_count--;
+    serve(forward, (struct waiting){fd, true});
+}
+
+static bool start_pump(struct forward *forward, struct waiting waiting, vx6_id stream)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) {
-        net_abort(fd);
+        net_abort(waiting.fd);
         struct vx6_in in = {.kind = VX6_IN_STREAM_RESET, .id = stream, .code = VX6_NOMEM};
         (void)driver_input(forward->forwards->host->driver, &in);
         return false;
     }
-    struct pump_config config = {.fd = fd,
+    struct pump_config config = {.fd = waiting.fd,
         .stream = stream,
         .traffic = &forward->facts.traffic,
         .ended = on_pump_ended,
+        .returned = on_pump_returned,
         .owner = connection};
     connection->pump = pump_new(forward->forwards->host->pumps, &config);
     if (connection->pump == NULL) {
@@ -194,6 +232,7 @@ static bool start_pump(struct forward *forward, int fd, vx6_id stream)
         return false;
     }
     connection->forward = forward;
+    connection->had_stream = waiting.had_stream;
     connection->next = forward->connections;
     if (connection->next)
         connection->next->previous = connection;
@@ -203,13 +242,13 @@ static bool start_pump(struct forward *forward, int fd, vx6_id stream)
     return true;
 }
 
-static void wait_for_session(struct forward *forward, int fd)
+static void wait_for_session(struct forward *forward, struct waiting waiting)
 {
     if (forward->waiting_count == WAITING_MAX) {
-        net_abort(fd);
+        net_abort(waiting.fd);
         return;
     }
-    forward->waiting[forward->waiting_count++] = fd;
+    forward->waiting[forward->waiting_count++] = waiting;
     if (forward->session.bits != 0)
         return;
     enum vx6_code code = open_session(forward);
@@ -219,22 +258,22 @@ static void wait_for_session(struct forward *forward, int fd)
     }
 }
 
-static void serve(struct forward *forward, int fd)
+static void serve(struct forward *forward, struct waiting waiting)
 {
     if (forward->facts.state != FORWARD_UP) {
-        wait_for_session(forward, fd);
+        wait_for_session(forward, waiting);
         return;
     }
     struct vx6_in in = {.kind = VX6_IN_STREAM_OPEN, .id = forward->session};
     enum vx6_code code = driver_input(forward->forwards->host->driver, &in);
     if (code == VX6_OK) {
-        if (!start_pump(forward, fd, in.id))
+        if (!start_pump(forward, waiting, in.id))
             note_failure(forward, VX6_NOMEM);
     } else if (code == VX6_STALE) {
         forget_session(forward); /* its SESSION_DOWN is on the way */
-        wait_for_session(forward, fd);
+        wait_for_session(forward, waiting);
     } else {
-        net_abort(fd);
+        net_abort(waiting.fd);
         note_failure(forward, code);
     }
 }
@@ -243,7 +282,7 @@ static void take_connection(void *context, int fd, const struct sockaddr *from)
 {
     (void)from;
     net_set_nodelay(fd);
-    serve(context, fd);
+    serve(context, (struct waiting){fd, false});
 }
 
 /* VX6-CTRL-010: without --key the key is kept on first use; a given one replaces what was kept,
@@ -255,11 +294,9 @@ static bool keep_key(struct forward *forward, const uint8_t key[32])
     memcpy(facts->key, key, sizeof facts->key);
     if (!facts->config.by_addr || facts->config.key_source == EXPLAIN_KEY_KEPT)
         return true;
-    if (!store_known_key_set(host->store, &facts->config.addr, key)) {
-        if (facts->config.key_source == EXPLAIN_KEY_NONE)
-            return false;
-        journal_error(&host->journal, "%s", store_error(host->store));
-    }
+    if (!store_known_key_set(host->store, &facts->config.addr, key) &&
+        facts->config.key_source == EXPLAIN_KEY_NONE)
+        return false;
     facts->key_is_new = facts->config.key_source == EXPLAIN_KEY_NONE;
     if (facts->key_is_new)
         facts->config.key_source = EXPLAIN_KEY_KEPT;
@@ -270,12 +307,10 @@ static bool keep_key(struct forward *forward, const uint8_t key[32])
 /* Another key would be taken for the first one the next time. */
 static void end_unkept(struct forward *forward)
 {
-    char addr[TEXT_ADDR_SIZE];
-    text_addr(addr, &forward->facts.config.addr);
-    snprintf(forward->facts.error, sizeof forward->facts.error,
-        "the key of %s cannot be kept, so nothing was opened: %s", addr,
+    char why[TEXT_ERROR_SIZE];
+    text_fail(why, "its key cannot be kept, so nothing was opened: %s",
         store_error(forward->forwards->host->store));
-    report_failure(forward, VX6_LIMIT);
+    report_failure(forward, VX6_LIMIT, why);
     forward_end(forward);
 }
 
@@ -284,7 +319,6 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     struct forward *forward = idtable_get(&forwards->sessions, out->id);
     if (forward == NULL)
         return;
-    char listen[TEXT_ADDR_SIZE], peer[TEXT_ADDR_SIZE], key[TEXT_KEY_SIZE];
     if (!keep_key(forward, out->key)) {
         end_unkept(forward);
         return;
@@ -292,15 +326,13 @@ void forwards_session_up(struct forwards *forwards, const struct vx6_out *out)
     forward->facts.peer = out->peer;
     forward->facts.state = FORWARD_UP;
     forward->was_up = forward->was_dialled = true;
-    text_addr(listen, &forward->facts.config.listen);
-    text_addr(peer, &out->peer);
-    text_key(key, out->key);
-    journal_note(&forwards->host->journal, "%s is at %s: session with %s at %s",
-        forward->facts.config.name, listen, key, peer);
+    REPORT(forwards->host->journal, forward_up, .forward = forward->facts.number,
+        .name = forward->facts.config.name, .listen = &forward->facts.config.listen,
+        .key = out->key, .peer = &out->peer);
     tell(forward, FORWARD_IS_UP);
 
     size_t count = forward->waiting_count;
-    int waiting[WAITING_MAX];
+    struct waiting waiting[WAITING_MAX];
     memcpy(waiting, forward->waiting, count * sizeof waiting[0]);
     forward->waiting_count = 0;
     for (size_t i = 0; i < count; i++)
@@ -319,6 +351,9 @@ void forwards_session_down(struct forwards *forwards, const struct vx6_out *out)
     /* An idle end is nobody's failure: the next connection opens the session again. */
     if (was_opening || (out->code != VX6_OK && out->code != VX6_IDLE))
         note_failure(forward, out->code);
+    if (!was_opening)
+        REPORT(forwards->host->journal, forward_down, .forward = forward->facts.number,
+            .name = forward->facts.config.name, .code = out->code);
     if (!forward->was_up)
         forward_end(forward);
 }
@@ -373,7 +408,8 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
         *code = open_session(forward);
         if (*code == VX6_OK)
             return &forward->facts;
-        describe(forward, *code, error);
+        struct explain_subject subject = subject_of(forward);
+        explain(error, &subject, *code);
     }
     forward_free(forward);
     return NULL;

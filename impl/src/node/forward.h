@@ -28,6 +28,8 @@ enum forward_state {
     FORWARD_DOWN /* the next connection opens it again */
 };
 
+const char *forward_state_name(enum forward_state state);
+
 struct forward_facts {
     uint32_t number; /* never used twice in a run */
     struct forward_config config;

@@ -38,3 +38,8 @@ void host_free(struct host *host)
     driver_free(host->driver);
     asnmap_free(host->asn_map);
 }
+
+bool host_is_ready(const struct host *host)
+{
+    return driver_has_joined(host->driver) || !peers_any(host->peers);
+}

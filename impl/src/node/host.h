@@ -11,7 +11,7 @@ struct event_base;
 struct host {
     struct event_base *base;
     struct store *store;
-    struct journal journal;
+    struct journal *journal;       /* what happens */
     struct driver *driver;         /* the state machine */
     struct tcp *tcp;               /* links */
     struct udp *udp;               /* sealed queries */
@@ -28,10 +28,14 @@ struct host {
     int64_t started_unix_ms;
 };
 
-/* Makes the parts, each with its host in hand; base is set. False: no memory, to be freed all the
- * same. driver, asn_map and store are the caller's to set, and store to close. */
+/* Makes the parts, each with its host in hand; base and journal are set. False: no memory, to be
+ * freed all the same. driver, asn_map and store are the caller's to set, and store to close. */
 bool host_make(struct host *host);
-/* Frees all parts, in an order in which none needs one that has gone; base is the caller's. */
+/* Frees all parts, in an order in which none needs one that has gone; base and journal are the
+ * caller's. */
 void host_free(struct host *host);
+
+/* VX6-CTRL-013: it listens, and has joined if it has entry peers. */
+bool host_is_ready(const struct host *host);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* One line per event on standard error, and the last errors in a ring. */
+/* From those who report to those who listen. Of each kind so many are told in a period, and the
+ * rest counted, so that whoever can bring an event about cannot fill a disk with it. */
 #include "journal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum {
-    REPEAT_MS = 1000 /* the same error again within this is counted, not printed */
+struct journal {
+    struct journal_listener *first;
+    struct journal_error errors[JOURNAL_ERRORS_MAX]; /* a ring */
+    size_t newest;
 };
 
 int64_t unix_ms_now(void)
@@ -18,46 +20,42 @@ int64_t unix_ms_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void print_line(const char *level, const char *text)
+static void keep_error(struct journal *journal, const struct journal_event *event)
 {
-    int64_t unix_ms = unix_ms_now();
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm utc;
-    char stamp[32];
-    gmtime_r(&seconds, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    fprintf(stderr, "%s.%03dZ %s%s\n", stamp, (int)(unix_ms % 1000), level, text);
-}
-
-void journal_note(struct journal *journal, const char *format, ...)
-{
-    (void)journal;
-    char text[TEXT_ERROR_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    print_line("", text);
-}
-
-void journal_error(struct journal *journal, const char *format, ...)
-{
-    struct journal_error error = {.unix_ms = unix_ms_now(), .count = 1};
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error.text, sizeof error.text, format, arguments);
-    va_end(arguments);
-
-    struct journal_error *newest = &journal->errors[journal->newest];
-    bool is_repeat = newest->count > 0 && strcmp(newest->text, error.text) == 0;
-    if (is_repeat)
+    struct journal_error error = {.kind = event->kind, .unix_ms = event->unix_ms, .count = 1};
+    journal_text(error.text, event, true);
+    const struct journal_error *newest = &journal->errors[journal->newest];
+    if (newest->count > 0 && strcmp(newest->text, error.text) == 0)
         error.count = newest->count + 1;
     else
         journal->newest = (journal->newest + 1) % JOURNAL_ERRORS_MAX;
-    bool is_burst = is_repeat && error.unix_ms - newest->unix_ms < REPEAT_MS;
     journal->errors[journal->newest] = error;
-    if (!is_burst)
-        print_line("error: ", error.text);
+}
+
+void journal_report(struct journal *journal, enum journal_kind kind, const void *fields)
+{
+    struct journal_event event = {.kind = kind,
+        .level = journal_layout(kind)->level,
+        .unix_ms = unix_ms_now(),
+        .fields = fields};
+    if (event.level == JOURNAL_ERROR)
+        keep_error(journal, &event);
+    for (struct journal_listener *listener = journal->first; listener; listener = listener->next)
+        listener->heard(listener, &event);
+}
+
+void journal_listen(struct journal *journal, struct journal_listener *listener)
+{
+    listener->next = journal->first;
+    journal->first = listener;
+}
+
+void journal_ignore(struct journal *journal, struct journal_listener *listener)
+{
+    struct journal_listener **place = &journal->first;
+    while (*place != listener)
+        place = &(*place)->next;
+    *place = listener->next;
 }
 
 const struct journal_error *journal_last(const struct journal *journal, size_t n)
@@ -66,4 +64,14 @@ const struct journal_error *journal_last(const struct journal *journal, size_t n
         return NULL;
     size_t index = (journal->newest + JOURNAL_ERRORS_MAX - n) % JOURNAL_ERRORS_MAX;
     return journal->errors[index].count > 0 ? &journal->errors[index] : NULL;
+}
+
+struct journal *journal_new(void)
+{
+    return calloc(1, sizeof(struct journal));
+}
+
+void journal_free(struct journal *journal)
+{
+    free(journal);
 }

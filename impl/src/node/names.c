@@ -142,8 +142,7 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE])
         if (code == VX6_OK) {
             (void)insert(names, binding);
         } else if (code == VX6_INVALID) { /* a label that nobody can ask for */
-            journal_error(
-                &names->host->journal, "the binding of the name %s was not restored", shown);
+            REPORT(names->host->journal, name_left_out, .name = binding->label);
         } else { /* the next use would bind it to whoever answers */
             free(bindings);
             return text_fail(error, "the binding of the name %s: %s", shown, vx6_code_text(code));
@@ -162,8 +161,8 @@ void names_save(struct names *names)
         if (!name->is_unsaved)
             continue;
         if (!store_binding_set(names->host->store, &name->binding)) {
-            journal_error(&names->host->journal, "the binding of the name %s is not kept yet: %s",
-                name->binding.label, store_error(names->host->store));
+            REPORT(names->host->journal, name_unkept, .name = name->binding.label,
+                .why = store_error(names->host->store));
             return;
         }
         name->is_unsaved = false;
@@ -178,13 +177,9 @@ void names_bound(struct names *names, const struct vx6_out *out)
         return;
     memcpy(binding.label, out->value.data, out->value.len);
     memcpy(binding.key, out->key, sizeof binding.key);
-    char key[TEXT_KEY_SIZE];
-    text_key(key, out->key);
-    journal_note(
-        &names->host->journal, "the name %s is bound to %s from now on", binding.label, key);
+    REPORT(names->host->journal, name_bound, .name = binding.label, .key = binding.key);
     if (!make_room(names)) {
-        journal_error(&names->host->journal,
-            "the binding of the name %s is not kept: out of memory", binding.label);
+        REPORT(names->host->journal, name_unkept, .name = binding.label, .why = "out of memory");
         return;
     }
     insert(names, &binding)->is_unsaved = true;
@@ -285,6 +280,7 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
     if (old)
         discard(names, old);
     (void)insert(names, &binding);
+    REPORT(names->host->journal, name_pinned, .name = label, .key = key);
     return true;
 }
 
@@ -299,6 +295,7 @@ bool names_forget(
         return refuse_by_store(names, code, error);
     (void)tell_node(names, VX6_IN_NAME_UNBIND, label, NULL);
     discard(names, name);
+    REPORT(names->host->journal, name_forgotten, .name = label);
     return true;
 }
 
@@ -326,6 +323,7 @@ bool names_rename(struct names *names, const char *from, const char *to, enum vx
     (void)tell_node(names, VX6_IN_NAME_UNBIND, from, NULL);
     discard(names, name);
     (void)insert(names, &binding);
+    REPORT(names->host->journal, name_renamed, .name = from, .to = to);
     return true;
 }
 
@@ -345,6 +343,6 @@ bool names_set_own(
     *code = tell_node(names, VX6_IN_LABEL, label, NULL);
     VX6_ASSERT(*code == VX6_OK);
     memcpy(host->label, label, strlen(label) + 1);
-    journal_note(&host->journal, "this node is called %s from now on", label);
+    REPORT(host->journal, named, .name = label);
     return true;
 }

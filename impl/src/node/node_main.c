@@ -14,6 +14,7 @@
 #include "control.h"
 #include "driver.h"
 #include "endpoints.h"
+#include "journal_log.h"
 #include "names.h"
 #include "net.h"
 #include "paths.h"
@@ -27,8 +28,14 @@
 __attribute__((visibility("default"))) const char *argp_program_version = "vx6-node " VX6_VERSION;
 
 enum {
-    STORED_CONTACTS_MAX = 1024,
-    OPTION_ASN_MAP = 256 /* beyond all letters */
+    STORED_CONTACTS_MAX = 1024
+};
+
+enum {
+    OPTION_ASN_MAP = 256, /* beyond all letters */
+    OPTION_LOG,
+    OPTION_LOG_LEVEL,
+    OPTION_LOG_ADDRESSES
 };
 
 struct options {
@@ -37,6 +44,7 @@ struct options {
     size_t listen_count;
     const char *peers[PEERS_MAX];
     size_t peer_count;
+    struct journal_log_config log;
 };
 
 static const struct argp_option option_rows[] = {
@@ -48,7 +56,26 @@ static const struct argp_option option_rows[] = {
         "Know by FILE which autonomous system announces which addresses (lines: PREFIX/LENGTH "
         "NUMBER), and prefer contacts from many systems",
         0},
+    {"log", OPTION_LOG, "plain|json", 0, "How events are written (default: plain)", 0},
+    {"log-level", OPTION_LOG_LEVEL, "LEVEL", 0,
+        "Write events of this level and worse: error, warning, info or debug (default: info)", 0},
+    {"log-addresses", OPTION_LOG_ADDRESSES, NULL, 0, "Write the addresses of other nodes, too", 0},
     {0}};
+
+static void parse_log(struct journal_log_config *log, const char *text, struct argp_state *state)
+{
+    log->is_json = strcmp(text, "json") == 0;
+    if (!log->is_json && strcmp(text, "plain") != 0)
+        options_fail(state, "--log takes plain or json");
+}
+
+static void parse_log_level(
+    struct journal_log_config *log, const char *text, struct argp_state *state)
+{
+    log->level = journal_level_parse(text);
+    if (log->level == JOURNAL_LEVEL_COUNT)
+        options_fail(state, "--log-level takes error, warning, info or debug");
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -65,6 +92,15 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_ASN_MAP:
         options->asn_map = argument;
+        return 0;
+    case OPTION_LOG:
+        parse_log(&options->log, argument, state);
+        return 0;
+    case OPTION_LOG_LEVEL:
+        parse_log_level(&options->log, argument, state);
+        return 0;
+    case OPTION_LOG_ADDRESSES:
+        options->log.with_peers = true;
         return 0;
     case 'l':
         if (options->listen_count == TCP_LISTENERS_MAX)
@@ -106,13 +142,11 @@ static bool start_listening(
     size_t count = options->listen_count > 0 ? options->listen_count : 1;
     for (size_t i = 0; i < count; i++) {
         vx6_addr addr;
-        char shown[TEXT_ADDR_SIZE];
         if (!parse_addr(texts[i], "--listen", &addr, error) ||
             !tcp_listen(host->tcp, &addr, error) || !udp_listen(host->udp, &addr, error) ||
             !endpoints_listen(host->endpoints, &addr, error))
             return false;
-        text_addr(shown, &addr);
-        journal_note(&host->journal, "listening on %s, TCP and UDP", shown);
+        REPORT(host->journal, listening, .listen = &addr);
     }
     return true;
 }
@@ -168,6 +202,15 @@ static bool load_identity(struct host *host, const struct options *options,
     return true;
 }
 
+static void on_state_written(void *context, uint64_t failures)
+{
+    struct host *host = context;
+    if (failures == 0)
+        REPORT(host->journal, state_unwritable, .why = store_error(host->store));
+    else
+        REPORT(host->journal, state_writable, .failures = failures);
+}
+
 static bool start(struct host *host, const struct options *options, const struct paths *paths,
     char error[TEXT_ERROR_SIZE])
 {
@@ -177,12 +220,13 @@ static bool start(struct host *host, const struct options *options, const struct
     host->store = store_open(paths->database, STORE_CREATE, error);
     if (host->store == NULL || !load_identity(host, options, &config, error))
         return false;
+    store_listen(host->store, on_state_written, host);
     if (options->asn_map) {
         host->asn_map = asnmap_load(options->asn_map, error);
         if (host->asn_map == NULL)
             return false;
-        journal_note(&host->journal, "address ranges read from %s: %zu", options->asn_map,
-            host->asn_map->count);
+        REPORT(
+            host->journal, asn_map_read, .file = options->asn_map, .ranges = host->asn_map->count);
     }
     config.asn_map = host->asn_map;
     host->driver = driver_new(host, &config);
@@ -202,21 +246,17 @@ static bool start(struct host *host, const struct options *options, const struct
 static void say_who(struct host *host)
 {
     uint8_t key[32], id[32];
-    char text[TEXT_KEY_SIZE];
     driver_identity(host->driver, key, id);
-    text_key(text, key);
-    journal_note(&host->journal, "this node is %s%s%s", text, host->label[0] ? ", called " : "",
-        host->label);
+    REPORT(host->journal, started, .key = key, .name = host->label);
     if (store_is_new(host->store))
-        journal_note(
-            &host->journal, "this key is new, and its only copy is in the state directory");
+        REPORT(host->journal, identity_made, .key = key);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
     (void)what;
     struct host *host = context;
-    journal_note(&host->journal, "%s: closing", number == SIGINT ? "SIGINT" : "SIGTERM");
+    REPORT(host->journal, shutting_down, .signal = number == SIGINT ? "SIGINT" : "SIGTERM");
     driver_shut_down(host->driver);
 }
 
@@ -229,7 +269,8 @@ static bool run(struct host *host)
     if (ready) {
         say_who(host);
         ready = event_base_dispatch(host->base) == 0 || driver_is_shutting_down(host->driver);
-        journal_note(&host->journal, "closed");
+        REPORT(
+            host->journal, stopped, .uptime_ms = (uint64_t)(unix_ms_now() - host->started_unix_ms));
     }
     if (terminate)
         event_free(terminate);
@@ -247,13 +288,28 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The lock is the last to go: until then nobody else may have the state. */
+static bool run_on(struct host *host, const struct options *options, const struct paths *paths,
+    char error[TEXT_ERROR_SIZE])
+{
+    int lock = paths_lock(paths, error);
+    if (lock < 0)
+        return false;
+    text_fail(error, "the event loop failed");
+    bool ok = start(host, options, paths, error) && run(host);
+    host_free(host);
+    store_close(host->store);
+    close(lock);
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {option_rows, parse_option, NULL,
         "Runs a VX6 node in the foreground, until SIGTERM or SIGINT. Without options it just runs. "
         "One line per event goes to standard error; vx6 talks to it.",
         NULL, NULL, NULL};
-    struct options options = {0};
+    struct options options = {.log.level = JOURNAL_INFO};
     struct paths paths;
     char error[TEXT_ERROR_SIZE] = "";
     static char name[] = "vx6-node";
@@ -263,21 +319,21 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
 
-    struct host host = {.started_unix_ms = unix_ms_now()};
-    int lock = -1;
-    bool ok = paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
-              (lock = paths_lock(&paths, error)) >= 0;
-    if (ok) {
-        host.base = event_base_new();
-        ok = host.base != NULL && start(&host, &options, &paths, error) && run(&host);
-        host_free(&host);
-        store_close(host.store);
-        if (host.base)
-            event_base_free(host.base);
-    }
-    if (lock >= 0)
-        close(lock);
-    if (!ok)
-        fprintf(stderr, "vx6-node: %s\n", error[0] ? error : "the event loop failed");
+    struct host host = {
+        .base = event_base_new(), .journal = journal_new(), .started_unix_ms = unix_ms_now()};
+    struct journal_log *log = NULL;
+    if (host.base && host.journal)
+        log = journal_log_open(host.base, host.journal, &options.log);
+    bool ok = log ? paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
+                        run_on(&host, &options, &paths, error)
+                  : text_fail(error, "out of memory");
+    if (!ok && log && options.log.is_json)
+        REPORT(host.journal, start_failed, .why = error);
+    else if (!ok)
+        fprintf(stderr, "vx6-node: %s\n", error);
+    journal_log_close(log);
+    journal_free(host.journal);
+    if (host.base)
+        event_base_free(host.base);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -50,6 +50,7 @@ struct offer {
     struct offer_facts facts;
     struct offer *next; /* in `retired` */
     bool is_retired;    /* removed; kept while connections count on it */
+    bool is_down;       /* its target did not take the last connection */
 };
 
 /* A connection on its way to its target. */
@@ -168,14 +169,9 @@ static bool restore(
 {
     struct store *store = offers->host->store;
     struct offer_wish wish = {.name = stored->name, .exposure = exposure_parse(stored->exposure)};
-    char shown[2 * TEXT_ADDR_SIZE];
-    text_printable(shown, sizeof shown, stored->name, strlen(stored->name));
     if (!text_is_label(stored->name) || wish.exposure == EXPOSURE_COUNT ||
         offer_target_parse(stored->target, &wish.target) != NULL) {
-        journal_error(&offers->host->journal,
-            "the service %s in the state is damaged and left out: add it again with vx6 "
-            "service add",
-            shown);
+        REPORT(offers->host->journal, service_left_out, .service = stored->name);
         return true;
     }
     size_t max = vx6_limits_default.service_allow_max;
@@ -263,8 +259,9 @@ enum vx6_code offers_add(
     }
     enum vx6_code code = is_new ? VX6_OK : change(offers, wish, error);
     if (code == VX6_OK)
-        journal_note(&offers->host->journal, "service %s leads to %s, for %s", stored.name,
-            stored.target, exposures[wish->exposure].who);
+        REPORT(offers->host->journal, service_added, .service = stored.name,
+            .target = &wish->target, .exposure = stored.exposure,
+            .whom = exposures[wish->exposure].who);
     return code;
 }
 
@@ -302,8 +299,10 @@ enum vx6_code offers_allow(
             code == VX6_LIMIT ? "as many as can be are: deny one first" : vx6_code_text(code));
         return code;
     }
-    if (store_allow(offers->host->store, name, key))
+    if (store_allow(offers->host->store, name, key)) {
+        REPORT(offers->host->journal, service_allowed, .service = name, .key = key);
         return VX6_OK;
+    }
     (void)tell_node(offers, VX6_IN_SERVICE_DENY, name, key);
     return refuse_by_store(offers, name, "opened to the key", error);
 }
@@ -317,6 +316,8 @@ enum vx6_code offers_deny(
     if (code != VX6_OK)
         return code;
     bool was_in_force = tell_node(offers, VX6_IN_SERVICE_DENY, name, key) == VX6_OK, was_kept;
+    if (was_in_force)
+        REPORT(offers->host->journal, service_denied, .service = name, .key = key);
     if (!store_deny(offers->host->store, name, key, &was_kept)) {
         text_fail(error,
             "the key may not use %s from now on, but will again after a restart, since that "
@@ -339,7 +340,7 @@ enum vx6_code offers_remove(struct offers *offers, const char *name, char error[
     if (!store_service_remove(offers->host->store, name))
         return refuse_by_store(offers, name, "removed", error);
     retire(offers, offer);
-    journal_note(&offers->host->journal, "service %s removed", name);
+    REPORT(offers->host->journal, service_removed, .service = name);
     return VX6_OK;
 }
 
@@ -378,14 +379,16 @@ static void refuse(struct host *host, vx6_id stream, enum vx6_code code)
 static void target_down(struct offer *offer, vx6_id stream, int error)
 {
     struct host *host = offer->offers->host;
-    char target[TEXT_ADDR_SIZE];
-    text_addr(target, &offer->facts.target);
-    offer->facts.failure_count++;
+    char problem[TEXT_ERROR_SIZE];
     bool is_own = error == EMFILE || error == ENFILE || error == ENOMEM;
-    journal_error(&host->journal, "SERVICE_DOWN: service %s: its target %s %s (%s): %s",
-        offer->facts.name, target,
-        is_own ? "cannot be connected to" : "does not accept connections", strerror(error),
-        is_own ? paths_advice(error) : "start it, or correct the target with vx6 service add");
+    text_fail(problem, "%s (%s)", is_own ? "cannot be connected to" : "does not accept connections",
+        strerror(error));
+    offer->facts.failure_count++;
+    offer->is_down = true;
+    REPORT(host->journal, service_down, .service = offer->facts.name,
+        .target = &offer->facts.target, .problem = problem,
+        .advice =
+            is_own ? paths_advice(error) : "start it, or correct the target with vx6 service add");
     refuse(host, stream, VX6_SERVICE_DOWN);
     connection_gone(offer);
 }
@@ -425,6 +428,10 @@ static void on_connected(evutil_socket_t fd, short what, void *context)
         return;
     }
     offer->facts.connection_count++;
+    if (offer->is_down)
+        REPORT(host->journal, service_up, .service = offer->facts.name,
+            .target = &offer->facts.target);
+    offer->is_down = false;
     pump_start(pump);
 }
 
@@ -457,6 +464,8 @@ void offers_incoming(struct offers *offers, const struct vx6_out *out)
         return;
     }
     offer->facts.open_count++;
+    REPORT(
+        offers->host->journal, service_used, .service = name, .key = out->key, .peer = &out->peer);
     int fd = net_connect(&offer->facts.target);
     if (fd < 0) {
         target_down(offer, out->id, errno);

@@ -26,11 +26,16 @@ struct peers {
     size_t count;
 };
 
+static struct explain_subject subject_of(const struct peers *peers, const struct peer_facts *facts)
+{
+    return (struct explain_subject){
+        .addr = &facts->addr, .is_ending = driver_is_shutting_down(peers->host->driver)};
+}
+
 void peers_explain(
     const struct peers *peers, const struct peer_facts *facts, char line[TEXT_ERROR_SIZE])
 {
-    struct explain_subject subject = {
-        .addr = &facts->addr, .is_ending = driver_is_shutting_down(peers->host->driver)};
+    struct explain_subject subject = subject_of(peers, facts);
     explain(line, &subject, facts->code);
 }
 
@@ -58,24 +63,20 @@ static void forget(struct peer *peer)
 static void answered(struct peer *peer, const struct vx6_out *out)
 {
     struct host *host = peer->peers->host;
-    char addr[TEXT_ADDR_SIZE], key[TEXT_KEY_SIZE];
     peer->facts.state = PEER_ANSWERED;
     memcpy(peer->facts.key, out->key, sizeof peer->facts.key);
-    text_addr(addr, &peer->facts.addr);
-    text_key(key, out->key);
-    journal_note(&host->journal, "peer %s answered: it is %s", addr, key);
-    if (!store_peer_set(host->store, &peer->facts.addr))
-        journal_error(&host->journal, "%s", store_error(host->store));
+    REPORT(host->journal, peer_answered, .peer = &peer->facts.addr, .key = out->key);
+    (void)store_peer_set(host->store, &peer->facts.addr); /* the store says what is wrong */
     peer->is_kept = true;
 }
 
 static void failed(struct peer *peer, enum vx6_code code)
 {
-    char line[TEXT_ERROR_SIZE];
+    struct explain_subject subject = subject_of(peer->peers, &peer->facts);
     peer->facts.state = PEER_FAILED;
     peer->facts.code = code;
-    peers_explain(peer->peers, &peer->facts, line);
-    journal_error(&peer->peers->host->journal, "peer %s", line);
+    REPORT(peer->peers->host->journal, peer_failed, .peer = &peer->facts.addr, .code = code,
+        .why = explain_why(&subject, code));
 }
 
 static void on_done(void *context, const struct vx6_out *out)
@@ -186,6 +187,11 @@ static void look_again(struct peer *peer)
         memcpy(peer->facts.key, key, sizeof peer->facts.key);
         return;
     }
+}
+
+bool peers_any(const struct peers *peers)
+{
+    return peers->count > 0;
 }
 
 const struct peer_facts *peers_facts(const struct peers *peers, size_t index)

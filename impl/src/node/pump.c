@@ -61,6 +61,19 @@ static void end(struct pump *pump, enum vx6_code code)
     config.ended(config.owner, code);
 }
 
+/* The ways in which a link ends that has not been closed by anybody. */
+static bool is_lost(enum vx6_code code)
+{
+    return code == VX6_TIMEOUT || code == VX6_TRUNCATED || code == VX6_UNREACHABLE;
+}
+
+static void give_back(struct pump *pump, enum vx6_code code)
+{
+    struct pump_config config = pump->config;
+    pump_free(pump);
+    config.returned(config.owner, config.fd, code);
+}
+
 static void reset_stream(struct host *host, vx6_id stream, enum vx6_code code)
 {
     struct vx6_in in = {.kind = VX6_IN_STREAM_RESET, .id = stream, .code = code};
@@ -231,7 +244,9 @@ void pumps_writable(struct pumps *pumps, vx6_id stream)
 void pumps_closed(struct pumps *pumps, vx6_id stream, enum vx6_code code)
 {
     struct pump *pump = idtable_get(&pumps->map, stream);
-    if (pump)
+    if (pump && pump->config.returned && !pump->has_started && is_lost(code))
+        give_back(pump, code);
+    else if (pump)
         end(pump, code);
 }
 

@@ -13,12 +13,16 @@ struct pump;
 /* Told once, when the pump has ended and its socket is closed; the pump is gone when it returns.
  * `code` says why; VX6_OK when both directions ended in order. */
 typedef void pump_ended(void *owner, enum vx6_code code);
+/* Told instead, when the session was lost before the service was reached: not a byte was read from
+ * the socket, which is the owner's again. */
+typedef void pump_returned(void *owner, int fd, enum vx6_code code);
 
 struct pump_config {
     int fd;                  /* connected, non-blocking; taken over, even when the call fails */
     vx6_id stream;           /* accepted already, or to be accepted by its owner */
     struct traffic *traffic; /* outlives the pump */
     pump_ended *ended;
+    pump_returned *returned; /* NULL: such an end is like any other */
     void *owner;
 };
 

@@ -43,6 +43,12 @@ const char *store_error(const struct store *store)
     return store->error;
 }
 
+void store_listen(struct store *store, store_heard *heard, void *context)
+{
+    store->heard = heard;
+    store->context = context;
+}
+
 bool store_is_new(const struct store *store)
 {
     return store->is_new;

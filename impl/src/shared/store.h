@@ -54,6 +54,10 @@ struct store *store_open(const char *path, enum store_mode mode, char error[TEXT
 void store_close(struct store *store); /* NULL is fine */
 /* Why the last call failed. */
 const char *store_error(const struct store *store);
+/* Called when a write has failed that was the first to do so (`failures` is 0), and when one has
+ * not failed after so many that had. */
+typedef void store_heard(void *context, uint64_t failures);
+void store_listen(struct store *store, store_heard *heard, void *context);
 
 /* All below: false or a negative count on failure; true means that it is on the disk. */
 

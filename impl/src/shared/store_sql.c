@@ -41,6 +41,20 @@ static const char *advice(struct store *store)
     }
 }
 
+static void note_failure(struct store *store)
+{
+    if (store->failed_writes++ == 0 && store->heard)
+        store->heard(store->context, 0);
+}
+
+static void note_success(struct store *store)
+{
+    uint64_t failures = store->failed_writes;
+    store->failed_writes = 0;
+    if (failures > 0 && store->heard)
+        store->heard(store->context, failures);
+}
+
 bool sql_failed(struct store *store, const char *what)
 {
     if (store->database == NULL)
@@ -48,8 +62,10 @@ bool sql_failed(struct store *store, const char *what)
     const char *todo = advice(store), *said = sqlite3_errmsg(store->database);
     char why[200]; /* it quotes from the file, which may be damaged */
     text_printable(why, sizeof why, said, strlen(said));
-    return text_fail(
-        store->error, "cannot %s the state: %s%s%s", what, why, todo[0] ? ": " : "", todo);
+    text_fail(store->error, "cannot %s the state: %s%s%s", what, why, todo[0] ? ": " : "", todo);
+    if (strcmp(what, "write") == 0)
+        note_failure(store);
+    return false;
 }
 
 bool sql_run(struct store *store, const char *sql, const char *what)
@@ -85,6 +101,8 @@ bool sql_finish(struct store *store, sqlite3_stmt *statement)
     if (!done)
         sql_failed(store, "write");
     sqlite3_finalize(statement);
+    if (done && sqlite3_get_autocommit(store->database)) /* else COMMIT has the last word */
+        note_success(store);
     return done;
 }
 
@@ -112,8 +130,10 @@ bool sql_copy_addr(vx6_addr *addr, sqlite3_stmt *statement, int column)
 
 bool sql_commit(struct store *store, bool done)
 {
-    if (done && sql_run(store, "COMMIT", "write"))
+    if (done && sql_run(store, "COMMIT", "write")) {
+        note_success(store);
         return true;
+    }
     sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }

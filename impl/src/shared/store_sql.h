@@ -10,6 +10,9 @@
 struct store {
     sqlite3 *database;
     bool is_new;
+    store_heard *heard;
+    void *context;
+    uint64_t failed_writes; /* since the last that did not fail */
     char error[TEXT_ERROR_SIZE];
 };
 

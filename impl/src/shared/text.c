@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "vx6/crypto.h"
 #include "vx6/msg.h"
@@ -108,6 +109,16 @@ void text_hex(char *text, const uint8_t *data, size_t len)
         text[2 * i + 1] = digits[data[i] & 15];
     }
     text[2 * len] = 0;
+}
+
+void text_time(char text[TEXT_TIME_SIZE], int64_t unix_ms)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm utc;
+    char stamp[20];
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, TEXT_TIME_SIZE, "%s.%03dZ", stamp, (int)(unix_ms % 1000));
 }
 
 static vx6_span span_of(const char *text)

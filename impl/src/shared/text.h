@@ -6,8 +6,9 @@
 #include "vx6/base.h"
 
 enum {
-    TEXT_ADDR_SIZE = 64, /* "[2001:db8::7]:4242", NUL included */
-    TEXT_KEY_SIZE = 57,  /* a node's key */
+    TEXT_ADDR_SIZE = 64,  /* "[2001:db8::7]:4242", NUL included */
+    TEXT_KEY_SIZE = 57,   /* a node's key */
+    TEXT_TIME_SIZE = 32,  /* "2026-11-26T07:09:27.123Z" */
     TEXT_DURATION_SIZE = 32,
     TEXT_ERROR_SIZE = 512 /* one line */
 };
@@ -24,6 +25,9 @@ void text_addr(char text[TEXT_ADDR_SIZE], const vx6_addr *addr);
 void text_key(char text[TEXT_KEY_SIZE], const uint8_t key[32]);
 bool text_key_parse(const char *text, uint8_t key[32]);
 void text_hex(char *text, const uint8_t *data, size_t len); /* 2 * len + 1 bytes */
+
+/* ISO 8601, in UTC. */
+void text_time(char text[TEXT_TIME_SIZE], int64_t unix_ms);
 
 /* "3 minutes": about as much as it is, whatever its sign. */
 void text_duration(char text[TEXT_DURATION_SIZE], int64_t seconds);

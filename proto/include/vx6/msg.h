@@ -81,6 +81,7 @@ const char *vx6_msg_name(enum vx6_msg_type type); /* "find_node"; "unknown" for 
 bool vx6_next_endpoint(vx6_list *list, struct vx6_endpoint *endpoint);
 bool vx6_next_hint(vx6_list *list, struct vx6_hint *hint);
 bool vx6_next_item(vx6_list *list, struct vx6_item *item);
+bool vx6_next_offer(vx6_list *list, struct vx6_offer *offer);
 bool vx6_next_service(vx6_list *list, struct vx6_service *service);
 
 /* Append an encoded element to a list whose bytes lie in `storage` of `cap` bytes, starting at its
@@ -91,6 +92,8 @@ VX6_MUST_CHECK bool vx6_push_hint(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_hint *hint);
 VX6_MUST_CHECK bool vx6_push_item(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_item *item);
+VX6_MUST_CHECK bool vx6_push_offer(
+    vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_offer *offer);
 VX6_MUST_CHECK bool vx6_push_service(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_service *service);
 

@@ -98,9 +98,10 @@ typedef struct vx6_config {
 } vx6_config;
 
 enum vx6_in_kind {
-    VX6_IN_TICK,            /* only time passes */
-    VX6_IN_WALLCLOCK,       /* unix_ms: wall time at `now` */
-    VX6_IN_ENDPOINT_ADD,    /* peer: an own address, to be published; republishes at once */
+    VX6_IN_TICK,         /* only time passes */
+    VX6_IN_WALLCLOCK,    /* unix_ms: wall time at `now` */
+    VX6_IN_NETWORK,      /* addresses, interfaces or routes have changed, or the host has slept */
+    VX6_IN_ENDPOINT_ADD, /* peer: an own address, to be published; republishes at once */
     VX6_IN_ENDPOINT_REMOVE, /* peer */
     VX6_IN_PEER_ADD,  /* peer: an entry point of unknown key; a link learns it. Makes an operation:
                          OP_DONE says when it has answered, with its key */
@@ -118,6 +119,8 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,              /* key: a target; plain node lookup; makes an operation */
+    VX6_IN_LIST, /* data: a name without a service; or peer, and key if it is known: which services
+                    of that node there are for this one; makes an operation */
     VX6_IN_REACH,         /* peer: an own endpoint; asks a contact whether it can be reached there;
                       makes an operation */
     VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name; and key if it is
@@ -166,12 +169,12 @@ enum vx6_out_kind {
     VX6_OUT_STREAM_WRITABLE, /* id: reserve has room again; first: the service has accepted */
     VX6_OUT_STREAM_CLOSED,   /* id is dead; code OK when both directions ended in order */
     VX6_OUT_CANDIDATE,       /* id of a resolve, key: a claimant, value: its bundle */
-    VX6_OUT_OP_DONE,         /* id is dead; code, counts; a lookup: value: hints, closest first;
-                                a reach: peer: the endpoint, key: who was asked, and only if that is
-                                not lost, code is its word */
-    VX6_OUT_NAME_BOUND,      /* key, value: label; to be kept for NAME_BIND in the next run */
-    VX6_OUT_CONTACT,         /* key, peer: a contact that answered; to be kept for the next run */
-    VX6_OUT_CLOCK            /* the correction of the clock has changed: vx6_node_clock() */
+    VX6_OUT_OP_DONE,    /* id is dead; code, counts. value: of a lookup hints, closest first; of a
+                           list offers, sorted by name. Of a reach: peer: the endpoint, key: who
+                           was asked, and only if that is not lost, code is its word */
+    VX6_OUT_NAME_BOUND, /* key, value: label; to be kept for NAME_BIND in the next run */
+    VX6_OUT_CONTACT,    /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_CLOCK       /* the correction of the clock has changed: vx6_node_clock() */
 };
 
 struct vx6_out {

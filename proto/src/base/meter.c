@@ -3,11 +3,16 @@
 
 #include "internal.h"
 
-static uint16_t *counter_of(const struct meter *meter, const vx6_addr *addr)
+static uint64_t network_of(const vx6_addr *addr)
 {
     uint8_t network[8] = {0};
     addr_network(addr, network);
-    uint64_t hash = (load_u64(network) ^ meter->salt) * UINT64_C(0x9e3779b97f4a7c15);
+    return load_u64(network);
+}
+
+static uint16_t *counter_of(const struct meter *meter, uint64_t who)
+{
+    uint64_t hash = (who ^ meter->salt) * UINT64_C(0x9e3779b97f4a7c15);
     return &meter->networks[(hash >> 56) % METER_NETWORKS];
 }
 
@@ -34,8 +39,8 @@ static void turn(struct vx6_node *node, struct meter *meter, uint32_t watched_fr
     draw_salt(node, meter);
 }
 
-uint32_t meter_count(
-    struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t watched_from)
+static uint32_t count_one(
+    struct vx6_node *node, struct meter *meter, uint64_t who, uint32_t watched_from)
 {
     turn(node, meter, watched_from);
     meter->count++;
@@ -47,23 +52,40 @@ uint32_t meter_count(
     }
     if (meter->networks == NULL)
         return 0;
-    uint16_t *count = counter_of(meter, from);
+    uint16_t *count = counter_of(meter, who);
     if (*count < UINT16_MAX)
         (*count)++;
     return *count;
 }
 
-bool meter_takes(struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t in_all,
-    uint32_t of_network)
+static bool takes(
+    struct vx6_node *node, struct meter *meter, uint64_t who, uint32_t in_all, uint32_t bound)
 {
-    uint32_t count = meter_count(node, meter, from, in_all / METER_WATCH_SHARE);
-    uint32_t bound = of_network;
+    uint32_t count = count_one(node, meter, who, in_all / METER_WATCH_SHARE);
     if (meter->taken >= in_all)
         bound = in_all > METER_NETWORKS ? in_all / METER_NETWORKS : 1;
     if (count > bound)
         return false;
     meter->taken++;
     return true;
+}
+
+uint32_t meter_count(
+    struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t watched_from)
+{
+    return count_one(node, meter, network_of(from), watched_from);
+}
+
+bool meter_takes(struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t in_all,
+    uint32_t of_network)
+{
+    return takes(node, meter, network_of(from), in_all, of_network);
+}
+
+bool meter_takes_key(struct vx6_node *node, struct meter *meter, const uint8_t key[32],
+    uint32_t in_all, uint32_t of_key)
+{
+    return takes(node, meter, load_u64(key), in_all, of_key);
 }
 
 void meter_free(struct vx6_node *node, struct meter *meter)

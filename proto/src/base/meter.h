@@ -27,6 +27,9 @@ uint32_t meter_count(
  * first of these a network has a small share still: something is left for who wants little. */
 bool meter_takes(struct vx6_node *node, struct meter *meter, const vx6_addr *from, uint32_t in_all,
     uint32_t of_network);
+/* The same where keys are counted instead of networks. */
+bool meter_takes_key(struct vx6_node *node, struct meter *meter, const uint8_t key[32],
+    uint32_t in_all, uint32_t of_key);
 void meter_free(struct vx6_node *node, struct meter *meter);
 
 #endif

@@ -17,6 +17,7 @@ enum timer_kind {
     TIMER_DISCOVERY,
     TIMER_PUBLISH,
     TIMER_SYNC,
+    TIMER_LISTING,
     TIMER_REACH
 };
 
@@ -44,6 +45,10 @@ uint64_t timer_order(struct timers *timers);
 void timer_clear(struct timers *timers, struct timer *timer);
 /* Takes off and returns the first timer due at `now`; NULL when there is none. */
 struct timer *timer_pop(struct timers *timers, vx6_ns now);
+static inline bool timer_is_set(const struct timer *timer)
+{
+    return timer->deadline != VX6_NEVER;
+}
 vx6_ns timer_deadline(const struct timers *timers);
 
 #endif

@@ -183,6 +183,16 @@ void discovery_rejoin(struct vx6_node *node)
     discovery_wake(node);
 }
 
+/* VX6-DHT-060: what failed before may work now, and who was near may not be there any more. */
+void discovery_network_changed(struct vx6_node *node)
+{
+    struct discovery *discovery = &node->discovery;
+    discovery->retry_at = node->now;
+    discovery->retry_ms = node->env->limits->rejoin_ms;
+    discovery->refresh_at[OWN_REGION] = 0;
+    discovery_wake(node);
+}
+
 /* What a contact names is asked where the table has room: so that buckets fill without lookups. */
 static void consider_hints(struct vx6_node *node, const struct query_result *result)
 {

@@ -55,6 +55,11 @@ enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr)
     return VX6_OK;
 }
 
+void dials_forget(struct vx6_node *node)
+{
+    node->links.dial_count = 0;
+}
+
 void dials_free(struct vx6_node *node)
 {
     struct links *links = &node->links;

@@ -124,7 +124,8 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
         bool key_fits = !link->pinned || link->state == LINK_UP;
         if (expected)
             key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
-        if (!is_live(link) || !key_fits || !leads_to(link, addr, expected != NULL))
+        if (!is_live(link) || link->doubts > 0 || !key_fits ||
+            !leads_to(link, addr, expected != NULL))
             continue;
         if (link->state == LINK_UP)
             return link;
@@ -251,13 +252,6 @@ enum vx6_code link_carrier_up(struct vx6_node *node, struct link *link, const st
 
 /* ---- up ---- */
 
-static vx6_ns up_deadline(const struct vx6_node *node, const struct link *link)
-{
-    const struct vx6_limits *limits = node->env->limits;
-    uint32_t ms = link->users > 0 ? limits->link_probe_ms : limits->link_idle_ms;
-    return link->since + (vx6_ns)ms * VX6_MILLISECOND;
-}
-
 void link_established(struct vx6_node *node, struct link *link)
 {
     node->links.pending -= link_is_pending(link);
@@ -265,45 +259,16 @@ void link_established(struct vx6_node *node, struct link *link)
     network_count(node, link, 1);
     link->was_up = true;
     link->since = node->now;
-    timer_set(&node->timers, &link->timer, up_deadline(node, link));
+    link_watch(node, link);
     trace(node, VX6_EVENT_link_up, &link->addr, 0, 0, VX6_OK);
     link_post_write(node, link);
     session_link_up(node, link);
     if (link->state == LINK_UP)
         discovery_link_up(node, link);
     if (link->state == LINK_UP)
+        links_replace(node, link);
+    if (link->state == LINK_UP)
         reach_link_up(node, link);
-}
-
-void link_in_use(struct vx6_node *node, struct link *link, int change)
-{
-    VX6_ASSERT(change == 1 || (change == -1 && link->users > 0));
-    bool was_used = link->users > 0;
-    link->users += change > 0 ? 1 : UINT32_MAX;
-    if (link->state != LINK_UP || was_used == (link->users > 0))
-        return;
-    link->since = node->now;
-    link->probed = false;
-    timer_set(&node->timers, &link->timer, up_deadline(node, link));
-}
-
-/* VX6-LINK-015. The timer is not moved by every record, so it may find that some came meanwhile. */
-static void up_timer(struct vx6_node *node, struct link *link)
-{
-    vx6_ns deadline = up_deadline(node, link);
-    if (node->now < deadline) {
-        timer_set(&node->timers, &link->timer, deadline);
-        return;
-    }
-    if (link->users == 0 || link->probed) {
-        link_close(node, link, link->users == 0 ? VX6_IDLE : VX6_TIMEOUT);
-        return;
-    }
-    link->probed = true;
-    link->since = node->now;
-    link->owed |= OWED_PROBE;
-    link_post_write(node, link);
-    timer_set(&node->timers, &link->timer, up_deadline(node, link));
 }
 
 /* VX6-LINK-019 */
@@ -319,7 +284,7 @@ void link_timer(struct vx6_node *node, struct timer *timer)
         link_close(node, link, VX6_TIMEOUT);
         break;
     case LINK_UP:
-        up_timer(node, link);
+        link_look(node, link);
         break;
     case LINK_CLOSING:
         link_finish(node, link, (enum vx6_code)link->close_code);

@@ -44,6 +44,17 @@ struct links {
     uint32_t dial_count, dial_capacity;
 };
 
+/* Questions which services there are, on one link: own ones, and the peer's. VX6-SESS-027 */
+struct link_listings {
+    struct turns waiting; /* listings that wait for the link to be up, or for an answer */
+    uint32_t number;      /* of the last own question; the one before it, if that is under way */
+    uint32_t owed;        /* of the peer's */
+    uint16_t owed_code;
+    bool is_wanted; /* the last own question is not sent yet */
+    bool is_asked;  /* one is under way */
+    bool is_owed;
+};
+
 /* What sessions keep on a link. It lies in struct link, zero at first, and is theirs alone; it is
  * empty again once session_link_down() has returned. */
 struct link_sessions {
@@ -54,6 +65,7 @@ struct link_sessions {
     struct turns data_streams;    /* have bytes that the window lets go */
     uint32_t path_count;
     uint32_t path_own_last, path_peer_last; /* highest numbers used so far */
+    struct link_listings listings;
 };
 struct link_sessions *link_sessions(struct link *link);
 
@@ -74,6 +86,10 @@ bool link_has_channels(const struct link *link); /* then data can come before ot
 struct vx6_node_record link_peer_record(const struct link *link);
 void link_want_write(struct vx6_node *node, struct link *link); /* session_fill has frames */
 void link_in_use(struct vx6_node *node, struct link *link, int change); /* +1, -1: users */
+/* Something begins on this link, or on whichever: does it live? VX6-LINK-040 */
+void link_question(struct vx6_node *node, struct link *link);
+void links_question(struct vx6_node *node);
+void link_answered(struct link *link); /* the peer has said something that answers what was said */
 /* Tells the parts above at once and the peer by a close frame. */
 void link_close(struct vx6_node *node, struct link *link, enum vx6_code code);
 
@@ -85,6 +101,7 @@ enum vx6_code link_bytes(struct vx6_node *node, struct link *link, const struct 
 bool link_fill(struct vx6_node *node, struct link *link, struct vx6_batch *batch);
 bool link_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);
 void link_timer(struct vx6_node *node, struct timer *timer);
+void dials_forget(struct vx6_node *node); /* all are allowed again */
 void links_shutdown(struct vx6_node *node);
 void links_free(struct vx6_node *node);
 
@@ -94,6 +111,8 @@ void links_free(struct vx6_node *node);
 /* session.c */
 void session_link_up(struct vx6_node *node, struct link *link);
 void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
+/* It is up, and perhaps dead; closes by itself when another to the same peer comes up. */
+void session_link_doubted(struct vx6_node *node, struct link *link);
 /* Anything but VX6_OK closes the link with that code. */
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame);
 /* Writes whole frames, each u16 length and message, and returns their size; 0: nothing to say.

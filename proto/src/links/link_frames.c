@@ -88,13 +88,6 @@ void link_trace_frames(
 
 /* ---- receiving ---- */
 
-void link_heard(struct vx6_node *node, struct link *link)
-{
-    link->probed = false;
-    if (link->users > 0)
-        link->since = node->now;
-}
-
 static enum vx6_code take_hello(
     struct vx6_node *node, struct link *link, const struct vx6_link_hello *hello)
 {
@@ -144,8 +137,10 @@ static enum vx6_code take_message(
         link_post_write(node, link);
         return VX6_OK;
     }
-    if (msg->type == VX6_MSG_link_alive)
+    if (msg->type == VX6_MSG_link_alive) {
+        link_answered(link);
         return VX6_OK;
+    }
     if (msg->type == VX6_MSG_reach_ask || msg->type == VX6_MSG_reach_answer)
         return reach_frame(node, link, msg);
     if (link->channels && msg->type == VX6_MSG_stream_data)

@@ -53,16 +53,18 @@ struct link {
     vx6_addr addr;
     uint8_t state; /* enum link_state */
     uint8_t owed;
+    uint8_t doubts; /* looks at it since it was probed for a question; above 0 it is doubted */
     uint16_t close_code;
     uint16_t network_up; /* accepted and up: how many such there are of its network */
     bool initiator : 1;
-    bool pinned : 1;        /* peer_key is what we expect, or know */
-    bool keyed : 1;         /* send, receive and binding are set */
-    bool channels : 1;      /* the carrier is secure and has them; binding is set */
-    bool was_up : 1;        /* has been LINK_UP */
-    bool peer_hello : 1;    /* the peer's first frame has come */
-    bool probed : 1;        /* and nothing has come since */
-    bool never_out : 1;     /* closed before the driver heard of it */
+    bool pinned : 1;     /* peer_key is what we expect, or know */
+    bool keyed : 1;      /* send, receive and binding are set */
+    bool channels : 1;   /* the carrier is secure and has them; binding is set */
+    bool was_up : 1;     /* has been LINK_UP */
+    bool peer_hello : 1; /* the peer's first frame has come */
+    bool probed : 1;     /* and nothing has come since */
+    bool questioned : 1; /* somebody wants to know soon whether it lives */
+    bool never_out : 1;  /* closed before the driver heard of it */
     bool is_reach_due : 1;  /* the peer has asked to be dialled, and that goes on */
     bool is_reach_sent : 1; /* the peer was asked, and has not answered */
     uint16_t reach_code;    /* the answer that is owed then */
@@ -104,6 +106,12 @@ void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg
 struct link *link_dial_anew(
     struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
 
+/* ---- alive.c ---- */
+void link_watch(struct vx6_node *node, struct link *link); /* sets the timer of a link that is up */
+void link_look(struct vx6_node *node, struct link *link);  /* that timer */
+void link_heard(struct vx6_node *node, struct link *link); /* a sign of life */
+void links_replace(struct vx6_node *node, const struct link *fresh); /* has just come up */
+
 /* ---- admission.c ---- */
 /* Links that have to go for a new one, or NULL. */
 struct room {
@@ -133,7 +141,6 @@ void link_trace_frames(
 /* VX6-LINK-011: acts on one message; what is wrong with it closes the link. */
 void link_take_frame(
     struct vx6_node *node, struct link *link, const uint8_t *frame, size_t len, bool is_last);
-void link_heard(struct vx6_node *node, struct link *link); /* a sign of life */
 /* What comes with its length first, a record or a frame: consumes at least one byte of `data`, and
  * returns how many. When `unit` is whole it is shown, in `data` or, if `owned`, in memory to be
  * given to link_unit_free(); else unit->data is NULL. Closes the link when the length is not within

@@ -65,7 +65,7 @@ static uint32_t known_place(struct vx6_node *node)
     return known->count++;
 }
 
-/* VX6-NAME-011: an older bundle never replaces a newer one. */
+/* VX6-NAME-011: an older bundle never replaces a newer one. Nor is it news to see one again. */
 void known_keep(struct vx6_node *node, const struct known_bundle *bundle)
 {
     struct known *known = &node->known;
@@ -75,7 +75,7 @@ void known_keep(struct vx6_node *node, const struct known_bundle *bundle)
         if (index >= known->count)
             return; /* no memory: it will be asked for again */
         known->items[index].blob = NULL;
-    } else if (known->items[index].sequence > bundle->sequence) {
+    } else if (known->items[index].sequence >= bundle->sequence) {
         return;
     }
     struct blob *old = known->items[index].blob;
@@ -90,6 +90,13 @@ void resolve_forget(struct vx6_node *node, const uint8_t key[32])
     struct known_bundle *bundle = known_find(node, key);
     if (bundle != NULL)
         bundle->doubted = true;
+}
+
+void resolve_trust(struct vx6_node *node, const uint8_t key[32])
+{
+    struct known_bundle *bundle = known_find(node, key);
+    if (bundle != NULL)
+        bundle->doubted = false;
 }
 
 void known_free(struct vx6_node *node)

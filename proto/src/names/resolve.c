@@ -22,6 +22,7 @@ struct resolve {
     struct lookup *lookup; /* NULL: ended, or never needed */
     struct op *op;         /* exactly one of the two waits for it */
     struct session *session;
+    struct listing *listing; /* for which the op is, or NULL */
     struct kept_name name;
     bool bound;
     bool waiting; /* there is somebody to use; rivals may still show */
@@ -50,6 +51,12 @@ static bool hint_fits(const struct vx6_node *node, vx6_span hint, const uint8_t 
         return true;
     vx6_key_text(node->env->crypto, text, key);
     return memcmp(text, hint.data, hint.len) == 0;
+}
+
+/* To go there, and not only to see who it is. */
+static bool wants_address(const struct resolve *resolve)
+{
+    return resolve->session != NULL || resolve->listing != NULL;
 }
 
 static void resolve_free(struct vx6_node *node, struct resolve *resolve)
@@ -108,8 +115,16 @@ static bool claimant_add(
     return true;
 }
 
-/* Bound names only. VX6-NAME-010 */
-static void start_from_known(struct vx6_node *node, struct resolve *resolve)
+/* Does this node hold a newer bundle for others? */
+static bool is_outdated(const struct vx6_node *node, const struct known_bundle *known)
+{
+    uint8_t id[32];
+    vx6_node_id(node->env->crypto, id, known->key);
+    return !holder_wants(node, id, id, known->sequence + 1);
+}
+
+/* Bound names only. Who asks to be shown is shown what there is now. VX6-NAME-010 */
+static void start_from_known(struct vx6_node *node, struct resolve *resolve, bool to_dial)
 {
     struct known_bundle *known = known_find(node, resolve->bound_key);
     if (known == NULL)
@@ -121,7 +136,7 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
     memcpy(claimant.key, known->key, sizeof claimant.key);
     if (!claimant_add(node, resolve, &claimant))
         return;
-    if (known->doubted)
+    if (known->doubted || !to_dial || is_outdated(node, known))
         resolve->sequence_known = known->sequence;
     else
         settle(node, resolve);
@@ -141,7 +156,7 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
 
 /* NULL with *code. */
 static struct resolve *resolve_new(
-    struct vx6_node *node, const struct vx6_name *name, enum vx6_code *code)
+    struct vx6_node *node, const struct vx6_name *name, bool to_dial, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -161,7 +176,7 @@ static struct resolve *resolve_new(
     if (binding != NULL && hint_fits(node, name->hint, binding->key)) {
         resolve->bound = true;
         memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        start_from_known(node, resolve);
+        start_from_known(node, resolve, to_dial);
     }
     if (resolve->timer.deadline > node->now)
         *code = start_lookup(node, resolve);
@@ -189,9 +204,24 @@ struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, code);
+    struct resolve *resolve = resolve_new(node, name, true, code);
     if (resolve != NULL)
         resolve->session = session;
+    return resolve;
+}
+
+struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name *name,
+    struct listing *listing, struct op *op, enum vx6_code *code)
+{
+    if (is_self(node, name)) {
+        *code = VX6_SELF;
+        return NULL;
+    }
+    struct resolve *resolve = resolve_new(node, name, true, code);
+    if (resolve != NULL) {
+        resolve->listing = listing;
+        resolve->op = op;
+    }
     return resolve;
 }
 
@@ -218,7 +248,7 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, &name, &code);
+    struct resolve *resolve = resolve_new(node, &name, false, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
@@ -338,21 +368,21 @@ static void holder_count(
 }
 
 /* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, with
- * an address to go to, is all that was wanted. */
+ * an address to go to, is all that is wanted to go there. */
 static bool is_enough(const struct vx6_node *node, const struct resolve *resolve)
 {
-    if (!resolve->bound || resolve->claimants[0].sequence <= resolve->sequence_known)
-        return false;
     vx6_addr addr;
-    return resolve->op != NULL || claimant_address(node, &resolve->claimants[0], &addr);
+    return resolve->bound && wants_address(resolve) &&
+           resolve->claimants[0].sequence > resolve->sequence_known &&
+           claimant_address(node, &resolve->claimants[0], &addr);
 }
 
-/* The wait for rivals begins with somebody to use: for a session, one who can be dialled. */
+/* The wait for rivals begins with somebody to use: one who can be dialled, where that is wanted. */
 static bool is_usable(const struct vx6_node *node, const struct resolve *resolve)
 {
     vx6_addr addr;
     for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        if (resolve->op != NULL || claimant_address(node, &resolve->claimants[i], &addr))
+        if (!wants_address(resolve) || claimant_address(node, &resolve->claimants[i], &addr))
             return true;
     }
     return false;
@@ -435,14 +465,19 @@ static void keep_known(struct vx6_node *node, const struct claimant *claimant)
     known_keep(node, &known);
 }
 
-/* For a session: its one claimant becomes an address, and on first use the name's key. */
+/* The one claimant becomes an address. */
 static enum vx6_code choose_address(
-    struct vx6_node *node, struct resolve *resolve, const struct claimant *claimant, vx6_addr *addr)
+    const struct vx6_node *node, const struct claimant *claimant, vx6_addr *addr)
 {
     if (bytes_equal(claimant->key, node->keys.identity, 32))
         return VX6_SELF;
-    if (!claimant_address(node, claimant, addr))
-        return VX6_UNREACHABLE;
+    return claimant_address(node, claimant, addr) ? VX6_OK : VX6_UNREACHABLE;
+}
+
+/* For a session: on first use the claimant's key becomes the name's. */
+static enum vx6_code bind_claimant(
+    struct vx6_node *node, struct resolve *resolve, const struct claimant *claimant)
+{
     vx6_span label = resolve_label(resolve);
     bool is_of_another =
         is_own_label(node, label) || (!resolve->bound && binding_find(node, label) != NULL);
@@ -461,8 +496,10 @@ static void finish_session(struct vx6_node *node, struct resolve *resolve, enum 
     vx6_addr addr = {0};
     if (code == VX6_OK) {
         memcpy(key, resolve->claimants[0].key, sizeof key);
-        code = choose_address(node, resolve, &resolve->claimants[0], &addr);
+        code = choose_address(node, &resolve->claimants[0], &addr);
     }
+    if (code == VX6_OK)
+        code = bind_claimant(node, resolve, &resolve->claimants[0]);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     session_resolved(node, session, code, key, &addr);
@@ -479,6 +516,32 @@ static bool offers_service(
             return true;
     }
     return false;
+}
+
+static void count_for_op(struct op *op, const struct resolve *resolve)
+{
+    op->hops = resolve->hops;
+    op->queries = resolve->queries;
+    op->lost = resolve->lost;
+}
+
+/* As for a session, but nothing is bound. VX6-SESS-029 */
+static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
+{
+    struct listing *listing = resolve->listing;
+    uint8_t key[32] = {0};
+    vx6_addr addr = {0};
+    count_for_op(resolve->op, resolve);
+    if (code == VX6_OK) {
+        const struct claimant *claimant = &resolve->claimants[0];
+        memcpy(key, claimant->key, sizeof key);
+        code = choose_address(node, claimant, &addr);
+        if (resolve->bound)
+            keep_known(node, claimant);
+    }
+    trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
+    resolve_free(node, resolve);
+    listing_resolved(node, listing, code, key, &addr);
 }
 
 /* For a driver: everything is shown, nothing is chosen or bound. VX6-NAME-012 */
@@ -500,9 +563,7 @@ static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_c
         if (service.len > 0 && !offers_service(node, claimant, service))
             code = VX6_NO_SERVICE;
     }
-    op->hops = resolve->hops;
-    op->queries = resolve->queries;
-    op->lost = resolve->lost;
+    count_for_op(op, resolve);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     op_done(node, op, code);
@@ -521,7 +582,9 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
         resolve->lookup = NULL;
     }
     enum vx6_code code = outcome(resolve, timed_out);
-    if (resolve->op != NULL)
+    if (resolve->listing != NULL)
+        finish_listing(node, resolve, code);
+    else if (resolve->op != NULL)
         finish_op(node, resolve, code);
     else
         finish_session(node, resolve, code);

@@ -43,6 +43,7 @@ void binding_remove(struct vx6_node *node, vx6_span label);
 struct op; /* an operation that a driver started: op.c */
 struct resolve;
 struct session;
+struct listing;
 
 /* Bundles of bound names, verified, until they expire: an answer without a lookup. */
 struct known_bundle {
@@ -64,11 +65,15 @@ void known_keep(struct vx6_node *node, const struct known_bundle *bundle);
 void known_free(struct vx6_node *node);
 /* The address of this key did not answer, or another key did: resolve it afresh next time. */
 void resolve_forget(struct vx6_node *node, const uint8_t key[32]);
+void resolve_trust(struct vx6_node *node, const uint8_t key[32]); /* it does answer there */
 
 /* For a session, which hears of it by session_resolved(), never before this has returned; or for a
  * driver, as an operation. NULL with *code: INVALID, SELF, LIMIT, NOMEM. */
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
     struct session *session, enum vx6_code *code);
+/* The same for a listing, which hears of it by listing_resolved(); nothing is bound. */
+struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name *name,
+    struct listing *listing, struct op *op, enum vx6_code *code);
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve);
 enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *id);
 void resolve_timer(struct vx6_node *node, struct timer *timer);

@@ -319,6 +319,15 @@ void publish_joined(struct vx6_node *node)
     timer_update(node);
 }
 
+void publish_network_changed(struct vx6_node *node)
+{
+    struct publish *publish = &node->publish;
+    publish->retry_ms = 0;
+    if (publish->retry_at != VX6_NEVER)
+        publish->retry_at = node->now;
+    timer_update(node);
+}
+
 void publish_clock_moved(struct vx6_node *node)
 {
     if (node->publish.record_len > 0)

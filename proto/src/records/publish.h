@@ -40,6 +40,7 @@ vx6_span publish_record(struct vx6_node *node);
 /* The current bundle, whose record that is; NULL when memory ran out. No reference is given. */
 struct blob *publish_bundle(struct vx6_node *node);
 void publish_joined(struct vx6_node *node); /* discovery says: the network can be reached now */
+void publish_network_changed(struct vx6_node *node); /* a failure is tried again at once */
 void publish_clock_moved(struct vx6_node *node); /* the wall clock was set */
 void publish_timer(struct vx6_node *node, struct timer *timer);
 void publish_shutdown(struct vx6_node *node); /* offers it to nobody any more */

@@ -140,6 +140,26 @@ static bool fill_streams(struct vx6_node *node, struct link_sessions *on_link, s
     return true;
 }
 
+static bool fill_listings(struct vx6_node *node, struct link *link, struct sheet *sheet)
+{
+    struct vx6_msg msg;
+    uint8_t offers[OFFERS_SIZE_MAX];
+    while (listing_next(node, link, &msg, offers)) {
+        if (!put_frame(sheet, &msg))
+            return false;
+        listing_sent(link, msg.type);
+    }
+    return true;
+}
+
+/* All but data, as much as there is room for; false: more is left. VX6-SESS-018 */
+static bool fill_control(struct vx6_node *node, struct link *link, struct sheet *sheet)
+{
+    struct link_sessions *on_link = link_sessions(link);
+    return fill_paths(node, on_link, sheet) && fill_streams(node, on_link, sheet) &&
+           fill_listings(node, link, sheet);
+}
+
 /* The one frame that is not written by the codec: it is most of all bytes. Equal to its encoding.
  */
 static void put_data(struct sheet *sheet, struct stream *stream, size_t len)
@@ -201,7 +221,7 @@ size_t session_fill(struct vx6_node *node, struct link *link, uint8_t *dst, size
 {
     struct link_sessions *on_link = link_sessions(link);
     struct sheet sheet = {.dst = dst, .cap = cap};
-    if (!fill_paths(node, on_link, &sheet) || !fill_streams(node, on_link, &sheet))
+    if (!fill_control(node, link, &sheet))
         return sheet.len;
     struct stream *stream;
     while ((stream = next_stream(on_link)) != NULL &&
@@ -224,7 +244,7 @@ size_t session_fill_channel(
     struct link_sessions *on_link = link_sessions(link);
     struct sheet sheet = {.dst = dst, .cap = cap};
     *channel = 0;
-    if (!fill_paths(node, on_link, &sheet) || !fill_streams(node, on_link, &sheet) || sheet.len > 0)
+    if (!fill_control(node, link, &sheet) || sheet.len > 0)
         return sheet.len;
     struct stream *stream = next_stream(on_link);
     if (stream == NULL)

@@ -130,6 +130,7 @@ void session_link_up(struct vx6_node *node, struct link *link)
         if (path->id == 0 && path->session)
             session_path_up(node, path->session);
     }
+    listings_link_up(node, link);
 }
 
 void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code code)
@@ -141,6 +142,21 @@ void session_link_down(struct vx6_node *node, struct link *link, enum vx6_code c
         path_free(node, path);
         if (session)
             session_path_lost(node, session, code);
+    }
+    listings_link_down(node, link, code);
+}
+
+/* VX6-SESS-040: one of its sessions looks for the owner, for all of them. */
+void session_link_doubted(struct vx6_node *node, struct link *link)
+{
+    struct turn *turn = link_sessions(link)->paths.first;
+    while (turn != NULL) {
+        struct session *session = CONTAINER_OF(turn, struct path, link_turn)->session;
+        turn = turn->next;
+        if (session && session->role == SESSION_CLIENT) {
+            session_look_anew(node, session);
+            return;
+        }
     }
 }
 
@@ -200,6 +216,8 @@ static enum vx6_code take_stream_frame(
 /* VX6-SESS-001, VX6-SESS-006 */
 enum vx6_code session_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame)
 {
+    if (frame->type == VX6_MSG_find_services || frame->type == VX6_MSG_services)
+        return listing_frame(node, link, frame);
     if (frame->type < VX6_MSG_session_open || frame->type > VX6_MSG_stream_reset)
         return VX6_UNEXPECTED;
     if (frame->type == VX6_MSG_session_open)

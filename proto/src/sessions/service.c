@@ -14,7 +14,7 @@ static vx6_span service_name(const struct local_service *service)
     return (vx6_span){(const uint8_t *)service->name, service->len};
 }
 
-static int name_compare(vx6_span a, vx6_span b)
+int name_compare(vx6_span a, vx6_span b)
 {
     int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
@@ -216,16 +216,37 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
 }
 
 /* VX6-SESS-025 */
+static enum vx6_code admits(const struct local_service *service, const uint8_t peer_key[32])
+{
+    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
+        return VX6_OK;
+    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
+}
+
 enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32])
 {
     if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
         return VX6_SELF;
     const struct local_service *service = find(&node->sessions, name);
-    if (service == NULL)
-        return VX6_NO_SERVICE;
-    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
-        return VX6_OK;
-    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
+    return service == NULL ? VX6_NO_SERVICE : admits(service, peer_key);
+}
+
+/* VX6-SESS-026: what a session would be refused as not being there is not listed either. */
+void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
+    uint8_t storage[OFFERS_SIZE_MAX], vx6_list *offers)
+{
+    static const uint8_t uses[] = {
+        [EXPOSURE_PUBLIC] = 1, [EXPOSURE_LISTED] = 2, [EXPOSURE_PRIVATE] = 4};
+    for (uint32_t i = 0; i < node->sessions.service_count; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        enum vx6_code code = admits(service, peer_key);
+        if (code == VX6_NO_SERVICE)
+            continue;
+        struct vx6_offer offer = {
+            .name = service_name(service), .use = code == VX6_OK ? uses[service->exposure] : 3};
+        bool pushed = vx6_push_offer(offers, storage, OFFERS_SIZE_MAX, &offer);
+        VX6_ASSERT(pushed);
+    }
 }
 
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap)

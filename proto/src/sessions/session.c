@@ -82,6 +82,8 @@ static enum vx6_code connect_to(
         return VX6_NOMEM;
     if (link_is_up(link))
         session_path_up(node, session);
+    else if (session->is_resolved)
+        timer_set(&node->timers, &session->timer, after_ms(node, node->env->limits->link_doubt_ms));
     return VX6_OK;
 }
 
@@ -132,10 +134,42 @@ enum vx6_code session_open(struct vx6_node *node, const struct vx6_in *in, vx6_i
     return VX6_OK;
 }
 
+/* VX6-SESS-040. A link that comes up of this ends a silent one (VX6-LINK-041). */
+void session_look_anew(struct vx6_node *node, struct session *session)
+{
+    enum vx6_code code = VX6_OK;
+    struct vx6_name name = name_view(&session->name);
+    if (name.label.len == 0) {
+        (void)link_get(node, &session->peer, session->key, &code);
+    } else if (session->resolve == NULL) {
+        resolve_forget(node, session->key);
+        session->resolve = resolve_for_session(node, &name, session, &code);
+    }
+}
+
+/* The owner said, while a link is silent or not up yet, that it is there. */
+static void try_there(struct vx6_node *node, struct session *session, const vx6_addr *addr)
+{
+    enum vx6_code code = VX6_OK;
+    if (session->state != SESSION_CONNECTING) {
+        (void)link_get(node, addr, session->key, &code);
+    } else if (!addr_equal(addr, &session->peer)) {
+        path_free(node, session->path);
+        code = connect_to(node, session, session->key, addr);
+    }
+    if (session->path == NULL)
+        session_end(node, session, code, NOTICE_NONE);
+}
+
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
     const uint8_t key[32], const vx6_addr *addr)
 {
     session->resolve = NULL;
+    if (session->path != NULL) {
+        if (code == VX6_OK && bytes_equal(session->key, key, sizeof session->key))
+            try_there(node, session, addr);
+        return;
+    }
     if (code == VX6_OK && session->has_key && !bytes_equal(session->key, key, sizeof session->key))
         code = VX6_KEY_MISMATCH; /* VX6-NAME-014 */
     if (code == VX6_OK) {
@@ -157,6 +191,9 @@ void session_path_up(struct vx6_node *node, struct session *session)
     session->state = SESSION_OPENING;
     memcpy(session->key, link_peer_key(session->path->link), sizeof session->key);
     session->peer = *link_peer_addr(session->path->link);
+    if (session->is_resolved)
+        resolve_trust(node, session->key);
+    link_question(node, session->path->link);
     timer_set(&node->timers, &session->timer, after_ms(node, node->env->limits->session_open_ms));
     for (struct turn *turn = session->streams.first; turn; turn = turn->next)
         stream_list(node, CONTAINER_OF(turn, struct stream, turn));
@@ -171,28 +208,37 @@ enum vx6_code session_take_opened(
     make_secret(node, session, session->random, opened->owner_random);
     wipe(session->random, sizeof session->random);
     timer_clear(&node->timers, &session->timer);
+    link_answered(session->path->link);
     session->state = SESSION_UP;
     ready_post(&node->ready_list, &session->ready, SESSION_READY_UP);
     trace(node, VX6_EVENT_session_opened, &session->peer, 0, 0, VX6_OK);
     return VX6_OK;
 }
 
-/* Worth another resolve: the address is wrong or dead, not the will of either end. */
-static bool is_dead_address(enum vx6_code code)
+bool is_dead_address(enum vx6_code code)
 {
     return code == VX6_UNREACHABLE || code == VX6_TIMEOUT || code == VX6_TRUNCATED ||
            code == VX6_KEY_MISMATCH;
 }
 
+/* Nothing is lost with the path: the owner has not said a word of the session. */
+static bool is_unanswered(const struct session *session)
+{
+    return session->is_resolved && session->stream_last == 0 &&
+           (session->state == SESSION_CONNECTING || session->state == SESSION_OPENING);
+}
+
 /* VX6-SESS-019: the one place that knows what a session does without a path. */
 void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code)
 {
-    bool is_dial_failed = session->state == SESSION_CONNECTING && session->is_resolved;
     if (code == VX6_OK) /* a peer may give that as its reason; it is no success of the session */
         code = VX6_UNREACHABLE;
-    if (is_dial_failed && is_dead_address(code)) {
+    if (is_unanswered(session) && is_dead_address(code)) {
         resolve_forget(node, session->key);
         if (!session->is_retried) {
+            if (session->resolve)
+                resolve_cancel(node, session->resolve);
+            timer_clear(&node->timers, &session->timer);
             session->is_retried = true;
             session->is_resolved = false;
             session->state = SESSION_RESOLVING;
@@ -340,10 +386,16 @@ bool session_output(struct vx6_node *node, struct ready *ready, struct vx6_out *
     return true;
 }
 
-/* VX6-SESS-007: the owner did not answer in time. */
+/* VX6-SESS-007, VX6-SESS-040: the owner did not answer in time, or there is no link to it yet. */
 void session_timer(struct vx6_node *node, struct timer *timer)
 {
-    session_end(node, CONTAINER_OF(timer, struct session, timer), VX6_TIMEOUT, NOTICE_SEND);
+    struct session *session = CONTAINER_OF(timer, struct session, timer);
+    if (session->state != SESSION_CONNECTING) {
+        session_end(node, session, VX6_TIMEOUT, NOTICE_SEND);
+        return;
+    }
+    timer_set(&node->timers, timer, after_ms(node, 2 * node->env->limits->link_doubt_ms));
+    session_look_anew(node, session);
 }
 
 void sessions_shutdown(struct vx6_node *node)
@@ -362,6 +414,9 @@ void sessions_free(struct vx6_node *node)
         session_free(node, CONTAINER_OF(sessions->list.first, struct session, turn));
     while (sessions->paths.first)
         path_free(node, CONTAINER_OF(sessions->paths.first, struct path, node_turn));
+    listings_free(node);
     services_free(node);
+    meter_free(node, &sessions->asked_by_network);
+    meter_free(node, &sessions->asked_by_key);
     chunk_pool_clear(&sessions->pool);
 }

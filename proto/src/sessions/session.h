@@ -42,6 +42,8 @@ struct sessions {
     struct chunk_pool pool;
     struct local_service *services; /* what this node offers, sorted by name */
     uint32_t service_count, service_capacity;
+    struct turns listings;                       /* own questions which services there are */
+    struct meter asked_by_network, asked_by_key; /* the same by peers. VX6-SESS-028 */
 };
 
 /* ---- commands. What a driver closes or resets still comes out as SESSION_DOWN or STREAM_CLOSED.
@@ -62,6 +64,15 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
 /* Labels of the services that all may see, for the own record, sorted; at most `cap`. */
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap);
+
+/* listing.c: what a peer offers to this node, as an operation. INVALID, LIMIT, NOMEM, and what
+ * resolving or dialling refuses at once. */
+struct listing;
+enum vx6_code listing_start(struct vx6_node *node, const struct vx6_in *in, vx6_id *id);
+void listing_cancel(struct vx6_node *node, struct listing *listing); /* op.c ends the operation */
+void listing_timer(struct vx6_node *node, struct timer *timer);
+void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
+    const uint8_t key[32], const vx6_addr *addr);
 
 /* resolve.c calls it when the name of a session that waits for it is resolved or not. */
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,

@@ -147,6 +147,13 @@ enum notice {
  * NOT_ALLOWED. */
 enum vx6_code service_admits(
     const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32]);
+enum {
+    OFFERS_SIZE_MAX = 16 * (1 + VX6_LABEL_MAX + 1)
+};
+/* What there is for this peer, as `service_admits` decides it; the list lies in `storage`. */
+void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
+    uint8_t storage[OFFERS_SIZE_MAX], vx6_list *offers);
+int name_compare(vx6_span a, vx6_span b); /* the order of services in a list */
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */
@@ -154,6 +161,17 @@ static inline uint32_t peers_share(uint32_t max)
 {
     return max - max / 4;
 }
+
+/* ---- listing.c ---- */
+void listings_free(struct vx6_node *node); /* not the operations that they are for */
+void listings_link_up(struct vx6_node *node, struct link *link);
+void listings_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
+/* Takes find_services and services. */
+enum vx6_code listing_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame);
+/* The next frame to be sent on the link; false: there is none. */
+bool listing_next(struct vx6_node *node, struct link *link, struct vx6_msg *msg,
+    uint8_t storage[OFFERS_SIZE_MAX]);
+void listing_sent(struct link *link, enum vx6_msg_type type);
 
 /* ---- share.c ---- */
 /* The share of the peer's network; NULL: no memory. */
@@ -174,8 +192,12 @@ void path_end(struct vx6_node *node, struct path *path, enum vx6_code code, enum
 void path_free(struct vx6_node *node, struct path *path);
 
 /* ---- session.c ---- */
+/* Worth another resolve: the address is wrong or dead, not the will of either end. */
+bool is_dead_address(enum vx6_code code);
 void session_path_up(struct vx6_node *node, struct session *session);
 void session_path_lost(struct vx6_node *node, struct session *session, enum vx6_code code);
+/* Its owner is silent: does it answer over another link? The session itself stays where it is. */
+void session_look_anew(struct vx6_node *node, struct session *session);
 /* The peer asks for a session over this new path: takes it or refuses it. */
 void session_take_open(
     struct vx6_node *node, struct path *path, const struct vx6_session_open *open);

@@ -126,6 +126,8 @@ enum vx6_code stream_open(struct vx6_node *node, struct session *session, vx6_id
     session->stream_last = stream->number;
     stream->is_visible = true;
     stream_post(node, stream, STREAM_SEND_OPEN);
+    if (session->path)
+        link_question(node, session->path->link);
     trace(node, VX6_EVENT_stream_opened, &session->peer, 0, 0, VX6_OK);
     *id = stream->id;
     return VX6_OK;
@@ -202,6 +204,7 @@ enum vx6_code stream_take_accept(
         return VX6_UNEXPECTED;
     stream->state = STREAM_OPEN;
     stream->send_window_end = accept->window_end;
+    link_answered(stream->session->path->link);
     timer_clear(&node->timers, &stream->timer);
     ready_post(&node->ready_list, &stream->ready, STREAM_READY_WRITABLE);
     flow_accepted(node, stream);
