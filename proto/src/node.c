@@ -219,8 +219,7 @@ static bool opens_something(enum vx6_in_kind kind)
 {
     return kind == VX6_IN_PEER_ADD || kind == VX6_IN_RESOLVE || kind == VX6_IN_LOOKUP ||
            kind == VX6_IN_LIST || kind == VX6_IN_REACH || kind == VX6_IN_SESSION_OPEN ||
-           kind == VX6_IN_STREAM_OPEN ||
-           kind == VX6_IN_LINK_ACCEPTED;
+           kind == VX6_IN_STREAM_OPEN || kind == VX6_IN_LINK_ACCEPTED;
 }
 
 /* Inputs that concern a link, session, stream or operation, found by its ID. */

@@ -6,9 +6,9 @@
 #include "vx6/base.h"
 
 enum {
-    TEXT_ADDR_SIZE = 64,  /* "[2001:db8::7]:4242", NUL included */
-    TEXT_KEY_SIZE = 57,   /* a node's key */
-    TEXT_TIME_SIZE = 32,  /* "2026-11-26T07:09:27.123Z" */
+    TEXT_ADDR_SIZE = 64, /* "[2001:db8::7]:4242", NUL included */
+    TEXT_KEY_SIZE = 57,  /* a node's key */
+    TEXT_TIME_SIZE = 32, /* "2026-11-26T07:09:27.123Z" */
     TEXT_DURATION_SIZE = 32,
     TEXT_ERROR_SIZE = 512 /* one line */
 };

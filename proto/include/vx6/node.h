@@ -119,10 +119,10 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,              /* key: a target; plain node lookup; makes an operation */
-    VX6_IN_LIST, /* data: a name without a service; or peer, and key if it is known: which services
-                    of that node there are for this one; makes an operation */
-    VX6_IN_REACH,         /* peer: an own endpoint; asks a contact whether it can be reached there;
-                      makes an operation */
+    VX6_IN_LIST,  /* data: a name without a service; or peer, and key if it is known: which services
+                     of that node there are for this one; makes an operation */
+    VX6_IN_REACH, /* peer: an own endpoint; asks a contact whether it can be reached there;
+              makes an operation */
     VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name; and key if it is
                              known (else zero). Makes a session */
     VX6_IN_SESSION_CLOSE, /* id */

@@ -57,14 +57,14 @@ struct link {
     uint16_t close_code;
     uint16_t network_up; /* accepted and up: how many such there are of its network */
     bool initiator : 1;
-    bool pinned : 1;     /* peer_key is what we expect, or know */
-    bool keyed : 1;      /* send, receive and binding are set */
-    bool channels : 1;   /* the carrier is secure and has them; binding is set */
-    bool was_up : 1;     /* has been LINK_UP */
-    bool peer_hello : 1; /* the peer's first frame has come */
-    bool probed : 1;     /* and nothing has come since */
-    bool questioned : 1; /* somebody wants to know soon whether it lives */
-    bool never_out : 1;  /* closed before the driver heard of it */
+    bool pinned : 1;        /* peer_key is what we expect, or know */
+    bool keyed : 1;         /* send, receive and binding are set */
+    bool channels : 1;      /* the carrier is secure and has them; binding is set */
+    bool was_up : 1;        /* has been LINK_UP */
+    bool peer_hello : 1;    /* the peer's first frame has come */
+    bool probed : 1;        /* and nothing has come since */
+    bool questioned : 1;    /* somebody wants to know soon whether it lives */
+    bool never_out : 1;     /* closed before the driver heard of it */
     bool is_reach_due : 1;  /* the peer has asked to be dialled, and that goes on */
     bool is_reach_sent : 1; /* the peer was asked, and has not answered */
     uint16_t reach_code;    /* the answer that is owed then */
