@@ -18,7 +18,7 @@ enum {
 struct waiting {
     struct request *request;
     struct event *look;
-    int64_t until_unix_ms;
+    int64_t until_ms; /* steady */
 };
 
 static json_t *json_endpoints(const struct endpoints *endpoints,
@@ -129,7 +129,7 @@ static json_t *status_json(struct host *host)
     json_t *status = json_pack("{s:i, s:b, s:b, s:o, s:s, s:s, s:I, s:o, s:o}", "version",
         CONTROL_VERSION, "ready", host_is_ready(host), "joined", driver_has_joined(host->driver),
         "key", json_key(key), "node_id", hex, "name", host->label, "uptime_ms",
-        (json_int_t)(unix_ms_now() - host->started_unix_ms), "listen",
+        (json_int_t)(steady_ms_now() - host->started_ms), "listen",
         json_endpoints(host->endpoints, endpoints_listening), "endpoints",
         json_endpoints(host->endpoints, endpoints_published));
     json_object_set_new(status, "clock", json_clock(host->driver));
@@ -164,7 +164,7 @@ static void on_look(evutil_socket_t fd, short what, void *context)
     if (host_is_ready(request->host)) {
         waiting_free(waiting);
         request_answer(request, status_json(request->host));
-    } else if (unix_ms_now() >= waiting->until_unix_ms) {
+    } else if (steady_ms_now() >= waiting->until_ms) {
         waiting_free(waiting);
         request_fail_with(request, VX6_TIMEOUT,
             "the node runs but has not joined the network: vx6 peers shows which entry peers "
@@ -199,7 +199,7 @@ void command_status(struct request *request)
         return;
     }
     waiting->request = request;
-    waiting->until_unix_ms = unix_ms_now() + wait_ms;
+    waiting->until_ms = steady_ms_now() + wait_ms;
     request->work = waiting;
     request->abandoned = abandoned;
     on_look(-1, 0, waiting);

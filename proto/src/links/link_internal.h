@@ -72,13 +72,12 @@ struct link {
     uint8_t peer_key[32];
     struct handshake *handshake; /* NULL once its last message is out */
     struct blob *record;         /* the peer's node record */
-    struct reach_ask *reach_ask; /* waits for the peer's answer, or NULL */
-    vx6_id reach_for;            /* was dialled only since the peer of that link asked for it */
     vx6_ns since; /* up: last record received, or began to be idle, or was probed; else: began */
 
     struct vx6_cipher send, receive;
     uint8_t binding[VX6_BINDING_SIZE];
     uint32_t send_records; /* under the current key */
+    vx6_id reach_for;      /* was dialled only since the peer of that link asked for it */
     vx6_ns send_key_since;
 
     /* The record, or frame of channel 0, that is coming in: its length, and its first bytes when it

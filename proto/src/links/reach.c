@@ -31,6 +31,15 @@ static struct reach_ask *ask_of(const struct vx6_node *node, const uint8_t key[3
     return ask;
 }
 
+/* Who waits for the peer of this link; or nobody does. */
+static struct reach_ask *ask_on(const struct vx6_node *node, const struct link *link)
+{
+    struct reach_ask *ask = node->reach.asks;
+    while (ask && ask->link != link)
+        ask = ask->next;
+    return ask;
+}
+
 /* How many asks ago this one was asked, REACH_RECENT if it was none of the last. */
 static uint32_t asks_since(const struct vx6_node *node, const uint8_t key[32])
 {
@@ -82,7 +91,6 @@ static void ask_free(struct vx6_node *node, struct reach_ask *ask)
         place = &(*place)->next;
     *place = ask->next;
     timer_clear(&node->timers, &ask->timer);
-    ask->link->reach_ask = NULL;
     ask->link->owed &= (uint8_t)~OWED_REACH_ASK;
     link_in_use(node, ask->link, -1);
     env_free(node->env, ask, sizeof *ask);
@@ -136,7 +144,6 @@ static struct reach_ask *ask_new(
     ask->endpoint = *endpoint;
     memcpy(ask->key, peer->key, sizeof ask->key);
     ask->link = link;
-    link->reach_ask = ask;
     link_in_use(node, link, 1);
     timer_set(&node->timers, &ask->timer, after_ms(node, node->env->limits->reach_ms));
     return ask;
@@ -186,7 +193,7 @@ struct vx6_msg reach_ask_frame(struct vx6_node *node, const struct link *link)
 {
     struct vx6_msg msg = {.type = VX6_MSG_reach_ask, .u.reach_ask.record = publish_record(node)};
     uint32_t index;
-    if (is_own_endpoint(node, &link->reach_ask->endpoint, &index))
+    if (is_own_endpoint(node, &ask_on(node, link)->endpoint, &index))
         msg.u.reach_ask.endpoint = (uint8_t)index;
     return msg;
 }
@@ -194,7 +201,7 @@ struct vx6_msg reach_ask_frame(struct vx6_node *node, const struct link *link)
 /* VX6-LINK-035: that this node was reached cannot be made up. */
 static enum vx6_code take_answer(struct vx6_node *node, struct link *link, enum vx6_code code)
 {
-    struct reach_ask *ask = link->reach_ask;
+    struct reach_ask *ask = ask_on(node, link);
     if (!link->is_reach_sent)
         return VX6_UNEXPECTED;
     link->is_reach_sent = false;
@@ -331,7 +338,7 @@ static void dialled_back(struct vx6_node *node, struct link *back, enum vx6_code
 
 void reach_link_up(struct vx6_node *node, struct link *link)
 {
-    if (link->reach_ask)
+    if (ask_on(node, link))
         ask_send(node, link);
     struct reach_ask *ask = link->initiator ? NULL : ask_of(node, link->peer_key);
     if (ask)
@@ -344,8 +351,9 @@ void reach_link_up(struct vx6_node *node, struct link *link)
 
 void reach_link_down(struct vx6_node *node, struct link *link, enum vx6_code code)
 {
-    if (link->reach_ask)
-        ask_done(node, link->reach_ask, code == VX6_OK ? VX6_UNREACHABLE : code, false);
+    struct reach_ask *ask = ask_on(node, link);
+    if (ask)
+        ask_done(node, ask, code == VX6_OK ? VX6_UNREACHABLE : code, false);
     if (link->reach_for.bits != 0)
         dialled_back(node, link, verdict(code));
     if (link->is_reach_due)
