@@ -211,7 +211,7 @@ class ExhaustedTest(Clocked):
         node.wait()
 
     def check_clocks(self):
-        """VX6-CTRL-019, VX6-CTRL-031"""
+        """VX6-CTRL-019, VX6-NODE-012"""
         everybody = ("entry", "carol", "dave")
         present = ("to the present", 0, everybody)
         self.is_monotonic_faked = False

@@ -23,6 +23,7 @@
 #include "names.h"
 #include "operations.h"
 #include "pump.h"
+#include "reachability.h"
 #include "offer.h"
 #include "tcp.h"
 #include "udp.h"
@@ -57,7 +58,7 @@ struct driver {
     struct reasons reasons;
 };
 
-/* VX6-CTRL-031: it goes on while the machine sleeps. */
+/* VX6-NODE-012: it goes on while the machine sleeps. */
 static vx6_ns now_ns(void)
 {
     struct timespec now;
@@ -119,6 +120,8 @@ static void report_event(struct driver *driver, const struct vx6_event *event)
             REPORT(journal, joined, .holders = event->len);
         if (!driver->published)
             save_after(driver, SAVE_FIRST_S);
+        if (!driver->published)
+            reachability_joined(driver->host->reach);
         driver->published = true;
         REPORT(journal, published, .holders = event->len);
     }

@@ -28,6 +28,8 @@ struct offer_facts {
     enum exposure exposure;
     uint64_t connection_count, failure_count; /* ever */
     uint32_t open_count;
+    bool is_up_known, is_up; /* does the target take connections? */
+    int64_t up_unix_ms;      /* when it last did; 0: not in this run */
     struct traffic traffic;
 };
 
@@ -58,6 +60,8 @@ enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE]);
 /* VX6_NO_SERVICE, VX6_LIMIT */
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
+/* Sees whether the targets are there, as far as that can be seen without connecting. */
+void offers_look(struct offers *offers);
 /* NULL behind the last. */
 struct offer_facts *offers_facts(struct offers *offers, size_t index);
 

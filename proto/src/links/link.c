@@ -101,11 +101,11 @@ void links_free(struct vx6_node *node)
 
 /* Does the link lead where a dial to this address would? An accepted one does so by its peer's own
  * word, which is worth something only where the key is the one expected. */
-static bool leads_to(const struct link *link, const vx6_addr *addr, bool has_expected_key)
+static bool leads_to(const struct link *link, const vx6_addr *addr, bool may_be_accepted)
 {
     if (link->initiator)
         return addr_equal(&link->addr, addr);
-    if (link->state != LINK_UP || !has_expected_key)
+    if (link->state != LINK_UP || !may_be_accepted)
         return false;
     struct vx6_node_record record = link_peer_record(link);
     struct vx6_endpoint endpoint;
@@ -117,7 +117,8 @@ static bool leads_to(const struct link *link, const vx6_addr *addr, bool has_exp
 }
 
 /* A live link that will do, one that is up if possible. */
-static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected)
+static struct link *find_link(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, bool may_be_accepted)
 {
     struct link *found = NULL;
     for (struct link *link = node->links.first; link; link = link->next) {
@@ -125,7 +126,7 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
         if (expected)
             key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
         if (!is_live(link) || link->doubts > 0 || !key_fits ||
-            !leads_to(link, addr, expected != NULL))
+            !leads_to(link, addr, may_be_accepted))
             continue;
         if (link->state == LINK_UP)
             return link;
@@ -168,9 +169,8 @@ struct link *link_dial_anew(
     return dial(node, addr, expected, &room, code);
 }
 
-/* VX6-LINK-016 */
-struct link *link_get(
-    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+static struct link *get(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected,
+    bool may_be_accepted, enum vx6_code *code)
 {
     *code = VX6_OK;
     if (node->shutting_down)
@@ -181,7 +181,7 @@ struct link *link_get(
         *code = VX6_INVALID;
     if (*code != VX6_OK)
         return NULL;
-    struct link *link = find_link(node, addr, expected);
+    struct link *link = find_link(node, addr, expected, may_be_accepted);
     if (link)
         return link;
     struct room room;
@@ -190,6 +190,19 @@ struct link *link_get(
         return NULL;
     }
     return dial(node, addr, expected, &room, code);
+}
+
+/* VX6-LINK-016 */
+struct link *link_get(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    return get(node, addr, expected, expected != NULL, code);
+}
+
+struct link *link_get_dialled(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    return get(node, addr, expected, false, code);
 }
 
 /* VX6-LINK-020: a carrier that brings a binding is secure by itself. */

@@ -101,6 +101,9 @@ bool link_is_pending(const struct link *link); /* accepted, and has proved nothi
 void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
     enum vx6_code code);
 
+/* As link_get(), but none that the peer has dialled. */
+struct link *link_get_dialled(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
 /* A new link, even where there is one already, for which nobody has to go. NULL with *code. */
 struct link *link_dial_anew(
     struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);

@@ -127,7 +127,7 @@ static bool is_own_endpoint(const struct vx6_node *node, const vx6_addr *addr, u
 static struct reach_ask *ask_new(
     struct vx6_node *node, struct peer *peer, const vx6_addr *endpoint, enum vx6_code *code)
 {
-    struct link *link = link_get(node, &peer->addr, peer->key, code);
+    struct link *link = link_get_dialled(node, &peer->addr, peer->key, code);
     if (link == NULL)
         return NULL;
     *code = VX6_LIMIT;
