@@ -265,16 +265,28 @@ static void crime_make(struct crime *crime, uint64_t seed)
     crime->world.net->trace = (struct vx6_trace){listen_to, &crime->heard};
 }
 
-/* The victim opens a record with this frame in it. */
-static void say(struct crime *crime, const struct vx6_msg *msg)
+/* The victim opens a record of this link with this frame in it. */
+static void say_on(struct crime *crime, struct link *link, const struct vx6_msg *msg)
 {
     uint8_t frame[VX6_RECORD_MAX + 16];
     size_t len = vx6_msg_encode(msg, frame, sizeof frame);
     assert_true(len > 0);
-    struct link *link = link_to(crime->victim, crime->foe);
-    link_to(crime->foe, crime->victim)->is_reach_sent = true; /* it will not mind the answer */
     link_take_frame(crime->victim->node, link, frame, len, true);
     pair_drain(crime->victim);
+}
+
+static void say(struct crime *crime, const struct vx6_msg *msg)
+{
+    link_to(crime->foe, crime->victim)->is_reach_sent = true; /* it will not mind the answer */
+    say_on(crime, link_to(crime->victim, crime->foe), msg);
+}
+
+static bool has_asked(struct pair_net *net, void *context)
+{
+    (void)net;
+    const struct crime *crime = context;
+    const struct link *last = crime->victim->node->links.last;
+    return last && last->initiator && last->is_reach_sent;
 }
 
 struct claim {
@@ -431,7 +443,8 @@ static void test_that_it_was_reached_is_not_believed_of_who_never_came(void **st
     struct wait wait = {crime.victim, crime.victim->out_count};
     vx6_id id;
     assert_int_equal(reach(&victim, &crime.victim->addr, &id), VX6_OK);
-    say(&crime, &yes);
+    assert_true(pair_until(crime.world.net, has_asked, &crime, VX6_SECOND));
+    say_on(&crime, crime.victim->node->links.last, &yes);
     assert_true(pair_until(crime.world.net, is_done, &wait, VX6_SECOND));
     const struct vx6_out *out = pair_find(crime.victim, VX6_OUT_OP_DONE, wait.from);
     assert_int_equal(out->code, VX6_UNEXPECTED);
