@@ -29,7 +29,7 @@ struct cli {
     const char *name, *listen, *addr, *key, *passphrase_file, *level;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
-    bool background, is_public, is_private, wait, replace, addresses, list;
+    bool background, is_public, is_private, wait, replace, addresses, list, repair;
     int timeout_s;
 };
 
@@ -80,6 +80,7 @@ int cli_run_service_deny(struct cli *cli);
 int cli_run_service_list(struct cli *cli);
 int cli_run_service_remove(struct cli *cli);
 int cli_run_disconnect(struct cli *cli);
+int cli_run_doctor(struct cli *cli);
 int cli_run_resolve(struct cli *cli);
 int cli_run_names(struct cli *cli);
 int cli_run_pin(struct cli *cli);

@@ -234,7 +234,7 @@ static bool set_up(struct store *store, enum store_mode mode)
            sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open");
 }
 
-static struct store *open_file(const char *path, char error[TEXT_ERROR_SIZE])
+struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL) {
@@ -251,7 +251,7 @@ static struct store *open_file(const char *path, char error[TEXT_ERROR_SIZE])
 }
 
 /* So that a file that was moved is found there after a loss of power, too. */
-static bool sync_directory(const char *path)
+bool store_sync_directory(const char *path)
 {
     char dir[PATHS_MAX];
     snprintf(dir, sizeof dir, "%s", path);
@@ -283,7 +283,7 @@ static bool make_file(
     if (fd < 0)
         return paths_fail(error, "make", draft);
     close(fd);
-    struct store *store = open_file(draft, error);
+    struct store *store = store_open_file(draft, error);
     bool made = store &&
                 sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
                 sql_run(store, schema, "make") && identity_make(store, given) &&
@@ -291,7 +291,7 @@ static bool make_file(
     if (store && !made)
         text_fail(error, "%.300s (%.180s)", store->error, path);
     store_close(store);
-    if (made && (rename(draft, path) != 0 || !sync_directory(path)))
+    if (made && (rename(draft, path) != 0 || !store_sync_directory(path)))
         made = paths_fail(error, "make", path);
     if (!made)
         (void)unlink(draft);
@@ -334,7 +334,7 @@ static bool check_file(
 static struct store *open_and_check(
     const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE])
 {
-    struct store *store = open_file(path, error);
+    struct store *store = store_open_file(path, error);
     if (store == NULL || set_up(store, mode))
         return store;
     text_fail(error, "%.300s (%.180s)", store->error, path);

@@ -16,6 +16,13 @@ struct store {
     char error[TEXT_ERROR_SIZE];
 };
 
+/* ---- store.c ---- */
+/* As it is, unchecked; NULL with a line. */
+struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE]);
+/* So that a file that was moved is found there after a loss of power, too. */
+bool store_sync_directory(const char *path);
+
+/* ---- store_sql.c ---- */
 extern const char sql_damaged[]; /* what to do then */
 
 /* All that return bool: false with store->error. */
