@@ -92,7 +92,7 @@ void script_command(struct stage *stage)
         {VX6_IN_SERVICE_ADD, 0}, {VX6_IN_SERVICE_REMOVE, 0}, {VX6_IN_CONTACT, 0},
         {VX6_IN_ENDPOINT_ADD, 0}, {VX6_IN_ENDPOINT_REMOVE, 0}, {VX6_IN_CANCEL, 0},
         {VX6_IN_SERVICE_ADD_LISTED, 0}, {VX6_IN_SERVICE_ADD_PRIVATE, 0}, {VX6_IN_SERVICE_ALLOW, 0},
-        {VX6_IN_SERVICE_DENY, 0}, {VX6_IN_LABEL, 0}, {VX6_IN_LIST, SLOT_OP},
+        {VX6_IN_SERVICE_DENY, 0}, {VX6_IN_LABEL, 0}, {VX6_IN_LIST, SLOT_OP}, {VX6_IN_NETWORK, 0},
         {VX6_IN_REACH, SLOT_OP}};
     uint8_t how = tape_u8(&stage->tape);
     uint32_t row = (how & 0x3fu) % (sizeof rows / sizeof rows[0]);

@@ -70,6 +70,8 @@ static void give_bytes(
 static void give_datagram(
     struct stage *stage, const vx6_addr *from, const uint8_t *data, size_t len)
 {
+    for (uint32_t i = 0; i < VX6_EXPECT_STEPS; i++)
+        vx6_node_expect(stage->node, i, data, len);
     struct vx6_in in = {.kind = VX6_IN_DATAGRAM, .peer = *from, .data = data, .len = len};
     VX6_ASSERT(stage_input(stage, &in) == VX6_OK);
 }
@@ -177,12 +179,11 @@ void stage_stream_read(struct stage *stage, vx6_id stream, size_t max)
 
 void stage_stream_write(struct stage *stage, vx6_id stream, size_t max, bool fin)
 {
-    size_t room;
-    uint8_t *dst = vx6_stream_reserve(stage->node, stream, &room);
-    if (dst == NULL)
+    struct vx6_room room;
+    if (vx6_stream_reserve(stage->node, stream, &room, 1) == 0)
         return;
-    size_t len = room < max ? room : max;
-    memset(dst, 7, len);
+    size_t len = room.len < max ? room.len : max;
+    memset(room.data, 7, len);
     vx6_stream_commit(stage->node, stream, len, fin);
 }
 

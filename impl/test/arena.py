@@ -6,7 +6,6 @@ Alice is attacked. Bob, from another network, works with her; so do newcomers, e
 own. All are on one host and share its processors with the attackers, which are nicer than they are."""
 import asyncio
 import contextlib
-import ctypes
 import itertools
 import multiprocessing
 import os
@@ -44,7 +43,6 @@ ADDRESS = {"victim": "2001:4000::1", "entry": "2001:1000::1", "alice": "2001:200
 PORT = 4242
 NETWORKS = "2400::/16"  # every address in it is of this host, and each /48 a network by itself
 NEWCOMERS = "2600::/16"
-CLONE_NEWNET = 0x40000000
 WORKS = ("look_up", "request", "move", "come")
 ROUNDS, TRIALS = int(os.environ.get("VX6_ATTACK_ROUNDS", 3)), 3
 # What a work may take longer for other reasons: it is made of hundreds of switches between processes,
@@ -60,13 +58,10 @@ def source_of(number, host=1, networks=NETWORKS):
 
 
 def enter_network():
-    """A network namespace that ends with this process and its children; a reason, where none can be."""
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET) != 0:
-        return "no network namespace can be made: " + os.strerror(ctypes.get_errno())
-    commands = ["link set lo up"]
-    commands += [f"-6 addr add {ip}/128 dev lo nodad" for ip in ADDRESS.values()]
+    """The test's own network, with its addresses; a reason, where there can be none."""
+    if reason := harness.enter_own_network():
+        return reason
+    commands = [f"-6 addr add {ip}/128 dev lo nodad" for ip in ADDRESS.values()]
     commands += [f"-6 route add local {block} dev lo" for block in (NETWORKS, NEWCOMERS)]
     try:
         for command in commands:

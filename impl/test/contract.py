@@ -36,6 +36,13 @@ REFUSAL, NEWS = (Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": stric
                  for name in ("refusal", "news"))
 
 
+def command_of(words):
+    """The command of the control socket that `vx6 WORDS...` asks, or None."""
+    names = "_".join(words[:2]), words[0]
+    asks_nobody = words[:2] in (("identity", "import"), ("identity", "export"))
+    return None if asks_nobody else next((name for name in names if name in ANSWERS["properties"]), None)
+
+
 def faults(line, command=None):
     """What is wrong with a line; `command`: what it answers, if that is known."""
     if "time" in line:

@@ -2,6 +2,7 @@
 """What tests of real nodes share: nodes that are started and ended, their command line and control socket,
 and sentences that are checked."""
 import base64
+import ctypes
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ import time
 import contract
 
 DEADLINE_S = 30
+CLONE_NEWNET = 0x40000000
 
 
 def check(condition, sentence, detail=""):
@@ -53,6 +55,19 @@ def free_port():
                 return port
             except OSError:
                 continue
+
+
+def enter_own_network():
+    """A network namespace that ends with this process and its children; a reason, where none can be."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        return "no network namespace can be made: " + os.strerror(ctypes.get_errno())
+    try:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as reason:
+        return f"the loopback interface cannot be used: {reason}"
+    return None
 
 
 class Line:
@@ -97,6 +112,14 @@ def command_of(request):
         return json.loads(request)["command"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def check_printed(words, printed):
+    """What `vx6 WORDS...` prints keeps to its schema."""
+    command = contract.command_of(words)
+    if command and "--json" in words and printed:
+        wrong = contract.faults(json.loads(printed), command)
+        check_quietly(not wrong, f"what vx6 prints keeps to its schema: {words}", (wrong, printed))
 
 
 class Process:
@@ -163,8 +186,10 @@ class Test:
         return addr
 
     def vx6(self, who, *words, check=False):
-        return subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
+        done = subprocess.run([self.bin / "vx6", "--state", self.dir / who, *words], check=check,
                               capture_output=True, text=True, timeout=DEADLINE_S)
+        check_printed(words, done.stdout)
+        return done
 
     def log(self, who):
         return (self.dir / f"{who}.log").read_text()

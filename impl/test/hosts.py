@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import harness
-from harness import DEADLINE_S, check
+from harness import DEADLINE_S, check, check_printed
 
 PORT = 4242
 WIRE = "wire"
@@ -136,8 +136,8 @@ class Test(harness.Test):
     def start_program(self, host, *command, log=None, **options):
         """Runs in the host's namespace; `ip netns exec` becomes the command, with its process ID."""
         output = open(log, "a") if log else subprocess.DEVNULL
-        options.setdefault("stdout", output)
-        process = subprocess.Popen([*self.inside(host), *map(str, command)], stderr=output, **options)
+        options = {"stdout": output, "stderr": output, **options}
+        process = subprocess.Popen([*self.inside(host), *map(str, command)], **options)
         self.processes.append(process)
         return process
 
@@ -179,8 +179,10 @@ class Test(harness.Test):
         return node
 
     def cli(self, who, *words, expect=0):
-        return run(*self.inside(self.hosts.get(who, who)), self.bin / "vx6", "--state", self.state(who),
+        done = run(*self.inside(self.hosts.get(who, who)), self.bin / "vx6", "--state", self.state(who),
                    *words, expect=expect, timeout=60)
+        check_printed(words, done.stdout)
+        return done
 
     def ask(self, who, *words, expect=0):
         return json.loads(self.cli(who, *words, "--json", expect=expect).stdout)

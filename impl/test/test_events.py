@@ -4,6 +4,7 @@
 
 usage: test_events.py BIN_DIR
 """
+import fcntl
 import json
 import os
 import re
@@ -37,6 +38,7 @@ class EventsTest(harness.Test):
         self.check_flood()
         self.check_end()
         self.check_logs()
+        self.check_stuck_log()
         self.check_hostile_texts()
         self.check_journald()
 
@@ -123,8 +125,8 @@ class EventsTest(harness.Test):
         self.use(forward)
         self.until(alice, "service_up", "its target is up again", service="web")
         self.offer("web", exposure="private")
-        self.use(forward)
         self.until(bob, "forward_down", "a session of a service that is closed ends", name="alice.web")
+        self.use(forward)
         self.until(alice, "session_refused", "who comes again is refused, and the owner hears of it")
         self.ask("bob", command="disconnect", what="1")
         self.until(bob, "forward_ended", "a forward ends", name="alice.web")
@@ -198,7 +200,8 @@ class EventsTest(harness.Test):
             {"command": "forget", "name": self.alice}, {"command": "rename", "name": "alice", "to": "al"},
             {"command": "forget", "name": "al"}, {"command": "pin", "name": "alice", "key": key},
             {"command": "service_add", "name": "db", "target": "127.0.0.1:1", "exposure": "private", "allow": [key]},
-            {"command": "service_list"}, {"command": "service_deny", "name": "db", "who": "alice"},
+            {"command": "service_list"}, {"command": "service_list", "name": "alice"},
+            {"command": "service_list", "addr": self.alice}, {"command": "service_deny", "name": "db", "who": "alice"},
             {"command": "service_allow", "name": "db", "who": key}, {"command": "status"},
             {"command": "service_remove", "name": "db"}, {"command": "identity_rename", "name": "bobby"},
             {"command": "watch"},
@@ -268,10 +271,30 @@ class EventsTest(harness.Test):
               "a plain line has its time, and its level unless it is news")
         check("debug: " in self.log("bob") and "debug: " not in shown, "debug is written only where it was asked for")
 
+    def check_stuck_log(self):
+        """VX6-CTRL-029: a pipe that nobody reads from, and that is full after the first line."""
+        ours, theirs = os.pipe()
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+        node = subprocess.Popen([self.bin / "vx6-node", "--state", self.dir / "dora", "--log", "json", "--listen",
+                                 f"[::1]:{free_port()}"], stderr=theirs)
+        os.close(theirs)
+        self.nodes.append(node)
+        wait_for((self.dir / "dora" / "control.sock").is_socket, "it starts")
+        service = {"command": "service_add", "name": "web", "target": self.echo.target, "exposure": "public"}
+        for _ in range(40):  # 8 kB of log
+            check_quietly(self.ask("dora", **service)["ok"], "it goes on")
+        with os.fdopen(ours) as log:
+            first = json.loads(log.readline())
+            self.ask("dora", **service)
+            lost, last = json.loads(log.readline()), json.loads(log.readline())
+        check(first["event"] == "listening" and last["event"] == "service_added" and lost["count"] >= 40 and
+              not contract.faults(lost), f"a log that nobody reads holds nothing up, and says: {lost['text']}",
+              (first, lost, last))
+
     def check_hostile_texts(self):
         """VX6-CTRL-030"""
         hostile = "\x1b[2J\x07\r\n\u202ex"
-        asn_map = self.dir / hostile
+        asn_map = self.dir / "карта"
         asn_map.write_text("2001:db8::/32 64500\n")
         database = sqlite3.connect(self.dir / "alice" / "state.db")
         with database:

@@ -68,6 +68,7 @@ class Test(hosts.Test):
         self.check_start()
         self.check_by_name()
         self.check_foreground()
+        self.check_program()
         self.check_half_close()
         self.check_by_addr()
         self.check_first_use()
@@ -107,7 +108,9 @@ class Test(hosts.Test):
 
     def check_by_name(self):
         out = self.cli("bob", "connect", "alice.web", "--listen", "127.0.0.1:9000", "--background")
-        check(out.stdout == "alice.web is at 127.0.0.1:9000\n", "connect by name says where", out)
+        check(out.stdout == "alice.web is at 127.0.0.1:9000\nits key is " + self.alice_key + ", kept from "
+              "this first use on: compare it with its owner's\n",
+              "connect by name says where, and whose key the name means from now on", out)
         page = self.curl_of_bob("http://127.0.0.1:9000/").stdout
         check(page == "<h1>Alice</h1>\n", "curl fetches a page by name", page)
         self.fetch_big("http://127.0.0.1:9000", "by name")
@@ -134,6 +137,22 @@ class Test(hosts.Test):
         check(self.stop(process, signal.SIGINT) == 0, "Ctrl-C ends it with exit code 0")
         until(lambda: len(self.ask("bob", "status")["forwards"]) == 1, "the forward ends with it")
         check(self.curl_of_bob(f"http://{match[1]}/", expect=None).returncode == 7, "and its port closes")
+
+    def check_program(self):
+        """VX6-CTRL-044: a forward for as long as a program runs."""
+        done = self.cli("bob", "connect", "alice.web", "--", "curl", "-sS", "http://{}/")
+        check(done.stdout == "<h1>Alice</h1>\n" and done.stderr == "", "a program uses a forward", done)
+        done = self.cli("bob", "connect", "alice.web", "--", "sh", "-c", "echo {port} {}; exit 7", expect=7)
+        check(re.fullmatch(r"(\d+) 127\.0\.0\.1:\1\n", done.stdout),
+              "and its words have the address and the port; its exit code is that of vx6", done)
+        self.cli("bob", "connect", "alice.web", "--", "no-such-program", expect=127)
+        self.cli("bob", "connect", "alice.web", "--", "sh", "-c", "kill -9 $$", expect=128 + 9)
+        process = self.start_program("bob", self.bin / "vx6", "--state", self.state("bob"), "connect",
+                                     "alice.web", "--", "sh", "-c", "echo started; exec sleep 60",
+                                     stdout=subprocess.PIPE, text=True)
+        check(process.stdout.readline() == "started\n", "a program that goes on")
+        check(self.stop(process) == 128 + signal.SIGTERM, "is ended with vx6, by SIGTERM")
+        until(lambda: len(self.ask("bob", "status")["forwards"]) == 1, "and the forwards end with them")
 
     def check_half_close(self):
         server = self.role("alice", "half-close-server", 8090)
@@ -233,12 +252,15 @@ class Test(hosts.Test):
              "--public"),
             ("service that is not there", 1, "no service db", "service", "remove", "db"),
             ("forward that is not there", 1, "no forward 77", "disconnect", "77"),
+            ("a program in the background", 2, "in the foreground", "connect", "alice.web", "--background",
+             "--", "true"),
+            ("a program without --", 2, "unexpected argument true", "connect", "alice.web", "true"),
             ("unknown command", 2, "no command fly", "fly"),
             ("half a command", 2, "what to do with service", "service"),
             ("unknown option", 2, "unrecognized option '--fast'", "status", "--fast"),
             ("missing argument", 2, "peer add needs ADDR", "peer", "add"),
             ("name of a running node", 1, "vx6 identity rename robert", "init", "--name", "robert"),
-            ("control bytes are not echoed", 2, r"\\x1b\[31m", "connect", "\x1b[31m.web"),
+            ("control bytes are not echoed", 2, "control characters", "connect", "\x1b[31m.web"),
         ]
         for sentence, code, pattern, *arguments in rows:
             self.check_line(sentence, code, pattern, self.bin / "vx6", "--state", self.state("bob"),
@@ -250,9 +272,9 @@ class Test(hosts.Test):
         self.check_line("no identity yet", 1, "run vx6 init", vx6, "--state", nowhere, "identity")
         self.check_line("second node on the same state", 1, "another node is running", node, "--state",
                         self.state("bob"), "--listen", "[::]:5000")
-        self.check_line("malformed --listen", 1, "--listen has no port", node, "--state", dave,
+        self.check_line("malformed --listen", 2, "--listen has no port", node, "--state", dave,
                         "--listen", "4242")
-        self.check_line("bad --name", 1, "no label", node, "--state", dave, "--name", "Dave!")
+        self.check_line("bad --name", 2, "no label", node, "--state", dave, "--name", "Dave!")
         done = run(*self.inside("bob"), node, "--state", dave, expect=1)
         check("TCP [::]:4242 is taken" in done.stderr and done.stderr.count("\n") == 1,
               "taken port: one line, exit code 1", done.stderr)

@@ -8,17 +8,19 @@ usage: test_local_service.py BIN_DIR
 """
 import os
 import select
+import signal
 import socket
 import struct
 import sys
 import threading
 import time
 
-from harness import DEADLINE_S, Process, Test, check, check_quietly, main
+from harness import DEADLINE_S, Process, Test, check, check_quietly, main, wait_for
 
 HALF = 3_000_000
 MEMORY_MAX_KB = 24_000
 CONNECT_TIMEOUT_S = 10
+RUSH = 500  # at once
 
 
 class Service:
@@ -94,6 +96,7 @@ class LocalServiceTest(Test):
         self.check_slow()
         self.check_refused()
         self.check_backlog()
+        self.check_rush()
         for node in (self.alice, self.bob):
             node.terminate()
             check(node.wait(timeout=DEADLINE_S) == 0, "the node ends in order")
@@ -239,6 +242,33 @@ class LocalServiceTest(Test):
             check(took < CONNECT_TIMEOUT_S + 5, f"it is given up after {took:.0f} s")
             for client in waiting:
                 client.close()
+
+    def state_of(self, forward):
+        return [f["state"] for f in self.here.ask({"command": "status"})["forwards"]
+                if f["forward"] == forward["forward"]][0]
+
+    def check_rush(self):
+        """VX6-CTRL-040: the session is down, and its owner slow to open another."""
+        forward = self.open("rushed", self.service.target)
+        owner = self.line("alice")
+        owner.ask({"command": "service_remove", "name": "rushed"})
+        owner.ask({"command": "service_add", "name": "rushed", "target": self.service.target, "exposure": "public"})
+        wait_for(lambda: self.state_of(forward) == "down", "the session goes down")
+        self.alice.send_signal(signal.SIGSTOP)
+        clients = [self.connect(b"e?", forward) for _ in range(RUSH)]
+        wait_for(lambda: self.state_of(forward) == "opening", "the next connection opens it")
+        self.alice.send_signal(signal.SIGCONT)
+        answers = [self.answer_of(client) for client in clients]
+        check(answers == [b"?"] * RUSH, f"a rush of {RUSH} before the session is up: each is served",
+              f"{answers.count(b'?')} were")
+        for client in clients:
+            client.close()
+
+    def answer_of(self, client):
+        try:
+            return client.recv(1)
+        except ConnectionResetError:
+            return None
 
 
 if __name__ == "__main__":

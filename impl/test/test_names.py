@@ -24,8 +24,7 @@ class Test(harness.Test):
     def run(self):
         self.addr = self.start("alice", "--name", "alice")
         self.twin_addr = self.start("twin", "--name", "alice", "--peer", self.addr)
-        self.bob_node, _ = self.launch("bob", "--name", "bob", "--peer", self.addr)
-        self.vx6("bob", "status", "--wait", check=True)
+        self.start_bob()
         self.keys = {who: json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
                      for who in ("alice", "twin", "bob")}
         self.offer()
@@ -33,6 +32,7 @@ class Test(harness.Test):
         self.check_clash()
         self.check_pins()
         self.check_in_use()
+        self.check_opening()
         self.check_rename_and_forget()
         self.check_addresses()
         self.check_own_name()
@@ -138,6 +138,40 @@ class Test(harness.Test):
                   "a name in use stays, and the line says what to end first", answer)
         self.vx6("bob", "disconnect", self.twin_forward, check=True)
 
+    def check_opening(self):
+        """VX6-CTRL-020: the same while a forward by the name, which it may bind, is on its way."""
+        opening = self.line("bob")
+        twin = self.nodes[1]
+        for name, commands in (
+                ("alice", (("pin", "alice", self.keys["alice"], "--replace"), ("forget", "alice"),
+                           ("rename", "alice", "al"))),
+                (f"other~{self.keys['twin'][:4]}", (("identity", "rename", "other"),
+                                                    ("rename", "alice", "other")))):
+            if name != "alice":
+                self.vx6("twin", "identity", "rename", "other", check=True)
+                harness.wait_for(lambda: self.vx6("bob", "resolve", name).returncode == 0,
+                                 "the twin is found by its other name")
+            twin.send_signal(signal.SIGSTOP)
+            opening.send({"command": "connect", "name": f"{name}.web", "background": True})
+            harness.wait_for(lambda: self.forward_states() == ["opening"], "a forward is opening")
+            for words in commands:
+                self.refused("UNEXPECTED", *words)
+            check(self.forward_states() == ["opening"], "it was opening all the time")
+            twin.send_signal(signal.SIGCONT)
+            answer = opening.receive()
+            check(answer["key"] == self.keys["twin"], "then it is up, with the key that was meant", answer)
+            self.vx6("bob", "disconnect", str(answer["forward"]), check=True)
+        check(self.names()["other"] == (self.keys["twin"], "first_use"), "and its name is bound")
+        self.vx6("bob", "forget", "other", check=True)
+        self.vx6("twin", "identity", "rename", "alice", check=True)
+        harness.wait_for(
+            lambda: self.vx6("bob", "resolve", f"alice~{self.keys['twin'][:20]}").returncode == 0,
+            "the twin is called alice again")
+        opening.close()
+
+    def forward_states(self):
+        return [f["state"] for f in json.loads(self.vx6("bob", "status", "--json").stdout)["forwards"]]
+
     def check_rename_and_forget(self):
         self.vx6("bob", "rename", "alice", "al", check=True)
         check(self.names() == {"al": (self.keys["twin"], "pinned")}, "alice is called al from now on")
@@ -159,11 +193,29 @@ class Test(harness.Test):
             done = self.vx6("bob", "connect", "--addr", self.addr, "web", "--background", "--json", check=True)
             forward = json.loads(done.stdout)
             check(forward["key_is_new"] == is_new, "a key is new at an address once", forward)
+            answer = self.refused("UNEXPECTED", "forget", self.addr)
+            check(f"vx6 disconnect {forward['forward']}" in answer["error"],
+                  "an address in use stays, and the line says what to end first", answer)
             self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
         shown = self.vx6("bob", "names", check=True).stdout
         check(f"{self.addr} is {self.keys['alice']}" in shown, "vx6 names shows it", shown)
         self.vx6("bob", "forget", self.addr, check=True)
         check(json.loads(self.vx6("bob", "names", "--json").stdout)["addresses"] == [], "and it is forgotten")
+        self.check_damaged_address()
+
+    def check_damaged_address(self):
+        """VX6-CTRL-036: a key that cannot be read hides no names, and can be forgotten."""
+        with sqlite3.connect(self.dir / "bob" / "state.db") as database:
+            database.execute("INSERT INTO known_key VALUES ('192.0.2.7:1', x'00')")
+        answer = self.refused("LIMIT", "names")
+        check("vx6 forget 192.0.2.7:1" in answer["error"] and
+              [item["name"] for item in answer["names"]] == ["alice"],
+              "one damaged row: the names are shown, and what to do", answer)
+        done = self.vx6("bob", "names")
+        check(f"alice is {self.keys['alice']}" in done.stdout and done.returncode == 1,
+              "to people, too", done)
+        self.vx6("bob", "forget", "192.0.2.7:1", check=True)
+        self.vx6("bob", "names", check=True)
 
     def check_own_name(self):
         """VX6-REC-013: alice calls herself otherwise; bob, who has bound her name, finds her by it."""
@@ -172,6 +224,7 @@ class Test(harness.Test):
         self.vx6("alice", "identity", "rename", "alicia", check=True)
         check(json.loads(self.vx6("alice", "identity", "--json").stdout)["name"] == "alicia",
               "the new name is kept")
+        self.check_own_name_at_start()
 
         def found():
             return json.loads(self.vx6("bob", "resolve", "alicia.web", "--json").stdout).get("key")
@@ -179,6 +232,23 @@ class Test(harness.Test):
         forward = self.connect("alice.web")
         check(forward["key"] == self.keys["alice"], "and by the name that bob knows her by")
         self.vx6("bob", "disconnect", str(forward["forward"]), check=True)
+
+    def check_own_name_at_start(self):
+        """VX6-CTRL-020: nor does a node take it when it starts, or is made."""
+        self.bob_node.terminate()
+        self.bob_node.wait(timeout=DEADLINE_S)
+        node, _ = self.launch("bob", "--name", "alice")
+        check(node.wait(timeout=DEADLINE_S) == 1 and "somebody else" in self.log("bob").splitlines()[-1],
+              "vx6-node --name of a bound name is refused", self.log("bob"))
+        done = self.vx6("bob", "init", "--name", "alice")
+        check(done.returncode == 1 and "somebody else" in done.stderr and done.stderr.count("\n") == 1,
+              "and so is vx6 init --name", done)
+        self.start_bob()
+        check(json.loads(self.vx6("bob", "identity", "--json").stdout)["name"] == "bob", "bob is bob still")
+
+    def start_bob(self):
+        self.bob_node, _ = self.launch("bob", "--name", "bob", "--peer", self.addr)
+        self.vx6("bob", "status", "--wait", check=True)
 
     def check_moved(self):
         """VX6-CTRL-022: alice goes on elsewhere, with the key that bob knows."""
@@ -191,7 +261,7 @@ class Test(harness.Test):
         done = identity("alice", "export")
         check(done.returncode == 1 and "there already" in done.stderr, "never over another file", done)
         done = identity("bob", "import")
-        check(done.returncode == 1 and "running" in done.stderr, "nor imported into a node's state", done)
+        check(done.returncode == 1 and "already" in done.stderr, "nor imported into a node's state", done)
         self.nodes[0].send_signal(signal.SIGKILL)
         self.nodes[0].wait(timeout=DEADLINE_S)
         done = identity("moved", "import", "--json")
@@ -205,8 +275,12 @@ class Test(harness.Test):
         check(done.returncode == 1 and "already" in done.stderr, "and only there", done)
         passphrase.write_text("wrong horse battery\n")
         done = identity("other", "import")
-        check(done.returncode == 1 and not (self.dir / "other/state.db").exists(),
-              "by another passphrase nothing is imported", done)
+        check(done.returncode == 1 and not (self.dir / "other").exists(),
+              "by another passphrase nothing is imported, and nothing left behind", done)
+        passphrase.write_bytes(b"correct horse\0 battery\n")
+        for what, who in (("export", "bob"), ("import", "other")):
+            done = identity(who, what)
+            check(done.returncode == 1 and "NUL" in done.stderr, f"{what}: no passphrase is cut in silence", done)
         self.start("moved", "--name", "alicia", "--peer", self.twin_addr)
         target = f"127.0.0.1:{self.servers['alice'].getsockname()[1]}"
         self.vx6("moved", "service", "add", "web", target, "--public", check=True)
@@ -221,8 +295,7 @@ class Test(harness.Test):
             before = self.names()
             self.bob_node.send_signal(number)
             self.bob_node.wait(timeout=DEADLINE_S)
-            self.bob_node, _ = self.launch("bob", "--name", "bob", "--peer", self.addr)
-            self.vx6("bob", "status", "--wait", check=True)
+            self.start_bob()
             check(self.names() == before and len(before) > 1,
                   f"all names are there after {signal.Signals(number).name}", self.names())
         check(self.connect("alice.web")["key"] == self.keys["alice"], "and mean what they meant")

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What a node keeps between runs, also when a run ends badly. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "older.h"
 #include "paths.h"
 #include "store.h"
 #include "test.h"
@@ -203,10 +206,8 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_true(store_identity(store, before));
     assert_true(store_sequence_take(store, &first));
     store_close(store);
-    execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));"
-            "ALTER TABLE identity DROP COLUMN digest; DROP TABLE allowed; ALTER TABLE binding DROP "
-            "COLUMN pinned;"
-            "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
+    execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));");
+    older_make(paths.database);
     assert_null(store_open(paths.database, STORE_READ, error));
     assert_non_null(strstr(error, "older VX6"));
     store = open_it(STORE_CREATE);
@@ -230,9 +231,7 @@ static void test_a_damaged_state_of_an_older_version_is_left_alone(void **state)
     };
     static uint8_t before[64 * PAGE], after[64 * PAGE], ones[PAGE];
     store_close(open_it(STORE_CREATE));
-    execute("ALTER TABLE identity DROP COLUMN digest; DROP TABLE allowed; ALTER TABLE binding DROP "
-            "COLUMN pinned;"
-            "ALTER TABLE binding DROP COLUMN since_ms; PRAGMA user_version = 1;");
+    older_make(paths.database);
     sqlite3 *database = open_sql();
     sqlite3_stmt *statement = NULL;
     assert_int_equal(
@@ -278,6 +277,44 @@ static void test_a_key_that_is_not_whole_is_no_missing_key(void **state)
     store_close(store);
 }
 
+/* One damaged row is no end of the list: the line names it, and it can be removed. VX6-CTRL-036 */
+static void test_a_kept_key_that_is_not_whole_can_be_forgotten(void **state)
+{
+    (void)state;
+    struct store_contact known[4];
+    vx6_addr addr;
+    bool was_kept = false;
+    assert_null(text_addr_parse("127.0.0.1:1", &addr));
+    struct store *store = open_it(STORE_CREATE);
+    execute("INSERT INTO known_key VALUES ('127.0.0.1:1', x'01');"
+            "INSERT INTO known_key VALUES ('127.0.0.1:2', zeroblob(32));");
+    assert_int_equal(store_known_keys(store, known, 4), -1);
+    assert_non_null(strstr(store_error(store), "vx6 forget 127.0.0.1:1"));
+    assert_true(store_known_key_remove(store, &addr, &was_kept));
+    assert_true(was_kept);
+    assert_int_equal(store_known_keys(store, known, 4), 1);
+    execute("INSERT INTO known_key VALUES ('nowhere', zeroblob(32))");
+    assert_int_equal(store_known_keys(store, known, 4), -1);
+    assert_non_null(strstr(store_error(store), "restore"));
+    store_close(store);
+}
+
+/* VX6-CTRL-020 */
+static void test_a_name_of_somebody_else_is_not_taken(void **state)
+{
+    (void)state;
+    struct store_binding binding = {"alice", {7}, true, 1};
+    char value[16];
+    struct store *store = open_it(STORE_CREATE);
+    assert_true(store_own_name_set(store, "bob"));
+    assert_true(store_binding_set(store, &binding));
+    assert_false(store_own_name_set(store, "alice"));
+    assert_non_null(strstr(store_error(store), "somebody else"));
+    assert_true(store_setting(store, "name", value, sizeof value));
+    assert_string_equal(value, "bob");
+    store_close(store);
+}
+
 static void test_everything_else_is_kept(void **state)
 {
     (void)state;
@@ -308,7 +345,8 @@ static void test_everything_else_is_kept(void **state)
     assert_false(store_known_key_set(store, &(vx6_addr){.port = 1}, binding.key));
     assert_non_null(strstr(store_error(store), "vx6 forget"));
     assert_true(store_known_key_set(store, &addr, binding.key)); /* known already */
-    assert_true(store_known_key_remove(store, &(vx6_addr){.port = 5001}));
+    assert_true(store_known_key_remove(store, &(vx6_addr){.port = 5001}, &found) && found);
+    assert_true(store_known_key_remove(store, &(vx6_addr){.port = 5001}, &found) && !found);
     assert_true(store_known_key_set(store, &(vx6_addr){.port = 1}, binding.key));
     free(known);
     store_close(store);
@@ -391,13 +429,22 @@ static void test_N6_a_second_lock_on_the_same_state_is_refused(void **state)
 {
     (void)state;
     assert_true(paths_make(&paths, error));
-    int lock = paths_lock(&paths, error);
+    int lock = paths_lock(&paths, paths_node, error);
     assert_true(lock >= 0);
-    assert_int_equal(paths_lock(&paths, error), -1);
+    assert_int_equal(paths_lock(&paths, paths_node, error), PATHS_LOCKED_BY_NODE);
     assert_non_null(strstr(error, "another node is running"));
     close(lock);
-    lock = paths_lock(&paths, error);
+    lock = paths_lock(&paths, "vx6 identity import", error);
     assert_true(lock >= 0);
+    assert_int_equal(paths_lock(&paths, paths_node, error), -1);
+    assert_non_null(strstr(error, "vx6 identity import is at work"));
+    close(lock);
+    FILE *file = fopen(paths.lock, "w"); /* as an older node leaves it */
+    assert_non_null(file);
+    fclose(file);
+    lock = open(paths.lock, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    assert_int_equal(paths_lock(&paths, "vx6 init", error), PATHS_LOCKED_BY_NODE);
     close(lock);
 }
 
@@ -431,6 +478,8 @@ int main(void)
         WITH_STATE(test_a_state_of_an_older_version_keeps_its_identity),
         WITH_STATE(test_a_damaged_state_of_an_older_version_is_left_alone),
         WITH_STATE(test_a_key_that_is_not_whole_is_no_missing_key),
+        WITH_STATE(test_a_kept_key_that_is_not_whole_can_be_forgotten),
+        WITH_STATE(test_a_name_of_somebody_else_is_not_taken),
         WITH_STATE(test_everything_else_is_kept),
         WITH_STATE(test_no_more_keys_are_kept_than_can_be_in_force),
         WITH_STATE(test_N6_a_second_lock_on_the_same_state_is_refused),

@@ -166,6 +166,42 @@ static void test_R1_a_terminal_sees_only_printable_characters(void **state)
     assert_string_equal(text, "");
 }
 
+/* What people may type, in any script, and nothing that moves a cursor. VX6-CTRL-037 */
+static void test_plain_text_is_utf8_without_control_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *fault;
+    } rows[] = {
+        {"", NULL},
+        {"plain ~", NULL},
+        {"\xc3\xa9 \xe4\xb8\xad \xf0\x9f\xa6\x8a \xf4\x8f\xbf\xbf", NULL},
+        {"\xc2\xa0", NULL},
+        {"a\nb", "control"},
+        {"\x1b[2J", "control"},
+        {"\x7f", "control"},
+        {"\xe2\x80\xae", "control"}, /* right to left from here */
+        {"\xe2\x81\xa6", "control"},
+        {"\xc2\x9b", "control"}, /* the same as ESC [ in one character */
+        {"\xff", "UTF-8"},
+        {"\x80", "UTF-8"},
+        {"a\xc3", "UTF-8"},
+        {"\xc3(", "UTF-8"},
+        {"\xc0\x80", "UTF-8"},         /* longer than need be */
+        {"\xe0\x80\x9b", "UTF-8"},     /* the same */
+        {"\xed\xa0\x80", "UTF-8"},     /* a surrogate */
+        {"\xf4\x90\x80\x80", "UTF-8"}, /* beyond the last */
+        {"\xf8\x88\x80\x80\x80", "UTF-8"},
+        {"\xf0\x9f\xa6", "UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *fault = text_fault(rows[i].text);
+        if ((fault == NULL) != (rows[i].fault == NULL) ||
+            (fault && strstr(fault, rows[i].fault) == NULL))
+            fail_msg("row %zu: %s", i, fault ? fault : "no fault");
+    }
+}
+
 static void test_hex(void **state)
 {
     (void)state;
@@ -183,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_scopes_of_addresses),
         cmocka_unit_test(test_names_of_services),
         cmocka_unit_test(test_R1_a_terminal_sees_only_printable_characters),
+        cmocka_unit_test(test_plain_text_is_utf8_without_control_characters),
         cmocka_unit_test(test_hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ enum code_row {
 
 /* Nodes are many in a simulation and lie far apart in memory, so what every datagram touches stands
  * together; parts that begin with what is touched often end a stretch of it, the own keys, which
- * end with it, begin one. */
+ * end with it, begin one. vx6_node_expect() knows these stretches. */
 struct vx6_node {
     struct own_keys keys;
     vx6_env *env;
@@ -55,29 +55,29 @@ struct vx6_node {
     struct ready_list ready_list;
     struct ready ready;
     struct ops ops;
-    vx6_ns started;
     int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
     struct clock clock;
     uint64_t tag;
-    uint64_t counters[VX6_EVENT_COUNT];
-
+    vx6_ns started;
+    struct lookups lookups;
+    bool shutting_down;
+    uint32_t endpoint_count;
+    vx6_addr endpoints[VX6_ENDPOINT_MAX];
     struct rng secret_rng;
     struct queries queries;
 
-    struct lookups lookups;
-    uint32_t endpoint_count;
-    vx6_addr endpoints[VX6_ENDPOINT_MAX];
+    struct table table;
+
+    uint64_t counters[VX6_EVENT_COUNT];
+
+    struct rng public_rng;
     enum vx6_suite suite;
-    bool shutting_down;
     const struct vx6_asn_map *asn_map;
     uint64_t sequence_next;
     struct resolve *resolves;
     struct bindings bindings;
     struct known known;
     struct slots slots;
-    struct table table;
-
-    struct rng public_rng;
     struct discovery discovery;
     struct holder holder;
     struct syncs syncs;

@@ -393,6 +393,28 @@ bool vx6_node_output(vx6_node *node, struct vx6_out *out)
     return false;
 }
 
+/* The node itself: the stretches of it that every datagram touches. */
+static void expect_any(const struct vx6_node *node)
+{
+    enum {
+        COUNTERS = VX6_EVENT_query_lost + 1, /* of datagrams */
+        BUCKETS = 16
+    };
+    prefetch_between(&node->keys.identity, &node->queries.contacts[1]);
+    prefetch_between(&node->table, &node->table.bucket_count[BUCKETS]);
+    prefetch_between(&node->counters, &node->counters[COUNTERS]);
+}
+
+void vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
+{
+    if (step == 0)
+        expect_any(node);
+    else if (len > 0)
+        query_expect(node, step - 1, data, len);
+    else
+        timer_expect(&node->timers, step - 1);
+}
+
 /* VX6-NODE-005 */
 vx6_ns vx6_node_deadline(const vx6_node *node)
 {

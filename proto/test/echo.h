@@ -31,12 +31,11 @@ static void echo(struct pair_node *alice, vx6_id stream)
     bool end = false;
     vx6_span span;
     while (vx6_stream_peek(alice->node, stream, &span, 1, &end) > 0) {
-        size_t room;
-        uint8_t *dst = vx6_stream_reserve(alice->node, stream, &room);
-        if (dst == NULL)
+        struct vx6_room room;
+        if (vx6_stream_reserve(alice->node, stream, &room, 1) == 0)
             return;
-        size_t len = span.len < room ? span.len : room;
-        memcpy(dst, span.data, len);
+        size_t len = span.len < room.len ? span.len : room.len;
+        memcpy(room.data, span.data, len);
         vx6_stream_commit(alice->node, stream, len, false);
         vx6_stream_release(alice->node, stream, len);
     }
@@ -133,16 +132,15 @@ static inline bool transfer_all(struct world *world, size_t total)
     size_t sent = 0;
     vx6_ns end = world->net->now + 300 * VX6_SECOND;
     while (sent < total && !world->closed && world->net->now < end) {
-        size_t room;
-        uint8_t *dst = vx6_stream_reserve(world->bob->node, world->stream, &room);
-        if (dst == NULL) {
+        struct vx6_room room;
+        if (vx6_stream_reserve(world->bob->node, world->stream, &room, 1) == 0) {
             pair_drain(world->bob);
             pair_run(world->net, 5 * VX6_MILLISECOND);
             continue;
         }
-        size_t len = total - sent < room ? total - sent : room;
+        size_t len = total - sent < room.len ? total - sent : room.len;
         for (size_t i = 0; i < len; i++)
-            dst[i] = pattern(sent + i);
+            room.data[i] = pattern(sent + i);
         sent += len;
         vx6_stream_commit(world->bob->node, world->stream, len, sent == total);
         pair_drain(world->bob);

@@ -430,9 +430,12 @@ static void deliver(struct pair_net *net, struct pair_event *event)
         deliver_to_carrier(net, event);
         return;
     }
+    struct pair_node *to = &net->nodes[event->to];
+    for (uint32_t i = 0; to->node && i < VX6_EXPECT_STEPS; i++)
+        vx6_node_expect(to->node, i, event->data, event->len);
     struct vx6_in in = {
         .kind = VX6_IN_DATAGRAM, .peer = event->from, .data = event->data, .len = event->len};
-    assert_int_equal(pair_input(&net->nodes[event->to], &in), VX6_OK);
+    assert_int_equal(pair_input(to, &in), VX6_OK);
 }
 
 /* One step: the next event or the next deadline, whichever is first; false when `end` is first. */

@@ -118,19 +118,20 @@ static inline void write_some(int side, struct end *end, size_t most)
 {
     if (end->closed || end->fin_written)
         return;
-    size_t room = 0;
-    uint8_t *dst = NULL;
+    struct vx6_room rooms[4];
+    size_t count = 0, len = 0;
     if (end->written < end->goal)
-        dst = vx6_stream_reserve(&world.nodes[side], end->id, &room);
-    if (dst == NULL && end->written < end->goal) {
+        count = vx6_stream_reserve(&world.nodes[side], end->id, rooms, 4);
+    if (count == 0 && end->written < end->goal) {
         end->may_write = false;
         return;
     }
-    size_t len = room < most ? room : most;
-    if (len > end->goal - end->written)
-        len = (size_t)(end->goal - end->written);
-    for (size_t i = 0; i < len; i++)
-        dst[i] = byte_of(side, end->number, end->written + i);
+    if (most > end->goal - end->written)
+        most = (size_t)(end->goal - end->written);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < rooms[i].len && len < most; j++)
+            rooms[i].data[j] = byte_of(side, end->number, end->written + len++);
+    }
     end->written += len;
     end->fin_written = end->written == end->goal;
     vx6_stream_commit(&world.nodes[side], end->id, len, end->fin_written);

@@ -79,13 +79,17 @@ static void append(struct chunk_queue *queue)
 
 static void reserve(struct chunk_queue *queue)
 {
-    size_t room = 0;
-    uint8_t *dst = chunk_reserve(&pool, queue, &room);
-    assert_non_null(dst);
-    assert_true(room > 0);
-    size_t len = chance((uint32_t)room + 1);
-    make(dst, queue->end, len);
-    chunk_commit(queue, len);
+    struct vx6_room rooms[6];
+    size_t most = 1 + chance(8 * CHUNK_LARGE), room = 0;
+    size_t count = chunk_reserve(&pool, queue, rooms, 6, most);
+    assert_true(count > 0 && count <= 6);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(rooms[i].len > 0);
+        make(rooms[i].data, queue->end + room, rooms[i].len);
+        room += rooms[i].len;
+    }
+    assert_true(room <= most && room <= chunk_held(queue) + CHUNK_LARGE);
+    chunk_commit(&pool, queue, chance((uint32_t)room + 1));
 }
 
 static void look(const struct chunk_queue *queue)
@@ -138,10 +142,10 @@ static void test_a_tiny_stream_costs_little_and_an_idle_one_nothing(void **state
     chunk_release(&pool, &queue, 5);
     assert_int_equal(memory_held, 0);
 
-    size_t room;
-    assert_non_null(chunk_reserve(&pool, &queue, &room));
-    assert_true(room >= 900 && memory_held <= 1024);
-    chunk_commit(&queue, 1);
+    struct vx6_room rooms[4];
+    assert_int_equal(chunk_reserve(&pool, &queue, rooms, 4, 1 << 20), 1);
+    assert_true(rooms[0].len >= 900 && memory_held <= 1024);
+    chunk_commit(&pool, &queue, 1);
     done(&queue);
 }
 
@@ -149,16 +153,35 @@ static void test_a_stream_that_moved_much_gets_large_room_at_once(void **state)
 {
     (void)state;
     struct chunk_queue queue = {0};
-    size_t room;
+    struct vx6_room room;
     for (int i = 0; i < 3; i++) {
-        assert_non_null(chunk_reserve(&pool, &queue, &room));
-        chunk_commit(&queue, room);
+        assert_int_equal(chunk_reserve(&pool, &queue, &room, 1, 1 << 20), 1);
+        chunk_commit(&pool, &queue, room.len);
     }
     chunk_release(&pool, &queue, chunk_held(&queue));
     uint64_t before = allocations;
-    assert_non_null(chunk_reserve(&pool, &queue, &room));
-    assert_int_equal(room, CHUNK_LARGE);
+    assert_int_equal(chunk_reserve(&pool, &queue, &room, 1, 1 << 20), 1);
+    assert_int_equal(room.len, CHUNK_LARGE);
     assert_int_equal(allocations, before);
+    done(&queue);
+}
+
+static void test_a_stream_gets_as_much_room_as_it_holds_and_gives_the_rest_back(void **state)
+{
+    (void)state;
+    struct chunk_queue queue = {0};
+    struct vx6_room rooms[16];
+    static const uint8_t zeros[4 * CHUNK_LARGE];
+    assert_true(chunk_append(&pool, &queue, zeros, sizeof zeros));
+    size_t held = memory_held;
+    assert_int_equal(chunk_reserve(&pool, &queue, rooms, 16, 1 << 20), 5);
+    assert_int_equal(chunk_reserve(&pool, &queue, rooms, 3, 1 << 20), 3);
+    assert_int_equal(chunk_reserve(&pool, &queue, rooms, 16, CHUNK_LARGE + 1), 2);
+    assert_int_equal(rooms[1].len, 1);
+    assert_int_equal(chunk_reserve(&pool, &queue, rooms, 16, 1 << 20), 5);
+    chunk_commit(&pool, &queue, CHUNK_LARGE + 1);
+    chunk_pool_clear(&pool);
+    assert_int_equal(memory_held, held + 2 * (held / 4));
     done(&queue);
 }
 
@@ -179,7 +202,7 @@ static void test_without_memory_nothing_is_lost_that_was_held(void **state)
 {
     (void)state;
     struct chunk_queue queue = {0};
-    size_t room;
+    struct vx6_room room;
     append(&queue);
     uint64_t held = chunk_held(&queue);
     fail_at = allocations + 1;
@@ -191,7 +214,7 @@ static void test_without_memory_nothing_is_lost_that_was_held(void **state)
     chunk_clear(&pool, &queue);
     chunk_pool_clear(&pool);
     fail_at = allocations + 1;
-    assert_null(chunk_reserve(&pool, &queue, &room));
+    assert_int_equal(chunk_reserve(&pool, &queue, &room, 1, 1), 0);
     done(&queue);
 }
 
@@ -201,6 +224,8 @@ int main(void)
         cmocka_unit_test_setup(test_any_mix_of_ways_in_and_out_keeps_the_bytes, setup),
         cmocka_unit_test_setup(test_a_tiny_stream_costs_little_and_an_idle_one_nothing, setup),
         cmocka_unit_test_setup(test_a_stream_that_moved_much_gets_large_room_at_once, setup),
+        cmocka_unit_test_setup(
+            test_a_stream_gets_as_much_room_as_it_holds_and_gives_the_rest_back, setup),
         cmocka_unit_test_setup(test_spare_chunks_are_few, setup),
         cmocka_unit_test_setup(test_without_memory_nothing_is_lost_that_was_held, setup),
     };

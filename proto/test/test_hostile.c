@@ -131,12 +131,16 @@ static void read_stream(vx6_id id)
 
 static void write_stream(vx6_id id)
 {
-    size_t room;
-    uint8_t *dst = vx6_stream_reserve(hostile->solo.node, id, &room);
-    if (dst == NULL)
+    struct vx6_room rooms[4];
+    size_t count = vx6_stream_reserve(hostile->solo.node, id, rooms, 4), len = 0;
+    if (count == 0)
         return;
-    size_t len = chance(hostile, 500) ? room : pick(hostile, (uint32_t)room + 1);
-    memset(dst, 7, len);
+    for (size_t i = 0; i < count; i++) {
+        memset(rooms[i].data, 7, rooms[i].len);
+        len += rooms[i].len;
+    }
+    if (!chance(hostile, 500))
+        len = pick(hostile, (uint32_t)len + 1);
     vx6_stream_commit(hostile->solo.node, id, len, chance(hostile, 50));
 }
 
@@ -274,7 +278,8 @@ static void command(void)
         {VX6_IN_LABEL, 0, 0}, {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD_LISTED, 0, 0},
         {VX6_IN_SERVICE_ADD_PRIVATE, 0, 0}, {VX6_IN_SERVICE_ALLOW, 0, 0},
         {VX6_IN_SERVICE_ALLOW, 0, 0}, {VX6_IN_SERVICE_DENY, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
-        {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0}};
+        {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0},
+        {VX6_IN_NETWORK, 0, 0}};
     uint32_t row = pick(hostile, sizeof rows / sizeof rows[0]);
     const struct foe *foe = &hostile->foes[pick(hostile, FOES)];
     const char *name = names[pick(hostile, sizeof names / sizeof names[0])];

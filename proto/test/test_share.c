@@ -144,11 +144,11 @@ static void test_refused_streams_of_one_peer_end_no_session_of_another(void **st
 
 static uint64_t write_all(vx6_id stream)
 {
-    size_t room;
+    struct vx6_room room;
     uint64_t written = 0;
-    while (vx6_stream_reserve(&world.nodes[1], stream, &room)) {
-        vx6_stream_commit(&world.nodes[1], stream, room, false);
-        written += room;
+    while (vx6_stream_reserve(&world.nodes[1], stream, &room, 1) > 0) {
+        vx6_stream_commit(&world.nodes[1], stream, room.len, false);
+        written += room.len;
     }
     return written;
 }

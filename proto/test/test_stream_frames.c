@@ -278,7 +278,7 @@ static void random_command(int side)
         return;
     vx6_id id = world.log[side][chance(count)].id;
     struct stream *stream = stream_by_id(side, id);
-    size_t room;
+    struct vx6_room room;
     if (stream == NULL)
         return;
     uint32_t what = chance(6);
@@ -289,8 +289,8 @@ static void random_command(int side)
         stream_reset(node, stream, VX6_CANCELLED);
     } else if (what == 2 && chunk_held(&stream->receive) > 0) {
         vx6_stream_release(node, id, 1 + chance((uint32_t)chunk_held(&stream->receive)));
-    } else if (vx6_stream_reserve(node, id, &room)) {
-        vx6_stream_commit(node, id, chance((uint32_t)room), chance(20) == 0);
+    } else if (vx6_stream_reserve(node, id, &room, 1) > 0) {
+        vx6_stream_commit(node, id, chance((uint32_t)room.len), chance(20) == 0);
     }
 }
 

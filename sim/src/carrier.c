@@ -15,7 +15,7 @@ bool carrier_write(struct actor *actor)
 {
     actor->write_again = VX6_NEVER;
     bool wrote = actor->datagrams_wanted && datagrams_write(actor);
-    return connections_write(actor) || wrote;
+    return (actor->links_wanted && connections_write(actor)) || wrote;
 }
 
 void carrier_event(struct actor *actor, struct event *event)

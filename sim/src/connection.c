@@ -135,7 +135,7 @@ void connection_send(struct actor *actor, struct end *end, struct event *event)
 void carrier_dial(struct actor *actor, vx6_id id, const vx6_addr *addr)
 {
     const struct world *world = actor->shard->world;
-    uint32_t dst = net_addr_index(world->options.seed, addr, world->member_count);
+    uint32_t dst = net_addr_index(world->prefixes, world->member_count, addr);
     if (dst == UINT32_MAX || addr->port != NET_PORT)
         return; /* nobody there: silence */
     struct end *end = end_add(actor);
@@ -152,7 +152,7 @@ void connection_want_write(struct actor *actor, vx6_id id)
 {
     struct end *end = end_by_id(actor, id);
     if (end)
-        end->want_write = true;
+        end->want_write = actor->links_wanted = true;
 }
 
 void carrier_close(struct actor *actor, vx6_id id)
@@ -192,12 +192,14 @@ static bool end_write(struct actor *actor, struct end *end)
 
 bool connections_write(struct actor *actor)
 {
-    bool wrote = false;
+    bool wrote = false, wanted = false;
     for (uint32_t i = 0; i < actor->end_count; i++) {
         struct end *end = &actor->ends[i];
         if (end->want_write && end->up && end_write(actor, end))
             wrote = true;
+        wanted = wanted || end->want_write;
     }
+    actor->links_wanted = wanted;
     return wrote;
 }
 
@@ -280,8 +282,8 @@ static void answer(struct actor *actor, const struct event *event, enum event_ki
  * confirmed. */
 static void accept_event(struct actor *actor, const struct event *event)
 {
-    struct vx6_in in = {.kind = VX6_IN_LINK_ACCEPTED,
-        .peer = net_addr(actor->shard->world->options.seed, event->src)};
+    struct vx6_in in = {
+        .kind = VX6_IN_LINK_ACCEPTED, .peer = net_addr(actor->shard->world->prefixes, event->src)};
     struct proof proof;
     in.peer.port = (uint16_t)(32768 + event->conn % 28000);
     prove(actor, event, &proof, &in);

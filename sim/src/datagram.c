@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "fault.h"
 #include "liar.h"
+#include "prefetch.h"
 
 static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data, size_t len)
 {
@@ -12,13 +13,21 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
     vx6_ns depart = line_depart(actor, len + NET_DATAGRAM_HEADER);
     shard->stats.datagrams_sent++;
     shard->stats.datagram_bytes += len;
-    if (dst == UINT32_MAX || world->members[dst].actor == NULL) {
+    if (dst == UINT32_MAX) {
         shard->stats.datagrams_dead++;
+        return;
+    }
+    prefetch(&world->members[dst], sizeof world->members[dst]);
+    struct payload *payload = payload_new(shard, data, len); /* which gives that some time */
+    if (world->members[dst].actor == NULL) {
+        shard->stats.datagrams_dead++;
+        payload_drop(shard, payload);
         return;
     }
     uint64_t random = line_random(actor, dst);
     if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;
+        payload_drop(shard, payload);
         return;
     }
     const struct place *there = line_place(actor, dst);
@@ -27,7 +36,7 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
         .dst = dst,
         .time = depart + one_way + net_jitter(random, one_way) +
                 net_serialise(there->down_ns_per_kib, len + NET_DATAGRAM_HEADER),
-        .u.payload = payload_new(shard, data, len)};
+        .u.payload = payload};
     line_send(actor, &event);
 }
 
@@ -42,7 +51,7 @@ bool datagrams_write(struct actor *actor)
             break;
         }
         wrote = true;
-        uint32_t dst = net_addr_index(world->options.seed, &batch.peer, world->member_count);
+        uint32_t dst = net_addr_index(world->prefixes, world->member_count, &batch.peer);
         for (size_t at = 0; at < batch.len; at += batch.segment_len) {
             size_t left = batch.len - at;
             datagram_send(
@@ -82,7 +91,7 @@ void datagram_event(struct actor *actor, struct event *event)
         const uint8_t *bytes = payload_bytes(shard, payload);
         if (actor->liar == NULL || !lie(actor, event->src, bytes, payload->len)) {
             struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
-                .peer = net_addr(shard->world->options.seed, event->src),
+                .peer = net_addr(shard->world->prefixes, event->src),
                 .data = bytes,
                 .len = payload->len};
             (void)actor_input(actor, &in);

@@ -107,7 +107,7 @@ vx6_ns net_serialise(uint32_t per_kib, uint64_t bytes)
 /* The first half of an address: two bytes the same for all and two of the provider, the /32; two of
  * the site; two of the subnet. A node whose index ends in 7 lives at the site of its predecessor.
  */
-static uint64_t net_prefix(uint64_t seed, uint32_t index)
+uint64_t net_prefix(uint64_t seed, uint32_t index)
 {
     bool shares = index % 8 == 7;
     uint32_t site = shares ? index - 1 : index;
@@ -120,17 +120,16 @@ static uint64_t net_prefix(uint64_t seed, uint32_t index)
 }
 
 /* The other half is the index. */
-vx6_addr net_addr(uint64_t seed, uint32_t index)
+vx6_addr net_addr(const uint64_t *prefixes, uint32_t index)
 {
     vx6_addr addr = {.port = NET_PORT};
-    store_word(addr.ip, net_prefix(seed, index));
+    store_word(addr.ip, prefixes[index]);
     store_word(addr.ip + 8, index);
     return addr;
 }
 
-uint32_t net_addr_index(uint64_t seed, const vx6_addr *addr, uint32_t index_count)
+uint32_t net_addr_index(const uint64_t *prefixes, uint32_t count, const vx6_addr *addr)
 {
     uint64_t index = load_word(addr->ip + 8);
-    bool is_known = index < index_count && load_word(addr->ip) == net_prefix(seed, (uint32_t)index);
-    return is_known ? (uint32_t)index : UINT32_MAX;
+    return index < count && load_word(addr->ip) == prefixes[index] ? (uint32_t)index : UINT32_MAX;
 }

@@ -46,8 +46,10 @@ vx6_ns net_serialise(uint32_t ns_per_kib, uint64_t bytes);
 
 /* Every node has a /64 of its own; an eighth shares a /48 with a neighbour, and popular /32s hold
  * many nodes. All are of global scope. */
-vx6_addr net_addr(uint64_t seed, uint32_t index);
-/* The index in an address that net_addr made; UINT32_MAX for any other. */
-uint32_t net_addr_index(uint64_t seed, const vx6_addr *addr, uint32_t index_count);
+uint64_t net_prefix(uint64_t seed, uint32_t index); /* the first half of it, in network order */
+/* The address of the node with this index, by the prefixes of all, and back: UINT32_MAX when it is
+ * nobody's. */
+vx6_addr net_addr(const uint64_t *prefixes, uint32_t index);
+uint32_t net_addr_index(const uint64_t *prefixes, uint32_t count, const vx6_addr *addr);
 
 #endif

@@ -93,6 +93,7 @@ static void *get(struct pool *pool, uint32_t class)
     void *block = pool->free_lists[class];
     memcpy(&pool->free_lists[class], block, sizeof block);
     pool->free_counts[class]--;
+    __builtin_prefetch(pool->free_lists[class]);
     return block;
 }
 

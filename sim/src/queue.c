@@ -4,6 +4,7 @@
  * events of the ticks at hand lie in order in an array, which also takes what is pushed into them.
  */
 #include "queue.h"
+#include "prefetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,16 @@ static void slot_open(struct queue *queue, uint32_t level, uint32_t index)
     array_give(queue, slot.events, slot.growth);
 }
 
+/* The events of the next tick are wanted soon. */
+static void fetch_next(const struct queue *queue)
+{
+    uint32_t next = occupied_from(queue, 0, (uint32_t)queue->tick & SLOT_MASK);
+    if (next < QUEUE_SLOT_COUNT) {
+        const struct slot *slot = &queue->slots[0][next];
+        prefetch(slot->events, slot->count * sizeof *slot->events);
+    }
+}
+
 /* Moves the clock to the next tick that has events, when that begins before `limit`. */
 static bool advance(struct queue *queue, vx6_ns limit)
 {
@@ -225,15 +236,10 @@ static bool advance(struct queue *queue, vx6_ns limit)
             return false;
         queue->tick = tick;
         slot_open(queue, level, next);
+        fetch_next(queue);
         return true;
     }
     return false;
-}
-
-const struct event *queue_peek(const struct queue *queue, uint32_t index)
-{
-    return index < queue->ready_end - queue->ready_first ? &queue->ready[queue->ready_first + index]
-                                                         : NULL;
 }
 
 bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event)

@@ -75,7 +75,7 @@ void transfer_open(struct actor *actor)
 void transfer_dialled(struct actor *actor, const vx6_addr *addr)
 {
     const struct world *world = actor->shard->world;
-    uint32_t target = net_addr_index(world->options.seed, addr, world->member_count);
+    uint32_t target = net_addr_index(world->prefixes, world->member_count, addr);
     for (uint32_t i = 0; i < actor->transfer_count; i++) {
         struct transfer *transfer = &actor->transfers[i];
         if (transfer->is_client && !transfer->up && transfer->target == target)
@@ -140,15 +140,14 @@ static void send_more(struct actor *actor, struct transfer *transfer)
     if (!transfer->is_client && !transfer->verified)
         return;
     while (!transfer->done_sending) {
-        size_t room = 0;
-        uint8_t *bytes = vx6_stream_reserve(actor->node, transfer->stream, &room);
-        if (bytes == NULL || room == 0)
+        struct vx6_room room;
+        if (vx6_stream_reserve(actor->node, transfer->stream, &room, 1) == 0)
             return;
-        size_t len = total - transfer->sent < room ? total - transfer->sent : room;
+        size_t len = total - transfer->sent < room.len ? total - transfer->sent : room.len;
         uint64_t nonce = transfer->is_client ? transfer->nonce : response_nonce(transfer->nonce);
-        pattern_fill(nonce, transfer->sent, bytes, len);
+        pattern_fill(nonce, transfer->sent, room.data, len);
         for (size_t i = 0; transfer->is_client && i < len && transfer->sent + i < 8; i++)
-            bytes[i] = (uint8_t)(transfer->nonce >> (8 * (transfer->sent + i)));
+            room.data[i] = (uint8_t)(transfer->nonce >> (8 * (transfer->sent + i)));
         transfer->sent += (uint32_t)len;
         transfer->done_sending = transfer->sent == total;
         vx6_stream_commit(actor->node, transfer->stream, len, transfer->done_sending);

@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "liar.h"
 #include "payload.h"
+#include "prefetch.h"
 #include "workload.h"
 
 #include <stdlib.h>
@@ -127,6 +128,7 @@ void world_free(struct world *world)
     stats_free(&world->total);
     free(world->shards);
     free(world->members);
+    free(world->prefixes);
     free(world->keys);
     free(world->live);
     free(world->ids);
@@ -173,10 +175,12 @@ static struct member *member_add(struct world *world)
     if (world->member_count == world->member_capacity) {
         world->member_capacity = world->member_capacity == 0 ? 1024 : world->member_capacity * 2;
         members_grow(world);
+        world->prefixes = grown(world->prefixes, world->member_capacity, sizeof *world->prefixes);
         world->keys = grown(world->keys, world->member_capacity, sizeof *world->keys);
         world->live = grown(world->live, world->member_capacity, sizeof *world->live);
     }
     uint32_t index = world->member_count++;
+    world->prefixes[index] = net_prefix(world->options.seed, index);
     struct member *member = &world->members[index];
     *member = (struct member){
         .place = net_place(world->options.seed, index), .published = VX6_NEVER, .left = VX6_NEVER};
@@ -237,17 +241,12 @@ void world_remove(struct world *world, struct actor *actor)
     member->actor = NULL;
 }
 
-static void prefetch(const void *memory, size_t size)
-{
-    for (size_t i = 0; i < size; i += 64)
-        __builtin_prefetch((const char *)memory + i);
-}
-
-/* Nodes are many and caches small: what an event will touch first is fetched while those before it
- * run. Each step reads only what the one before has fetched. */
+/* What an event will touch is fetched while those before it run. Each step reads only what the one
+ * before has fetched. */
 enum {
     MEMBER_AHEAD = 20, /* events before its own turn */
-    ACTOR_AHEAD = 10
+    ACTOR_AHEAD = 10,
+    NODE_AHEAD = 7 /* and one event less with each step */
 };
 
 static bool has_payload(const struct event *event)
@@ -269,6 +268,14 @@ static void look_ahead(const struct shard *shard)
         prefetch(members[event->dst].actor, sizeof(struct actor));
         if (has_payload(event))
             prefetch(event->u.payload->data, payload_stored(event->u.payload));
+    }
+    for (uint32_t step = 0; step < VX6_EXPECT_STEPS; step++) {
+        event = queue_peek(&shard->queue, NODE_AHEAD - step);
+        if (event == NULL || members[event->dst].actor == NULL)
+            continue;
+        const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
+        vx6_node_expect(members[event->dst].actor->node, step, payload ? payload->data : NULL,
+            payload ? payload->head : 0);
     }
 }
 

@@ -157,8 +157,8 @@ struct actor {
     uint64_t digest;
     vx6_ns armed; /* time of the wake-up under way */
     vx6_ns uplink_free, downlink_free;
-    vx6_ns write_again; /* the access line has room then; VX6_NEVER: it has now */
-    bool datagrams_wanted;
+    vx6_ns write_again;                  /* the access line has room then; VX6_NEVER: it has now */
+    bool datagrams_wanted, links_wanted; /* may have something to say */
     bool joined;
     bool leaving; /* says its last words: room does not matter */
     uint32_t end_count, end_capacity;
@@ -281,6 +281,7 @@ struct world {
     vx6_ns partition_until; /* 0: there is none */
     struct stats total;     /* of all shards, once the run is over */
     struct member *members;
+    uint64_t *prefixes;  /* of their addresses: net_prefix() */
     uint8_t (*keys)[32]; /* identities of members */
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */

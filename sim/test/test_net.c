@@ -72,13 +72,18 @@ static void test_every_node_has_a_subnet_of_its_own_and_some_share_a_site(void *
     enum {
         COUNT = 3000
     };
+    uint64_t prefixes[COUNT];
     uint32_t shared_sites = 0;
     for (uint32_t i = 0; i < COUNT; i++) {
-        vx6_addr addr = net_addr(1, i);
-        assert_int_equal(net_addr_index(1, &addr, COUNT), i);
-        assert_int_equal(net_addr_index(1, &addr, i), UINT32_MAX);
+        prefixes[i] = net_prefix(1, i);
+        vx6_addr addr = net_addr(prefixes, i);
+        assert_int_equal(net_addr_index(prefixes, i + 1, &addr), i);
+        assert_int_equal(net_addr_index(prefixes, i, &addr), UINT32_MAX);
+        addr.ip[0] ^= 1;
+        assert_int_equal(net_addr_index(prefixes, i + 1, &addr), UINT32_MAX);
+        addr.ip[0] ^= 1;
         for (uint32_t j = 0; j < i; j++) {
-            vx6_addr other = net_addr(1, j);
+            vx6_addr other = net_addr(prefixes, j);
             assert_int_not_equal(memcmp(addr.ip, other.ip, 8), 0);
             shared_sites += memcmp(addr.ip, other.ip, 6) == 0;
         }

@@ -4,6 +4,7 @@
 #define VX6_CLI_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "paths.h"
 
@@ -30,7 +31,10 @@ struct cli {
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace, addresses, list, repair;
-    int timeout_s;
+    bool is_far;          /* the node has to ask others first */
+    int timeout_s;        /* 0: not given */
+    char *const *program; /* behind --, NULL: none */
+    size_t program_len;
 };
 
 /* ---- cli_client.c ---- */
@@ -39,12 +43,19 @@ struct client {
     char *buffer;
     size_t len, size;
 };
-/* `wait_ms`: for how long to try when no node listens. */
+/* `wait_ms`: for how long to try when no node listens; errno says why it failed. */
 bool client_open(struct client *client, const struct cli *cli, int wait_ms);
 void client_close(struct client *client);
 bool client_send(struct client *client, json_t *request); /* takes over the reference */
 /* The next object, or NULL when the node has ended. */
 json_t *client_receive(struct client *client);
+/* For how long to wait for the node's answer. */
+int client_patience_s(const struct cli *cli);
+/* Opens, asks, and waits for the answer as long as the user wants to. NULL: there is none, with a
+ * line and *exit_code, or a signal came (CLI_FAILED, and no line). The client is the caller's to
+ * close. */
+json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code);
+bool client_has_line(const struct client *client); /* client_receive() will not wait */
 
 /* ---- cli_print.c ---- */
 /* One line on standard error, "vx6: ..."; with --json also an object on standard output. */
@@ -60,6 +71,8 @@ void cli_print_services(json_t *answer);
 void cli_print_offers(json_t *answer);
 void cli_print_resolved(json_t *answer);
 void cli_print_names(json_t *answer);
+/* "2 open, 14 so far, sent 3.0 MB (120.0 kB/s), received ...": of a service or a forward. */
+void cli_print_traffic(FILE *out, json_t *object);
 /* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.
  */
 const char *cli_text(json_t *object, const char *name);
@@ -87,8 +100,22 @@ int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
 int cli_run_watch(struct cli *cli);
-/* False: no node runs; *exit_code is set. */
-bool cli_open(struct client *client, const struct cli *cli, int *exit_code);
+
+/* ---- cli_wait.c ---- */
+/* Until the node is ready or the time is over; returns what is left of it. On a terminal only. */
+int cli_show_waiting(const struct cli *cli, int wait_ms);
+
+/* ---- cli_examples.c ---- */
+const char *cli_examples(const char *command); /* NULL: its help has them already */
+
+/* ---- cli_follow.c: while a forward is up ---- */
+void follow_catch_signals(void); /* from here on SIGINT and SIGTERM only interrupt */
+bool follow_interrupted(void);
+/* Until the program, the user, vx6 disconnect or the node ends it; `answer` is that of connect. */
+int follow_run(const struct cli *cli, struct client *client, json_t *answer);
+/* The forward with this number, as status shows it; NULL: there is none, or no node. */
+json_t *cli_forward(const struct cli *cli, intmax_t number);
+
 /* Sends the request and returns the node's answer; NULL when there is none: *exit_code is set. */
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code);
 

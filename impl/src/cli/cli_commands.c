@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands that ask the node one thing and print its answer. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 
-bool cli_open(struct client *client, const struct cli *cli, int *exit_code)
-{
-    if (client_open(client, cli, 0))
-        return true;
-    if (errno == EACCES || errno == EPERM)
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "the state in %.200s is another user's: run vx6 as that user, or give your own "
-            "with --state DIR",
-            cli->paths.dir);
-    else
-        *exit_code = cli_fail(cli, CLI_NOT_RUNNING, "UNREACHABLE",
-            "no node is running on %.200s (%s): start it with vx6-node", cli->paths.dir,
-            strerror(errno));
-    return false;
-}
-
 json_t *cli_ask(struct cli *cli, json_t *request, int *exit_code)
 {
     struct client client;
-    json_t *answer = NULL;
-    if (!cli_open(&client, cli, exit_code)) {
-        json_decref(request);
-        return NULL;
-    }
-    if (client_send(&client, request))
-        answer = client_receive(&client);
+    json_t *answer = client_ask(&client, cli, request, exit_code);
     client_close(&client);
-    if (answer == NULL) {
-        *exit_code = cli_fail(
-            cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
+    if (answer == NULL)
         return NULL;
-    }
     if (json_is_true(json_object_get(answer, "ok")))
         return answer;
     *exit_code = cli_refused(cli, answer);
@@ -63,7 +37,9 @@ static int ask_and_print(struct cli *cli, json_t *request, void (*print)(json_t 
 int cli_run_status(struct cli *cli)
 {
     struct client client;
-    int wait_ms = cli->wait ? cli->timeout_s * 1000 : 0;
+    int wait_ms = cli->wait ? client_patience_s(cli) * 1000 : 0;
+    if (cli->wait)
+        wait_ms = cli_show_waiting(cli, wait_ms);
     /* The node may be on its way up: its socket is waited for like everything else. */
     if (client_open(&client, cli, wait_ms))
         client_close(&client);
@@ -71,6 +47,25 @@ int cli_run_status(struct cli *cli)
     if (cli->wait)
         json_object_set_new(request, "wait_ms", json_integer(wait_ms));
     return ask_and_print(cli, request, cli_print_status);
+}
+
+json_t *cli_forward(const struct cli *cli, intmax_t number)
+{
+    struct client client;
+    json_t *status = NULL, *item, *found = NULL;
+    size_t index;
+    if (!client_open(&client, cli, 0))
+        return NULL;
+    if (client_send(&client, json_pack("{s:s}", "command", "status")))
+        status = client_receive(&client);
+    client_close(&client);
+    json_array_foreach(json_object_get(status, "forwards"), index, item)
+    {
+        if (json_integer_value(json_object_get(item, "forward")) == number)
+            found = json_incref(item);
+    }
+    json_decref(status);
+    return found;
 }
 
 int cli_run_peers(struct cli *cli)
@@ -85,6 +80,7 @@ static void print_peer_added(json_t *answer)
 
 int cli_run_peer_add(struct cli *cli)
 {
+    cli->is_far = true;
     return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "peer_add", "addr", cli->words[0]),
         print_peer_added);
 }
@@ -113,6 +109,20 @@ static void print_exposure(json_t *answer)
                                           : "; nobody else learns that it is there");
     if (!is_public && is_empty)
         printf("open it with vx6 service allow %s WHO\n", name);
+}
+
+/* What others have to type. */
+static void print_reach(struct cli *cli, const char *service)
+{
+    int exit_code = CLI_OK;
+    json_t *identity = cli_ask(cli, json_pack("{s:s}", "command", "identity"), &exit_code);
+    const char *name = cli_text(identity, "name");
+    if (name[0])
+        printf("others reach it with vx6 connect %s.%s\n", name, service);
+    else if (identity)
+        printf("this node has no name: with vx6 identity rename NAME others reach it as NAME.%s\n",
+            service);
+    json_decref(identity);
 }
 
 static json_t *service_add_request(const struct cli *cli)
@@ -147,6 +157,7 @@ int cli_run_service_add(struct cli *cli)
         exit_code = CLI_FAILED;
     } else if (!cli->json) {
         print_exposure(answer);
+        print_reach(cli, cli->words[0]);
     }
     json_decref(answer);
     return exit_code;
@@ -181,6 +192,7 @@ int cli_run_service_list(struct cli *cli)
     json_t *request = json_pack("{s:s, s:s*, s:s*, s:s*}", "command", "service_list", "name",
         cli->words[0], "addr", cli->addr, "key", cli->key);
     bool is_own = !cli->words[0] && !cli->addr && !cli->key;
+    cli->is_far = !is_own;
     return ask_and_print(cli, request, is_own ? cli_print_services : cli_print_offers);
 }
 
@@ -214,6 +226,7 @@ int cli_run_disconnect(struct cli *cli)
 
 int cli_run_resolve(struct cli *cli)
 {
+    cli->is_far = true;
     return ask_and_print(cli, json_pack("{s:s, s:s}", "command", "resolve", "name", cli->words[0]),
         cli_print_resolved);
 }
@@ -223,9 +236,19 @@ int cli_run_names(struct cli *cli)
     return ask_and_print(cli, json_pack("{s:s}", "command", "names"), cli_print_names);
 }
 
+/* VX6-CTRL-039 */
 static void print_pinned(json_t *answer)
 {
+    size_t index;
+    json_t *item;
     printf("%s is %s from now on\n", cli_text(answer, "name"), cli_text(answer, "key"));
+    json_array_foreach(json_object_get(answer, "replaced_may_use"), index, item)
+    {
+        char service[TEXT_ADDR_SIZE];
+        text_printable(service, sizeof service, json_string_value(item), json_string_length(item));
+        printf("the old key may still use %s: vx6 service deny %s %s ends that\n", service, service,
+            cli_text(answer, "replaced"));
+    }
 }
 
 int cli_run_pin(struct cli *cli)

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* vx6 connect: in the foreground the forward lives as long as this process. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: recv() must return */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void set_text(json_t *object, const char *name, const char *value)
 {
@@ -38,67 +22,42 @@ static json_t *make_request(const struct cli *cli)
     return request;
 }
 
+/* What comes before the program that uses it, or of itself, goes to where it does not disturb. */
 static void print_up(const struct cli *cli, json_t *answer)
 {
-    const char *addr = cli_text(answer, "addr");
+    FILE *out = cli->program ? stderr : stdout;
+    const char *addr = cli_text(answer, "addr"), *name = cli_text(answer, "name");
+    bool is_new = json_is_true(json_object_get(answer, "key_is_new"));
     if (cli->json) {
         cli_print_json(answer);
         return;
     }
-    printf("%s%s%s is at %s\n", cli_text(answer, "name"), addr[0] ? " of " : "", addr,
-        cli_text(answer, "listen"));
-    if (cli->addr && !cli->key)
-        printf("its key is %s%s\n", cli_text(answer, "key"),
-            json_is_true(json_object_get(answer, "key_is_new"))
-                ? ", kept from this first use on: compare it with its owner's"
-                : ", as before");
-    fflush(stdout);
-}
-
-/* News until the node, the user or vx6 disconnect ends the forward. */
-static int stay(const struct cli *cli, struct client *client)
-{
-    json_t *news;
-    while (!interrupted && (news = client_receive(client)) != NULL) {
-        bool ended = strcmp(cli_text(news, "event"), "ended") == 0;
-        if (cli->json)
-            cli_print_json(news);
-        else if (ended)
-            fprintf(stderr, "vx6: ended by vx6 disconnect\n");
-        else if (strcmp(cli_text(news, "event"), "up") == 0)
-            fprintf(stderr, "vx6: the session is up again\n");
-        else
-            fprintf(stderr, "vx6: %s\n", cli_text(news, "error"));
-        json_decref(news);
-        if (ended)
-            return CLI_OK;
-    }
-    if (interrupted)
-        return CLI_OK;
-    return cli_fail(cli, CLI_NOT_RUNNING, "TRUNCATED", "the node has ended, and the forward too");
+    if (!cli->program)
+        fprintf(out, "%s%s%s is at %s\n", name, addr[0] ? " of " : "", addr,
+            cli_text(answer, "listen"));
+    if (is_new)
+        fprintf(out, "its key is %s, kept from this first use on: compare it with its owner's\n",
+            cli_text(answer, "key"));
+    else if (cli->addr && !cli->key)
+        fprintf(out, "its key is %s, as before\n", cli_text(answer, "key"));
+    fflush(out);
 }
 
 int cli_run_connect(struct cli *cli)
 {
     struct client client;
+    if (cli->program && (cli->json || cli->background))
+        return cli_fail(cli, CLI_USAGE, "INVALID",
+            "a program runs with the forward in the foreground: leave out --json and --background");
     int exit_code = CLI_OK;
-    if (!cli_open(&client, cli, &exit_code))
-        return exit_code;
-    catch_signals();
-    json_t *answer = NULL;
-    if (client_send(&client, make_request(cli)))
-        answer = client_receive(&client);
-    if (answer == NULL && interrupted)
-        exit_code = CLI_FAILED;
-    else if (answer == NULL)
-        exit_code = cli_fail(
-            cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
-    else if (!json_is_true(json_object_get(answer, "ok")))
+    cli->is_far = true;
+    follow_catch_signals();
+    json_t *answer = client_ask(&client, cli, make_request(cli), &exit_code);
+    if (answer && !json_is_true(json_object_get(answer, "ok"))) {
         exit_code = cli_refused(cli, answer);
-    else {
+    } else if (answer) {
         print_up(cli, answer);
-        if (!cli->background)
-            exit_code = stay(cli, &client);
+        exit_code = cli->background ? CLI_OK : follow_run(cli, &client, answer);
     }
     json_decref(answer);
     client_close(&client);

@@ -17,8 +17,7 @@
 enum {
     DISK_WARNING_MIB = 64,
     DISK_FAILED_MIB = 1,
-    USUAL_PORT = 4242,
-    PATIENCE_S = 60 /* peers are asked, and may take a while to dial */
+    USUAL_PORT = 4242
 };
 
 static void add(json_t *checks, const char *check, const char *result, const char *todo,
@@ -148,7 +147,7 @@ static void check_port(json_t *checks, int type, const char *name)
 static void check_without_node(json_t *checks, const struct paths *paths)
 {
     char error[TEXT_ERROR_SIZE];
-    int lock = access(paths->lock, F_OK) == 0 ? paths_lock(paths, error) : -1;
+    int lock = access(paths->lock, F_OK) == 0 ? paths_lock(paths, "vx6 doctor", error) : -1;
     if (lock < 0 && access(paths->lock, F_OK) == 0)
         add(checks, "node", "failed",
             "see its log; if it does not end by itself, end it (fuser -v shows who has DIR/lock)",
@@ -166,7 +165,8 @@ static void check_without_node(json_t *checks, const struct paths *paths)
 static bool check_node(json_t *checks, struct cli *cli)
 {
     struct client client;
-    struct timeval patience = {PATIENCE_S, 0};
+    cli->is_far = true; /* peers are asked, and may take a while to dial */
+    struct timeval patience = {client_patience_s(cli), 0};
     json_t *answer = NULL;
     if (!client_open(&client, cli, 0))
         return false;
@@ -195,7 +195,7 @@ static bool repair(json_t *checks, const struct paths *paths)
         "set it again; a name or key that is lost is trusted on first use, unless it is pinned "
         "anew",
         0};
-    int lock = paths_lock(paths, error);
+    int lock = paths_lock(paths, "vx6 doctor", error);
     bool done = lock >= 0 && store_repair(paths->database, copy, on_problem, &lost, error);
     if (done)
         add(checks, "repair", "ok", NULL, "all that is whole was kept; what was there is in %.300s",

@@ -58,8 +58,7 @@ static int init_locked(struct cli *cli)
     struct store *store = store_open(cli->paths.database, STORE_CREATE, error);
     if (store == NULL)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    bool ok =
-        (cli->name == NULL || store_setting_set(store, "name", cli->name)) && show(cli, store);
+    bool ok = (cli->name == NULL || store_own_name_set(store, cli->name)) && show(cli, store);
     if (!ok)
         cli_fail(cli, CLI_FAILED, "INVALID", "%s", store_error(store));
     store_close(store);
@@ -77,13 +76,15 @@ int cli_run_init(struct cli *cli)
     }
     if (!paths_make(&cli->paths, error))
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    int lock = paths_lock(&cli->paths, error);
-    if (lock < 0 && cli->name)
+    int lock = paths_lock(&cli->paths, "vx6 init", error);
+    if (lock == PATHS_LOCKED_BY_NODE && cli->name)
         return cli_fail(cli, CLI_FAILED, "INVALID",
             "a node is running on %.200s: vx6 identity rename %s changes its name", cli->paths.dir,
             cli->name);
-    if (lock < 0)
+    if (lock == PATHS_LOCKED_BY_NODE)
         return cli_run_identity(cli);
+    if (lock < 0)
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
     int exit_code = init_locked(cli);
     close(lock);
     return exit_code;

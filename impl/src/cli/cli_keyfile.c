@@ -2,12 +2,10 @@
 /* vx6 identity export and import: the node's key on its way to another machine, or to a safe place.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,15 +18,22 @@ enum {
     PASSPHRASE_SIZE = 1024
 };
 
-/* The first line of a file; false with a line. */
+/* The first line of a file; false with a line. The file has no buffer. */
 static bool read_first_line(
     FILE *file, const char *name, char *line, size_t size, char error[TEXT_ERROR_SIZE])
 {
-    if (fgets(line, (int)size, file) == NULL)
+    size_t len = 0;
+    int next = getc(file);
+    if (next == EOF)
         return text_fail(error, "%.200s is empty", name);
-    size_t len = strcspn(line, "\r\n");
-    if (line[len] == 0 && len == size - 1)
-        return text_fail(error, "the passphrase is too long");
+    for (; next != EOF && next != '\n'; next = getc(file)) {
+        if (next == 0)
+            return text_fail(error, "the passphrase has a NUL character in it: use a text");
+        if (len == size - 1)
+            return text_fail(error, "the passphrase is too long");
+        line[len++] = (char)next;
+    }
+    len -= len > 0 && line[len - 1] == '\r';
     line[len] = 0;
     return true;
 }
@@ -90,24 +95,6 @@ static bool get_passphrase(const struct cli *cli, bool is_new, char passphrase[P
     return done;
 }
 
-/* A file that is not there yet, for its owner only, on the disk before this returns. */
-static bool write_new(const char *path, const char *text, char error[TEXT_ERROR_SIZE])
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST)
-        return text_fail(error, "%.200s is there already: nothing was written", path);
-    if (fd < 0)
-        return paths_fail(error, "make", path);
-    size_t len = strlen(text);
-    bool done = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-    if (!done) {
-        paths_fail(error, "write", path);
-        (void)unlink(path);
-    }
-    close(fd);
-    return done;
-}
-
 static bool export_to(const struct cli *cli, const char *path, char error[TEXT_ERROR_SIZE])
 {
     char passphrase[PASSPHRASE_SIZE], text[KEYFILE_TEXT_SIZE];
@@ -118,7 +105,7 @@ static bool export_to(const struct cli *cli, const char *path, char error[TEXT_E
     bool done = store_identity_read(store, &identity) || text_fail(error, "%s", store_error(store));
     store_close(store);
     done = done && get_passphrase(cli, true, passphrase, error) &&
-           keyfile_lock(&identity, passphrase, text, error) && write_new(path, text, error);
+           keyfile_lock(&identity, passphrase, text, error) && paths_write_new(path, text, error);
     explicit_bzero(passphrase, sizeof passphrase);
     explicit_bzero(&identity, sizeof identity);
     return done;
@@ -163,33 +150,41 @@ static int64_t first_after_import(int64_t exported)
     return by_clock > by_file ? by_clock : by_file;
 }
 
-static bool import_from(const struct cli *cli, const char *path, char error[TEXT_ERROR_SIZE])
+/* All that may be wrong with the file comes first: nothing is left behind then. */
+static bool unlock(
+    const struct cli *cli, struct store_identity *identity, char error[TEXT_ERROR_SIZE])
 {
     char passphrase[PASSPHRASE_SIZE] = "", text[KEYFILE_TEXT_SIZE];
-    struct store_identity identity = {.sequence = 0};
-    bool done = read_whole(path, text, error) && get_passphrase(cli, false, passphrase, error) &&
-                keyfile_unlock(text, passphrase, &identity, error);
+    bool done = store_is_absent(cli->paths.database, error) &&
+                read_whole(cli->words[0], text, error) &&
+                get_passphrase(cli, false, passphrase, error) &&
+                keyfile_unlock(text, passphrase, identity, error);
     explicit_bzero(passphrase, sizeof passphrase);
-    if (done && identity.sequence > INT64_MAX - STORE_IMPORT_GAP)
-        done = text_fail(error, "this identity has no version numbers for records left");
-    struct store *store = NULL;
-    if (done) {
-        identity.sequence = first_after_import(identity.sequence);
-        store = store_import(cli->paths.database, &identity, error);
-    }
-    explicit_bzero(&identity, sizeof identity);
+    return done && (identity->sequence <= INT64_MAX - STORE_IMPORT_GAP ||
+                       text_fail(error, "this identity has no version numbers for records left"));
+}
+
+static bool import(
+    const struct cli *cli, struct store_identity *identity, char error[TEXT_ERROR_SIZE])
+{
+    if (!unlock(cli, identity, error) || !paths_make(&cli->paths, error))
+        return false;
+    int lock = paths_lock(&cli->paths, "vx6 identity import", error);
+    if (lock < 0)
+        return false;
+    identity->sequence = first_after_import(identity->sequence);
+    struct store *store = store_import(cli->paths.database, identity, error);
     store_close(store);
+    close(lock);
     return store != NULL;
 }
 
 int cli_run_identity_import(struct cli *cli)
 {
     char error[TEXT_ERROR_SIZE];
-    int lock = -1;
-    bool done = paths_make(&cli->paths, error) && (lock = paths_lock(&cli->paths, error)) >= 0 &&
-                import_from(cli, cli->words[0], error);
-    if (lock >= 0)
-        close(lock);
+    struct store_identity identity = {.sequence = 0};
+    bool done = import(cli, &identity, error);
+    explicit_bzero(&identity, sizeof identity);
     if (!done)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
     return cli_run_identity(cli);

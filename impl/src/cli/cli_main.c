@@ -32,7 +32,6 @@ enum {
 };
 
 enum {
-    WAIT_DEFAULT_S = 30,
     WAIT_MAX_S = 600,
     OPTION_ROWS_MAX = 8
 };
@@ -42,6 +41,12 @@ enum {
     {                                                                                              \
         "json", KEY_JSON, NULL, 0, "Print one JSON object", 1                                      \
     }
+
+/* What asks the node. */
+#define ASKS                                                                                       \
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0,                                                         \
+        "Give up waiting for the node (default: 30, and 120 where it asks others)", 1},            \
+        COMMON
 
 #define PASSPHRASE                                                                                 \
     {                                                                                              \
@@ -62,7 +67,7 @@ static const struct command commands[] = {
     {"init", "", "Makes the node's identity, or shows it when there is one.", cli_run_init, 0, 0,
         {{"name", KEY_NAME, "NAME", 0, "What the node is called: NAME.SERVICE", 0}, COMMON, {0}}},
     {"identity rename", "NAME", "Calls this node NAME from now on; its key stays.",
-        cli_run_identity_rename, 1, 1, {COMMON, {0}}},
+        cli_run_identity_rename, 1, 1, {ASKS, {0}}},
     {"identity export", "FILE",
         "Writes the node's key to FILE, locked by a passphrase: for a safe place, or another "
         "machine.",
@@ -84,10 +89,10 @@ static const struct command commands[] = {
              "Make a new database of all that is whole in a damaged one, which is kept under "
              "another name; says what is lost",
              0},
-            COMMON, {0}}},
-    {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {COMMON, {0}}},
+            ASKS, {0}}},
+    {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {ASKS, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
-        cli_run_peer_add, 1, 1, {COMMON, {0}}},
+        cli_run_peer_add, 1, 1, {ASKS, {0}}},
     {"service add", "NAME TARGET --public | --private [--allow=WHO]...",
         "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME. WHO is a "
         "key, "
@@ -97,46 +102,48 @@ static const struct command commands[] = {
              "Whoever resolves this node may use it; with --allow they see it, and WHO may use it",
              0},
             {"private", KEY_PRIVATE, NULL, 0, "WHO may use it, and nobody else learns of it", 0},
-            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, COMMON, {0}}},
+            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, ASKS, {0}}},
     {"service allow", "NAME WHO", "Lets WHO, a key or a name of vx6 names, use a service.",
-        cli_run_service_allow, 2, 2, {COMMON, {0}}},
+        cli_run_service_allow, 2, 2, {ASKS, {0}}},
     {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
-        cli_run_service_deny, 2, 2, {COMMON, {0}}},
+        cli_run_service_deny, 2, 2, {ASKS, {0}}},
     {"service list", "[NAME | --addr=ADDR]",
         "Lists the services that this node offers, or what the node called NAME offers to this "
         "one: what is private is listed for whom its owner allows, as in vx6 service list alice. "
         "No name is bound and no key kept by it.",
         cli_run_service_list, 0, 1,
         {{"addr", KEY_ADDR, "ADDR", 0, "The other node's address; needs no discovery", 0},
-            {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, COMMON, {0}}},
+            {"key", KEY_KEY, "KEY", 0, "Its key, from vx6 identity", 0}, ASKS, {0}}},
     {"service remove", "NAME", "Ends a service and its connections.", cli_run_service_remove, 1, 1,
-        {COMMON, {0}}},
-    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE",
-        "Opens a local port that leads to a service. Without --key, the key of the node at ADDR "
-        "is shown and kept on first use.",
+        {ASKS, {0}}},
+    {"connect", "NAME.SERVICE | --addr=ADDR SERVICE [-- PROGRAM...]",
+        "Opens a local port that leads to a service, until Ctrl-C, or until PROGRAM, which uses "
+        "it, has "
+        "ended; in its words {} stands for the port's address, {port} for its number. Whose key it "
+        "is, is "
+        "shown and kept on first use.",
         cli_run_connect, 1, 1,
         {{"addr", KEY_ADDR, "ADDR", 0, "The node's address; needs no discovery", 0},
             {"key", KEY_KEY, "KEY", 0, "The node's key, from vx6 identity", 0},
             {"listen", KEY_LISTEN, "ADDR", 0, "Local port (default: a free one on 127.0.0.1)", 0},
             {"background", KEY_BACKGROUND, NULL, 0, "Leave it to the node, until disconnect", 0},
-            COMMON, {0}}},
+            ASKS, {0}}},
     {"disconnect", "NAME.SERVICE | NUMBER | ADDR", "Ends forwards.", cli_run_disconnect, 1, 1,
-        {COMMON, {0}}},
+        {ASKS, {0}}},
     {"resolve", "NAME", "Shows who answers to a name: alice or alice.web.", cli_run_resolve, 1, 1,
-        {COMMON, {0}}},
+        {ASKS, {0}}},
     {"names", "", "Lists the names that are bound to keys here, and how they came to be.",
-        cli_run_names, 0, 0, {COMMON, {0}}},
+        cli_run_names, 0, 0, {ASKS, {0}}},
     {"pin", "NAME KEY",
         "Binds NAME to the node with KEY, which its owner gets from vx6 identity; from then on "
         "nobody "
         "else can answer to it.",
         cli_run_pin, 2, 2,
-        {{"replace", KEY_REPLACE, NULL, 0, "Even if NAME is bound to another key", 0}, COMMON,
-            {0}}},
+        {{"replace", KEY_REPLACE, NULL, 0, "Even if NAME is bound to another key", 0}, ASKS, {0}}},
     {"forget", "NAME | ADDR", "Ends a binding: the next use binds it to whoever answers then.",
-        cli_run_forget, 1, 1, {COMMON, {0}}},
+        cli_run_forget, 1, 1, {ASKS, {0}}},
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
-        cli_run_rename, 2, 2, {COMMON, {0}}},
+        cli_run_rename, 2, 2, {ASKS, {0}}},
     {"watch", "[EVENT...]",
         "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.\v"
         "Example: vx6 watch --json forward_up forward_failed",
@@ -144,7 +151,7 @@ static const struct command commands[] = {
         {{"level", KEY_LEVEL, "LEVEL", 0,
              "Events of this level and worse: error, warning, info or debug (default: info)", 0},
             {"addresses", KEY_ADDRESSES, NULL, 0, "Show the addresses of other nodes, too", 0},
-            {"list", KEY_LIST, NULL, 0, "Show which events there are, and end", 0}, COMMON, {0}}}};
+            {"list", KEY_LIST, NULL, 0, "Show which events there are, and end", 0}, ASKS, {0}}}};
 
 enum {
     COMMAND_COUNT = sizeof commands / sizeof commands[0]
@@ -187,7 +194,12 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         state->next = state->argc;
         return 0;
     }
-    if (parse->cli->word_count == parse->command->words_max)
+    bool is_quoted = state->quoted > 0 && state->next > state->quoted;
+    if (is_quoted && strstr(parse->command->words, "-- PROGRAM")) {
+        parse->cli->program = state->argv + state->next - 1;
+        parse->cli->program_len = (size_t)(state->argc - state->next + 1);
+        state->next = state->argc;
+    } else if (parse->cli->word_count == parse->command->words_max)
         options_fail(
             state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else
@@ -295,6 +307,39 @@ static int first_sentence(const char *doc)
     return (int)len;
 }
 
+/* A text that grows up to a size; what does not fit is left out. */
+struct page {
+    char *text;
+    size_t len, size;
+};
+
+static void put(struct page *page, const char *text, size_t len)
+{
+    if (len >= page->size - page->len)
+        return;
+    memcpy(page->text + page->len, text, len);
+    page->len += len;
+    page->text[page->len] = 0;
+}
+
+/* In lines of a terminal's width, each behind so many spaces. */
+static void put_indented(struct page *page, const char *text, size_t len)
+{
+    enum {
+        INDENT = 6,
+        WIDTH = 79
+    };
+    for (size_t at = 0; at < len;) {
+        size_t end = len - at <= WIDTH - INDENT ? len : at + WIDTH - INDENT;
+        while (end < len && end > at && text[end] != ' ')
+            end--;
+        put(page, "      ", INDENT);
+        put(page, text + at, end - at);
+        put(page, "\n", 1);
+        at = end + 1;
+    }
+}
+
 /* The list of commands, each with what its help says first, behind the options of --help. */
 static char *list_commands(int key, const char *text, void *input)
 {
@@ -307,29 +352,36 @@ static char *list_commands(int key, const char *text, void *input)
         return same.to;
     }
     enum {
-        SIZE = 8192
+        SIZE = 16384
     };
-    char *list = malloc(SIZE);
-    if (list == NULL)
+    struct page page = {.text = calloc(1, SIZE), .size = SIZE};
+    if (page.text == NULL)
         return NULL;
-    int used = snprintf(list, SIZE, "Commands:\n");
-    for (size_t i = 0; i < COMMAND_COUNT && used > 0 && used < SIZE; i++)
-        used += snprintf(list + used, (size_t)(SIZE - used), "  vx6 %s%s%s\n      %.*s\n",
-            commands[i].name, commands[i].words[0] ? " " : "", commands[i].words,
-            first_sentence(commands[i].doc), commands[i].doc);
-    return list;
+    put(&page, "Commands:\n", 10);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command *command = &commands[i];
+        put(&page, "  vx6 ", 6);
+        put(&page, command->name, strlen(command->name));
+        put(&page, " ", command->words[0] ? 1 : 0);
+        put(&page, command->words, strlen(command->words));
+        put(&page, "\n", 1);
+        put_indented(&page, command->doc, (size_t)first_sentence(command->doc));
+    }
+    return page.text;
 }
 
 /* Parses what stands behind the command, and runs it. */
 static int run_command(struct cli *cli, const struct command *command, int argc, char **argv)
 {
-    static char name[64];
-    struct argp argp = {
-        command->options, parse_option, command->words, command->doc, NULL, NULL, NULL};
+    static char name[64], doc[4096];
+    const char *examples = cli_examples(command->name);
+    snprintf(
+        doc, sizeof doc, "%s%s%s", command->doc, examples ? "\v" : "", examples ? examples : "");
+    struct argp argp = {command->options, parse_option, command->words, doc, NULL, NULL, NULL};
     struct parse parse = {.cli = cli, .command = command};
     snprintf(name, sizeof name, "vx6 %s", command->name);
     argv[0] = name;
-    argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (cli->word_count < command->words_min)
         return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %s: see vx6 %s --help", command->name,
             command->words, command->name);
@@ -343,11 +395,16 @@ int main(int argc, char **argv)
 {
     static const struct argp_option options[] = {COMMON, {0}};
     static const struct argp argp = {options, parse_option, "COMMAND [ARGUMENT...]",
-        "Talks to the VX6 node of this user.\vvx6 COMMAND --help says more about one.", NULL,
-        list_commands, NULL};
-    struct cli cli = {.timeout_s = WAIT_DEFAULT_S};
+        "Talks to the VX6 node of this user, which vx6-node runs.\v"
+        "To share a service:  vx6 service add web 127.0.0.1:8080 --public\n"
+        "To use one:          vx6 connect alice.web\n"
+        "To see how it goes:  vx6 status\n\n"
+        "vx6 COMMAND --help says more about one, with examples.",
+        NULL, list_commands, NULL};
+    struct cli cli = {0};
     struct parse parse = {.cli = &cli};
     static char name[] = "vx6";
+    options_check(name, argc, argv);
     argv[0] = name;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (parse.stopped_at == 0)

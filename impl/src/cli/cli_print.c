@@ -49,7 +49,7 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
-static void print_size(const char *label, intmax_t bytes)
+static void print_size(FILE *out, const char *label, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     double value = (double)bytes;
@@ -58,16 +58,20 @@ static void print_size(const char *label, intmax_t bytes)
         value /= 1000;
         unit++;
     }
-    printf("%s%.*f %s", label, unit == 0 ? 0 : 1, value, units[unit]);
+    fprintf(out, "%s%.*f %s", label, unit == 0 ? 0 : 1, value, units[unit]);
 }
 
-static void print_traffic(json_t *object)
+void cli_print_traffic(FILE *out, json_t *object)
 {
-    print_size(", sent ", number(object, "sent_bytes"));
-    print_size(" (", number(object, "sent_bytes_per_s"));
-    print_size("/s), received ", number(object, "received_bytes"));
-    print_size(" (", number(object, "received_bytes_per_s"));
-    printf("/s)\n");
+    fprintf(out, "%" PRIdMAX " open, %" PRIdMAX " so far, ", number(object, "open"),
+        number(object, "connections"));
+    if (number(object, "failures") > 0)
+        fprintf(out, "%" PRIdMAX " failed, ", number(object, "failures"));
+    print_size(out, "sent ", number(object, "sent_bytes"));
+    print_size(out, " (", number(object, "sent_bytes_per_s"));
+    print_size(out, "/s), received ", number(object, "received_bytes"));
+    print_size(out, " (", number(object, "received_bytes_per_s"));
+    fprintf(out, "/s)");
 }
 
 static void print_list(const char *label, json_t *list)
@@ -134,11 +138,10 @@ void cli_print_services(json_t *answer)
     json_t *item, *list = json_object_get(answer, "services");
     json_array_foreach(list, index, item)
     {
-        printf("service    %s -> %s, %s: %" PRIdMAX " open, %" PRIdMAX " so far, %" PRIdMAX
-               " failed",
-            cli_text(item, "name"), cli_text(item, "target"), cli_text(item, "exposure"),
-            number(item, "open"), number(item, "connections"), number(item, "failures"));
-        print_traffic(item);
+        printf("service    %s -> %s, %s: ", cli_text(item, "name"), cli_text(item, "target"),
+            cli_text(item, "exposure"));
+        cli_print_traffic(stdout, item);
+        printf("\n");
         print_unreachable(item);
         print_allowed(item);
     }
@@ -172,12 +175,11 @@ static void print_forwards(json_t *answer)
     json_array_foreach(list, index, item)
     {
         const char *addr = cli_text(item, "addr");
-        printf("forward    %" PRIdMAX ": %s%s%s at %s, %s: %" PRIdMAX " open, %" PRIdMAX
-               " so far, %" PRIdMAX " failed",
-            number(item, "forward"), cli_text(item, "name"), addr[0] ? " of " : "", addr,
-            cli_text(item, "listen"), cli_text(item, "state"), number(item, "open"),
-            number(item, "connections"), number(item, "failures"));
-        print_traffic(item);
+        printf("forward    %" PRIdMAX ": %s%s%s at %s, %s: ", number(item, "forward"),
+            cli_text(item, "name"), addr[0] ? " of " : "", addr, cli_text(item, "listen"),
+            cli_text(item, "state"));
+        cli_print_traffic(stdout, item);
+        printf("\n");
         json_t *failure = json_object_get(item, "last_failure");
         if (json_is_object(failure))
             printf("           last failure: %s\n", cli_text(failure, "error"));
@@ -336,13 +338,10 @@ static void print_kept(json_t *kept)
     }
 }
 
-void cli_print_names(json_t *answer)
+static void print_bindings(json_t *list)
 {
     size_t index;
-    json_t *item, *list = json_object_get(answer, "names");
-    json_t *kept = json_object_get(answer, "addresses");
-    if (json_array_size(list) + json_array_size(kept) == 0)
-        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    json_t *item;
     json_array_foreach(list, index, item)
     {
         bool is_pinned = strcmp(cli_text(item, "how"), "pinned") == 0;
@@ -354,6 +353,15 @@ void cli_print_names(json_t *answer)
         }
         printf("\n");
     }
+}
+
+void cli_print_names(json_t *answer)
+{
+    json_t *list = json_object_get(answer, "names");
+    json_t *kept = json_object_get(answer, "addresses");
+    if (json_array_size(list) + json_array_size(kept) == 0)
+        printf("no name is bound yet: the first use of one binds it, or vx6 pin NAME KEY\n");
+    print_bindings(list);
     print_kept(kept);
 }
 
@@ -379,8 +387,10 @@ int cli_refused(const struct cli *cli, json_t *answer)
 {
     if (cli->json)
         cli_print_json(answer);
-    else
+    else { /* what there is all the same */
+        print_bindings(json_object_get(answer, "names"));
         print_candidates(answer);
+    }
     fflush(stdout);
     fprintf(stderr, "vx6: %s\n", cli_text(answer, "error"));
     return strcmp(cli_text(answer, "code"), "INVALID") == 0 ? CLI_USAGE : CLI_FAILED;

@@ -90,23 +90,24 @@ static void on_signal(int number)
     _exit(CLI_OK);
 }
 
-static int follow(const struct cli *cli, struct client *client)
+static void show(const struct cli *cli, json_t *object, void (*print)(json_t *object))
 {
-    json_t *object;
-    for (bool is_first = true; (object = client_receive(client)) != NULL; is_first = false) {
-        if (is_first && !json_is_true(json_object_get(object, "ok"))) {
-            int exit_code = cli_refused(cli, object);
-            json_decref(object);
-            return exit_code;
-        }
-        if (cli->json)
-            cli_print_json(object);
-        else if (is_first)
-            print_beginning(object);
-        else
-            print_event(object);
-        fflush(stdout);
-        json_decref(object);
+    if (cli->json)
+        cli_print_json(object);
+    else
+        print(object);
+    fflush(stdout);
+}
+
+static int follow(const struct cli *cli, struct client *client, json_t *answer)
+{
+    if (!json_is_true(json_object_get(answer, "ok")))
+        return cli_refused(cli, answer);
+    show(cli, answer, print_beginning);
+    json_t *event;
+    while ((event = client_receive(client)) != NULL) {
+        show(cli, event, print_event);
+        json_decref(event);
     }
     return cli_fail(cli, CLI_NOT_RUNNING, "TRUNCATED", "the node has ended: see its log");
 }
@@ -117,16 +118,13 @@ int cli_run_watch(struct cli *cli)
     int exit_code = CLI_OK;
     if (cli->list)
         return list(cli);
-    if (!cli_open(&client, cli, &exit_code))
-        return exit_code;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (client_send(&client, make_request(cli)))
-        exit_code = follow(cli, &client);
-    else
-        exit_code =
-            cli_fail(cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered");
+    json_t *answer = client_ask(&client, cli, make_request(cli), &exit_code);
+    if (answer)
+        exit_code = follow(cli, &client, answer);
+    json_decref(answer);
     client_close(&client);
     return exit_code;
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forward.h"
 #include "names.h"
+#include "offer.h"
 #include "request.h"
 
 static json_t *binding_json(const struct store_binding *binding)
@@ -14,8 +16,7 @@ static json_t *binding_json(const struct store_binding *binding)
         binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null());
 }
 
-/* The keys kept for addresses that were connected to without a name; NULL: no memory, or the disk.
- */
+/* The keys kept for addresses that were connected to without a name; NULL: they cannot be read. */
 static json_t *kept_json(const struct host *host)
 {
     struct store_contact *kept = calloc(STORE_KNOWN_MAX, sizeof *kept);
@@ -37,12 +38,11 @@ void command_names(struct request *request)
     const struct store_binding *binding;
     for (size_t i = 0; (binding = names_item(request->host->names, i)) != NULL; i++)
         json_array_append_new(names, binding_json(binding));
-    if (kept) {
+    if (kept)
         request_answer(request, json_pack("{s:o, s:o}", "names", names, "addresses", kept));
-        return;
-    }
-    json_decref(names);
-    request_fail(request, VX6_LIMIT, store_error(request->host->store));
+    else /* VX6-CTRL-036 */
+        request_fail_with(request, VX6_LIMIT, store_error(request->host->store),
+            json_pack("{s:o}", "names", names));
 }
 
 /* False: the request has been refused. */
@@ -57,6 +57,21 @@ static bool check_label(struct request *request, const char *label)
     return false;
 }
 
+/* VX6-CTRL-039: a key that has lost its name is let in by whatever service let it in before. */
+static json_t *pinned_json(
+    const struct host *host, const char *label, const uint8_t key[32], const uint8_t old[32])
+{
+    bool is_replaced = memcmp(old, key, 32) != 0;
+    json_t *list = json_array();
+    const struct offer_facts *facts;
+    for (size_t i = 0; is_replaced && (facts = offers_facts(host->offers, i)) != NULL; i++) {
+        if (offer_allows(facts, old))
+            json_array_append_new(list, json_string(facts->name));
+    }
+    return json_pack("{s:s, s:o, s:o, s:o}", "name", label, "key", json_key(key), "replaced",
+        is_replaced ? json_key(old) : json_null(), "replaced_may_use", list);
+}
+
 void command_pin(struct request *request)
 {
     const char *command, *label, *text;
@@ -68,28 +83,38 @@ void command_pin(struct request *request)
             "key", &text, "replace", &may_replace) ||
         !check_label(request, label))
         return;
-    if (!text_key_parse(text, key))
+    if (!text_key_parse(text, key)) {
         request_fail(
             request, VX6_INVALID, "the key is mistyped: its owner gets it from vx6 identity");
-    else if (names_pin(request->host->names, label, key, may_replace != 0, &code, line))
-        request_answer(request, json_pack("{s:s, s:o}", "name", label, "key", json_key(key)));
+        return;
+    }
+    const struct store_binding *bound = names_by_label(request->host->names, label);
+    uint8_t old[32];
+    memcpy(old, bound ? bound->key : key, sizeof old);
+    if (names_pin(request->host->names, label, key, may_replace != 0, &code, line))
+        request_answer(request, pinned_json(request->host, label, key, old));
     else
         request_fail(request, code, line);
 }
 
+/* VX6-CTRL-020, VX6-CTRL-036 */
 static enum vx6_code forget_addr(
     struct host *host, const vx6_addr *addr, char error[TEXT_ERROR_SIZE])
 {
-    uint8_t key[32];
-    bool found = false;
-    if (!store_known_key(host->store, addr, key, &found) ||
-        (found && !store_known_key_remove(host->store, addr))) {
+    uint32_t number = forwards_by_addr(host->forwards, addr);
+    bool was_kept;
+    if (number != 0) {
+        text_fail(error, "it is in use by forward %u: end that first with vx6 disconnect %u",
+            number, number);
+        return VX6_UNEXPECTED;
+    }
+    if (!store_known_key_remove(host->store, addr, &was_kept)) {
         text_fail(error, "%s", store_error(host->store));
         return VX6_LIMIT;
     }
-    if (!found)
+    if (!was_kept)
         text_fail(error, "no key is kept for this address: vx6 names lists those that are");
-    return found ? VX6_OK : VX6_NOT_FOUND;
+    return was_kept ? VX6_OK : VX6_NOT_FOUND;
 }
 
 void command_forget(struct request *request)

@@ -9,18 +9,15 @@
 #include "reachability.h"
 #include "request.h"
 
-static json_t *allowed_json(const struct host *host, const char *service)
+static json_t *allowed_json(const struct host *host, const struct offer_facts *facts)
 {
-    size_t max = vx6_limits_default.service_allow_max;
     json_t *list = json_array();
-    uint8_t(*keys)[32] = calloc(max, sizeof *keys);
-    int count = keys ? store_allowed(host->store, service, keys, max) : 0;
-    for (int i = 0; i < count; i++) {
-        const struct store_binding *binding = names_by_key(host->names, keys[i]);
-        json_array_append_new(list, json_pack("{s:o, s:s?}", "key", json_key(keys[i]), "name",
+    for (size_t i = 0; i < facts->allowed_count; i++) {
+        const uint8_t *key = facts->allowed[i];
+        const struct store_binding *binding = names_by_key(host->names, key);
+        json_array_append_new(list, json_pack("{s:o, s:s?}", "key", json_key(key), "name",
                                         binding ? binding->label : NULL));
     }
-    free(keys);
     return list;
 }
 
@@ -47,7 +44,7 @@ static json_t *service_json(const struct host *host, struct offer_facts *facts)
 {
     json_t *service = json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
         facts->name, "target", json_addr(&facts->target), "exposure",
-        exposure_name(facts->exposure), "allowed", allowed_json(host, facts->name), "open",
+        exposure_name(facts->exposure), "allowed", allowed_json(host, facts), "open",
         (json_int_t)facts->open_count, "connections", (json_int_t)facts->connection_count,
         "failures", (json_int_t)facts->failure_count, "sent_bytes",
         (json_int_t)facts->traffic.to_stream.bytes, "received_bytes",
@@ -77,7 +74,7 @@ static json_t *added_json(const struct host *host, const struct offer_wish *wish
         is_up = json_boolean(listening == LISTENING_YES);
     return json_pack("{s:s, s:o, s:s, s:o, s:o}", "name", wish->name, "target",
         json_addr(&wish->target), "exposure", exposure_name(wish->exposure), "allowed",
-        allowed_json(host, wish->name), "target_is_up", is_up);
+        allowed_json(host, offers_named(host->offers, wish->name)), "target_is_up", is_up);
 }
 
 /* A key, or a name that is bound to one. */
@@ -188,8 +185,9 @@ static void change_allowed(
     else if (parse_who(request->host, who, key, line))
         code = change(request->host->offers, name, key, line);
     if (code == VX6_OK)
-        request_answer(request, json_pack("{s:s, s:o, s:o}", "name", name, "key", json_key(key),
-                                    "allowed", allowed_json(request->host, name)));
+        request_answer(
+            request, json_pack("{s:s, s:o, s:o}", "name", name, "key", json_key(key), "allowed",
+                         allowed_json(request->host, offers_named(request->host->offers, name))));
     else
         request_fail(request, code, line);
 }

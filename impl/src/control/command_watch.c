@@ -26,10 +26,7 @@ struct watching {
 static void tell_lost(struct watching *watching)
 {
     struct journal_lost fields = {.count = watching->lost};
-    struct journal_event event = {.kind = JOURNAL_lost,
-        .level = journal_layout(JOURNAL_lost)->level,
-        .unix_ms = unix_ms_now(),
-        .fields = &fields};
+    struct journal_event event = journal_event(JOURNAL_lost, &fields);
     watching->lost = 0;
     request_tell(watching->request, journal_json(&event, watching->with_peers));
 }

@@ -116,12 +116,11 @@ static void report_event(struct driver *driver, const struct vx6_event *event)
     } else if (event->kind == VX6_EVENT_session_refused) {
         REPORT(journal, session_refused, .peer = &event->peer, .code = code);
     } else if (event->kind == VX6_EVENT_published && event->len > 0) {
-        if (!driver->published)
+        if (!driver->published) {
             REPORT(journal, joined, .holders = event->len);
-        if (!driver->published)
             save_after(driver, SAVE_FIRST_S);
-        if (!driver->published)
             reachability_joined(driver->host->reach);
+        }
         driver->published = true;
         REPORT(journal, published, .holders = event->len);
     }

@@ -13,13 +13,15 @@
 #include "acceptor.h"
 #include "driver.h"
 #include "idtable.h"
+#include "names.h"
 #include "net.h"
 #include "paths.h"
 #include "pump.h"
 
 enum {
-    WAITING_MAX = 256,
-    BACKLOG = 256
+    /* VX6-CTRL-040: as many as one session has streams, and as many that a lost one had. */
+    WAITING_MAX = 2 * 1024,
+    BACKLOG = 1024
 };
 
 /* A connection that has no stream yet. */
@@ -42,7 +44,8 @@ struct forward {
     forward_heard *heard;
     void *context;
     bool was_up;
-    bool was_dialled; /* its present session, or its last one */
+    bool is_first_use; /* its name was bound to no key when it was opened */
+    bool was_dialled;  /* its present session, or its last one */
     struct acceptor *acceptor;
     vx6_id session; /* 0 when it is down */
     struct connection *connections;
@@ -285,6 +288,19 @@ static void take_connection(void *context, int fd, const struct sockaddr *from)
     serve(context, (struct waiting){fd, false});
 }
 
+/* Does the label of its name mean a key? */
+static bool is_bound(const struct forward *forward)
+{
+    const char *text = forward->facts.config.name;
+    struct vx6_name name;
+    char label[VX6_LABEL_MAX + 1];
+    if (!vx6_name_parse((vx6_span){(const uint8_t *)text, strlen(text)}, &name))
+        return false;
+    memcpy(label, name.label.data, name.label.len);
+    label[name.label.len] = 0;
+    return names_by_label(forward->forwards->host->names, label) != NULL;
+}
+
 /* VX6-CTRL-010: without --key the key is kept on first use; a given one replaces what was kept,
  * once it has proved right. */
 static bool keep_key(struct forward *forward, const uint8_t key[32])
@@ -292,7 +308,12 @@ static bool keep_key(struct forward *forward, const uint8_t key[32])
     struct forward_facts *facts = &forward->facts;
     struct host *host = forward->forwards->host;
     memcpy(facts->key, key, sizeof facts->key);
-    if (!facts->config.by_addr || facts->config.key_source == EXPLAIN_KEY_KEPT)
+    if (!facts->config.by_addr) {
+        facts->key_is_new = forward->is_first_use && is_bound(forward);
+        forward->is_first_use = false;
+        return true;
+    }
+    if (facts->config.key_source == EXPLAIN_KEY_KEPT)
         return true;
     if (!store_known_key_set(host->store, &facts->config.addr, key) &&
         facts->config.key_source == EXPLAIN_KEY_NONE)
@@ -403,6 +424,7 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
     forwards->first = forward;
     forwards->count++;
 
+    forward->is_first_use = !config->by_addr && !is_bound(forward);
     *code = VX6_INVALID;
     if (listen_locally(forward, error)) {
         *code = open_session(forward);
@@ -447,6 +469,16 @@ uint32_t forwards_by_label(const struct forwards *forwards, const char *label)
         /* Behind the label of a name there is a dot, or the ~ of a hint. */
         if (!config->by_addr && strncmp(config->name, label, len) == 0 &&
             (config->name[len] == '.' || config->name[len] == '~'))
+            return forward->facts.number;
+    }
+    return 0;
+}
+
+uint32_t forwards_by_addr(const struct forwards *forwards, const vx6_addr *addr)
+{
+    for (const struct forward *forward = forwards->first; forward; forward = forward->next) {
+        const struct forward_config *config = &forward->facts.config;
+        if (config->by_addr && net_addr_equal(&config->addr, addr))
             return forward->facts.number;
     }
     return 0;

@@ -68,6 +68,7 @@ void forwards_ignore(struct forwards *forwards, uint32_t number);
 bool forwards_end(struct forwards *forwards, uint32_t number);
 /* The number of one that goes by a name with this label; 0: none does. */
 uint32_t forwards_by_label(const struct forwards *forwards, const char *label);
+uint32_t forwards_by_addr(const struct forwards *forwards, const vx6_addr *addr);
 /* NULL behind the last. */
 struct forward_facts *forwards_facts(struct forwards *forwards, size_t index);
 

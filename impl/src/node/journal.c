@@ -39,12 +39,17 @@ static void keep_error(struct journal *journal, const struct journal_event *even
     journal->errors[journal->newest] = error;
 }
 
-void journal_report(struct journal *journal, enum journal_kind kind, const void *fields)
+struct journal_event journal_event(enum journal_kind kind, const void *fields)
 {
-    struct journal_event event = {.kind = kind,
+    return (struct journal_event){.kind = kind,
         .level = journal_layout(kind)->level,
         .unix_ms = unix_ms_now(),
         .fields = fields};
+}
+
+void journal_report(struct journal *journal, enum journal_kind kind, const void *fields)
+{
+    struct journal_event event = journal_event(kind, fields);
     if (event.level == JOURNAL_ERROR)
         keep_error(journal, &event);
     for (struct journal_listener *listener = journal->first; listener; listener = listener->next)

@@ -81,6 +81,9 @@ struct journal_event {
     const void *fields; /* struct journal_NAME */
 };
 
+/* One that happens now. */
+struct journal_event journal_event(enum journal_kind kind, const void *fields);
+
 /* For a person, without a line's end; nothing in it moves a terminal's cursor. */
 void journal_text(char text[TEXT_ERROR_SIZE], const struct journal_event *event, bool with_peers);
 

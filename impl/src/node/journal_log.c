@@ -4,6 +4,7 @@
 #include "journal_log.h"
 
 #include <event2/event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct journal_log {
     struct journal *journal;
     struct journal_log_config config;
     bool is_journald; /* at the other end of standard error */
+    uint64_t lost;    /* since the last line: nobody has taken it */
     struct event *period;
     struct {
         uint32_t told;
@@ -66,12 +68,34 @@ static void write_plain(const struct journal_log *log, const struct journal_even
         fprintf(stderr, "%s %s: %s\n", time, journal_level_name(event->level), text);
 }
 
-static void write_event(const struct journal_log *log, const struct journal_event *event)
+static void write_line(const struct journal_log *log, const struct journal_event *event)
 {
     if (log->config.is_json)
         write_json(log, event);
     else
         write_plain(log, event);
+}
+
+/* There is room for a line: a pipe has PIPE_BUF then, and an event is shorter. */
+static bool can_write(void)
+{
+    struct pollfd out = {.fd = fileno(stderr), .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+}
+
+/* VX6-CTRL-029: whoever reads the log and stops does not stop the node. */
+static void write_event(struct journal_log *log, const struct journal_event *event)
+{
+    struct journal_lost fields = {.count = log->lost};
+    struct journal_event lost = journal_event(JOURNAL_lost, &fields);
+    if (!can_write()) {
+        log->lost++;
+        return;
+    }
+    if (log->lost > 0)
+        write_line(log, &lost);
+    log->lost = 0;
+    write_line(log, event);
 }
 
 /* VX6-CTRL-030: false: it is only counted. */
@@ -96,14 +120,12 @@ static void on_event(struct journal_listener *listener, const struct journal_eve
         write_event(log, event);
 }
 
-static void tell_untold(const struct journal_log *log, enum journal_kind kind)
+static void tell_untold(struct journal_log *log, enum journal_kind kind)
 {
     const struct journal_layout *layout = journal_layout(kind);
     struct journal_repeated fields = {.of = layout->name, .count = log->counts[kind].untold};
-    struct journal_event event = {.kind = JOURNAL_repeated,
-        .level = layout->level,
-        .unix_ms = unix_ms_now(),
-        .fields = &fields};
+    struct journal_event event = journal_event(JOURNAL_repeated, &fields);
+    event.level = layout->level;
     write_event(log, &event);
 }
 

@@ -338,7 +338,7 @@ bool names_set_own(
     }
     if (!is_free_to_change(names, label, code, error)) /* one that is opening would bind it */
         return false;
-    if (!store_setting_set(host->store, "name", label))
+    if (!store_own_name_set(host->store, label))
         return refuse_by_store(names, code, error);
     *code = tell_node(names, VX6_IN_LABEL, label, NULL);
     VX6_ASSERT(*code == VX6_OK);

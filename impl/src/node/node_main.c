@@ -40,9 +40,9 @@ enum {
 
 struct options {
     const char *state, *name, *asn_map;
-    const char *listen[TCP_LISTENERS_MAX];
+    vx6_addr listen[TCP_LISTENERS_MAX];
     size_t listen_count;
-    const char *peers[PEERS_MAX];
+    vx6_addr peers[PEERS_MAX];
     size_t peer_count;
     struct journal_log_config log;
 };
@@ -77,6 +77,25 @@ static void parse_log_level(
         options_fail(state, "--log-level takes error, warning, info or debug");
 }
 
+static void parse_addr(
+    const struct argp_state *state, const char *option, const char *text, vx6_addr *addr)
+{
+    char shown[TEXT_ADDR_SIZE];
+    const char *reason = text_addr_parse(text, addr);
+    text_printable(shown, sizeof shown, text, strlen(text));
+    if (reason)
+        options_fail(state, "the address %s of %s %s", shown, option, reason);
+}
+
+static void parse_name(const struct argp_state *state, const char *text)
+{
+    char shown[TEXT_ADDR_SIZE];
+    text_printable(shown, sizeof shown, text, strlen(text));
+    if (!text_is_label(text))
+        options_fail(
+            state, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -88,6 +107,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         options->state = argument;
         return 0;
     case 'n':
+        parse_name(state, argument);
         options->name = argument;
         return 0;
     case OPTION_ASN_MAP:
@@ -105,14 +125,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case 'l':
         if (options->listen_count == TCP_LISTENERS_MAX)
             options_fail(state, "at most %d --listen", TCP_LISTENERS_MAX);
-        else
-            options->listen[options->listen_count++] = argument;
+        parse_addr(state, "--listen", argument, &options->listen[options->listen_count++]);
         return 0;
     case 'p':
         if (options->peer_count == PEERS_MAX)
             options_fail(state, "at most %d --peer", PEERS_MAX);
-        else
-            options->peers[options->peer_count++] = argument;
+        parse_addr(state, "--peer", argument, &options->peers[options->peer_count++]);
         return 0;
     case ARGP_KEY_ARG:
         options_fail(state, "unexpected argument %s: options only, see vx6-node --help", argument);
@@ -127,23 +145,15 @@ void vx6_panic(const char *file, int line, const char *what)
     abort();
 }
 
-static bool parse_addr(
-    const char *text, const char *option, vx6_addr *addr, char error[TEXT_ERROR_SIZE])
-{
-    const char *reason = text_addr_parse(text, addr);
-    return reason == NULL || text_fail(error, "the address %.80s of %s %s", text, option, reason);
-}
-
 static bool start_listening(
     struct host *host, const struct options *options, char error[TEXT_ERROR_SIZE])
 {
-    static const char *const usual[] = {"[::]:4242"};
-    const char *const *texts = options->listen_count > 0 ? options->listen : usual;
+    static const vx6_addr usual = {.port = 4242};
+    const vx6_addr *addrs = options->listen_count > 0 ? options->listen : &usual;
     size_t count = options->listen_count > 0 ? options->listen_count : 1;
     for (size_t i = 0; i < count; i++) {
-        vx6_addr addr;
-        if (!parse_addr(texts[i], "--listen", &addr, error) ||
-            !tcp_listen(host->tcp, &addr, error) || !udp_listen(host->udp, &addr, error) ||
+        vx6_addr addr = addrs[i];
+        if (!tcp_listen(host->tcp, &addr, error) || !udp_listen(host->udp, &addr, error) ||
             !endpoints_listen(host->endpoints, &addr, error))
             return false;
         REPORT(host->journal, listening, .listen = &addr);
@@ -156,9 +166,7 @@ static bool restore_peers(
 {
     vx6_addr stored[PEERS_MAX];
     for (size_t i = 0; i < options->peer_count; i++) {
-        vx6_addr addr;
-        if (!parse_addr(options->peers[i], "--peer", &addr, error) ||
-            !peers_add(host->peers, &addr, error))
+        if (!peers_add(host->peers, &options->peers[i], error))
             return false;
     }
     int count = store_peers(host->store, stored, PEERS_MAX);
@@ -187,12 +195,9 @@ static bool load_identity(struct host *host, const struct options *options,
     struct driver_config *config, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = host->store;
-    if (options->name && !text_is_label(options->name))
-        return text_fail(error,
-            "the name %.80s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", options->name);
     if (!store_identity(store, config->identity_seed) ||
         !store_sequence_take(store, &config->sequence_first) ||
-        (options->name && !store_setting_set(store, "name", options->name)) ||
+        (options->name && !store_own_name_set(store, options->name)) ||
         !store_setting(store, "name", config->label, sizeof config->label))
         return text_fail(error, "%s", store_error(store));
     if (config->label[0] != 0 && !text_is_label(config->label))
@@ -217,10 +222,6 @@ static bool start(struct host *host, const struct options *options, const struct
     struct driver_config config = {0};
     if (!host_make(host))
         return text_fail(error, "out of memory");
-    host->store = store_open(paths->database, STORE_CREATE, error);
-    if (host->store == NULL || !load_identity(host, options, &config, error))
-        return false;
-    store_listen(host->store, on_state_written, host);
     if (options->asn_map) {
         host->asn_map = asnmap_load(options->asn_map, error);
         if (host->asn_map == NULL)
@@ -228,6 +229,10 @@ static bool start(struct host *host, const struct options *options, const struct
         REPORT(
             host->journal, asn_map_read, .file = options->asn_map, .ranges = host->asn_map->count);
     }
+    host->store = store_open(paths->database, STORE_CREATE, error);
+    if (host->store == NULL || !load_identity(host, options, &config, error))
+        return false;
+    store_listen(host->store, on_state_written, host);
     config.asn_map = host->asn_map;
     host->driver = driver_new(host, &config);
     explicit_bzero(&config, sizeof config);
@@ -250,6 +255,10 @@ static void say_who(struct host *host)
     REPORT(host->journal, started, .key = key, .name = host->label);
     if (store_is_new(host->store))
         REPORT(host->journal, identity_made, .key = key);
+    const vx6_addr *endpoint = endpoints_published(host->endpoints, 0);
+    vx6_addr contact;
+    if (endpoint && !peers_facts(host->peers, 0) && !driver_contact(host->driver, 0, key, &contact))
+        REPORT(host->journal, no_peer, .endpoint = endpoint);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -292,7 +301,7 @@ static void raise_descriptor_limit(void)
 static bool run_on(struct host *host, const struct options *options, const struct paths *paths,
     char error[TEXT_ERROR_SIZE])
 {
-    int lock = paths_lock(paths, error);
+    int lock = paths_lock(paths, paths_node, error);
     if (lock < 0)
         return false;
     text_fail(error, "the event loop failed");
@@ -307,25 +316,33 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_rows, parse_option, NULL,
         "Runs a VX6 node in the foreground, until SIGTERM or SIGINT. Without options it just runs. "
-        "One line per event goes to standard error; vx6 talks to it.",
+        "One line per event goes to standard error; vx6 talks to it.\v"
+        "Examples:\n"
+        "  vx6-node\n"
+        "  vx6-node --name alice --peer '[2001:db8::1]:4242'\n"
+        "  vx6-node --state /srv/second --listen '[::]:4343'",
         NULL, NULL, NULL};
     struct options options = {.log.level = JOURNAL_INFO};
     struct paths paths;
     char error[TEXT_ERROR_SIZE] = "";
     static char name[] = "vx6-node";
+    options_check(name, argc, argv);
     argv[0] = name;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     setvbuf(stderr, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
 
+    if (!paths_init(&paths, options.state, error)) {
+        fprintf(stderr, "vx6-node: %s\n", error);
+        return OPTIONS_EXIT;
+    }
     struct host host = {
         .base = event_base_new(), .journal = journal_new(), .started_ms = steady_ms_now()};
     struct journal_log *log = NULL;
     if (host.base && host.journal)
         log = journal_log_open(host.base, host.journal, &options.log);
-    bool ok = log ? paths_init(&paths, options.state, error) && paths_make(&paths, error) &&
-                        run_on(&host, &options, &paths, error)
+    bool ok = log ? paths_make(&paths, error) && run_on(&host, &options, &paths, error)
                   : text_fail(error, "out of memory");
     if (!ok && log && options.log.is_json)
         REPORT(host.journal, start_failed, .why = error);

@@ -100,6 +100,12 @@ static struct offer *get(const struct offers *offers, const char *name)
     return offers->items[index];
 }
 
+static void offer_free(struct offer *offer)
+{
+    free(offer->facts.allowed);
+    free(offer);
+}
+
 static void offer_free_if_unused(struct offer *offer)
 {
     if (!offer->is_retired || offer->facts.open_count > 0)
@@ -108,7 +114,22 @@ static void offer_free_if_unused(struct offer *offer)
     while (*place != offer)
         place = &(*place)->next;
     *place = offer->next;
-    free(offer);
+    offer_free(offer);
+}
+
+/* Index of the first key that is not before this one. */
+static size_t key_position(const struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = 0;
+    while (at < facts->allowed_count && memcmp(facts->allowed[at], key, 32) < 0)
+        at++;
+    return at;
+}
+
+bool offer_allows(const struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = key_position(facts, key);
+    return at < facts->allowed_count && memcmp(facts->allowed[at], key, 32) == 0;
 }
 
 static enum vx6_code tell_node(
@@ -120,17 +141,53 @@ static enum vx6_code tell_node(
     return driver_input(offers->host->driver, &in);
 }
 
+/* VX6-CTRL-038: what is shown of who may use a service is what is in force. */
+static enum vx6_code let_in(struct offer *offer, const uint8_t key[32])
+{
+    struct offer_facts *facts = &offer->facts;
+    if (offer_allows(facts, key))
+        return VX6_OK;
+    void *bigger = realloc(facts->allowed, (facts->allowed_count + 1) * sizeof *facts->allowed);
+    if (bigger == NULL)
+        return VX6_NOMEM;
+    facts->allowed = bigger;
+    enum vx6_code code = tell_node(offer->offers, VX6_IN_SERVICE_ALLOW, facts->name, key);
+    if (code != VX6_OK)
+        return code;
+    size_t at = key_position(facts, key);
+    memmove(facts->allowed + at + 1, facts->allowed + at,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+    memcpy(facts->allowed[at], key, sizeof facts->allowed[at]);
+    facts->allowed_count++;
+    return VX6_OK;
+}
+
+/* False: it was not let in. */
+static bool shut_out(struct offer *offer, const uint8_t key[32])
+{
+    struct offer_facts *facts = &offer->facts;
+    if (!offer_allows(facts, key))
+        return false;
+    (void)tell_node(offer->offers, VX6_IN_SERVICE_DENY, facts->name, key);
+    size_t at = key_position(facts, key);
+    facts->allowed_count--;
+    memmove(facts->allowed + at, facts->allowed + at + 1,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+    return true;
+}
+
 /* The keys first, so that those who may stay are not sent away when a service is closed to others.
  * A service that is not there yet is closed to all until it has them. It is closed to others even
  * if some of the keys cannot be had. */
-static enum vx6_code put_into_force(struct offers *offers, const struct offer_wish *wish)
+static enum vx6_code put_into_force(struct offer *offer, const struct offer_wish *wish)
 {
+    struct offers *offers = offer->offers;
     enum vx6_in_kind kind = exposures[wish->exposure].kind;
     enum vx6_code code = VX6_OK;
     if (get(offers, wish->name) == NULL)
         code = tell_node(offers, kind, wish->name, NULL);
     for (size_t i = 0; code == VX6_OK && i < wish->allowed_count; i++)
-        code = tell_node(offers, VX6_IN_SERVICE_ALLOW, wish->name, wish->allowed[i]);
+        code = let_in(offer, wish->allowed[i]);
     enum vx6_code exposed = tell_node(offers, kind, wish->name, NULL);
     return code != VX6_OK ? code : exposed;
 }
@@ -144,17 +201,17 @@ static bool make_offer(
     struct offer *offer = calloc(1, sizeof *offer);
     if (offer == NULL)
         return text_fail(error, "out of memory");
-    enum vx6_code code = put_into_force(offers, wish);
-    if (code != VX6_OK) {
-        (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
-        free(offer);
-        return text_fail(
-            error, "the service %s was not added: %s", wish->name, vx6_code_text(code));
-    }
     offer->offers = offers;
     offer->facts.target = wish->target;
     offer->facts.exposure = wish->exposure;
     snprintf(offer->facts.name, sizeof offer->facts.name, "%s", wish->name);
+    enum vx6_code code = put_into_force(offer, wish);
+    if (code != VX6_OK) {
+        (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
+        offer_free(offer);
+        return text_fail(
+            error, "the service %s was not added: %s", wish->name, vx6_code_text(code));
+    }
     size_t index = find(offers, wish->name);
     memmove(&offers->items[index + 1], &offers->items[index],
         (offers->count - index) * sizeof offers->items[0]);
@@ -228,7 +285,7 @@ static enum vx6_code change(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
 {
     struct offer *offer = get(offers, wish->name);
-    enum vx6_code code = put_into_force(offers, wish);
+    enum vx6_code code = put_into_force(offer, wish);
     offer->facts.target = wish->target;
     offer->facts.exposure = wish->exposure;
     if (code != VX6_OK)
@@ -293,7 +350,8 @@ enum vx6_code offers_allow(
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
-    code = tell_node(offers, VX6_IN_SERVICE_ALLOW, name, key);
+    struct offer *offer = get(offers, name);
+    code = let_in(offer, key);
     if (code != VX6_OK) {
         text_fail(error, "the key was not allowed: %s",
             code == VX6_LIMIT ? "as many as can be are: deny one first" : vx6_code_text(code));
@@ -303,7 +361,7 @@ enum vx6_code offers_allow(
         REPORT(offers->host->journal, service_allowed, .service = name, .key = key);
         return VX6_OK;
     }
-    (void)tell_node(offers, VX6_IN_SERVICE_DENY, name, key);
+    (void)shut_out(offer, key);
     return refuse_by_store(offers, name, "opened to the key", error);
 }
 
@@ -315,7 +373,7 @@ enum vx6_code offers_deny(
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
-    bool was_in_force = tell_node(offers, VX6_IN_SERVICE_DENY, name, key) == VX6_OK, was_kept;
+    bool was_in_force = shut_out(get(offers, name), key), was_kept;
     if (was_in_force)
         REPORT(offers->host->journal, service_denied, .service = name, .key = key);
     if (!store_deny(offers->host->store, name, key, &was_kept)) {
@@ -367,6 +425,12 @@ void offers_look(struct offers *offers)
 struct offer_facts *offers_facts(struct offers *offers, size_t index)
 {
     return index < offers->count ? &offers->items[index]->facts : NULL;
+}
+
+struct offer_facts *offers_named(struct offers *offers, const char *name)
+{
+    struct offer *offer = get(offers, name);
+    return offer ? &offer->facts : NULL;
 }
 
 static void incoming_free(struct incoming *incoming)
@@ -527,10 +591,10 @@ void offers_free(struct offers *offers)
     }
     idtable_clear(&offers->incoming);
     while (offers->count > 0)
-        free(offers->items[--offers->count]);
+        offer_free(offers->items[--offers->count]);
     while (offers->retired) {
         struct offer *next = offers->retired->next;
-        free(offers->retired);
+        offer_free(offers->retired);
         offers->retired = next;
     }
     free(offers);

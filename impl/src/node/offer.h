@@ -26,6 +26,8 @@ struct offer_facts {
     char name[VX6_LABEL_MAX + 1];
     vx6_addr target;
     enum exposure exposure;
+    uint8_t (*allowed)[32]; /* who may use it when it is not public, sorted */
+    size_t allowed_count;
     uint64_t connection_count, failure_count; /* ever */
     uint32_t open_count;
     bool is_up_known, is_up; /* does the target take connections? */
@@ -64,6 +66,9 @@ enum vx6_code offers_remove(struct offers *offers, const char *name, char error[
 void offers_look(struct offers *offers);
 /* NULL behind the last. */
 struct offer_facts *offers_facts(struct offers *offers, size_t index);
+/* NULL: there is none. */
+struct offer_facts *offers_named(struct offers *offers, const char *name);
+bool offer_allows(const struct offer_facts *facts, const uint8_t key[32]);
 
 /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080", or another numeric address. */
 const char *offer_target_parse(const char *text, vx6_addr *target);

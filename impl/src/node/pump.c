@@ -92,27 +92,44 @@ static bool would_block(void)
     return errno == EAGAIN || errno == EINTR;
 }
 
+/* Bytes read, 0 at the end, -1 on failure or when there are none. `room` 0: no room for any. */
+static ssize_t read_some(struct pump *pump, size_t *room)
+{
+    vx6_node *node = driver_node(pump->pumps->host->driver);
+    struct vx6_room rooms[SPANS];
+    struct iovec parts[SPANS];
+    size_t count = vx6_stream_reserve(node, pump->config.stream, rooms, SPANS);
+    *room = 0;
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = (struct iovec){rooms[i].data, rooms[i].len};
+        *room += rooms[i].len;
+    }
+    if (count == 0)
+        return -1;
+    ssize_t n = readv(pump->config.fd, parts, (int)count);
+    pump->read_ended = n == 0;
+    vx6_stream_commit(node, pump->config.stream, n > 0 ? (size_t)n : 0, pump->read_ended);
+    return n;
+}
+
 static void pump_read(struct pump *pump)
 {
     struct driver *driver = pump->pumps->host->driver;
-    vx6_node *node = driver_node(driver);
     for (int turn = 0; turn < TURNS && !pump->read_ended; turn++) {
-        size_t room = 0;
-        uint8_t *dst = vx6_stream_reserve(node, pump->config.stream, &room);
-        if (dst == NULL) {
+        size_t room;
+        ssize_t n = read_some(pump, &room);
+        if (room == 0) {
             event_del(pump->readable); /* until WRITABLE */
             break;
         }
-        ssize_t n = read(pump->config.fd, dst, room);
-        if (n < 0 && would_block())
-            break;
-        if (n < 0) {
+        if (n < 0 && !would_block()) {
             fail(pump);
             return;
         }
-        pump->read_ended = n == 0;
-        vx6_stream_commit(node, pump->config.stream, (size_t)n, pump->read_ended);
-        traffic_count(&pump->config.traffic->to_stream, (uint64_t)n);
+        if (n > 0)
+            traffic_count(&pump->config.traffic->to_stream, (uint64_t)n);
+        if (n < (ssize_t)room)
+            break; /* that was all, for now */
     }
     if (pump->read_ended)
         event_del(pump->readable);

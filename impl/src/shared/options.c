@@ -4,6 +4,22 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+void options_check(const char *program, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *fault = text_fault(argv[i]);
+        if (fault == NULL && strlen(argv[i]) > OPTIONS_ARGUMENT_MAX)
+            fault = "is too long";
+        if (fault == NULL)
+            continue;
+        fprintf(stderr, "%s: argument %d %s\n", program, i, fault);
+        exit(OPTIONS_EXIT);
+    }
+}
 
 void options_init(struct argp_state *state)
 {
@@ -11,6 +27,7 @@ void options_init(struct argp_state *state)
     if (nowhere)
         state->err_stream = nowhere;
     argp_err_exit_status = OPTIONS_EXIT;
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* unless somebody has a taste of their own */
 }
 
 void options_fail(const struct argp_state *state, const char *format, ...)

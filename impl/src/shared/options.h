@@ -6,9 +6,13 @@
 #include <argp.h>
 
 enum {
-    OPTIONS_EXIT = 2 /* it was asked in a wrong way */
+    OPTIONS_EXIT = 2, /* it was asked in a wrong way */
+    OPTIONS_ARGUMENT_MAX = 4096
 };
 
+/* VX6-CTRL-037: ends the program unless each argument is short, plain text. To be called first:
+ * what is said about arguments later may quote them. */
+void options_check(const char *program, int argc, char **argv);
 /* For ARGP_KEY_INIT: getopt(3) names an unknown option in one line; argp's hint behind it is left
  * out. */
 void options_init(struct argp_state *state);

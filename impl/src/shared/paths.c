@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char paths_node[] = "vx6-node";
+
 const char *paths_advice(int error)
 {
     switch (error) {
@@ -61,13 +63,17 @@ static bool choose_dir(struct paths *paths, const char *dir)
         len = snprintf(paths->dir, sizeof paths->dir, "%s/.local/state/vx6", home);
     else
         return false;
-    return len > 0 && (size_t)len < sizeof paths->dir;
+    return len > 0; /* one that was cut is too long for a socket, too */
 }
 
 bool paths_init(struct paths *paths, const char *dir, char error[TEXT_ERROR_SIZE])
 {
     if (!choose_dir(paths, dir))
         return text_fail(error, "no state directory: set HOME, or give one with --state DIR");
+    const char *fault = text_fault(paths->dir); /* it is quoted in much that is said */
+    if (fault)
+        return text_fail(
+            error, "the path of the state directory %s: choose another with --state DIR", fault);
     snprintf(paths->database, sizeof paths->database, "%s/state.db", paths->dir);
     snprintf(paths->lock, sizeof paths->lock, "%s/lock", paths->dir);
     int len = snprintf(paths->socket, sizeof paths->socket, "%s/control.sock", paths->dir);
@@ -78,18 +84,23 @@ bool paths_init(struct paths *paths, const char *dir, char error[TEXT_ERROR_SIZE
     return true;
 }
 
-/* Like mkdir -p, with 0700 for whatever it makes. */
+static bool make_dir(const char *dir)
+{
+    return mkdir(dir, 0700) == 0 ? paths_sync_dir(dir) : errno == EEXIST;
+}
+
+/* Like mkdir -p, with 0700 for whatever it makes. VX6-CTRL-035 */
 static bool make_path(const char *dir)
 {
     char path[PATHS_MAX];
     snprintf(path, sizeof path, "%s", dir);
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        if (!make_dir(path))
             return false;
         *slash = '/';
     }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
+    return make_dir(path);
 }
 
 /* Empty, or in use for this already: closing it to others then surprises nobody. */
@@ -131,23 +142,75 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
     return true;
 }
 
+/* Who holds it wrote its name into it; an older node wrote nothing. */
+static int say_who_holds(const struct paths *paths, int fd, char error[TEXT_ERROR_SIZE])
+{
+    char holder[32], shown[4 * sizeof holder];
+    ssize_t len = pread(fd, holder, sizeof holder, 0);
+    size_t end = 0;
+    while (len > 0 && end < (size_t)len && holder[end] != '\n')
+        end++;
+    text_printable(shown, sizeof shown, holder, end);
+    if (end == 0 || strcmp(shown, paths_node) == 0) {
+        text_fail(error,
+            "another node is running on %.200s: stop it first, or give this one its own --state "
+            "DIR and --listen ADDR",
+            paths->dir);
+        return PATHS_LOCKED_BY_NODE;
+    }
+    text_fail(error, "%s is at work on %.200s: try again when it has ended", shown, paths->dir);
+    return -1;
+}
+
 /* VX6-CTRL-014 */
-int paths_lock(const struct paths *paths, char error[TEXT_ERROR_SIZE])
+int paths_lock(const struct paths *paths, const char *holder, char error[TEXT_ERROR_SIZE])
 {
     int fd = open(paths->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         paths_fail(error, "open", paths->lock);
         return -1;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        if (ftruncate(fd, 0) == 0) /* on a full disk nobody's name is in it */
+            (void)!dprintf(fd, "%s\n", holder);
         return fd;
+    }
+    int failed = -1;
     if (errno == EWOULDBLOCK)
-        text_fail(error,
-            "another node is running on %.200s: stop it first, or give this one its own --state "
-            "DIR and --listen ADDR",
-            paths->dir);
+        failed = say_who_holds(paths, fd, error);
     else
         paths_fail(error, "lock", paths->lock);
     close(fd);
-    return -1;
+    return failed;
+}
+
+bool paths_sync_dir(const char *path)
+{
+    char dir[PATHS_MAX];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir ? 1 : 0] = 0;
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+bool paths_write_new(const char *path, const char *text, char error[TEXT_ERROR_SIZE])
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return text_fail(error, "%.200s is there already: nothing was written", path);
+    if (fd < 0)
+        return paths_fail(error, "make", path);
+    size_t len = strlen(text);
+    bool done = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0 && paths_sync_dir(path);
+    if (!done) {
+        paths_fail(error, "write", path);
+        (void)unlink(path);
+    }
+    close(fd);
+    return done;
 }

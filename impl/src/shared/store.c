@@ -231,7 +231,10 @@ static bool set_up(struct store *store, enum store_mode mode)
         return check_version(store, mode);
     /* The pages first: an upgrade writes. */
     return check_pages(store) && check_version(store, mode) &&
-           sql_run(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", "open");
+           sql_run(store,
+               "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+               "PRAGMA wal_autocheckpoint = 64;", /* a log of 256 KiB at most: the state is small */
+               "open");
 }
 
 struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE])
@@ -248,21 +251,6 @@ struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE])
     text_fail(error, "%.300s (%.180s)", store->error, path);
     store_close(store);
     return NULL;
-}
-
-/* So that a file that was moved is found there after a loss of power, too. */
-bool store_sync_directory(const char *path)
-{
-    char dir[PATHS_MAX];
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        *slash = 0;
-    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return done;
 }
 
 /* Under a name of its own until it is on the disk as a whole. */
@@ -291,7 +279,7 @@ static bool make_file(
     if (store && !made)
         text_fail(error, "%.300s (%.180s)", store->error, path);
     store_close(store);
-    if (made && (rename(draft, path) != 0 || !store_sync_directory(path)))
+    if (made && (rename(draft, path) != 0 || !paths_sync_dir(path)))
         made = paths_fail(error, "make", path);
     if (!made)
         (void)unlink(draft);
@@ -342,17 +330,22 @@ static struct store *open_and_check(
     return NULL;
 }
 
+bool store_is_absent(const char *path, char error[TEXT_ERROR_SIZE])
+{
+    struct stat info;
+    return lstat(path, &info) != 0 ||
+           text_fail(error,
+               "there is a state at %.200s already: import into another directory, with --state "
+               "DIR",
+               path);
+}
+
 struct store *store_import(
     const char *path, const struct store_identity *identity, char error[TEXT_ERROR_SIZE])
 {
-    struct stat info;
-    if (lstat(path, &info) == 0) {
-        text_fail(error,
-            "there is a state at %.200s already: import into another directory, with --state DIR",
-            path);
+    if (!store_is_absent(path, error) || !make_file(path, identity, error))
         return NULL;
-    }
-    return make_file(path, identity, error) ? open_and_check(path, STORE_CREATE, error) : NULL;
+    return open_and_check(path, STORE_CREATE, error);
 }
 
 struct store *store_open(const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE])

@@ -46,6 +46,8 @@ struct store_contact {
     vx6_addr addr;
 };
 
+/* False with a line: there is a state, or what looks like one. */
+bool store_is_absent(const char *path, char error[TEXT_ERROR_SIZE]);
 /* A new state with an identity that is there already; NULL with a line, also where there is a
  * state. */
 struct store *store_import(
@@ -74,6 +76,8 @@ bool store_sequence_take(struct store *store, uint64_t *first);
 /* Settings: "" when it was never set. */
 bool store_setting(struct store *store, const char *name, char *value, size_t size);
 bool store_setting_set(struct store *store, const char *name, const char *value);
+/* What this node is called; false also where that name is bound to the key of another. */
+bool store_own_name_set(struct store *store, const char *label);
 
 int store_services(struct store *store, struct store_service *services, size_t max);
 /* With keys that may use it, besides those that may already; service_allow_max in all. */
@@ -102,7 +106,8 @@ bool store_contacts_set(struct store *store, const struct store_contact *contact
 /* The key first seen at an address. */
 bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32], bool *found);
 bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_t key[32]);
-bool store_known_key_remove(struct store *store, const vx6_addr *addr);
+/* Whatever stands there, also a key that is not whole. */
+bool store_known_key_remove(struct store *store, const vx6_addr *addr, bool *was_kept);
 int store_known_keys(struct store *store, struct store_contact *known, size_t max);
 
 #endif

@@ -302,7 +302,7 @@ bool store_repair(const char *path, char copy[PATHS_MAX], store_problem *lost, v
         !make_anew(path, fresh, (struct finder){lost, context}, error))
         return false;
     if ((unlink(log) != 0 && errno != ENOENT) || (unlink(index) != 0 && errno != ENOENT) ||
-        rename(fresh, path) != 0 || !store_sync_directory(path))
+        rename(fresh, path) != 0 || !paths_sync_dir(path))
         return paths_fail(error, "put the repaired state in place at", path);
     return true;
 }

@@ -44,6 +44,22 @@ bool store_setting_set(struct store *store, const char *name, const char *value)
     return sql_finish(store, statement);
 }
 
+bool store_own_name_set(struct store *store, const char *label)
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO setting (name, value) SELECT 'name', ?1"
+                           " WHERE NOT EXISTS (SELECT 1 FROM binding WHERE label = ?1)");
+    if (statement == NULL)
+        return false;
+    sql_bind_text(statement, 1, label);
+    return sql_finish(store, statement) &&
+           (sqlite3_changes(store->database) > 0 ||
+               text_fail(store->error,
+                   "%s is the name of somebody else here: start vx6-node without --name, then "
+                   "forget or rename that one",
+                   label));
+}
+
 int store_services(struct store *store, struct store_service *services, size_t max)
 {
     sqlite3_stmt *statement =
@@ -264,6 +280,17 @@ bool store_peer_set(struct store *store, const vx6_addr *peer)
                "write");
 }
 
+/* One that can be named is no reason to give up the whole state. */
+static bool fail_known_key(struct store *store, const vx6_addr *addr)
+{
+    char text[TEXT_ADDR_SIZE];
+    text_addr(text, addr);
+    return text_fail(store->error,
+        "the key kept for %s is damaged: ask its owner for the output of vx6 identity, then "
+        "connect with --key, or vx6 forget %s",
+        text, text);
+}
+
 /* Rows of a key and an address. `is_trust`: one that cannot be read is a failure, and not left out.
  */
 static int read_contacts(
@@ -275,11 +302,14 @@ static int read_contacts(
     int count = 0;
     while (count < (int)max && next_row(store, statement, &count)) {
         struct store_contact *contact = &contacts[count];
-        if (sql_copy_key(contact->key, statement, 0) &&
-            sql_copy_addr(&contact->addr, statement, 1)) {
+        bool is_addr = sql_copy_addr(&contact->addr, statement, 1);
+        if (is_addr && sql_copy_key(contact->key, statement, 0)) {
             count++;
         } else if (is_trust) {
-            sql_fail_damaged(store, "the key kept for an address in it is not whole");
+            if (is_addr)
+                fail_known_key(store, &contact->addr);
+            else
+                sql_fail_damaged(store, "an address in it for which a key is kept is not whole");
             count = -1;
             break;
         }
@@ -330,8 +360,7 @@ bool store_known_key(struct store *store, const vx6_addr *addr, uint8_t key[32],
     sql_bind_text(statement, 1, text);
     int count = 0;
     *found = next_row(store, statement, &count);
-    bool is_whole = !*found || sql_copy_key(key, statement, 0) ||
-                    sql_fail_damaged(store, "the key kept for an address in it is not whole");
+    bool is_whole = !*found || sql_copy_key(key, statement, 0) || fail_known_key(store, addr);
     sqlite3_finalize(statement);
     return count == 0 && is_whole;
 }
@@ -356,11 +385,13 @@ bool store_known_key_set(struct store *store, const vx6_addr *addr, const uint8_
                                                    STORE_KNOWN_MAX));
 }
 
-bool store_known_key_remove(struct store *store, const vx6_addr *addr)
+bool store_known_key_remove(struct store *store, const vx6_addr *addr, bool *was_kept)
 {
     char text[TEXT_ADDR_SIZE];
     text_addr(text, addr);
-    return remove_row(store, "DELETE FROM known_key WHERE addr = ?1", text);
+    bool done = remove_row(store, "DELETE FROM known_key WHERE addr = ?1", text);
+    *was_kept = done && sqlite3_changes(store->database) > 0;
+    return done;
 }
 
 int store_known_keys(struct store *store, struct store_contact *known, size_t max)

@@ -44,13 +44,17 @@ static const char *advice(struct store *store)
 
 static void note_failure(struct store *store)
 {
+    store->changes = sqlite3_total_changes(store->database);
     if (store->failed_writes++ == 0 && store->heard)
         store->heard(store->context, 0);
 }
 
+/* A change of nothing succeeds on a full disk, too. */
 static void note_success(struct store *store)
 {
     uint64_t failures = store->failed_writes;
+    if (sqlite3_total_changes(store->database) == store->changes)
+        return;
     store->failed_writes = 0;
     if (failures > 0 && store->heard)
         store->heard(store->context, failures);

@@ -13,14 +13,13 @@ struct store {
     store_heard *heard;
     void *context;
     uint64_t failed_writes; /* since the last that did not fail */
+    int changes;            /* so far, when the last of these failed */
     char error[TEXT_ERROR_SIZE];
 };
 
 /* ---- store.c ---- */
 /* As it is, unchecked; NULL with a line. */
 struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE]);
-/* So that a file that was moved is found there after a loss of power, too. */
-bool store_sync_directory(const char *path);
 
 /* ---- store_sql.c ---- */
 extern const char sql_damaged[]; /* what to do then */

@@ -174,3 +174,43 @@ void text_printable(char *dst, size_t size, const void *data, size_t len)
     }
     dst[used] = 0;
 }
+
+/* Of one character, and its value; 0: it is none. RFC 3629: no longer than need be, no surrogate.
+ */
+static size_t utf8_character(const uint8_t *bytes, uint32_t *value)
+{
+    static const struct {
+        uint8_t mask, lead;
+        uint32_t least;
+    } rows[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    size_t more = 0;
+    while (more < 4 && (bytes[0] & rows[more].mask) != rows[more].lead)
+        more++;
+    if (more == 4)
+        return 0;
+    *value = bytes[0] & (uint8_t)~rows[more].mask;
+    for (size_t i = 1; i <= more; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        *value = *value << 6 | (bytes[i] & 0x3fU);
+    }
+    bool is_surrogate = *value >= 0xd800 && *value <= 0xdfff;
+    return *value < rows[more].least || *value > 0x10ffff || is_surrogate ? 0 : more + 1;
+}
+
+const char *text_fault(const char *text)
+{
+    const uint8_t *at = (const uint8_t *)text;
+    while (*at != 0) {
+        uint32_t value;
+        size_t len = utf8_character(at, &value);
+        if (len == 0)
+            return "is no UTF-8";
+        bool turns_around = (value >= 0x202a && value <= 0x202e) || /* what stands in the line */
+                            (value >= 0x2066 && value <= 0x2069);
+        if (value < 0x20 || (value >= 0x7f && value < 0xa0) || turns_around)
+            return "has control characters in it";
+        at += len;
+    }
+    return NULL;
+}

@@ -37,6 +37,10 @@ bool text_is_label(const char *text);
 bool text_is_name(const char *text);
 bool text_is_service_name(const char *text);
 
+/* NULL: UTF-8 that moves no terminal's cursor; else what is wrong, to stand behind the text's name.
+ */
+const char *text_fault(const char *text);
+
 /* Copies with everything but printable ASCII as \xNN, cut to `size`: what came from the network
  * must not move a terminal's cursor. */
 void text_printable(char *dst, size_t size, const void *data, size_t len);

@@ -216,6 +216,13 @@ void vx6_node_free(vx6_node *node);
  * `now` never falls. */
 VX6_MUST_CHECK enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in);
 bool vx6_node_output(vx6_node *node, struct vx6_out *out);
+/* For a driver of many nodes, which lie far apart in memory: this datagram will come soon. What it
+ * will touch is fetched into the cache; nothing changes. Each step follows the pointers that the
+ * one before has fetched, so the steps want some time between them. */
+enum {
+    VX6_EXPECT_STEPS = 5
+};
+void vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
 vx6_ns vx6_node_deadline(const vx6_node *node);
 
 /* True when it wrote: whole link records, whole frames of one channel, or datagrams. False: nothing
@@ -228,9 +235,14 @@ bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch);
 size_t vx6_stream_peek(
     const vx6_node *node, vx6_id stream, vx6_span *spans, size_t span_count, bool *end);
 void vx6_stream_release(vx6_node *node, vx6_id stream, size_t len);
-/* Reserve room, read into it and commit before any other call. NULL: no room until WRITABLE. `fin`
- * ends the sending direction; nothing may be committed after it. */
-uint8_t *vx6_stream_reserve(vx6_node *node, vx6_id stream, size_t *room);
+/* Reserve room, read into it and commit, be it nothing, before any other call: as many rooms, in
+ * the order in which they are filled, as it says. 0: no room until WRITABLE. `fin` ends the sending
+ * direction; nothing may be committed after it. */
+struct vx6_room {
+    uint8_t *data;
+    size_t len;
+};
+size_t vx6_stream_reserve(vx6_node *node, vx6_id stream, struct vx6_room *rooms, size_t room_count);
 void vx6_stream_commit(vx6_node *node, vx6_id stream, size_t len, bool fin);
 
 /* What the node knows of itself. */

@@ -4,6 +4,8 @@
  * Spec: spec/README.md, "The state machine". */
 #include "timer.h"
 
+#include "bytes.h"
+
 static bool is_before(const struct timer *a, const struct timer *b)
 {
     return a->deadline != b->deadline ? a->deadline < b->deadline : a->order < b->order;
@@ -122,4 +124,15 @@ struct timer *timer_pop(struct timers *timers, vx6_ns now)
 vx6_ns timer_deadline(const struct timers *timers)
 {
     return timers->first ? timers->first_deadline : VX6_NEVER;
+}
+
+void timer_expect(const struct timers *timers, uint32_t step)
+{
+    const struct timer *timer = timers->first;
+    if (timer && step > 0)
+        timer = timer->child;
+    for (uint32_t i = 1; timer && i < step; i++)
+        timer = timer->sibling;
+    if (timer)
+        prefetch(timer, sizeof *timer);
 }

@@ -49,6 +49,8 @@ static inline bool timer_is_set(const struct timer *timer)
 {
     return timer->deadline != VX6_NEVER;
 }
+/* Fetches what timer_pop() will touch, a step further with each call. */
+void timer_expect(const struct timers *timers, uint32_t step);
 vx6_ns timer_deadline(const struct timers *timers);
 
 #endif

@@ -370,6 +370,11 @@ bool holder_wants(
     return true;
 }
 
+void holder_expect(const struct vx6_node *node)
+{
+    prefetch(node->holder.items, node->holder.count * sizeof(struct held));
+}
+
 size_t holder_memory(const struct vx6_node *node)
 {
     return node->holder.capacity * sizeof(struct held);

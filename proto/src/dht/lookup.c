@@ -69,7 +69,8 @@ static bool is_doubtful(
         return false;
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *other = shortlist_nth(&lookup->list, i);
-        if (other->state == CANDIDATE_ANSWERED && addr_same_site(&other->peer->addr, addr))
+        if (other->state == CANDIDATE_ANSWERED && other->site == candidate->site &&
+            addr_same_site(&other->peer->addr, addr))
             return false;
     }
     return true;
@@ -87,11 +88,12 @@ static bool is_given_up(
     uint32_t in_vain = 0;
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *other = shortlist_nth(&lookup->list, i);
-        if (!addr_same_site(&other->peer->addr, addr))
+        if (other->state == CANDIDATE_NEW || other->site != candidate->site ||
+            !addr_same_site(&other->peer->addr, addr))
             continue;
         if (other->state == CANDIDATE_ANSWERED)
             return false;
-        in_vain += other->state != CANDIDATE_NEW;
+        in_vain++;
     }
     return in_vain >= max && !table_knows_site(node, addr);
 }
@@ -391,6 +393,17 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
     }
     if (!lookup_advance(node, lookup))
         lookup_finish(node, lookup, VX6_OK);
+}
+
+void lookup_expect(const struct lookup *lookup, uint32_t step)
+{
+    const struct shortlist *list = &lookup->list;
+    if (step == 0) {
+        prefetch(lookup, sizeof *lookup);
+        return;
+    }
+    prefetch(list->candidates, list->count * sizeof *list->candidates);
+    prefetch(list->asked, list->count * sizeof *list->asked);
 }
 
 static void show_own(struct vx6_node *node, struct lookup *lookup)

@@ -160,7 +160,8 @@ void shortlist_add(
         .next = *chain,
         .depth = depth,
         .path = path,
-        .paths = (uint8_t)(1u << path)};
+        .paths = (uint8_t)(1u << path),
+        .site = shortlist_site(&peer->addr)};
     *chain = place + 1;
     memmove(&list->order[index + 1], &list->order[index], list->count - index);
     list->order[index] = place;

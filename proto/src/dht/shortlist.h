@@ -30,6 +30,7 @@ struct candidate {
     uint8_t state;     /* enum candidate_state */
     uint8_t path;      /* that asked it; as long as none has: that heard of it first */
     uint8_t paths;     /* a bit for each that has heard of it */
+    uint16_t site;     /* a hash of it: peers lie far away in memory */
 };
 
 /* What there is of those that were asked. */
@@ -65,6 +66,11 @@ static inline struct asked *shortlist_asked(
     const struct shortlist *list, const struct candidate *candidate)
 {
     return &list->asked[candidate - list->candidates];
+}
+
+static inline uint16_t shortlist_site(const vx6_addr *addr)
+{
+    return (uint16_t)(addr_site(addr) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
 }
 
 /* Takes over the reference. A node is on the list once, under the address heard first. */

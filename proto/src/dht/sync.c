@@ -194,45 +194,32 @@ void sync_query_done(struct vx6_node *node, void *context, const struct query_re
     work(node);
 }
 
-/* Those of `peers` that are contacts and among the k closest to the key, closest first. */
-static uint32_t select_holders(const struct vx6_node *node, const uint8_t key[32],
-    struct peer *const *peers, uint32_t peer_count, struct peer *holders[SYNC_NEIGHBOURS])
+static bool is_one_of(const struct peer *peer, struct peer *const *peers, uint32_t count)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < peer_count; i++) {
-        if (!table_is_among_closest(node, key, peers[i], KADEMLIA_K))
-            continue;
-        uint32_t at = count++;
-        for (; at > 0 && distance_compare(key, peers[i]->id, holders[at - 1]->id) < 0; at--)
-            holders[at] = holders[at - 1];
-        holders[at] = peers[i];
+    for (uint32_t i = 0; i < count; i++) {
+        if (peers[i] == peer)
+            return true;
     }
-    return count;
+    return false;
 }
 
-/* Each bundle is offered to those of `peers` that are among the k closest to its key; in a round,
- * one that is in the wrong hands also to those who should have it. */
+/* Each bundle is offered to those of `peers` that are among the k closest to its key, closest
+ * first; in a round, one that is in the wrong hands first to those who should have it. */
 static void offer_to(
     struct vx6_node *node, struct peer *const *peers, uint32_t peer_count, bool is_round)
 {
     for (uint32_t i = 0; i < node->holder.count; i++) {
-        struct peer *rightful[RIGHTFUL], *holders[SYNC_NEIGHBOURS];
+        struct peer *closest[KADEMLIA_K];
         struct placed *item = holder_item(node, i);
         if (item == NULL)
             continue;
         const uint8_t *key = item->key->data;
-        uint32_t rightful_count = 0;
-        if (is_round && !table_is_own_share(node, key, NULL, KADEMLIA_K))
-            rightful_count = table_closest(node, key, rightful, RIGHTFUL);
-        for (uint32_t j = 0; j < rightful_count; j++)
-            sync_add(node, rightful[j], item);
-        uint32_t count = select_holders(node, key, peers, peer_count, holders);
+        bool is_misplaced = is_round && !table_is_own_share(node, key, NULL, KADEMLIA_K);
+        uint32_t count = table_closest(node, key, closest, KADEMLIA_K);
         for (uint32_t j = 0; j < count; j++) {
-            bool is_told = false;
-            for (uint32_t k = 0; k < rightful_count; k++)
-                is_told = is_told || rightful[k] == holders[j];
-            if (!is_told)
-                sync_add(node, holders[j], item);
+            bool is_rightful = is_misplaced && j < RIGHTFUL;
+            if (is_rightful || is_one_of(closest[j], peers, peer_count))
+                sync_add(node, closest[j], item);
         }
     }
     work(node);

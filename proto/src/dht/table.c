@@ -24,16 +24,10 @@ int distance_compare(const uint8_t target[32], const uint8_t a[32], const uint8_
 
 uint32_t common_prefix(const uint8_t a[32], const uint8_t b[32])
 {
-    for (uint32_t i = 0; i < 32; i++) {
-        unsigned difference = a[i] ^ b[i];
-        if (difference == 0)
-            continue;
-        uint32_t bits = 8 * i;
-        while ((difference & 0x80) == 0) {
-            difference <<= 1;
-            bits++;
-        }
-        return bits;
+    for (uint32_t i = 0; i < 32; i += 8) {
+        uint64_t difference = load_u64(a + i) ^ load_u64(b + i);
+        if (difference != 0)
+            return 8 * i + (uint32_t)__builtin_clzll(difference);
     }
     return 256;
 }
@@ -64,6 +58,17 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
             return contact;
     }
     return NULL;
+}
+
+void table_expect(const struct vx6_node *node, const uint8_t id[32])
+{
+    const struct table *table = &node->table;
+    uint32_t bucket = common_prefix(node->keys.id, id);
+    if (bucket >= table->depth)
+        return;
+    uint32_t begin = table_bucket_begin(table, bucket), count = table->bucket_count[bucket];
+    prefetch(table->contacts + begin, count * sizeof *table->contacts);
+    prefetch(table->ages + begin, count * sizeof *table->ages);
 }
 
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
@@ -306,6 +311,14 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     return contact;
 }
 
+void table_answered(struct vx6_node *node, struct contact *contact)
+{
+    observe(node, contact, 0);
+    idle_answered(node, contact);
+    contact->failures = 0;
+    contact->restored = false;
+}
+
 bool table_seen(struct vx6_node *node, struct peer *peer)
 {
     struct contact *contact = table_find(node, peer->id);
@@ -317,10 +330,7 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         sync_entered(node, peer);
         return true;
     }
-    observe(node, contact, 0);
-    idle_answered(node, contact);
-    contact->failures = 0;
-    contact->restored = false;
+    table_answered(node, contact);
     if (contact->peer == peer)
         return true;
     peer_drop(node->env, contact->peer);

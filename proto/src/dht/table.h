@@ -27,13 +27,14 @@ struct table {
     /* How fast contacts go away: their silence before they answered or were found gone, summed. */
     uint32_t gone_count;
     uint64_t silence_ms;
-    uint8_t bucket_count[256];
     struct idle idle;
+    uint8_t bucket_count[256]; /* most buckets are empty */
 };
 
 /* The peer has answered and may be entered: it enters, is refreshed, or is refused because its
  * bucket is full. A peer of another address takes the place of an earlier one of the same key. */
 bool table_seen(struct vx6_node *node, struct peer *peer);
+void table_answered(struct vx6_node *node, struct contact *contact); /* the same, of who is in it */
 void table_restore(struct vx6_node *node, struct peer *peer);
 void table_failed(struct vx6_node *node, struct peer *peer); /* a query was lost */
 /* Would this newcomer find room? If not, the contact of its bucket that has been silent for longest
@@ -54,6 +55,7 @@ bool table_is_among_closest(
 bool table_is_own_share(
     const struct vx6_node *node, const uint8_t target[32], const vx6_addr *without, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
+void table_expect(const struct vx6_node *node, const uint8_t id[32]); /* fetches its bucket */
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */
 uint64_t table_contact_life_ms(const struct vx6_node *node);

@@ -190,10 +190,22 @@ static enum vx6_code take_store(
     return VX6_BAD_TOKEN;
 }
 
+/* What the answer needs beyond what all need is fetched while the head is made. */
+static void expect(const struct vx6_node *node, const struct vx6_msg *ask)
+{
+    if (ask->type == VX6_MSG_find_node)
+        table_expect(node, ask->u.find_node.target);
+    else if (ask->type == VX6_MSG_find_value)
+        table_expect(node, ask->u.find_value.key);
+    if (ask->type == VX6_MSG_find_value || ask->type == VX6_MSG_store || ask->type == VX6_MSG_sync)
+        holder_expect(node);
+}
+
 bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_msg *ask,
     struct vx6_msg *answer, uint8_t storage[VX6_ANSWER_PAYLOAD_SIZE])
 {
     struct head head;
+    expect(node, ask);
     make_head(node, from, &head);
     if (ask->type == VX6_MSG_ping) {
         answer->type = VX6_MSG_pong;

@@ -341,29 +341,32 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
 static void learn(struct vx6_node *node, struct peer *peer, const struct answer_head *head,
     enum vx6_msg_type answer)
 {
-    const struct contact *contact = table_find(node, peer->id);
-    if (contact == NULL || contact->peer != peer) {
-        if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
-            return;
-        if (!contact_verify(node->env->crypto, peer, head)) {
-            refuse(
-                node, VX6_EVENT_contact_refused, &peer->addr, (uint8_t)answer, 0, VX6_BAD_RECORD);
-            return;
-        }
+    struct contact *contact = table_find(node, peer->id);
+    if (contact && contact->peer == peer)
+        table_answered(node, contact);
+    else if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
+        return;
+    else if (contact_verify(node->env->crypto, peer, head))
+        (void)table_seen(node, peer);
+    else
+        refuse(node, VX6_EVENT_contact_refused, &peer->addr, (uint8_t)answer, 0, VX6_BAD_RECORD);
+}
+
+/* NULL: there is none. */
+static const struct in_flight *item_with(const struct queries *queries, uint64_t id)
+{
+    for (uint32_t i = 0; i < queries->count; i++) {
+        if (queries->items[i].id == id)
+            return &queries->items[i];
     }
-    (void)table_seen(node, peer);
+    return NULL;
 }
 
 static struct query *query_find(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
-    uint64_t id = load_u64(data + QUERY_ID_AT);
-    const struct queries *queries = &node->queries;
-    for (uint32_t i = 0; i < queries->count; i++) {
-        const struct in_flight *item = &queries->items[i];
-        if (item->id == id && item->query->sealed)
-            return addr_equal(from, &item->peer->addr) ? item->query : NULL;
-    }
-    return NULL;
+    const struct in_flight *item = item_with(&node->queries, load_u64(data + QUERY_ID_AT));
+    bool is_asked = item && item->query->sealed && addr_equal(from, &item->peer->addr);
+    return is_asked ? item->query : NULL;
 }
 
 /* VX6-QUERY-004: by the address asked, under a query ID in flight and its state, of a type that
@@ -417,6 +420,30 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     query->has_cookie = true;
     query->waiting = true;
     datagram_post(node, &query->outgoing);
+}
+
+/* An answer leads to its query and what began that. What an ask touches is sealed in it. */
+void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
+{
+    const struct queries *queries = &node->queries;
+    if (len < VX6_QUERY_HEADER_SIZE || data[0] != TYPE_ANSWER)
+        return;
+    if (step == 0) {
+        prefetch(&node->public_rng, sizeof node->public_rng);
+        prefetch(queries->items, queries->count * sizeof *queries->items);
+        return;
+    }
+    const struct in_flight *item = item_with(queries, load_u64(data + QUERY_ID_AT));
+    if (item == NULL)
+        return;
+    if (step == 1) {
+        prefetch(item->peer, sizeof *item->peer);
+        prefetch(item->query, sizeof *item->query);
+    } else if (step == 2) {
+        table_expect(node, item->peer->id);
+    }
+    if (step >= 2 && item->query->user == QUERY_LOOKUP)
+        lookup_expect(item->query->context, step - 2);
 }
 
 void queries_shutdown(struct vx6_node *node)

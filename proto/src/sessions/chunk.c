@@ -55,22 +55,47 @@ static uint32_t tail_room(const struct chunk_queue *queue)
     return queue->last ? queue->last->capacity - queue->last->end : 0;
 }
 
-uint8_t *chunk_reserve(struct chunk_pool *pool, struct chunk_queue *queue, size_t *room)
+static void give_back_room(struct chunk_pool *pool, struct chunk_queue *queue)
 {
-    uint32_t capacity = queue->end < CHUNK_SMALL ? CHUNK_SMALL : CHUNK_LARGE;
-    if (tail_room(queue) < RESERVE_MIN && !push(pool, queue, capacity))
-        return NULL;
-    *room = tail_room(queue);
-    return queue->last->data + queue->last->end;
+    while (queue->last && queue->last->next) {
+        struct chunk *chunk = queue->last->next;
+        queue->last->next = chunk->next;
+        chunk_free(pool, chunk);
+    }
 }
 
-void chunk_commit(struct chunk_queue *queue, size_t len)
+size_t chunk_reserve(struct chunk_pool *pool, struct chunk_queue *queue, struct vx6_room *rooms,
+    size_t room_count, uint64_t most)
 {
-    VX6_ASSERT(len <= tail_room(queue));
-    if (len == 0)
-        return;
-    queue->last->end += (uint32_t)len;
-    queue->end += len;
+    uint32_t capacity = queue->end < CHUNK_SMALL ? CHUNK_SMALL : CHUNK_LARGE;
+    give_back_room(pool, queue);
+    if (tail_room(queue) < RESERVE_MIN && !push(pool, queue, capacity))
+        return 0;
+    size_t count = 0, count_max = 1 + (size_t)(chunk_held(queue) / CHUNK_LARGE);
+    for (struct chunk *chunk = queue->last; chunk && most > 0; chunk = chunk->next) {
+        uint32_t room = chunk->capacity - chunk->end;
+        size_t len = room < most ? room : (size_t)most;
+        rooms[count++] = (struct vx6_room){chunk->data + chunk->end, len};
+        most -= len;
+        if (most > 0 && count < room_count && count < count_max)
+            chunk->next = chunk_new(pool, CHUNK_LARGE);
+    }
+    return count;
+}
+
+void chunk_commit(struct chunk_pool *pool, struct chunk_queue *queue, size_t len)
+{
+    while (len > 0) {
+        if (tail_room(queue) == 0)
+            queue->last = queue->last->next;
+        uint32_t room = tail_room(queue);
+        VX6_ASSERT(room > 0);
+        uint32_t step = len < room ? (uint32_t)len : room;
+        queue->last->end += step;
+        queue->end += step;
+        len -= step;
+    }
+    give_back_room(pool, queue);
 }
 
 bool chunk_append(
@@ -86,7 +111,7 @@ bool chunk_append(
         }
         uint32_t step = len < room ? (uint32_t)len : room;
         memcpy(queue->last->data + queue->last->end, data, step);
-        chunk_commit(queue, step);
+        chunk_commit(pool, queue, step);
         data += step;
         len -= step;
     }

@@ -6,9 +6,7 @@
 #ifndef VX6_CHUNK_H
 #define VX6_CHUNK_H
 
-#include "vx6/base.h"
-
-struct vx6_env;
+#include "vx6/node.h"
 
 enum {
     CHUNK_LARGE = 16384, /* bytes of data in one chunk */
@@ -31,9 +29,9 @@ struct chunk_pool {
 };
 
 struct chunk_queue {
-    struct chunk *first, *last;
-    uint64_t begin, end;  /* offsets in the stream of what is held */
-    struct chunk *cursor; /* NULL: stands at begin */
+    struct chunk *first, *last; /* behind the last one is room that was reserved */
+    uint64_t begin, end;        /* offsets in the stream of what is held */
+    struct chunk *cursor;       /* NULL: stands at begin */
     uint32_t cursor_at;
 };
 
@@ -42,10 +40,12 @@ static inline uint64_t chunk_held(const struct chunk_queue *queue)
     return queue->end - queue->begin;
 }
 
-/* Contiguous room at the end, at least one byte; NULL when memory ran out. */
-uint8_t *chunk_reserve(struct chunk_pool *pool, struct chunk_queue *queue, size_t *room);
-/* The first `len` bytes of the room reserved last are now held. */
-void chunk_commit(struct chunk_queue *queue, size_t len);
+/* Rooms at the end, at least one byte and at most `most`; returns how many, 0 when memory ran out.
+ * There is never more room than twice what is held, but for the first chunk. */
+size_t chunk_reserve(struct chunk_pool *pool, struct chunk_queue *queue, struct vx6_room *rooms,
+    size_t room_count, uint64_t most);
+/* The first `len` bytes of the room reserved last are now held; the rest is given back. */
+void chunk_commit(struct chunk_pool *pool, struct chunk_queue *queue, size_t len);
 /* False when memory ran out; then a part may have been taken. */
 VX6_MUST_CHECK bool chunk_append(
     struct chunk_pool *pool, struct chunk_queue *queue, const uint8_t *data, size_t len);

@@ -150,23 +150,21 @@ enum vx6_code flow_take_ack(
     return VX6_OK;
 }
 
-uint8_t *vx6_stream_reserve(vx6_node *node, vx6_id id, size_t *room)
+size_t vx6_stream_reserve(vx6_node *node, vx6_id id, struct vx6_room *rooms, size_t room_count)
 {
     struct stream *stream = slots_get(&node->slots, SLOT_STREAM, id);
-    *room = 0;
+    VX6_ASSERT(room_count > 0);
     if (stream == NULL || stream->state == STREAM_CLOSED || stream->send_ended)
-        return NULL;
+        return 0;
     uint64_t left = left_of(send_cap(node, stream), chunk_held(&stream->send));
     if (left < ROOM_MIN) {
         stream->is_blocked = true;
-        return NULL;
+        return 0;
     }
-    uint8_t *dst = chunk_reserve(&node->sessions.pool, &stream->send, room);
-    if (dst == NULL)
+    size_t count = chunk_reserve(&node->sessions.pool, &stream->send, rooms, room_count, left);
+    if (count == 0)
         stream_end(node, stream, VX6_NOMEM, NOTICE_SEND);
-    else
-        *room = (size_t)smaller(*room, left);
-    return dst;
+    return count;
 }
 
 void vx6_stream_commit(vx6_node *node, vx6_id id, size_t len, bool fin)
@@ -175,7 +173,7 @@ void vx6_stream_commit(vx6_node *node, vx6_id id, size_t len, bool fin)
     if (stream == NULL || stream->state == STREAM_CLOSED)
         return;
     VX6_ASSERT(!stream->send_ended || len == 0);
-    chunk_commit(&stream->send, len);
+    chunk_commit(&node->sessions.pool, &stream->send, len);
     stream->session->sending += len;
     stream->session->share->sending += len;
     node->sessions.sending += len;

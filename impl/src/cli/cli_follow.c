@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* What vx6 connect does while its forward is up: tells what happens to it, on a terminal also how
+ * much goes through, and runs a program that uses it, if one was given. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum {
+    LOOK_MS = 1000,
+    ARGUMENTS_MAX = 256,
+    ARGUMENT_SIZE = 4096,
+    NOT_FOUND = 127, /* as shells say that there is no such program */
+    BY_SIGNAL = 128
+};
+
+struct follow {
+    const struct cli *cli;
+    struct client *client;
+    sigset_t open; /* the signals as they were */
+    pid_t child;   /* the program that uses the forward; 0: none */
+    intmax_t number;
+    bool shows_traffic, is_shown;
+};
+
+static const int signals[] = {SIGINT, SIGTERM, SIGCHLD};
+enum {
+    SIGNAL_COUNT = sizeof signals / sizeof signals[0]
+};
+static volatile sig_atomic_t interrupted, child_ended;
+
+static void on_signal(int number)
+{
+    if (number == SIGCHLD)
+        child_ended = 1;
+    else
+        interrupted = number;
+}
+
+void follow_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: recv() must return */
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaction(signals[i], &action, NULL);
+}
+
+/* But for the moment of waiting, so that none comes between a look and a wait. */
+static void block_signals(sigset_t *open)
+{
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaddset(&blocked, signals[i]);
+    sigprocmask(SIG_BLOCK, &blocked, open);
+}
+
+/* ---- the program: VX6-CTRL-044 ---- */
+
+/* `word` with {} replaced by the address and {port} by its port; false: it became too long. */
+static bool fill_in(char filled[ARGUMENT_SIZE], const char *word, const char *addr)
+{
+    size_t len = 0;
+    const char *port = strrchr(addr, ':') + 1;
+    while (*word) {
+        bool is_addr = strncmp(word, "{}", 2) == 0, is_port = strncmp(word, "{port}", 6) == 0;
+        const char *put = is_addr ? addr : is_port ? port : word;
+        size_t put_len = is_addr || is_port ? strlen(put) : 1;
+        if (len + put_len >= ARGUMENT_SIZE)
+            return false;
+        memcpy(filled + len, put, put_len);
+        len += put_len;
+        word += is_addr ? 2 : is_port ? 6 : 1;
+    }
+    filled[len] = 0;
+    return true;
+}
+
+static char **make_arguments(const struct cli *cli, const char *addr)
+{
+    static char *arguments[ARGUMENTS_MAX + 1];
+    for (size_t i = 0; i < cli->program_len; i++) {
+        arguments[i] = malloc(ARGUMENT_SIZE);
+        if (arguments[i] == NULL || !fill_in(arguments[i], cli->program[i], addr))
+            return NULL;
+    }
+    arguments[cli->program_len] = NULL;
+    return arguments;
+}
+
+static int start_program(struct follow *follow, const char *addr)
+{
+    const struct cli *cli = follow->cli;
+    if (cli->program_len > ARGUMENTS_MAX)
+        return cli_fail(
+            cli, CLI_USAGE, "INVALID", "at most %d words make a program", ARGUMENTS_MAX);
+    char **arguments = make_arguments(cli, addr);
+    if (arguments == NULL)
+        return cli_fail(cli, CLI_USAGE, "INVALID", "a word of the program is too long");
+    follow->child = fork();
+    if (follow->child < 0)
+        return cli_fail(cli, CLI_FAILED, "NOMEM", "cannot start it: %s", strerror(errno));
+    if (follow->child > 0)
+        return CLI_OK;
+    sigprocmask(SIG_SETMASK, &follow->open, NULL);
+    execvp(arguments[0], arguments);
+    fprintf(stderr, "vx6: cannot run %s: %s\n", cli->program[0], strerror(errno));
+    _exit(NOT_FOUND);
+}
+
+/* ---- how much goes through ---- */
+
+static void show_traffic(struct follow *follow)
+{
+    json_t *forward = cli_forward(follow->cli, follow->number);
+    if (forward == NULL)
+        return;
+    fprintf(stderr, "\r");
+    cli_print_traffic(stderr, forward);
+    fprintf(stderr, "\033[K");
+    follow->is_shown = true;
+    json_decref(forward);
+}
+
+/* What is said next begins on a line of its own. */
+static void leave_line(struct follow *follow)
+{
+    if (follow->is_shown)
+        fprintf(stderr, "\n");
+    follow->is_shown = false;
+}
+
+/* ---- news ---- */
+
+/* False: the forward has ended. */
+static bool tell(struct follow *follow, json_t *news)
+{
+    const char *event = cli_text(news, "event");
+    bool ended = strcmp(event, "ended") == 0;
+    leave_line(follow);
+    if (follow->cli->json)
+        cli_print_json(news);
+    else if (ended)
+        fprintf(stderr, "vx6: ended by vx6 disconnect\n");
+    else if (strcmp(event, "up") == 0)
+        fprintf(stderr, "vx6: the session is up again\n");
+    else
+        fprintf(stderr, "vx6: %s\n", cli_text(news, "error"));
+    return !ended;
+}
+
+/* Waits for news, a signal, or the next look. */
+static bool wait_for_news(struct follow *follow)
+{
+    struct pollfd line = {.fd = follow->client->fd, .events = POLLIN};
+    struct timespec pause = {LOOK_MS / 1000, LOOK_MS % 1000 * 1000000L};
+    if (client_has_line(follow->client))
+        return true;
+    return ppoll(&line, 1, follow->shows_traffic ? &pause : NULL, &follow->open) > 0;
+}
+
+static int program_result(const struct follow *follow)
+{
+    int status = 0;
+    if (waitpid(follow->child, &status, 0) != follow->child)
+        return CLI_FAILED;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
+}
+
+static bool is_over(const struct follow *follow)
+{
+    if (follow->child == 0)
+        return interrupted;
+    if (interrupted == SIGTERM) /* the terminal has told it of SIGINT, but nobody else of this */
+        kill(follow->child, SIGTERM);
+    return child_ended;
+}
+
+static int follow_end(struct follow *follow, bool is_lost)
+{
+    leave_line(follow);
+    if (follow->child != 0)
+        return program_result(follow);
+    if (is_lost)
+        return cli_fail(
+            follow->cli, CLI_NOT_RUNNING, "TRUNCATED", "the node has ended, and the forward too");
+    return CLI_OK;
+}
+
+int follow_run(const struct cli *cli, struct client *client, json_t *answer)
+{
+    struct follow follow = {.cli = cli,
+        .client = client,
+        .number = json_integer_value(json_object_get(answer, "forward")),
+        .shows_traffic = isatty(STDERR_FILENO) && !cli->json && !cli->program};
+    block_signals(&follow.open);
+    if (cli->program) {
+        int exit_code = start_program(&follow, cli_text(answer, "listen"));
+        if (exit_code != CLI_OK)
+            return exit_code;
+    }
+    while (!is_over(&follow)) {
+        if (!wait_for_news(&follow)) {
+            if (follow.shows_traffic)
+                show_traffic(&follow);
+            continue;
+        }
+        json_t *news = client_receive(client);
+        bool is_lost = news == NULL, goes_on = news && tell(&follow, news);
+        json_decref(news);
+        if (!goes_on)
+            return follow_end(&follow, is_lost);
+    }
+    return follow_end(&follow, false);
+}
