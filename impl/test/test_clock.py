@@ -72,6 +72,8 @@ class ClockTest(Clocked):
         check(f"clock is 24 hours {way}, say" in self.log(who), "its log says so", self.log(who))
         shown = self.vx6(who, "status").stdout
         check(f"24 hours {way}, and corrected" in shown, "and its status", shown)
+        said = self.vx6(who, "doctor").stdout
+        check(f"warning  clock      the clock is 24 hours {way}, and corrected: set it" in said, "and vx6 doctor", said)
         wait_for(lambda: self.connects(who, "alice.echo"), f"{who} reaches a service of others")
         wait_for(lambda: self.connects("alice", f"{who}.echo"), f"a service of {who} is reached")
         check(True, f"{who} reaches others, and is reached")
@@ -114,6 +116,8 @@ class ClockTest(Clocked):
         shown = self.vx6("nora", "status").stdout
         check("3 days slow, too far to be corrected" in shown, "a clock beyond help is said", shown)
         check(self.clock("nora")["correction_s"] == 0, "and not corrected")
+        done = self.vx6("nora", "doctor")
+        check(done.returncode == 1 and "failed   clock " in done.stdout, "vx6 doctor says so, and ends with 1", done)
 
 
 if __name__ == "__main__":

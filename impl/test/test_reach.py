@@ -40,6 +40,7 @@ class ReachTest(Test):
         self.check_blocked()
         self.check_target()
         self.check_alone()
+        self.check_no_address()
 
     def reach(self):
         return self.alice.ask({"command": "status"})["reach"]
@@ -82,6 +83,9 @@ class ReachTest(Test):
         check("cannot be reached by others (UNREACHABLE), last " in shown and
               "open its port in the firewall" in shown and
               "cannot be reached: this node cannot, last " in shown, "status says so, and what to do", shown)
+        done = self.vx6("alice", "doctor")
+        check(done.returncode == 1 and "cannot be reached by others: " in done.stdout and
+              ": open its port in the firewall" in done.stdout, "vx6 doctor asks, says so and what to do, and ends with 1", done)
         self.block("alice", False)
         self.ask_now()
         wait_for(lambda: self.reach()["state"] == "reachable", "alice learns that she is reached again")
@@ -105,6 +109,15 @@ class ReachTest(Test):
         answer = self.line("carol").ask({"command": "status"})["reach"]
         check(answer["state"] == "unknown" and answer["endpoints"][0]["code"] == "NO_PEERS", "a node alone", answer)
         check("no peer has said so yet" in self.vx6("carol", "status").stdout, "says so")
+
+    def check_no_address(self):
+        """VX6-CTRL-031: a host whose interfaces are all down."""
+        self.nodes.append(subprocess.Popen(["unshare", "-n", self.bin / "vx6-node", "--state", self.dir / "dora"],
+                                           stderr=subprocess.DEVNULL))
+        self.vx6("dora", "status", "--wait", "--json", check=True)
+        done = self.vx6("dora", "doctor")
+        check(done.returncode == 1 and "failed   listening  there is no address" in done.stdout,
+              "a node without an address says so", done)
 
 
 def prepare():

@@ -221,16 +221,16 @@ static void print_checks(json_t *checks)
     }
 }
 
-static bool has_failed(json_t *checks)
+static int count_failed(json_t *checks)
 {
     size_t index;
     json_t *item;
+    int count = 0;
     json_array_foreach(checks, index, item)
     {
-        if (strcmp(cli_text(item, "result"), "failed") == 0)
-            return true;
+        count += strcmp(cli_text(item, "result"), "failed") == 0;
     }
-    return false;
+    return count;
 }
 
 /* VX6-CTRL-031 */
@@ -244,15 +244,15 @@ int cli_run_doctor(struct cli *cli)
         if (!is_running)
             check_without_node(checks, &cli->paths);
     }
-    bool failed = has_failed(checks);
+    int failed = count_failed(checks);
     if (cli->json) {
-        json_t *answer = json_pack("{s:b, s:b, s:O}", "ok", failed ? 0 : 1, "running",
-            is_running ? 1 : 0, "checks", checks);
+        json_t *answer = json_pack("{s:b, s:b, s:i, s:O}", "ok", 1, "running", is_running ? 1 : 0,
+            "failed", failed, "checks", checks);
         cli_print_json(answer);
         json_decref(answer);
     } else {
         print_checks(checks);
     }
     json_decref(checks);
-    return failed ? CLI_FAILED : CLI_OK;
+    return failed > 0 ? CLI_FAILED : CLI_OK;
 }
