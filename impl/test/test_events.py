@@ -204,7 +204,7 @@ class EventsTest(harness.Test):
             {"command": "service_list", "addr": self.alice}, {"command": "service_deny", "name": "db", "who": "alice"},
             {"command": "service_allow", "name": "db", "who": key}, {"command": "status"},
             {"command": "service_remove", "name": "db"}, {"command": "identity_rename", "name": "bobby"},
-            {"command": "watch"},
+            {"command": "doctor"}, {"command": "watch"},
         ]
         line, (watcher, _) = self.line("bob"), self.watch("bob")
         for request in requests:
