@@ -322,7 +322,7 @@ static void test_only_an_askers_own_endpoints_are_dialled_and_only_in_scope(void
     static const vx6_addr private_one = {{0xfd, [15] = 1}, 4242};
     static const vx6_addr link_local = {{0xfe, 0x80, [15] = 1}, 4242};
     static const vx6_addr behind = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 168, 1, 1}, 22};
-    static const struct {
+    const struct {
         vx6_addr endpoint;
         uint8_t index;
         int64_t age_s;
