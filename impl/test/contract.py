@@ -6,6 +6,8 @@ import pathlib
 
 from jsonschema import Draft202012Validator
 
+BY_THE_CLIENT = {"identity_export"}  # asks no node
+SHOWS_IDENTITY = {"init": "identity", "identity_import": "identity"}
 SPEC = pathlib.Path(__file__).resolve().parent.parent.parent / "spec"
 answered = set()  # the commands of which an answer was seen
 happened = set()  # the events that were seen
@@ -37,10 +39,12 @@ REFUSAL, NEWS = (Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": stric
 
 
 def command_of(words):
-    """The command of the control socket that `vx6 WORDS...` asks, or None."""
-    names = "_".join(words[:2]), words[0]
-    asks_nobody = words[:2] in (("identity", "import"), ("identity", "export"))
-    return None if asks_nobody else next((name for name in names if name in ANSWERS["properties"]), None)
+    """The command whose answer is what `vx6 WORDS...` prints, or None."""
+    for name in ("_".join(words[:2]), words[0]):
+        name = SHOWS_IDENTITY.get(name, name)
+        if name in ANSWERS["properties"]:
+            return name
+    return None
 
 
 def faults(line, command=None):

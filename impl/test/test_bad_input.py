@@ -62,8 +62,8 @@ GOOD = {"label": "carol", "addr": "127.0.0.1:1", "key": KEY, "who": KEY, "target
         "local": "127.0.0.1:0", "name": "carol", "service": "carol.web", "forgettable": "carol",
         "seconds": "5", "forward": "1", "event": "forward_up"}
 
-# The kinds of a command's words (? may be absent, * any number), and of what its options take. `--state` and
-# `--json` are everybody's.
+# The kinds of a command's words (? may be absent, * any number, + and then a program of the user's), and of what
+# its options take. `--state` and `--json` are everybody's.
 WAIT = {"timeout": "seconds"}
 COMMANDS = {
     "init": ("", {"name": "label"}),
@@ -80,7 +80,7 @@ COMMANDS = {
     "service deny": ("label, who", WAIT),
     "service list": ("name?", {"addr": "addr", "key": "key", **WAIT}),
     "service remove": ("label", WAIT),
-    "connect": ("service", {"addr": "addr", "key": "key", "listen": "local", "background": None, **WAIT}),
+    "connect": ("service+", {"addr": "addr", "key": "key", "listen": "local", "background": None, **WAIT}),
     "disconnect": ("forward", WAIT),
     "resolve": ("name", WAIT),
     "names": ("", WAIT),
@@ -198,16 +198,18 @@ class BadInputTest(harness.Test):
     def check_command(self, name):
         kinds, options = COMMANDS[name]
         needed = kinds.count(",") + 1 if kinds and kinds[-1] not in "?*" else 0
-        is_open = kinds.endswith("*")
-        kinds = kinds.rstrip("?*").split(", ") if kinds else []
+        is_open, runs = kinds.endswith("*"), kinds.endswith("+")
+        kinds = kinds.rstrip("?*+").split(", ") if kinds else []
         options = {**options, **EVERYBODYS}
         command = name.split()
         good = [GOOD.get(kind, "/nowhere/x") for kind in kinds]
         # Behind `--` a word may begin with a dash; before it, that is an option.
         for count in range(needed):
             self.refused({2}, *command, *good[:count])
-        for words in (["--bogus"], ["-z"], ["--", "another"], ["-"], ["another"], ["--json=x"], ["--state"]):
+        for words in (["--bogus"], ["-z"], ["-"], ["another"], ["--json=x"], ["--state"]):
             self.refused({2}, *command, *good, *words)
+        if not runs:
+            self.refused({2}, *command, *good, "--", "another")
         self.refused({2}, *command, *good, *["another"] * 65 if is_open else ["another", "--help-me"])
         for option, kind in options.items():
             self.refused({2}, *command, *good, *([f"--{option}=x"] if kind is None else [f"--{option}"]))
@@ -217,8 +219,10 @@ class BadInputTest(harness.Test):
             for code, value in self.bad(kind):
                 words = good[:place] + [value] + good[place + 1:]
                 exposure = ["--public"] if "public" in options else []
-                self.refused({code}, *command, *passphrase, *exposure, "--json", "--", *words, state=state)
-            self.check_hostile(lambda value: [*command, *good[:place], value, *good[place + 1:]])
+                dashes = [] if runs else ["--"]
+                self.refused({code}, *command, *passphrase, *exposure, "--json", *dashes, *words, state=state)
+            for dashes in [], ["--"]:
+                self.check_hostile(lambda value: [*command, *dashes, *good[:place], value, *good[place + 1:]])
             self.refused({2}, *command, *good[:place], "-a", *good[place + 1:])
         for option, kind in options.items():
             for code, value in self.bad(kind) if kind else []:

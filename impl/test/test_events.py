@@ -217,7 +217,9 @@ class EventsTest(harness.Test):
         watcher.close()
         sources = (contract.SPEC.parent / "impl/src/control").glob("*.c")
         commands = set(re.findall(r'\{"(\w+)", command_\w+\}', "".join(path.read_text() for path in sources)))
-        check(commands == set(contract.ANSWERS["properties"]) == contract.answered,
+        export = self.vx6("carol", "init", "--json"), self.export("carol")
+        check_quietly(all(done.returncode == 0 for done in export), "vx6 alone answers, too", export)
+        check(commands | contract.BY_THE_CLIENT == set(contract.ANSWERS["properties"]) == contract.answered,
               f"all {len(commands)} commands have a schema, and an answer that keeps to it",
               (commands, contract.answered))
         status = self.ask("bob", command="status")
@@ -225,6 +227,12 @@ class EventsTest(harness.Test):
                  {name: value for name, value in status.items() if name != "errors"},
                  {**status, "counts": {**status["counts"], "links": -1}}]
         check(all(contract.faults(answer, "status") for answer in wrong), "an answer that does not is noticed")
+
+    def export(self, who):
+        passphrase = self.dir / "passphrase"
+        passphrase.write_text("correct horse battery staple\n")
+        return self.vx6(who, "identity", "export", str(self.dir / f"{who}.vx6"), "--passphrase-file",
+                        str(passphrase), "--json")
 
     def check_flood(self):
         """VX6-CTRL-030"""

@@ -142,7 +142,7 @@ class Test(hosts.Test):
         """VX6-CTRL-044: a forward for as long as a program runs."""
         done = self.cli("bob", "connect", "alice.web", "--", "curl", "-sS", "http://{}/")
         check(done.stdout == "<h1>Alice</h1>\n" and done.stderr == "", "a program uses a forward", done)
-        done = self.cli("bob", "connect", "alice.web", "--", "sh", "-c", "echo {port} {}; exit 7", expect=7)
+        done = self.cli("bob", "connect", "alice.web", "--", "sh", "-c", "echo {port} {}\nexit 7", expect=7)
         check(re.fullmatch(r"(\d+) 127\.0\.0\.1:\1\n", done.stdout),
               "and its words have the address and the port; its exit code is that of vx6", done)
         self.cli("bob", "connect", "alice.web", "--", "no-such-program", expect=127)

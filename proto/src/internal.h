@@ -66,6 +66,7 @@ struct vx6_node {
     struct rng secret_rng;
     struct queries queries;
 
+    struct holder holder;
     struct table table;
 
     uint64_t counters[VX6_EVENT_COUNT];
@@ -79,7 +80,6 @@ struct vx6_node {
     struct known known;
     struct slots slots;
     struct discovery discovery;
-    struct holder holder;
     struct syncs syncs;
     struct publish publish;
     struct links links;

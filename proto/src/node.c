@@ -401,7 +401,7 @@ static void expect_any(const struct vx6_node *node)
         BUCKETS = 16
     };
     prefetch_between(&node->keys.identity, &node->queries.contacts[1]);
-    prefetch_between(&node->table, &node->table.bucket_count[BUCKETS]);
+    prefetch_between(&node->holder, &node->table.bucket_count[BUCKETS]);
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
 }
 

@@ -4,11 +4,16 @@
 #define SIM_PREFETCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 static inline void prefetch(const void *memory, size_t size)
 {
-    for (size_t i = 0; i < size; i += 64)
-        __builtin_prefetch((const char *)memory + i);
+    const uint8_t *end = (const uint8_t *)memory + size;
+    for (const uint8_t *line = (const uint8_t *)memory - (uintptr_t)memory % 64; line < end;
+         line += 64)
+        __builtin_prefetch(line);
+    /* gcc drops calls of functions that do nothing but this: it sees no effect. */
+    __asm__ volatile("" : : "r"(memory));
 }
 
 #endif

@@ -12,7 +12,7 @@
 
 enum {
     SLOT_MASK = QUEUE_SLOT_COUNT - 1,
-    BEYOND = 1 << 20 /* ns after the limit of a run that are made ready, so as to be in sight */
+    BEYOND = 5 << 20 /* ns after the limit of a run that are made ready, so as to be in sight */
 };
 
 static void *resized(void *memory, size_t count, size_t size)

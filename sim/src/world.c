@@ -244,9 +244,10 @@ void world_remove(struct world *world, struct actor *actor)
 /* What an event will touch is fetched while those before it run. Each step reads only what the one
  * before has fetched. */
 enum {
-    MEMBER_AHEAD = 20, /* events before its own turn */
-    ACTOR_AHEAD = 10,
-    NODE_AHEAD = 7 /* and one event less with each step */
+    MEMBER_AHEAD = 21, /* events before its own turn */
+    ACTOR_AHEAD = 16,
+    NODE_AHEAD = 12,
+    STEP_AHEAD = 2 /* so many events less with each step */
 };
 
 static bool has_payload(const struct event *event)
@@ -260,6 +261,7 @@ static void look_ahead(const struct shard *shard)
     const struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
     if (event) {
         prefetch(&members[event->dst], sizeof members[0]);
+        prefetch(&shard->world->prefixes[event->src], sizeof shard->world->prefixes[0]);
         if (has_payload(event))
             prefetch(event->u.payload, sizeof *event->u.payload);
     }
@@ -270,7 +272,7 @@ static void look_ahead(const struct shard *shard)
             prefetch(event->u.payload->data, payload_stored(event->u.payload));
     }
     for (uint32_t step = 0; step < VX6_EXPECT_STEPS; step++) {
-        event = queue_peek(&shard->queue, NODE_AHEAD - step);
+        event = queue_peek(&shard->queue, NODE_AHEAD - step * STEP_AHEAD);
         if (event == NULL || members[event->dst].actor == NULL)
             continue;
         const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;

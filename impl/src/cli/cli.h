@@ -110,7 +110,6 @@ const char *cli_examples(const char *command); /* NULL: its help has them alread
 
 /* ---- cli_follow.c: while a forward is up ---- */
 void follow_catch_signals(void); /* from here on SIGINT and SIGTERM only interrupt */
-bool follow_interrupted(void);
 /* Until the program, the user, vx6 disconnect or the node ends it; `answer` is that of connect. */
 int follow_run(const struct cli *cli, struct client *client, json_t *answer);
 /* The forward with this number, as status shows it; NULL: there is none, or no node. */

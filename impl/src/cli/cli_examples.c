@@ -44,6 +44,9 @@ static const struct {
     {"forget", EXAMPLES("  vx6 forget alice\n"
                         "  vx6 forget '[2001:db8::7]:4242'")},
     {"rename", EXAMPLES("  vx6 rename alice alice-at-work")},
+    {"watch", EXAMPLES("  vx6 watch\n"
+                       "  vx6 watch --level debug --addresses\n"
+                       "  vx6 watch --json forward_up forward_failed")},
 };
 
 const char *cli_examples(const char *command)

@@ -145,8 +145,7 @@ static const struct command commands[] = {
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
         cli_run_rename, 2, 2, {ASKS, {0}}},
     {"watch", "[EVENT...]",
-        "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.\v"
-        "Example: vx6 watch --json forward_up forward_failed",
+        "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.",
         cli_run_watch, 0, CLI_WORDS_MAX,
         {{"level", KEY_LEVEL, "LEVEL", 0,
              "Events of this level and worse: error, warning, info or debug (default: info)", 0},
@@ -199,7 +198,10 @@ static error_t parse_word(struct parse *parse, char *text, struct argp_state *st
         parse->cli->program = state->argv + state->next - 1;
         parse->cli->program_len = (size_t)(state->argc - state->next + 1);
         state->next = state->argc;
-    } else if (parse->cli->word_count == parse->command->words_max)
+        return 0;
+    }
+    options_check_word(state, text);
+    if (parse->cli->word_count == parse->command->words_max)
         options_fail(
             state, "unexpected argument %s: see vx6 %s --help", text, parse->command->name);
     else

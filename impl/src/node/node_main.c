@@ -133,6 +133,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         parse_addr(state, "--peer", argument, &options->peers[options->peer_count++]);
         return 0;
     case ARGP_KEY_ARG:
+        options_check_word(state, argument);
         options_fail(state, "unexpected argument %s: options only, see vx6-node --help", argument);
     default:
         return ARGP_ERR_UNKNOWN;

@@ -17,7 +17,7 @@
 #include "net.h"
 
 enum {
-    TURNS = 16, /* reads or writes in a row, so that others get theirs */
+    TURNS = 4, /* reads or writes in a row, so that others get theirs */
     SPANS = 16
 };
 

@@ -8,17 +8,28 @@
 
 #include "text.h"
 
+static const char *fault_of(const char *text)
+{
+    const char *fault = text_fault(text);
+    return fault == NULL && strlen(text) > OPTIONS_ARGUMENT_MAX ? "is too long" : fault;
+}
+
 void options_check(const char *program, int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *fault = text_fault(argv[i]);
-        if (fault == NULL && strlen(argv[i]) > OPTIONS_ARGUMENT_MAX)
-            fault = "is too long";
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *fault = fault_of(argv[i]);
         if (fault == NULL)
             continue;
         fprintf(stderr, "%s: argument %d %s\n", program, i, fault);
         exit(OPTIONS_EXIT);
     }
+}
+
+void options_check_word(const struct argp_state *state, const char *text)
+{
+    const char *fault = fault_of(text);
+    if (fault)
+        options_fail(state, "an argument %s", fault);
 }
 
 void options_init(struct argp_state *state)

@@ -80,8 +80,12 @@ static inline bool addr_equal(const vx6_addr *a, const vx6_addr *b)
 /* So that it is in the cache soon. Changes nothing. */
 static inline void prefetch(const void *memory, size_t size)
 {
-    for (size_t i = 0; i < size; i += 64)
-        __builtin_prefetch((const uint8_t *)memory + i);
+    const uint8_t *end = (const uint8_t *)memory + size;
+    for (const uint8_t *line = (const uint8_t *)memory - (uintptr_t)memory % 64; line < end;
+         line += 64)
+        __builtin_prefetch(line);
+    /* gcc drops calls of functions that do nothing but this: it sees no effect. */
+    __asm__ volatile("" : : "r"(memory));
 }
 
 static inline void prefetch_between(const void *begin, const void *end)
