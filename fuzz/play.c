@@ -68,6 +68,7 @@ struct play *play_new(const struct vx6_crypto *crypto, uint64_t seed)
     stage->crypto.sign_public_is_valid = key_is_valid;
     stage->trace = (struct vx6_trace){tally_event, &play->tally};
     stage->limits.dials_per_target_per_minute = 60;
+    stage->limits.link_max = 12; /* some are dials that a peer has asked for */
     stage_start(stage);
     play->self.keys = stage->node->keys;
     play->self.addr = stage->peers[0].addr;

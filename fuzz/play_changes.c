@@ -154,6 +154,8 @@ static size_t inside_at(enum vx6_msg_type type)
         return HEAD_END + 2;
     case VX6_MSG_link_record:
         return 1;
+    case VX6_MSG_reach_ask:
+        return 2;
     default:
         return 0;
     }
@@ -197,7 +199,8 @@ static void change_message(
     enum vx6_msg_type type = claimed_type((vx6_span){message->data, message->len});
     size_t at = inside_at(type);
     if (at > 0 && message->len > at + 2 && chance_of(&play->chance, 40))
-        change_inside(play, lane ? lane->peer : NULL, message, at, type != VX6_MSG_link_record);
+        change_inside(play, lane ? lane->peer : NULL, message, at,
+            type == VX6_MSG_store || type == VX6_MSG_value);
     else if (point == SAID_ANSWER && message->len > HEAD_END &&
              chance_of(&play->chance, play->is_stranger ? 70 : 10))
         message->data[HEAD_END - 1 - chance_below(&play->chance, VX6_SIG_SIZE)] ^= 1;

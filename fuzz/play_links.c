@@ -51,6 +51,9 @@ static void fill_in(struct play *play, struct vx6_msg *msg, struct talk *talk)
     case VX6_MSG_services:
         fill_offers(&msg->u.services, play->question);
         break;
+    case VX6_MSG_reach_ask:
+        msg->u.reach_ask.record = (vx6_span){peer->record, peer->record_len};
+        break;
     case VX6_MSG_session_open:
         msg->u.session_open = (struct vx6_session_open){
             .path = talk->path ? talk->path + 2 : 1, .privacy = 1, .service = span_of("web")};
@@ -330,6 +333,8 @@ static const struct {
     {VX6_MSG_link_alive, LEVEL_UP},
     {VX6_MSG_find_services, LEVEL_UP},
     {VX6_MSG_services, LEVEL_UP},
+    {VX6_MSG_reach_ask, LEVEL_UP},
+    {VX6_MSG_reach_answer, LEVEL_UP},
     {VX6_MSG_session_open, LEVEL_UP},
     {VX6_MSG_session_opened, LEVEL_ASKED},
     {VX6_MSG_session_close, LEVEL_SESSION},

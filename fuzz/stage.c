@@ -280,6 +280,7 @@ static void take_output(struct stage *stage, const struct vx6_out *out)
         break;
     }
     case VX6_OUT_CONTACT:
+    case VX6_OUT_CLOCK:
         break;
     }
 }

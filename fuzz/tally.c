@@ -91,6 +91,8 @@ struct judged judge_message(enum vx6_msg_scope scope, vx6_span message)
         return judge_bundle(msg.type == VX6_MSG_store ? msg.u.store.bundle : msg.u.value.bundle);
     if (msg.type == VX6_MSG_link_record)
         return judge_record(VX6_MSG_node_record, msg.u.link_record.record, &inner);
+    if (msg.type == VX6_MSG_reach_ask)
+        return judge_record(VX6_MSG_node_record, msg.u.reach_ask.record, &inner);
     return judged;
 }
 
@@ -223,7 +225,8 @@ static uint32_t row_of(const struct tally *tally, const struct vx6_event *event)
     const bool is_bad = event->code == VX6_BAD_MESSAGE;
     if (event->kind == VX6_EVENT_bundle_refused)
         return bundle_row(tally, event->code);
-    if (event->msg == VX6_MSG_link_record && event->code != VX6_UNEXPECTED)
+    bool has_record = event->msg == VX6_MSG_link_record || event->msg == VX6_MSG_reach_ask;
+    if (has_record && event->code != VX6_UNEXPECTED)
         return is_bad || is_record(row) ? row : (uint32_t)VX6_MSG_node_record;
     if (event->msg == VX6_MSG_NONE)
         return around_row(tally, event);

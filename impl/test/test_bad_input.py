@@ -72,6 +72,7 @@ COMMANDS = {
     "identity export": ("new file", {"passphrase-file": "file"}),
     "identity import": ("file", {"passphrase-file": "file"}),
     "status": ("", {"wait": None, **WAIT}),
+    "doctor": ("", {"repair": None, **WAIT}),
     "peers": ("", WAIT),
     "peer add": ("addr", WAIT),
     "service add": ("label, target", {"public": None, "private": None, "allow": "who", **WAIT}),
@@ -93,7 +94,7 @@ NODE_OPTIONS = {"state": "dir", "listen": "addr", "name": "label", "peer": "addr
                 "log": "form", "log-level": "level", "log-addresses": None}
 
 REQUESTS = {
-    "identity": "", "identity_rename": "name", "status": "wait_ms?", "peers": "", "peer_add": "addr",
+    "identity": "", "identity_rename": "name", "status": "wait_ms?", "doctor": "", "peers": "", "peer_add": "addr",
     "service_add": "name target exposure allow?", "service_allow": "name who", "service_deny": "name who",
     "service_list": "name? addr? key?", "service_remove": "name", "resolve": "name", "names": "",
     "pin": "name key replace?", "forget": "name", "rename": "name to", "disconnect": "what",

@@ -124,6 +124,9 @@ class DiskTest(Test):
         check(not answer["ok"] and self.services("busy") == kept, "nor is one removed", answer)
         done = self.vx6("busy", "service", "add", "more", "127.0.0.1:1", "--public")
         check(done.returncode == 1 and "free some space" in done.stderr, f"vx6: {done.stderr}")
+        done = self.vx6("busy", "doctor")
+        check(done.returncode == 1 and "failed   disk       0 MiB are left" in done.stdout and
+              "free some space" in done.stdout, "vx6 doctor says so, too", done)
         self.free("busy")
         check(self.change(line, "later", True)["ok"] and self.change(line, "kept", False)["ok"],
               "with space again all goes on")
@@ -259,6 +262,9 @@ class DiskTest(Test):
         subprocess.run(["mount", "-o", "loop", image, where], check=True)
         subprocess.run(["mount", "-o", "remount,ro", where], check=True)
         self.refused("worn", "writable")
+        done = self.vx6("worn", "doctor")
+        check(done.returncode == 1 and "is read-only: make its file system writable" in done.stdout,
+              "vx6 doctor says so, too", done)
         for command in ("init", "identity"):
             done = self.vx6("worn", command)
             check(done.returncode == 1 and "writable" in done.stderr,

@@ -205,7 +205,7 @@ class EventsTest(harness.Test):
             {"command": "service_allow", "name": "db", "who": key}, {"command": "status"},
             {"command": "service_remove", "name": "db"}, {"command": "service_host", "name": "api", "at": key},
             {"command": "service_list"}, {"command": "resolve", "name": "bob.api"}, {"command": "identity_rename", "name": "bobby"},
-            {"command": "watch"},
+            {"command": "doctor"}, {"command": "watch"},
         ]
         lost = self.dir / "lost.revocation"
         self.vx6("lost", "init", check=True)

@@ -6,20 +6,19 @@ the part about clocks needs libfaketime.
 
 usage: test_exhausted.py BIN_DIR
 """
-import glob
 import os
 import resource
 import socket
 import sys
 import time
 
-from harness import DEADLINE_S, Echo, Process, Test, check, check_quietly, main, wait_for
+from clocks import FAKETIME, Clocked
+from harness import DEADLINE_S, Echo, Process, check, check_quietly, main, wait_for
 
 DAY_S = 86400
-FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
 
 
-class ExhaustedTest(Test):
+class ExhaustedTest(Clocked):
     newcomers = 0
 
     def run(self):
@@ -198,22 +197,6 @@ class ExhaustedTest(Test):
 
     # ---- clocks ----
 
-    def clocked(self, who):
-        """The environment of a node whose wall clock, or both clocks, are the test's."""
-        env = {**os.environ, "LD_PRELOAD": FAKETIME[0], "FAKETIME_NO_CACHE": "1",
-               "FAKETIME_TIMESTAMP_FILE": str(self.dir / f"{who}.clock")}
-        return env if self.is_monotonic_faked else {**env, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-    def set_clocks(self, offset_s, *names):
-        for who in names:
-            draft = self.dir / f"{who}.draft"
-            draft.write_text(f"{offset_s:+.0f}\n")
-            draft.rename(self.dir / f"{who}.clock")
-
-    def start_clocked(self, who, *options):
-        addr = self.start(who, *options, env=self.clocked(who))
-        return addr, self.nodes[-1]
-
     def found_by_a_newcomer(self, entry, offset_s, sentence):
         """Who has no older record to go by."""
         self.newcomers += 1
@@ -228,7 +211,7 @@ class ExhaustedTest(Test):
         node.wait()
 
     def check_clocks(self):
-        """VX6-CTRL-019"""
+        """VX6-CTRL-019, VX6-NODE-012"""
         everybody = ("entry", "carol", "dave")
         present = ("to the present", 0, everybody)
         self.is_monotonic_faked = False

@@ -210,6 +210,22 @@ static void test_hex(void **state)
     assert_string_equal(text, "000fa5ff");
 }
 
+static void test_durations(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t seconds;
+        const char *text;
+    } rows[] = {{0, "0 seconds"}, {1, "1 seconds"}, {119, "119 seconds"}, {120, "2 minutes"},
+        {-7199, "120 minutes"}, {7200, "2 hours"}, {-86400, "24 hours"}, {86408, "24 hours"},
+        {172800, "2 days"}, {-259200, "3 days"}, {INT64_C(1) << 40, "12725829 days"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[TEXT_DURATION_SIZE];
+        text_duration(text, rows[i].seconds);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_R1_a_terminal_sees_only_printable_characters),
         cmocka_unit_test(test_plain_text_is_utf8_without_control_characters),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #define VX6_INTERNAL_H
 
 #include "bytes.h"
+#include "clock.h"
 #include "discovery.h"
 #include "diversity.h"
 #include "env.h"
@@ -14,6 +15,7 @@
 #include "publication.h"
 #include "publish.h"
 #include "query.h"
+#include "reach.h"
 #include "ready.h"
 #include "record.h"
 #include "resolve.h"
@@ -34,7 +36,8 @@ enum {
     NODE_READY_DATAGRAMS = 1,
     NODE_READY_BOUND = 2,
     NODE_READY_CONTACT = 4,
-    NODE_READY_KEYS = 8
+    NODE_READY_KEYS = 8,
+    NODE_READY_CLOCK = 16
 };
 
 /* Codes without the gaps between their numbers. */
@@ -56,7 +59,8 @@ struct vx6_node {
     struct ready_list ready_list;
     struct ready ready;
     struct ops ops;
-    int64_t unix_ms_at_zero; /* wall time = this + now in ms */
+    int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
+    struct clock clock;
     uint64_t tag;
     vx6_ns started;
     struct lookups lookups;
@@ -86,13 +90,15 @@ struct vx6_node {
     struct syncs syncs;
     struct publish publish;
     struct links links;
+    struct reach reach;
     struct sessions sessions;
     uint64_t refused[CODE_ROWS];
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
 };
 
-static inline int64_t node_unix_s(const struct vx6_node *node)
+/* As the own clock says. */
+static inline int64_t node_local_unix_s(const struct vx6_node *node)
 {
     return (node->unix_ms_at_zero + (int64_t)(node->now / VX6_MILLISECOND)) / 1000;
 }
@@ -101,6 +107,12 @@ static inline int64_t node_unix_s(const struct vx6_node *node)
 static inline vx6_span node_lineage(const struct vx6_node *node)
 {
     return node->lineage ? (vx6_span){node->lineage->data, node->lineage->len} : (vx6_span){0};
+}
+
+/* VX6-QUERY-018: what records are judged and issued by. */
+static inline int64_t node_unix_s(const struct vx6_node *node)
+{
+    return node_local_unix_s(node) + node->clock.offset_s;
 }
 
 static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)

@@ -54,6 +54,7 @@ void vx6_node_free(vx6_node *node)
         return;
     vx6_env *env = node->env;
     sessions_free(node);
+    reach_free(node);
     links_free(node);
     resolves_free(node);
     publish_free(node);
@@ -69,6 +70,7 @@ void vx6_node_free(vx6_node *node)
     revoked_free(node);
     succession_free(node);
     blob_drop(env, node->lineage);
+    clock_free(node);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
 }
@@ -156,6 +158,7 @@ static enum vx6_code wallclock_set(struct vx6_node *node, int64_t unix_ms)
     if (unix_ms <= 0 || unix_ms >= end_of_time_ms)
         return VX6_INVALID;
     node->unix_ms_at_zero = unix_ms - (int64_t)(node->now / VX6_MILLISECOND);
+    clock_judge(node);
     publish_clock_moved(node);
     return VX6_OK;
 }
@@ -226,6 +229,9 @@ static void timers_run(struct vx6_node *node)
         case TIMER_LISTING:
             listing_timer(node, timer);
             break;
+        case TIMER_REACH:
+            reach_timer(node, timer);
+            break;
         }
     }
 }
@@ -234,8 +240,8 @@ static void timers_run(struct vx6_node *node)
 static bool opens_something(enum vx6_in_kind kind)
 {
     return kind == VX6_IN_PEER_ADD || kind == VX6_IN_RESOLVE || kind == VX6_IN_LOOKUP ||
-           kind == VX6_IN_LIST || kind == VX6_IN_SESSION_OPEN || kind == VX6_IN_STREAM_OPEN ||
-           kind == VX6_IN_LINK_ACCEPTED;
+           kind == VX6_IN_LIST || kind == VX6_IN_REACH || kind == VX6_IN_SESSION_OPEN ||
+           kind == VX6_IN_STREAM_OPEN || kind == VX6_IN_LINK_ACCEPTED;
 }
 
 /* Inputs that concern a link, session, stream or operation, found by its ID. */
@@ -326,6 +332,8 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
         return op_lookup_start(node, in->key, &in->id);
     case VX6_IN_LIST:
         return listing_start(node, in, &in->id);
+    case VX6_IN_REACH:
+        return reach_start(node, &in->peer, &in->id);
     case VX6_IN_SESSION_OPEN:
         return session_open(node, in, &in->id);
     case VX6_IN_LINK_ACCEPTED:
@@ -382,6 +390,8 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
         if (discovery_output(node, out))
             return true;
     }
+    if (node->ready.pending & NODE_READY_CLOCK)
+        return clock_output(node, out);
     ready_remove(&node->ready_list, &node->ready);
     return false;
 }

@@ -119,6 +119,8 @@ static void op_stop(struct vx6_node *node, struct op *op, enum vx6_code code)
         lookup_cancel(node, op->work);
     else if (op->work != NULL && op->kind == OP_LIST)
         listing_cancel(node, op->work);
+    else if (op->work != NULL && op->kind == OP_REACH)
+        reach_cancel(node, op);
     op_done(node, op, code);
 }
 

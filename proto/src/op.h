@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations that a driver started and waits for: resolve, lookup, peer add, list. */
+/* Operations that a driver started and waits for: resolve, lookup, peer add, list, reach. */
 #ifndef VX6_OP_H
 #define VX6_OP_H
 
@@ -11,7 +11,8 @@ enum op_kind {
     OP_RESOLVE,
     OP_LOOKUP,
     OP_PEER_ADD,
-    OP_LIST
+    OP_LIST,
+    OP_REACH
 };
 
 /* Candidates wait here until the driver takes them out. */
@@ -25,7 +26,7 @@ struct op {
     struct ready ready; /* bits: 1 candidate, 2 done */
     vx6_id id;
     enum op_kind kind;
-    void *work; /* struct resolve, lookup or listing that runs for it; NULL once done */
+    void *work; /* struct resolve, lookup, listing or reach_ask that runs for it; NULL once done */
     struct op_candidate *candidates, *candidates_last;
     enum vx6_code code;
     uint8_t key[32];

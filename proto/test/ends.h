@@ -185,6 +185,40 @@ size_t session_fill_channel(
     return session_fill(node, link, dst, cap);
 }
 
+void reach_link_up(struct vx6_node *node, struct link *link)
+{
+    (void)node;
+    (void)link;
+}
+
+void reach_link_down(struct vx6_node *node, struct link *link, enum vx6_code code)
+{
+    (void)node;
+    (void)link;
+    (void)code;
+}
+
+enum vx6_code reach_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame)
+{
+    (void)node;
+    (void)link;
+    (void)frame;
+    return VX6_UNEXPECTED;
+}
+
+struct vx6_msg reach_ask_frame(struct vx6_node *node, const struct link *link)
+{
+    (void)node;
+    (void)link;
+    fail();
+    return (struct vx6_msg){.type = VX6_MSG_NONE};
+}
+
+void publish_clock_moved(struct vx6_node *node)
+{
+    (void)node;
+}
+
 vx6_span publish_record(struct vx6_node *node)
 {
     struct end *end = end_of(node);
@@ -235,6 +269,7 @@ static inline void ends_free(struct ends *ends)
     for (int i = 0; i < 2; i++) {
         struct vx6_node *node = &ends->end[i].node;
         links_free(node);
+        clock_free(node);
         assert_int_equal(node->slots.count, 0);
         assert_null(node->ready_list.first);
         assert_int_equal(timer_deadline(&node->timers), VX6_NEVER);

@@ -49,6 +49,7 @@ struct lane {
     bool is_listed;                     /* so does the node */
     uint32_t list_number;               /* of the node's question */
     uint8_t offers[40];                 /* of the answer */
+    bool is_reach_asked;                /* and for reach_answer */
     uint32_t path_last, node_path_last; /* highest number used by the foe, by the node */
     uint32_t stream_last;
     struct talk talks[TALKS];

@@ -139,7 +139,9 @@ static inline void lane_hear(struct hostile *hostile, struct lane *lane, const s
 {
     struct talk *talk = talk_find(lane, msg->u.stream_reset.path, msg->u.stream_reset.stream);
     hostile->frames_heard++;
-    if (msg->type == VX6_MSG_session_open) {
+    if (msg->type == VX6_MSG_reach_ask) {
+        lane->is_reach_asked = true;
+    } else if (msg->type == VX6_MSG_session_open) {
         lane->node_path_last = msg->u.session_open.path;
         lane->is_asked = true;
     } else if (msg->type == VX6_MSG_find_services) {
@@ -312,8 +314,26 @@ static inline void make_listing_frame(
     }
 }
 
+/* Asks to be dialled, or says that it has dialled, which is true of what it happened to dial. */
+static inline void make_reach_frame(
+    struct hostile *hostile, struct lane *lane, struct vx6_msg *msg, uint8_t record[VX6_RECORD_MAX])
+{
+    if (chance(hostile, 500) && !lane->is_reach_asked && !chance(hostile, lane->malice))
+        return;
+    if (lane->is_reach_asked && chance(hostile, 500)) {
+        msg->type = VX6_MSG_reach_answer;
+        msg->u.reach_answer.code = chance(hostile, 300) ? VX6_OK : (uint16_t)pick(hostile, 60);
+        lane->is_reach_asked = false;
+        return;
+    }
+    msg->type = VX6_MSG_reach_ask;
+    msg->u.reach_ask = (struct vx6_reach_ask){.endpoint = (uint8_t)pick(hostile, 3),
+        .record = {record, foe_record(hostile, lane->foe, record)}};
+}
+
 /* NONE: it has nothing to say after all. */
-static inline void make_frame(struct hostile *hostile, struct lane *lane, struct vx6_msg *msg)
+static inline void make_frame(
+    struct hostile *hostile, struct lane *lane, struct vx6_msg *msg, uint8_t record[VX6_RECORD_MAX])
 {
     struct talk *talk = &lane->talks[pick(hostile, TALKS)];
     *msg = (struct vx6_msg){.type = VX6_MSG_NONE};
@@ -343,6 +363,8 @@ static inline void make_frame(struct hostile *hostile, struct lane *lane, struct
             (struct vx6_session_close){lane_path(hostile, lane), (uint16_t)(1 + pick(hostile, 60))};
     } else if (draw < 96) {
         make_listing_frame(hostile, lane, msg);
+        if (msg->type == VX6_MSG_NONE)
+            make_reach_frame(hostile, lane, msg, record);
     } else if (draw < 98) {
         msg->type = chance(hostile, 500) ? VX6_MSG_link_probe : VX6_MSG_link_rekey;
     } else if (chance(hostile, lane->malice)) {
@@ -377,7 +399,8 @@ static inline void lane_say(struct hostile *hostile, struct lane *lane)
     bool rekey = false;
     for (uint32_t frames = 1 + pick(hostile, 3); frames > 0 && len == 0; frames--) {
         struct vx6_msg msg;
-        make_frame(hostile, lane, &msg);
+        uint8_t node_record[VX6_RECORD_MAX];
+        make_frame(hostile, lane, &msg, node_record);
         size_t frame_len = 0;
         if (chance(hostile, lane->malice / 4))
             frame_len = arbitrary_frame(hostile, lane, plain + 2);

@@ -81,6 +81,13 @@ void listing_cancel(struct vx6_node *node, struct listing *listing)
     fail();
 }
 
+void reach_cancel(struct vx6_node *node, struct op *op)
+{
+    (void)node;
+    (void)op;
+    fail();
+}
+
 struct query {
     struct peer *peer;
     struct vx6_msg ask;

@@ -326,7 +326,7 @@ struct pair_node *pair_add_as(
     node->addr.ip[15] = 1;
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
-        .unix_ms = (int64_t)(unix_ms_at_start + net->now / VX6_MILLISECOND),
+        .unix_ms = (int64_t)(unix_ms_at_start + net->now / VX6_MILLISECOND) + net->clock_wrong_ms,
         .lineage = lineage,
         .suite = index % 2 ? VX6_SUITE_AESGCM : VX6_SUITE_CHACHAPOLY};
     for (size_t i = 0; i < 32; i++) {

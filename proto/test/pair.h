@@ -44,7 +44,8 @@ struct pair_net {
     struct vx6_trace trace;
     struct pair_faults faults;
     bool channels;
-    vx6_ns now, delay; /* one way */
+    int64_t clock_wrong_ms; /* of nodes that are added from now on */
+    vx6_ns now, delay;      /* one way */
     uint64_t rng;
     size_t memory; /* bytes that nodes hold */
     uint64_t allocations;

@@ -525,6 +525,8 @@ static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **stat
         {VX6_MSG_link_record, 0x45, VX6_SCOPE_LINK, 187, 303},
         {VX6_MSG_find_services, 0x46, VX6_SCOPE_LINK, 7, 313},
         {VX6_MSG_services, 0x47, VX6_SCOPE_LINK, 8, 1048},
+        {VX6_MSG_reach_ask, 0x48, VX6_SCOPE_LINK, 188, 304},
+        {VX6_MSG_reach_answer, 0x49, VX6_SCOPE_LINK, 3, 3},
         {VX6_MSG_session_open, 0x50, VX6_SCOPE_LINK, 42, 410},
         {VX6_MSG_session_opened, 0x51, VX6_SCOPE_LINK, 53, 53},
         {VX6_MSG_session_close, 0x52, VX6_SCOPE_LINK, 7, 7},

@@ -201,6 +201,7 @@ static void take_output(const struct vx6_out *out)
     case VX6_OUT_KEY_CLASH:
     case VX6_OUT_KEY_REVOKED:
     case VX6_OUT_CONTACT:
+    case VX6_OUT_CLOCK:
         break;
     }
 }
@@ -270,7 +271,7 @@ static void command(void)
         enum vx6_in_kind kind;
         enum slot_kind uses, makes;
     } rows[] = {{VX6_IN_PEER_ADD, 0, SLOT_OP}, {VX6_IN_RESOLVE, 0, SLOT_OP},
-        {VX6_IN_LOOKUP, 0, SLOT_OP}, {VX6_IN_LIST, 0, SLOT_OP},
+        {VX6_IN_LOOKUP, 0, SLOT_OP}, {VX6_IN_LIST, 0, SLOT_OP}, {VX6_IN_REACH, 0, SLOT_OP},
         {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION}, {VX6_IN_SESSION_OPEN, 0, SLOT_SESSION},
         {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM},
         {VX6_IN_STREAM_OPEN, SLOT_SESSION, SLOT_STREAM}, {VX6_IN_SESSION_CLOSE, SLOT_SESSION, 0},
@@ -292,6 +293,8 @@ static void command(void)
         memcpy(in.key, foe->keys.identity, 32);
     if (in.kind != VX6_IN_SESSION_OPEN || chance(hostile, 600))
         in.peer = chance(hostile, 50) ? hostile->solo.addr : foe->addr;
+    if (in.kind == VX6_IN_REACH && chance(hostile, 900))
+        in.peer = hostile->solo.addr;
     if (in.kind == VX6_IN_SESSION_OPEN && in.peer.port != 0 && chance(hostile, 900))
         name = "web";
     if (in.kind == VX6_IN_LIST && in.peer.port != 0 && chance(hostile, 900))

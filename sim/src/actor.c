@@ -56,6 +56,7 @@ static void output(struct actor *actor, const struct vx6_out *out)
     case VX6_OUT_KEY_CLASH:
     case VX6_OUT_KEY_REVOKED:
     case VX6_OUT_CONTACT:
+    case VX6_OUT_CLOCK:
         break;
     }
 }

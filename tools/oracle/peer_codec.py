@@ -33,6 +33,8 @@ MESSAGES = """
 45 link_record record=opaque:184:300
 46 find_services number=u32 lineage=opaque:0:306
 47 services number=u32 code=u16 offers=list:0:16:offer
+48 reach_ask endpoint=u8:0:3 record=opaque:184:300
+49 reach_answer code=u16
 50 session_open path=u32:1 privacy=u8:1:3 service=label client_random=32 lineage=opaque:0:306
 51 session_opened path=u32:1 session=16 owner_random=32
 52 session_close path=u32:1 code=u16

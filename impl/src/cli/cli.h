@@ -30,7 +30,7 @@ struct cli {
     const char *name, *listen, *addr, *key, *passphrase_file, *revocation, *level, *at;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
-    bool background, is_public, is_private, wait, replace, addresses, list;
+    bool background, is_public, is_private, wait, replace, addresses, list, repair;
     bool is_far;          /* the node has to ask others first */
     int timeout_s;        /* 0: not given */
     char *const *program; /* behind --, NULL: none */
@@ -99,6 +99,7 @@ int cli_run_service_deny(struct cli *cli);
 int cli_run_service_list(struct cli *cli);
 int cli_run_service_remove(struct cli *cli);
 int cli_run_disconnect(struct cli *cli);
+int cli_run_doctor(struct cli *cli);
 int cli_run_resolve(struct cli *cli);
 int cli_run_names(struct cli *cli);
 int cli_run_pin(struct cli *cli);

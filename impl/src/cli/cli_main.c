@@ -28,6 +28,7 @@ enum {
     KEY_LEVEL,
     KEY_ADDRESSES,
     KEY_LIST,
+    KEY_REPAIR,
     KEY_WAIT,
     KEY_TIMEOUT
 };
@@ -93,6 +94,16 @@ static const struct command commands[] = {
         {{"wait", KEY_WAIT, NULL, 0, "Return once the node listens and has joined by its peers", 0},
             {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up waiting (default: 30)", 0}, COMMON,
             {0}}},
+    {"doctor", "",
+        "Looks for what is wrong, with or without a running node, and says what to do.\v"
+        "Each check is one line: ok, warning or failed. Ends with 1 if something has failed.\n"
+        "Example: vx6 doctor --json",
+        cli_run_doctor, 0, 0,
+        {{"repair", KEY_REPAIR, NULL, 0,
+             "Make a new database of all that is whole in a damaged one, which is kept under "
+             "another name; says what is lost",
+             0},
+            ASKS, {0}}},
     {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {ASKS, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
         cli_run_peer_add, 1, 1, {ASKS, {0}}},
@@ -258,6 +269,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_ADDRESSES:
         cli->addresses = true;
+        return 0;
+    case KEY_REPAIR:
+        cli->repair = true;
         return 0;
     case KEY_LIST:
         cli->list = true;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 
@@ -98,6 +99,30 @@ void cli_print_identity(json_t *answer)
         print_list("before   ", json_object_get(answer, "before"));
 }
 
+/* ", last 3 minutes ago", or that it never was. */
+static void print_last(json_t *object, const char *name)
+{
+    intmax_t unix_ms = number(object, name);
+    char ago[TEXT_DURATION_SIZE];
+    text_duration(ago, (int64_t)time(NULL) - unix_ms / 1000);
+    if (unix_ms > 0)
+        printf(", last %s ago\n", ago);
+    else
+        printf(", and never since the node was started\n");
+}
+
+/* VX6-CTRL-033 */
+static void print_unreachable(json_t *service)
+{
+    if (!json_is_false(json_object_get(service, "reachable")))
+        return;
+    if (json_is_false(json_object_get(service, "target_is_up")))
+        printf("  cannot be reached: nothing listens at %s", cli_text(service, "target"));
+    else
+        printf("  cannot be reached: this node cannot");
+    print_last(service, "reachable_unix_ms");
+}
+
 static void print_allowed(json_t *service)
 {
     size_t index;
@@ -125,6 +150,7 @@ void cli_print_services(json_t *answer)
             cli_text(item, "exposure"));
         cli_print_traffic(stdout, item);
         printf("\n");
+        print_unreachable(item);
         print_allowed(item);
     }
 }
@@ -215,6 +241,49 @@ static void print_reasons(json_t *answer)
     }
 }
 
+/* VX6-CTRL-032: said only where there is something to say. */
+static void print_clock(json_t *answer)
+{
+    json_t *clock = json_object_get(answer, "clock");
+    const char *state = cli_text(clock, "state");
+    intmax_t wrong_s =
+        number(clock, "correction_s") ? number(clock, "correction_s") : number(clock, "wrong_s");
+    char amount[TEXT_DURATION_SIZE];
+    text_duration(amount, wrong_s);
+    if (strcmp(state, "corrected") == 0 || strcmp(state, "wrong") == 0)
+        printf("clock      %s %s, %s: set it, or have it set (timedatectl set-ntp true)\n", amount,
+            wrong_s > 0 ? "slow" : "fast",
+            strcmp(state, "corrected") == 0
+                ? "and corrected"
+                : "too far to be corrected, and nobody takes this node's records");
+}
+
+/* VX6-CTRL-033 */
+static void print_reach(json_t *answer)
+{
+    size_t index;
+    json_t *item, *reach = json_object_get(answer, "reach");
+    json_array_foreach(json_object_get(reach, "endpoints"), index, item)
+    {
+        const char *state = cli_text(item, "state"), *code = cli_text(item, "code");
+        printf("reach      %s ", cli_text(item, "endpoint"));
+        if (strcmp(state, "unreachable") == 0) {
+            printf("cannot be reached by others (%s)", code);
+            print_last(item, "reached_unix_ms");
+        } else if (strcmp(state, "reachable") == 0) {
+            printf("is reached by others\n");
+        } else {
+            printf("may or may not be reached by others: no peer has said so yet%s%s\n",
+                code[0] ? ": " : "", code);
+        }
+    }
+    if (strcmp(cli_text(reach, "state"), "unreachable") == 0)
+        printf("           nobody can reach this node, nor its services: open its port in the "
+               "firewall or router,\n"
+               "           TCP and UDP, or listen elsewhere with vx6-node --listen; what it asks "
+               "of others still works\n");
+}
+
 static void print_load(json_t *answer)
 {
     json_t *counters = json_object_get(answer, "counters");
@@ -233,8 +302,10 @@ void cli_print_status(json_t *answer)
     printf("key        %s\n", cli_text(answer, "key"));
     printf("node id    %s\n", cli_text(answer, "node_id"));
     printf("name       %s\n", name[0] ? name : "none");
+    print_clock(answer);
     print_list("listening  ", json_object_get(answer, "listen"));
     print_list("endpoints  ", json_object_get(answer, "endpoints"));
+    print_reach(answer);
     printf("network    %" PRIdMAX " contacts, %" PRIdMAX " links, %" PRIdMAX " sessions, %" PRIdMAX
            " streams, %" PRIdMAX " records held\n",
         number(counts, "contacts"), number(counts, "links"), number(counts, "sessions"),

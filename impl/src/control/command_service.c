@@ -7,6 +7,7 @@
 #include "listening.h"
 #include "names.h"
 #include "offer.h"
+#include "reachability.h"
 #include "request.h"
 
 static json_t *allowed_json(const struct host *host, const struct offer_facts *facts)
@@ -28,11 +29,32 @@ static json_t *name_or_null(const struct host *host, const uint8_t key[32])
     return binding ? json_string(binding->label) : json_null();
 }
 
+/* VX6-CTRL-033: it takes both, a way to this node and a program behind it. */
+static void add_reach(const struct host *host, json_t *service, const struct offer_facts *facts)
+{
+    int64_t reached_unix_ms;
+    enum reach_state state = reachability_of_node(host->reach, &reached_unix_ms);
+    bool is_down = facts->is_up_known && !facts->is_up;
+    json_t *is_reachable = json_null();
+    if (facts->exposure == EXPOSURE_HOSTED)
+        is_reachable = json_null(); /* its host knows */
+    else if (is_down || state == REACH_NO)
+        is_reachable = json_false();
+    else if (facts->is_up_known && state == REACH_YES)
+        is_reachable = json_true();
+    int64_t both = facts->up_unix_ms < reached_unix_ms ? facts->up_unix_ms : reached_unix_ms;
+    json_object_set_new(
+        service, "target_is_up", facts->is_up_known ? json_boolean(facts->is_up) : json_null());
+    json_object_set_new(service, "target_up_unix_ms", json_time_or_null(facts->up_unix_ms));
+    json_object_set_new(service, "reachable", is_reachable);
+    json_object_set_new(service, "reachable_unix_ms", json_time_or_null(both));
+}
+
 static json_t *service_json(const struct host *host, struct offer_facts *facts)
 {
     bool is_hosted = facts->exposure == EXPOSURE_HOSTED;
-    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-        facts->name, "target", is_hosted ? json_null() : json_addr(&facts->target), "host",
+    json_t *service = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "name", facts->name, "target", is_hosted ? json_null() : json_addr(&facts->target), "host",
         is_hosted ? json_key(facts->host) : json_null(), "host_name",
         is_hosted ? name_or_null(host, facts->host) : json_null(), "exposure",
         exposure_name(facts->exposure), "allowed", allowed_json(host, facts), "open",
@@ -42,12 +64,15 @@ static json_t *service_json(const struct host *host, struct offer_facts *facts)
         (json_int_t)facts->traffic.from_stream.bytes, "sent_bytes_per_s",
         (json_int_t)traffic_per_second(&facts->traffic.to_stream), "received_bytes_per_s",
         (json_int_t)traffic_per_second(&facts->traffic.from_stream));
+    add_reach(host, service, facts);
+    return service;
 }
 
 json_t *json_services(const struct host *host)
 {
     json_t *list = json_array();
     struct offer_facts *facts;
+    offers_look(host->offers);
     for (size_t i = 0; (facts = offers_facts(host->offers, i)) != NULL; i++)
         json_array_append_new(list, service_json(host, facts));
     return list;

@@ -7,6 +7,7 @@
 #include "driver.h"
 #include "endpoints.h"
 #include "forward.h"
+#include "reachability.h"
 #include "request.h"
 #include "tcp.h"
 
@@ -18,7 +19,7 @@ enum {
 struct waiting {
     struct request *request;
     struct event *look;
-    int64_t until_unix_ms;
+    int64_t until_ms; /* steady */
 };
 
 static json_t *json_endpoints(const struct endpoints *endpoints,
@@ -93,6 +94,38 @@ static json_t *json_reasons(const struct driver *driver)
     return object;
 }
 
+/* VX6-CTRL-032 */
+static json_t *json_clock(const struct driver *driver)
+{
+    struct vx6_clock clock;
+    driver_clock(driver, &clock);
+    const char *state = clock.offset_s != 0 ? "corrected"
+                        : clock.is_beyond   ? "wrong"
+                        : clock.is_known    ? "right"
+                                            : "unknown";
+    return json_pack("{s:s, s:I, s:o, s:I, s:I}", "state", state, "correction_s",
+        (json_int_t)clock.offset_s, "wrong_s",
+        clock.is_known ? json_integer((json_int_t)clock.wrong_s) : json_null(), "responders",
+        (json_int_t)clock.responders, "networks", (json_int_t)clock.networks);
+}
+
+/* VX6-CTRL-033 */
+json_t *json_reach(const struct reachability *reach)
+{
+    json_t *endpoints = json_array();
+    int64_t reached_unix_ms;
+    struct reach_facts facts;
+    for (size_t i = 0; reachability_facts(reach, i, &facts); i++)
+        json_array_append_new(endpoints,
+            json_pack("{s:o, s:s, s:I, s:s?, s:o}", "endpoint", json_addr(&facts.endpoint), "state",
+                reach_state_name(facts.state), "peers", (json_int_t)facts.peers, "code",
+                facts.code == VX6_OK ? NULL : vx6_code_name(facts.code), "reached_unix_ms",
+                json_time_or_null(facts.reached_unix_ms)));
+    enum reach_state state = reachability_of_node(reach, &reached_unix_ms);
+    return json_pack("{s:s, s:o, s:o}", "state", reach_state_name(state), "reached_unix_ms",
+        json_time_or_null(reached_unix_ms), "endpoints", endpoints);
+}
+
 static json_t *json_errors(const struct journal *journal)
 {
     json_t *list = json_array();
@@ -114,9 +147,11 @@ static json_t *status_json(struct host *host)
     json_t *status = json_pack("{s:i, s:b, s:b, s:o, s:s, s:s, s:I, s:o, s:o}", "version",
         CONTROL_VERSION, "ready", host_is_ready(host), "joined", driver_has_joined(host->driver),
         "key", json_key(key), "node_id", hex, "name", host->label, "uptime_ms",
-        (json_int_t)(unix_ms_now() - host->started_unix_ms), "listen",
+        (json_int_t)(steady_ms_now() - host->started_ms), "listen",
         json_endpoints(host->endpoints, endpoints_listening), "endpoints",
         json_endpoints(host->endpoints, endpoints_published));
+    json_object_set_new(status, "clock", json_clock(host->driver));
+    json_object_set_new(status, "reach", json_reach(host->reach));
     json_object_set_new(status, "counts", json_counts(host->driver));
     json_object_set_new(status, "links", json_links(host->tcp));
     json_object_set_new(status, "services", json_services(host));
@@ -148,7 +183,7 @@ static void on_look(evutil_socket_t fd, short what, void *context)
     if (host_is_ready(request->host)) {
         waiting_free(waiting);
         request_answer(request, status_json(request->host));
-    } else if (unix_ms_now() >= waiting->until_unix_ms) {
+    } else if (steady_ms_now() >= waiting->until_ms) {
         waiting_free(waiting);
         request_fail_with(request, VX6_TIMEOUT,
             "the node runs but has not joined the network: vx6 peers shows which entry peers "
@@ -183,7 +218,7 @@ void command_status(struct request *request)
         return;
     }
     waiting->request = request;
-    waiting->until_unix_ms = unix_ms_now() + wait_ms;
+    waiting->until_ms = steady_ms_now() + wait_ms;
     request->work = waiting;
     request->abandoned = abandoned;
     on_look(-1, 0, waiting);

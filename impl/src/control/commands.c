@@ -15,6 +15,11 @@ json_t *json_addr(const vx6_addr *addr)
     return json_string(text);
 }
 
+json_t *json_time_or_null(int64_t unix_ms)
+{
+    return unix_ms > 0 ? json_integer((json_int_t)unix_ms) : json_null();
+}
+
 json_t *json_key(const uint8_t key[32])
 {
     char text[TEXT_KEY_SIZE];
@@ -120,9 +125,9 @@ const struct command *command_find(const char *name)
         {"service_deny", command_service_deny}, {"service_host", command_service_host},
         {"service_list", command_service_list}, {"service_remove", command_service_remove},
         {"connect", command_connect}, {"disconnect", command_disconnect},
-        {"resolve", command_resolve}, {"names", command_names}, {"pin", command_pin},
-        {"forget", command_forget}, {"rename", command_rename}, {"revoke", command_revoke},
-        {"watch", command_watch}};
+        {"doctor", command_doctor}, {"resolve", command_resolve}, {"names", command_names},
+        {"pin", command_pin}, {"forget", command_forget}, {"rename", command_rename},
+        {"revoke", command_revoke}, {"watch", command_watch}};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];

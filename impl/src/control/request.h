@@ -49,6 +49,7 @@ const struct command *command_find(const char *name);
 void command_status(struct request *request);
 void command_connect(struct request *request);
 void command_disconnect(struct request *request);
+void command_doctor(struct request *request);
 void command_resolve(struct request *request);
 void command_watch(struct request *request);
 void command_identity_rename(struct request *request);
@@ -82,6 +83,9 @@ bool place_parse(struct host *host, const char *addr, const char *key, struct pl
 json_t *json_addr(const vx6_addr *addr);
 json_t *json_key(const uint8_t key[32]);
 json_t *json_key_or_null(const uint8_t key[32]); /* null for zero */
+json_t *json_time_or_null(int64_t unix_ms);      /* null for 0 */
+struct reachability;
+json_t *json_reach(const struct reachability *reach);
 json_t *json_services(const struct host *host);
 struct forward_facts;
 json_t *json_forward(struct forward_facts *facts);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Drives the state machine: inputs with the time of CLOCK_MONOTONIC, outputs to the part they
+/* Drives the state machine: inputs with the time of CLOCK_BOOTTIME, outputs to the part they
  * concern, one timer for its deadline.
  *
  * An input only marks that outputs may wait; they are drained once per turn of the event loop. So
@@ -24,6 +24,7 @@
 #include "names.h"
 #include "operations.h"
 #include "pump.h"
+#include "reachability.h"
 #include "offer.h"
 #include "tcp.h"
 #include "udp.h"
@@ -51,6 +52,7 @@ struct driver {
     vx6_ns shutdown_deadline;
     time_t save_pause_s;
     int64_t clock_offset_ms; /* wall time, as the node has it, before monotonic time */
+    int64_t slept_ms;
     bool shutting_down;
     bool published;
     uint8_t keys_before[VX6_KEYS_BEFORE_MAX][32];
@@ -59,10 +61,11 @@ struct driver {
     struct reasons reasons;
 };
 
+/* VX6-NODE-012: it goes on while the machine sleeps. */
 static vx6_ns now_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_BOOTTIME, &now);
     return (vx6_ns)now.tv_sec * VX6_SECOND + (vx6_ns)now.tv_nsec;
 }
 
@@ -119,6 +122,7 @@ static void report_event(struct driver *driver, const struct vx6_event *event)
         if (!driver->published) {
             REPORT(journal, joined, .holders = event->len);
             save_after(driver, SAVE_FIRST_S);
+            reachability_joined(driver->host->reach);
         }
         driver->published = true;
         REPORT(journal, published, .holders = event->len);
@@ -135,6 +139,15 @@ static void note_event(void *context, const struct vx6_event *event)
 void driver_touched(struct driver *driver)
 {
     event_active(driver->drain, EV_TIMEOUT, 0);
+}
+
+/* How long the host has, ever. */
+static int64_t slept_ms(void)
+{
+    struct timespec awake;
+    clock_gettime(CLOCK_MONOTONIC, &awake);
+    return (int64_t)(now_ns() / VX6_MILLISECOND) - (int64_t)awake.tv_sec * 1000 -
+           awake.tv_nsec / 1000000;
 }
 
 static int64_t clock_offset_ms(void)
@@ -176,6 +189,16 @@ static void look_at_clock(struct driver *driver)
         driver_network_changed(driver); /* the host may have slept, perhaps in another place */
 }
 
+/* A host that has slept may be in another place. The kernel says that it wakes as it says that its
+ * clock was set. */
+static void look_at_sleep(struct driver *driver)
+{
+    int64_t slept = slept_ms();
+    if (slept - driver->slept_ms >= WALLCLOCK_MOVED_MS)
+        driver_network_changed(driver);
+    driver->slept_ms = slept;
+}
+
 enum vx6_code driver_input(struct driver *driver, struct vx6_in *in)
 {
     look_at_clock(driver);
@@ -192,6 +215,22 @@ bool driver_fill(struct driver *driver, vx6_id carrier, struct vx6_batch *batch)
 vx6_node *driver_node(struct driver *driver)
 {
     return driver->node;
+}
+
+/* VX6-CTRL-032 */
+static void report_clock(struct host *host)
+{
+    struct vx6_clock clock;
+    char amount[TEXT_DURATION_SIZE];
+    vx6_node_clock(host->driver->node, &clock);
+    text_duration(amount, clock.offset_s);
+    if (clock.offset_s == 0)
+        REPORT(host->journal, clock_trusted, .responders = clock.responders);
+    else
+        REPORT(host->journal, clock_corrected, .amount = amount,
+            .direction = clock.offset_s > 0 ? "slow" : "fast",
+            .seconds = (uint64_t)(clock.offset_s > 0 ? clock.offset_s : -clock.offset_s),
+            .responders = clock.responders, .networks = clock.networks);
 }
 
 static void act(struct host *host, const struct vx6_out *out)
@@ -249,6 +288,9 @@ static void act(struct host *host, const struct vx6_out *out)
         break;
     case VX6_OUT_KEY_REVOKED:
         keys_revoked(host->keys, out);
+        break;
+    case VX6_OUT_CLOCK:
+        report_clock(host);
         break;
     case VX6_OUT_CONTACT:
         break; /* the routing table is saved as a whole, now and then */
@@ -313,8 +355,11 @@ static void on_clock_set(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct driver *driver = context;
     uint64_t expirations;
-    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED)
-        look_at_clock(driver);
+    struct vx6_in in = {.kind = VX6_IN_TICK};
+    if (read((int)fd, &expirations, sizeof expirations) < 0 && errno == ECANCELED) {
+        look_at_sleep(driver);
+        (void)driver_input(driver, &in); /* what fell due meanwhile */
+    }
     watch_clock(driver);
 }
 
@@ -398,6 +443,7 @@ static bool make_node(struct driver *driver, const struct driver_config *from)
     memcpy(config.identity_seed, from->identity_seed, sizeof config.identity_seed);
     memcpy(config.label, from->label, sizeof config.label);
     driver->clock_offset_ms = clock_offset_ms();
+    driver->slept_ms = slept_ms();
     driver->crypto = vx6_crypto_real;
     driver->trace = (struct vx6_trace){note_event, driver};
     vx6_alloc alloc = {resize, NULL};
@@ -495,6 +541,11 @@ size_t driver_keys_before(const struct driver *driver, uint8_t keys[VX6_KEYS_BEF
 {
     memcpy(keys, driver->keys_before, sizeof driver->keys_before);
     return driver->keys_before_count;
+}
+
+void driver_clock(const struct driver *driver, struct vx6_clock *clock)
+{
+    vx6_node_clock(driver->node, clock);
 }
 
 void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32])

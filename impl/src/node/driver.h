@@ -46,6 +46,8 @@ bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], 
 /* The keys that the identity had before; how many. */
 size_t driver_keys_before(const struct driver *driver, uint8_t keys[VX6_KEYS_BEFORE_MAX][32]);
 void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32]);
+/* What others say of the time. */
+void driver_clock(const struct driver *driver, struct vx6_clock *clock);
 /* The node has contacts, and has published its records at some of them. */
 bool driver_has_joined(const struct driver *driver);
 

@@ -16,6 +16,7 @@
 
 #include "driver.h"
 #include "net.h"
+#include "reachability.h"
 #include "tcp.h"
 
 enum {
@@ -129,6 +130,7 @@ void endpoints_publish(struct endpoints *endpoints)
         tell_node(endpoints, VX6_IN_ENDPOINT_ADD, &list.items[i]);
     report_changes(endpoints->host->journal, published, &list);
     *published = list;
+    reachability_endpoints(endpoints->host->reach, list.items, list.count);
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *context)

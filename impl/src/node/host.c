@@ -12,6 +12,7 @@
 #include "operations.h"
 #include "peers.h"
 #include "pump.h"
+#include "reachability.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -19,10 +20,10 @@ bool host_make(struct host *host)
 {
     return (host->tcp = tcp_new(host)) && (host->udp = udp_new(host)) &&
            (host->endpoints = endpoints_new(host)) && (host->operations = operations_new(host)) &&
-           (host->peers = peers_new(host)) && (host->pumps = pumps_new(host)) &&
-           (host->offers = offers_new(host)) && (host->names = names_new(host)) &&
-           (host->keys = keys_new(host)) && (host->forwards = forwards_new(host)) &&
-           (host->control = control_new(host));
+           (host->reach = reachability_new(host)) && (host->peers = peers_new(host)) &&
+           (host->pumps = pumps_new(host)) && (host->offers = offers_new(host)) &&
+           (host->names = names_new(host)) && (host->keys = keys_new(host)) &&
+           (host->forwards = forwards_new(host)) && (host->control = control_new(host));
 }
 
 void host_free(struct host *host)
@@ -34,6 +35,7 @@ void host_free(struct host *host)
     keys_free(host->keys);
     names_free(host->names);
     peers_free(host->peers);
+    reachability_free(host->reach);
     operations_free(host->operations);
     endpoints_free(host->endpoints);
     udp_free(host->udp);

@@ -17,6 +17,7 @@ struct host {
     struct udp *udp;               /* sealed queries */
     struct endpoints *endpoints;   /* own addresses */
     struct operations *operations; /* peer add, resolve */
+    struct reachability *reach;    /* can others reach this node? */
     struct peers *peers;           /* entry points */
     struct pumps *pumps;           /* local connections joined to streams */
     struct offers *offers;         /* what this node offers */
@@ -26,7 +27,7 @@ struct host {
     struct control *control;       /* the command line's socket */
     struct vx6_asn_map *asn_map;   /* NULL: none was given */
     char label[VX6_LABEL_MAX + 1];
-    int64_t started_unix_ms;
+    int64_t started_ms; /* steady */
 };
 
 /* Makes the parts, each with its host in hand; base and journal are set. False: no memory, to be

@@ -20,6 +20,13 @@ int64_t unix_ms_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t steady_ms_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void keep_error(struct journal *journal, const struct journal_event *event)
 {
     struct journal_error error = {.kind = event->kind, .unix_ms = event->unix_ms, .count = 1};

@@ -118,5 +118,8 @@ const struct journal_error *journal_last(const struct journal *journal, size_t n
 void journal_report(struct journal *journal, enum journal_kind kind, const void *fields);
 
 int64_t unix_ms_now(void);
+/* For how long something takes: goes on whatever becomes of the clock, also while the host sleeps.
+ */
+int64_t steady_ms_now(void);
 
 #endif

@@ -287,8 +287,7 @@ static bool run(struct host *host)
     if (ready) {
         say_who(host);
         ready = event_base_dispatch(host->base) == 0 || driver_is_shutting_down(host->driver);
-        REPORT(
-            host->journal, stopped, .uptime_ms = (uint64_t)(unix_ms_now() - host->started_unix_ms));
+        REPORT(host->journal, stopped, .uptime_ms = (uint64_t)(steady_ms_now() - host->started_ms));
     }
     if (terminate)
         event_free(terminate);
@@ -347,7 +346,7 @@ int main(int argc, char **argv)
         return OPTIONS_EXIT;
     }
     struct host host = {
-        .base = event_base_new(), .journal = journal_new(), .started_unix_ms = unix_ms_now()};
+        .base = event_base_new(), .journal = journal_new(), .started_ms = steady_ms_now()};
     struct journal_log *log = NULL;
     if (host.base && host.journal)
         log = journal_log_open(host.base, host.journal, &options.log);

@@ -13,6 +13,7 @@
 
 #include "driver.h"
 #include "idtable.h"
+#include "listening.h"
 #include "net.h"
 #include "paths.h"
 #include "pump.h"
@@ -51,7 +52,6 @@ struct offer {
     struct offer_facts facts;
     struct offer *next; /* in `retired` */
     bool is_retired;    /* removed; kept while connections count on it */
-    bool is_down;       /* its target did not take the last connection */
 };
 
 /* A connection on its way to its target. */
@@ -485,6 +485,28 @@ enum vx6_code offers_remove(struct offers *offers, const char *name, char error[
     return VX6_OK;
 }
 
+static void saw_up(struct offer *offer)
+{
+    offer->facts.is_up_known = offer->facts.is_up = true;
+    offer->facts.up_unix_ms = unix_ms_now();
+}
+
+void offers_look(struct offers *offers)
+{
+    for (size_t i = 0; i < offers->count; i++) {
+        struct offer *offer = offers->items[i];
+        if (offer->facts.exposure == EXPOSURE_HOSTED)
+            continue; /* its target is its host's */
+        enum listening listening = listening_on(&offer->facts.target);
+        if (listening == LISTENING_YES) {
+            saw_up(offer);
+        } else if (listening == LISTENING_NO) {
+            offer->facts.is_up_known = true;
+            offer->facts.is_up = false;
+        }
+    }
+}
+
 struct offer_facts *offers_facts(struct offers *offers, size_t index)
 {
     return index < offers->count ? &offers->items[index]->facts : NULL;
@@ -531,7 +553,8 @@ static void target_down(struct offer *offer, vx6_id stream, int error)
     text_fail(problem, "%s (%s)", is_own ? "cannot be connected to" : "does not accept connections",
         strerror(error));
     offer->facts.failure_count++;
-    offer->is_down = true;
+    offer->facts.is_up_known = true;
+    offer->facts.is_up = false;
     REPORT(host->journal, service_down, .service = offer->facts.name,
         .target = &offer->facts.target, .problem = problem,
         .advice =
@@ -575,10 +598,10 @@ static void on_connected(evutil_socket_t fd, short what, void *context)
         return;
     }
     offer->facts.connection_count++;
-    if (offer->is_down)
+    if (offer->facts.is_up_known && !offer->facts.is_up)
         REPORT(host->journal, service_up, .service = offer->facts.name,
             .target = &offer->facts.target);
-    offer->is_down = false;
+    saw_up(offer);
     pump_start(pump);
 }
 

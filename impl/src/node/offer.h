@@ -32,6 +32,8 @@ struct offer_facts {
     size_t allowed_count;
     uint64_t connection_count, failure_count; /* ever */
     uint32_t open_count;
+    bool is_up_known, is_up; /* does the target take connections? */
+    int64_t up_unix_ms;      /* when it last did; 0: not in this run */
     struct traffic traffic;
 };
 
@@ -66,6 +68,8 @@ enum vx6_code offers_deny(
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
 /* The key `from` has handed over to `to`: what is open to it is open to that; kept by who calls. */
 void offers_follow(struct offers *offers, const uint8_t from[32], const uint8_t to[32]);
+/* Sees whether the targets are there, as far as that can be seen without connecting. */
+void offers_look(struct offers *offers);
 /* NULL behind the last. */
 struct offer_facts *offers_facts(struct offers *offers, size_t index);
 /* NULL: there is none. */

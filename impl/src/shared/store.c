@@ -285,7 +285,7 @@ static bool set_up(struct store *store, enum store_mode mode)
                "open");
 }
 
-static struct store *open_file(const char *path, char error[TEXT_ERROR_SIZE])
+struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL) {
@@ -319,7 +319,7 @@ static bool make_file(
     if (fd < 0)
         return paths_fail(error, "make", draft);
     close(fd);
-    struct store *store = open_file(draft, error);
+    struct store *store = store_open_file(draft, error);
     bool made = store &&
                 sql_run(store, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;", "make") &&
                 sql_run(store, schema, "make") && identity_make(store, given) &&
@@ -370,7 +370,7 @@ static bool check_file(
 static struct store *open_and_check(
     const char *path, enum store_mode mode, char error[TEXT_ERROR_SIZE])
 {
-    struct store *store = open_file(path, error);
+    struct store *store = store_open_file(path, error);
     if (store == NULL || set_up(store, mode))
         return store;
     text_fail(error, "%.300s (%.180s)", store->error, path);

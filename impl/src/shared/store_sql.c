@@ -8,8 +8,9 @@
 
 #include "paths.h"
 
-const char sql_damaged[] = "it is damaged: restore the state directory from a copy, or move it "
-                           "away to start as a new node, with a new key";
+const char sql_damaged[] = "it is damaged: vx6 doctor says what is lost, and may repair it; else "
+                           "restore the state directory from a copy, or move it away to start as a "
+                           "new node, with a new key";
 
 bool sql_fail_damaged(struct store *store, const char *what)
 {

@@ -17,6 +17,11 @@ struct store {
     char error[TEXT_ERROR_SIZE];
 };
 
+/* ---- store.c ---- */
+/* As it is, unchecked; NULL with a line. */
+struct store *store_open_file(const char *path, char error[TEXT_ERROR_SIZE]);
+
+/* ---- store_sql.c ---- */
 extern const char sql_damaged[]; /* what to do then */
 
 /* All that return bool: false with store->error. */

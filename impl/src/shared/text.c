@@ -126,6 +126,20 @@ static vx6_span span_of(const char *text)
     return (vx6_span){(const uint8_t *)text, strlen(text)};
 }
 
+void text_duration(char text[TEXT_DURATION_SIZE], int64_t seconds)
+{
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "days"}, {3600, "hours"}, {60, "minutes"}, {1, "seconds"}};
+    size_t unit = 0;
+    seconds = seconds < 0 ? -seconds : seconds;
+    while (unit < 3 && seconds < 2 * units[unit].seconds)
+        unit++;
+    snprintf(text, TEXT_DURATION_SIZE, "%lld %s",
+        (long long)((seconds + units[unit].seconds / 2) / units[unit].seconds), units[unit].name);
+}
+
 bool text_is_label(const char *text)
 {
     return vx6_label_is_valid(span_of(text));

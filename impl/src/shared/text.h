@@ -6,9 +6,10 @@
 #include "vx6/base.h"
 
 enum {
-    TEXT_ADDR_SIZE = 64,  /* "[2001:db8::7]:4242", NUL included */
-    TEXT_KEY_SIZE = 57,   /* a node's key */
-    TEXT_TIME_SIZE = 32,  /* "2026-11-26T07:09:27.123Z" */
+    TEXT_ADDR_SIZE = 64, /* "[2001:db8::7]:4242", NUL included */
+    TEXT_KEY_SIZE = 57,  /* a node's key */
+    TEXT_TIME_SIZE = 32, /* "2026-11-26T07:09:27.123Z" */
+    TEXT_DURATION_SIZE = 32,
     TEXT_ERROR_SIZE = 512 /* one line */
 };
 
@@ -27,6 +28,9 @@ void text_hex(char *text, const uint8_t *data, size_t len); /* 2 * len + 1 bytes
 
 /* ISO 8601, in UTC. */
 void text_time(char text[TEXT_TIME_SIZE], int64_t unix_ms);
+
+/* "3 minutes": about as much as it is, whatever its sign. */
+void text_duration(char text[TEXT_DURATION_SIZE], int64_t seconds);
 
 bool text_is_label(const char *text);
 /* A name, with or without a service; one with. */

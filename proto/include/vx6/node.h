@@ -126,8 +126,10 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
     VX6_IN_LOOKUP,              /* key: a target; plain node lookup; makes an operation */
-    VX6_IN_LIST, /* data: a name without a service; or peer, and key if it is known: which services
-                    of that node there are for this one; makes an operation */
+    VX6_IN_LIST,  /* data: a name without a service; or peer, and key if it is known: which services
+                     of that node there are for this one; makes an operation */
+    VX6_IN_REACH, /* peer: an own endpoint; asks a contact whether it can be reached there;
+              makes an operation */
     VX6_IN_SESSION_OPEN,  /* data: "alice.web"; or, with peer set: a service name; and key if it is
                              known (else zero). Makes a session */
     VX6_IN_SESSION_CLOSE, /* id */
@@ -176,15 +178,17 @@ enum vx6_out_kind {
     VX6_OUT_STREAM_WRITABLE, /* id: reserve has room again; first: the service has accepted */
     VX6_OUT_STREAM_CLOSED,   /* id is dead; code OK when both directions ended in order */
     VX6_OUT_CANDIDATE,       /* id of a resolve, key: a claimant, value: its bundle */
-    VX6_OUT_OP_DONE,    /* id is dead; code, counts. value: of a lookup hints, closest first; of a
-                           list offers, sorted by name */
-    VX6_OUT_NAME_BOUND, /* key, value: label; to be kept for NAME_BIND in the next run */
-    VX6_OUT_KEY_FOLLOWED,    /* key, value: the key (32 bytes) that has handed over to it, and in
-                                whose place it stands now: in names and in access lists */
-    VX6_OUT_KEY_CLASH,   /* value: label, key: shown as the successor of its key, which has handed
-                            over to another: refused */
-    VX6_OUT_KEY_REVOKED, /* key, value: the certificate; to be kept for REVOKED in the next run */
-    VX6_OUT_CONTACT      /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_OP_DONE,      /* id is dead; code, counts. value: of a lookup hints, closest first; of a
+                             list offers, sorted by name. Of a reach: peer: the endpoint, key: who
+                             was asked, and only if that is not lost, code is its word */
+    VX6_OUT_NAME_BOUND,   /* key, value: label; to be kept for NAME_BIND in the next run */
+    VX6_OUT_KEY_FOLLOWED, /* key, value: the key (32 bytes) that has handed over to it, and in
+                             whose place it stands now: in names and in access lists */
+    VX6_OUT_KEY_CLASH,    /* value: label, key: shown as the successor of its key, which has handed
+                             over to another: refused */
+    VX6_OUT_KEY_REVOKED,  /* key, value: the certificate; to be kept for REVOKED in the next run */
+    VX6_OUT_CONTACT,      /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_CLOCK         /* the correction of the clock has changed: vx6_node_clock() */
 };
 
 struct vx6_out {
@@ -267,6 +271,16 @@ struct vx6_counts {
     uint32_t contacts_crowded; /* more from one site, network or provider than there should be */
 };
 void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts);
+/* What others say of the time, and what the node makes of it. */
+struct vx6_clock {
+    int64_t offset_s; /* in use: added to the own clock */
+    int64_t
+        wrong_s; /* what would have to be added to it, by the median of others; 0 if !is_known */
+    uint32_t responders, networks; /* that were heard of late */
+    bool is_known;                 /* these are enough */
+    bool is_beyond;                /* wrong by more than may be corrected */
+};
+void vx6_node_clock(const vx6_node *node, struct vx6_clock *facts);
 /* Bytes that the node holds for long. What comes and goes (queries, lookups, links, sessions) is
  * not in it, nor what all nodes of the env share. */
 struct vx6_memory {

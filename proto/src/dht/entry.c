@@ -88,12 +88,11 @@ static void entry_ask(struct vx6_node *node, struct entry *entry, struct peer *p
         entry_done(node, entry, NULL, VX6_LIMIT);
 }
 
-static void entry_met(struct vx6_node *node, struct entry *entry, const struct link *link)
+/* Who is there is known now, or said. */
+static void entry_known(
+    struct vx6_node *node, struct entry *entry, const uint8_t key[32], const vx6_addr *addr)
 {
-    vx6_addr addr;
-    struct peer *peer = NULL;
-    if (query_addr(link, &addr))
-        peer = peer_get(node->env, link_peer_key(link), &addr);
+    struct peer *peer = peer_get(node->env, key, addr);
     if (peer == NULL) {
         entry_done(node, entry, NULL, VX6_NOMEM);
         return;
@@ -103,6 +102,13 @@ static void entry_met(struct vx6_node *node, struct entry *entry, const struct l
     entry->tries = 0;
     entry_ask(node, entry, peer);
     peer_drop(node->env, peer);
+}
+
+static void entry_met(struct vx6_node *node, struct entry *entry, const struct link *link)
+{
+    vx6_addr addr = *link_peer_addr(link);
+    (void)query_addr(link, &addr);
+    entry_known(node, entry, link_peer_key(link), &addr);
 }
 
 void entry_answered(struct vx6_node *node, struct entry *entry, struct peer *peer, bool answered)
@@ -214,7 +220,11 @@ void discovery_link_down(struct vx6_node *node, struct link *link, enum vx6_code
         if (entry->link != link)
             continue;
         entry->link = NULL;
-        entry_done(node, entry, NULL, code == VX6_OK ? VX6_UNREACHABLE : code);
+        /* VX6-QUERY-019: the clocks disagree; one of them is set right by who answers queries. */
+        if (code == VX6_EXPIRED && !is_zero(link_peer_key(link), 32))
+            entry_known(node, entry, link_peer_key(link), link_peer_addr(link));
+        else
+            entry_done(node, entry, NULL, code == VX6_OK ? VX6_UNREACHABLE : code);
         discovery_wake(node);
     }
 }

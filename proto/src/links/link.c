@@ -101,11 +101,11 @@ void links_free(struct vx6_node *node)
 
 /* Does the link lead where a dial to this address would? An accepted one does so by its peer's own
  * word, which is worth something only where the key is the one expected. */
-static bool leads_to(const struct link *link, const vx6_addr *addr, bool has_expected_key)
+static bool leads_to(const struct link *link, const vx6_addr *addr, bool may_be_accepted)
 {
     if (link->initiator)
         return addr_equal(&link->addr, addr);
-    if (link->state != LINK_UP || !has_expected_key)
+    if (link->state != LINK_UP || !may_be_accepted)
         return false;
     struct vx6_node_record record = link_peer_record(link);
     struct vx6_endpoint endpoint;
@@ -117,7 +117,8 @@ static bool leads_to(const struct link *link, const vx6_addr *addr, bool has_exp
 }
 
 /* A live link that will do, one that is up if possible. */
-static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected)
+static struct link *find_link(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, bool may_be_accepted)
 {
     struct link *found = NULL;
     for (struct link *link = node->links.first; link; link = link->next) {
@@ -125,7 +126,7 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
         if (expected)
             key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
         if (!is_live(link) || link->doubts > 0 || !key_fits ||
-            !leads_to(link, addr, expected != NULL))
+            !leads_to(link, addr, may_be_accepted))
             continue;
         if (link->state == LINK_UP)
             return link;
@@ -135,9 +136,41 @@ static struct link *find_link(struct vx6_node *node, const vx6_addr *addr, const
     return found;
 }
 
-/* VX6-LINK-016 */
-struct link *link_get(
+/* `room`: who goes for it. */
+static struct link *dial(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected,
+    const struct room *room, enum vx6_code *code)
+{
+    *code = dial_allowed(node, addr);
+    if (*code != VX6_OK)
+        return NULL;
+    struct link *link = link_new(node, addr, true);
+    if (link == NULL) {
+        *code = VX6_NOMEM;
+        return NULL;
+    }
+    room_take(node, room);
+    if (expected) {
+        link->pinned = true;
+        memcpy(link->peer_key, expected, sizeof link->peer_key);
+    }
+    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->connect_timeout_ms));
+    ready_post(&node->ready_list, &link->ready, LINK_READY_DIAL);
+    trace(node, VX6_EVENT_link_dialled, addr, 0, 0, VX6_OK);
+    return link;
+}
+
+struct link *link_dial_anew(
     struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    struct room room;
+    *code = node->shutting_down ? VX6_SHUTDOWN : VX6_LIMIT;
+    if (node->shutting_down || !room_for_dialled(node, &room) || room.idle)
+        return NULL;
+    return dial(node, addr, expected, &room, code);
+}
+
+static struct link *get(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected,
+    bool may_be_accepted, enum vx6_code *code)
 {
     *code = VX6_OK;
     if (node->shutting_down)
@@ -148,7 +181,7 @@ struct link *link_get(
         *code = VX6_INVALID;
     if (*code != VX6_OK)
         return NULL;
-    struct link *link = find_link(node, addr, expected);
+    struct link *link = find_link(node, addr, expected, may_be_accepted);
     if (link)
         return link;
     struct room room;
@@ -156,23 +189,20 @@ struct link *link_get(
         *code = VX6_LIMIT;
         return NULL;
     }
-    *code = dial_allowed(node, addr);
-    if (*code != VX6_OK)
-        return NULL;
-    link = link_new(node, addr, true);
-    if (link == NULL) {
-        *code = VX6_NOMEM;
-        return NULL;
-    }
-    room_take(node, &room);
-    if (expected) {
-        link->pinned = true;
-        memcpy(link->peer_key, expected, sizeof link->peer_key);
-    }
-    timer_set(&node->timers, &link->timer, after_ms(node, node->env->limits->connect_timeout_ms));
-    ready_post(&node->ready_list, &link->ready, LINK_READY_DIAL);
-    trace(node, VX6_EVENT_link_dialled, addr, 0, 0, VX6_OK);
-    return link;
+    return dial(node, addr, expected, &room, code);
+}
+
+/* VX6-LINK-016 */
+struct link *link_get(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    return get(node, addr, expected, expected != NULL, code);
+}
+
+struct link *link_get_dialled(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code)
+{
+    return get(node, addr, expected, false, code);
 }
 
 /* VX6-LINK-020: a carrier that brings a binding is secure by itself. */
@@ -250,6 +280,8 @@ void link_established(struct vx6_node *node, struct link *link)
         discovery_link_up(node, link);
     if (link->state == LINK_UP)
         links_replace(node, link);
+    if (link->state == LINK_UP)
+        reach_link_up(node, link);
 }
 
 /* VX6-LINK-019 */
@@ -313,6 +345,7 @@ static void leave_service(
     if (known) {
         session_link_down(node, link, code);
         discovery_link_down(node, link, code);
+        reach_link_down(node, link, code);
     }
 }
 

@@ -4,6 +4,10 @@
  * Spec: spec/links.md, "Records". */
 #include "link_internal.h"
 
+enum {
+    REACH_ASK_ROOM = FRAME_HEAD_SIZE + 1 + 2 + VX6_RECORD_MAX + 1
+};
+
 /* ---- sending ---- */
 
 size_t link_put_frame(
@@ -21,7 +25,7 @@ static struct vx6_msg make_hello(const struct vx6_node *node, const struct link 
 {
     struct vx6_msg msg = {.type = VX6_MSG_link_hello};
     if (!link->initiator)
-        msg.u.link_hello.time_s = (uint32_t)node_unix_s(node) & ~UINT32_C(15);
+        msg.u.link_hello.time_s = clock_stated_s(node);
     memcpy(msg.u.link_hello.ip, link->addr.ip, sizeof link->addr.ip);
     msg.u.link_hello.port = link->addr.port;
     return msg;
@@ -55,7 +59,18 @@ size_t link_put_own_frames(struct vx6_node *node, struct link *link, uint8_t *ds
         len += put_plain(node, link, dst + len, cap - len, VX6_MSG_link_probe);
     if (link->owed & OWED_ALIVE)
         len += put_plain(node, link, dst + len, cap - len, VX6_MSG_link_alive);
-    link->owed = 0;
+    if (link->owed & OWED_REACH_ANSWER) {
+        msg =
+            (struct vx6_msg){.type = VX6_MSG_reach_answer, .u.reach_answer.code = link->reach_code};
+        len += link_put_frame(node, link, dst + len, cap - len, &msg);
+    }
+    bool has_room = cap - len >= REACH_ASK_ROOM;
+    if ((link->owed & OWED_REACH_ASK) && has_room) {
+        msg = reach_ask_frame(node, link);
+        link->is_reach_sent = true;
+        len += link_put_frame(node, link, dst + len, cap - len, &msg);
+    }
+    link->owed = has_room ? 0 : link->owed & OWED_REACH_ASK; /* the next buffer has room */
     return len;
 }
 
@@ -73,13 +88,15 @@ void link_trace_frames(
 
 /* ---- receiving ---- */
 
-static enum vx6_code take_hello(struct link *link, const struct vx6_link_hello *hello)
+static enum vx6_code take_hello(
+    struct vx6_node *node, struct link *link, const struct vx6_link_hello *hello)
 {
     if (link->peer_hello)
         return VX6_UNEXPECTED;
     if (!link->initiator && hello->time_s != 0)
         return VX6_BAD_MESSAGE;
     link->peer_hello = true;
+    clock_heard(node, link->peer_key, &link->addr, hello->time_s);
     return VX6_OK;
 }
 
@@ -106,7 +123,7 @@ static enum vx6_code take_message(
         return channels_take_record(node, link, msg->u.link_record.record);
     }
     if (msg->type == VX6_MSG_link_hello) {
-        enum vx6_code code = take_hello(link, &msg->u.link_hello);
+        enum vx6_code code = take_hello(node, link, &msg->u.link_hello);
         if (code == VX6_OK && link->state == LINK_CONFIRMING)
             link_established(node, link);
         return code;
@@ -124,6 +141,8 @@ static enum vx6_code take_message(
         link_answered(link);
         return VX6_OK;
     }
+    if (msg->type == VX6_MSG_reach_ask || msg->type == VX6_MSG_reach_answer)
+        return reach_frame(node, link, msg);
     if (link->channels && msg->type == VX6_MSG_stream_data)
         return VX6_UNEXPECTED;
     return session_frame(node, link, msg);

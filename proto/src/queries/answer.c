@@ -4,7 +4,6 @@
 #include "internal.h"
 
 enum {
-    TIME_STEP_S = 16,              /* a finer clock would be a fingerprint */
     CONTACT_LIFE_S = 600,          /* an own contact is signed again when it is this old */
     CONTACT_SIZE = 32 + 16 + 2 + 4 /* key, ip, port, issued_s */
 };
@@ -122,7 +121,7 @@ static void make_head(struct vx6_node *node, const vx6_addr *asker, struct head 
 {
     *head = (struct head){0};
     token_make(node, head->token, asker);
-    head->time_s = (uint32_t)node_unix_s(node) / TIME_STEP_S * TIME_STEP_S;
+    head->time_s = clock_stated_s(node);
     const struct own_contact *contact = own_contact(node, asker);
     if (contact == NULL)
         return;

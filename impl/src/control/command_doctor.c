@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* doctor: what a running node can tell of itself, one check after the other, once its peers have
+ * been asked whether they reach it. The state is looked at by the command line. Spec:
+ * spec/control.md. */
+#include <stdio.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "driver.h"
+#include "endpoints.h"
+#include "offer.h"
+#include "peers.h"
+#include "reachability.h"
+#include "request.h"
+
+enum result {
+    RESULT_OK,
+    RESULT_WARNING,
+    RESULT_FAILED
+};
+
+static void add(json_t *checks, const char *check, enum result result, const char *todo,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void add(json_t *checks, const char *check, enum result result, const char *todo,
+    const char *format, ...)
+{
+    static const char *const names[] = {"ok", "warning", "failed"};
+    char what[TEXT_ERROR_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s?}", "check", check, "result",
+                                      names[result], "what", what, "todo", todo));
+}
+
+static void check_listening(const struct host *host, json_t *checks)
+{
+    char text[TEXT_ADDR_SIZE];
+    size_t count = 0;
+    const vx6_addr *addr;
+    for (; (addr = endpoints_listening(host->endpoints, count)) != NULL; count++) {
+        text_addr(text, addr);
+        add(checks, "listening", RESULT_OK, NULL, "listens on %s, TCP and UDP", text);
+    }
+    if (endpoints_published(host->endpoints, 0) == NULL)
+        add(checks, "listening", RESULT_FAILED,
+            "see that the host has an address (ip addr), or give one with vx6-node --listen",
+            "there is no address under which others could find this node");
+}
+
+static void check_reach(const struct host *host, json_t *checks)
+{
+    struct reach_facts facts;
+    for (size_t i = 0; reachability_facts(host->reach, i, &facts); i++) {
+        char text[TEXT_ADDR_SIZE];
+        text_addr(text, &facts.endpoint);
+        if (facts.state == REACH_YES)
+            add(checks, "reach", RESULT_OK, NULL, "%s is reached by others, %zu of whom said so",
+                text, facts.peers);
+        else if (facts.state == REACH_NO)
+            add(checks, "reach", RESULT_FAILED,
+                "open its port in the firewall or router, TCP and UDP, or listen elsewhere with "
+                "vx6-node --listen",
+                "%s cannot be reached by others: %s", text, vx6_code_text(facts.code));
+        else
+            add(checks, "reach", RESULT_WARNING,
+                facts.code == VX6_NO_PEERS ? "add a peer with vx6 peer add ADDR"
+                                           : "ask again later",
+                "whether others reach %s is not known: %s", text,
+                facts.code == VX6_OK ? "those that were asked do not agree"
+                                     : vx6_code_text(facts.code));
+    }
+}
+
+static void check_clock(const struct host *host, json_t *checks)
+{
+    struct vx6_clock clock;
+    char amount[TEXT_DURATION_SIZE];
+    static const char todo[] = "set it, or have it set (timedatectl set-ntp true)";
+    driver_clock(host->driver, &clock);
+    text_duration(amount, clock.offset_s != 0 ? clock.offset_s : clock.wrong_s);
+    if (clock.offset_s != 0)
+        add(checks, "clock", RESULT_WARNING, todo, "the clock is %s %s, and corrected", amount,
+            clock.offset_s > 0 ? "slow" : "fast");
+    else if (clock.is_beyond)
+        add(checks, "clock", RESULT_FAILED, todo,
+            "the clock is %s %s, too far to be corrected: nobody takes this node's records", amount,
+            clock.wrong_s > 0 ? "slow" : "fast");
+    else if (clock.is_known)
+        add(checks, "clock", RESULT_OK, NULL, "the clock is right, say %u nodes in %u networks",
+            clock.responders, clock.networks);
+    else
+        add(checks, "clock", RESULT_OK, NULL,
+            "the clock is taken as it is: of others %u in %u networks were heard, too few to judge "
+            "it",
+            clock.responders, clock.networks);
+}
+
+static void check_peers(const struct host *host, json_t *checks)
+{
+    struct vx6_counts counts;
+    driver_counts(host->driver, &counts);
+    if (counts.contacts == 0 && !peers_any(host->peers))
+        add(checks, "peers", RESULT_WARNING, "add one with vx6 peer add ADDR: any node will do",
+            "this node knows nobody");
+    else if (!driver_has_joined(host->driver))
+        add(checks, "peers", RESULT_FAILED,
+            "see vx6 peers, and that UDP gets out; add another with vx6 peer add ADDR",
+            "this node has not joined: %u contacts, and nobody holds its records", counts.contacts);
+    else
+        add(checks, "peers", RESULT_OK, NULL, "joined, with %u contacts", counts.contacts);
+}
+
+static void check_services(const struct host *host, json_t *checks)
+{
+    struct offer_facts *facts;
+    offers_look(host->offers);
+    for (size_t i = 0; (facts = offers_facts(host->offers, i)) != NULL; i++) {
+        if (facts->exposure == EXPOSURE_HOSTED)
+            continue; /* its host knows */
+        char target[TEXT_ADDR_SIZE];
+        text_addr(target, &facts->target);
+        if (facts->is_up_known && !facts->is_up)
+            add(checks, "service", RESULT_FAILED,
+                "start the program, or correct the target with vx6 service add",
+                "%s: nothing listens at its target %s", facts->name, target);
+        else
+            add(checks, "service", RESULT_OK, NULL, "%s: its target %s %s", facts->name, target,
+                facts->is_up_known ? "listens" : "is on another host, and was not asked");
+    }
+}
+
+static void on_asked(void *context)
+{
+    struct request *request = context;
+    const struct host *host = request->host;
+    json_t *checks = json_array();
+    check_listening(host, checks);
+    check_reach(host, checks);
+    check_clock(host, checks);
+    check_peers(host, checks);
+    check_services(host, checks);
+    request_answer(request, json_pack("{s:o}", "checks", checks));
+}
+
+static void abandoned(struct request *request)
+{
+    reachability_ignore(request->host->reach, request);
+}
+
+/* VX6-CTRL-031 */
+void command_doctor(struct request *request)
+{
+    const char *command;
+    if (!request_unpack(request, "{s:s !}", "command", &command))
+        return;
+    request->abandoned = abandoned;
+    reachability_ask(request->host->reach, on_asked, request);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* What a node makes of the time that others state: who counts, what the median of them does, and
+ * whole nodes whose clocks are wrong. */
+#include "test.h"
+
+#include <string.h>
+
+#include "pair.h"
+#include "solo.h"
+
+enum {
+    DAY_S = 86400,
+    EXACT = 8 /* s by which the end of a step lies behind its middle */
+};
+
+/* ---- one node, told by the test ---- */
+
+/* Somebody in this network, who is `key`, states a time that is wrong by so much. */
+static void hear(struct solo *solo, uint32_t key, uint32_t network, int64_t wrong_s)
+{
+    uint8_t bytes[32] = {0};
+    vx6_addr addr = solo_addr(network << 16);
+    store_u32(bytes, key);
+    clock_heard(solo->node, bytes, &addr,
+        (uint32_t)(node_local_unix_s(solo->node) + wrong_s) / TIME_STEP_S * TIME_STEP_S);
+}
+
+static int64_t offset_of(struct solo *solo)
+{
+    struct vx6_clock facts;
+    vx6_node_clock(solo->node, &facts);
+    return facts.offset_s;
+}
+
+static void assert_close(int64_t offset_s, int64_t expected_s)
+{
+    assert_in_range(offset_s - expected_s + EXACT, 0, 2 * EXACT);
+}
+
+/* VX6-QUERY-016, VX6-QUERY-017: so many honest ones say that the clock is wrong by `wrong_s`, so
+ * many liars say `lie_s`; one after the other in their networks. */
+static void test_the_median_of_enough_responders_corrects_the_clock(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t honest, liars, networks;
+        int64_t wrong_s, lie_s, expected_s;
+    } rows[] = {
+        {8, 0, 8, DAY_S, 0, DAY_S}, {8, 0, 8, -DAY_S, 0, -DAY_S}, {8, 0, 5, DAY_S, 0, DAY_S},
+        {7, 0, 7, DAY_S, 0, 0}, /* too few */
+        {8, 0, 4, DAY_S, 0, 0}, /* too few networks */
+        {9, 0, 4, DAY_S, 0, 0}, /* one is the third of its network */
+        {8, 0, 8, 290, 0, 0},   /* not worth it */
+        {8, 0, 8, 320, 0, 320}, {8, 0, 8, 3 * DAY_S - 20, 0, 3 * DAY_S - 20},
+        {8, 0, 8, 3 * DAY_S + 20, 0, 0}, /* too far */
+        {8, 0, 8, -3 * DAY_S - 20, 0, 0},
+        {9, 8, 17, 0, DAY_S, 0}, /* a minority lies, however it does */
+        {9, 8, 17, 0, -DAY_S, 0}, {9, 8, 17, DAY_S, 0, DAY_S}, {9, 8, 17, DAY_S, -DAY_S, DAY_S},
+        {8, 9, 17, 0, DAY_S, DAY_S},  /* and a majority decides */
+        {24, 0, 24, DAY_S, 0, DAY_S}, /* as many as are kept */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct solo solo;
+        solo_init(&solo);
+        solo_start(&solo, 1);
+        uint32_t count = rows[i].honest + rows[i].liars;
+        for (uint32_t j = 0; j < count; j++) {
+            bool lies = j % 2 == 1 ? j / 2 < rows[i].liars : j / 2 >= rows[i].honest;
+            hear(&solo, 100 + j, 2 + j % rows[i].networks, lies ? rows[i].lie_s : rows[i].wrong_s);
+        }
+        print_message("row %zu\n", i);
+        assert_close(offset_of(&solo), rows[i].expected_s);
+        assert_int_equal(solo.counts[VX6_EVENT_clock_corrected] > 0, rows[i].expected_s != 0);
+        solo_stop(&solo);
+    }
+}
+
+/* VX6-QUERY-016: keys are free, and so are addresses in one network. */
+static void test_one_network_counts_twice_whoever_it_says_it_is(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < 9; i++)
+        hear(&solo, 100 + i, 2 + i, 0);
+    for (uint32_t i = 0; i < 1000; i++)
+        hear(&solo, 1000 + i, 20 + i % 4, DAY_S);
+    struct vx6_clock facts;
+    vx6_node_clock(solo.node, &facts);
+    assert_int_equal(facts.offset_s, 0);
+    assert_int_equal(facts.responders, 9 + 2 * 4);
+    assert_int_equal(facts.networks, 9 + 4);
+    assert_true(facts.is_known);
+    assert_close(facts.wrong_s, 0);
+    /* Nor does one that says it again, from wherever. */
+    for (uint32_t i = 0; i < 100; i++)
+        hear(&solo, 1000, 30 + i, DAY_S);
+    assert_int_equal(offset_of(&solo), 0);
+    assert_int_equal(solo.counts[VX6_EVENT_clock_corrected], 0);
+    solo_stop(&solo);
+}
+
+/* VX6-QUERY-016 */
+static void test_what_was_said_long_ago_does_not_count(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct vx6_clock facts;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < 7; i++)
+        hear(&solo, 100 + i, 2 + i, DAY_S);
+    solo_wait(&solo, 3600 * 1000 + 1);
+    hear(&solo, 200, 20, DAY_S);
+    vx6_node_clock(solo.node, &facts);
+    assert_int_equal(facts.responders, 1);
+    assert_false(facts.is_known);
+    assert_int_equal(facts.offset_s, 0);
+    solo_stop(&solo);
+}
+
+static void set_clock(struct solo *solo, int64_t by_s)
+{
+    struct vx6_in in = {
+        .kind = VX6_IN_WALLCLOCK, .unix_ms = (node_local_unix_s(solo->node) + by_s) * 1000};
+    assert_int_equal(vx6_node_input(solo->node, solo->now, &in), VX6_OK);
+}
+
+/* VX6-QUERY-017: what is true does not change with the clock. */
+static void test_a_clock_that_is_set_is_corrected_at_once_or_no_longer(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct vx6_out out;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < 8; i++)
+        hear(&solo, 100 + i, 2 + i, 0);
+    int64_t true_s = node_unix_s(solo.node);
+    set_clock(&solo, -DAY_S);
+    assert_close(node_unix_s(solo.node), true_s);
+    assert_close(offset_of(&solo), DAY_S);
+    set_clock(&solo, DAY_S);
+    assert_int_equal(offset_of(&solo), 0);
+    assert_int_equal(node_unix_s(solo.node), true_s);
+    /* Some are gone by the time it is set again: what was agreed stays true. */
+    set_clock(&solo, -DAY_S);
+    solo_wait(&solo, 2 * 3600 * 1000);
+    set_clock(&solo, -3600);
+    assert_close(node_unix_s(solo.node), true_s + 2 * 3600);
+    set_clock(&solo, -4 * DAY_S); /* beyond all help */
+    assert_int_equal(offset_of(&solo), 0);
+    bool told = false;
+    while (vx6_node_output(solo.node, &out))
+        told = told || out.kind == VX6_OUT_CLOCK;
+    assert_true(told);
+    solo_stop(&solo);
+}
+
+/* VX6-QUERY-017: it does not come and go, nor follow the coarseness of what is stated. */
+static void test_a_correction_stays_until_the_clock_is_well_again(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    static const struct {
+        int64_t set_s; /* wrong by so much less from now on */
+        bool is_corrected;
+        uint64_t changes; /* so far */
+    } rows[] = {{0, true, 1}, {25, true, 1}, {25, true, 1}, {80, true, 2}, {70, false, 3},
+        {-100, false, 3}, {-50, false, 3}, {-40, true, 4}};
+    for (uint32_t i = 0; i < 8; i++)
+        hear(&solo, 100 + i, 2 + i, 340);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        print_message("row %zu\n", i);
+        set_clock(&solo, rows[i].set_s);
+        assert_int_equal(offset_of(&solo) != 0, rows[i].is_corrected);
+        assert_int_equal(solo.counts[VX6_EVENT_clock_corrected], rows[i].changes);
+    }
+    solo_stop(&solo);
+}
+
+/* VX6-QUERY-015 */
+static void test_what_a_node_states_is_its_own_clock(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < 8; i++)
+        hear(&solo, 100 + i, 2 + i, DAY_S);
+    assert_close(offset_of(&solo), DAY_S);
+    assert_int_equal(
+        clock_stated_s(solo.node), node_local_unix_s(solo.node) / TIME_STEP_S * TIME_STEP_S);
+    solo_stop(&solo);
+}
+
+/* ---- whole nodes ---- */
+
+enum {
+    RIGHT_CLOCKS = 12
+};
+
+struct world {
+    struct pair_net *net;
+    struct pair_node *alice, *wrong;
+};
+
+/* Twelve nodes and alice, and then one whose clock is wrong, that knows the address of one. */
+static void world_make(struct world *world, uint64_t seed, bool real, int64_t wrong_s)
+{
+    struct pair_net *net = pair_net_new(seed, real);
+    for (int i = 0; i < RIGHT_CLOCKS; i++)
+        (void)pair_add(net, "");
+    *world = (struct world){.net = net, .alice = pair_add(net, "alice")};
+    net->clock_wrong_ms = wrong_s * 1000;
+    world->wrong = pair_add(net, "wanda");
+    assert_int_equal(pair_command(world->alice, VX6_IN_SERVICE_ADD, "web", NULL), VX6_OK);
+    assert_int_equal(pair_command(world->wrong, VX6_IN_SERVICE_ADD, "web", NULL), VX6_OK);
+    for (uint32_t i = 1; i < net->node_count - 1; i++)
+        assert_int_equal(pair_peer_add(&net->nodes[i], &net->nodes[0]), VX6_OK);
+    pair_run(net, 10 * VX6_SECOND);
+    assert_int_equal(pair_peer_add(world->wrong, &net->nodes[0]), VX6_OK);
+    pair_run(net, 30 * VX6_SECOND);
+}
+
+static bool session_is_up(struct pair_net *net, void *context)
+{
+    (void)net;
+    return pair_find(context, VX6_OUT_SESSION_UP, 0) != NULL;
+}
+
+static void connect(struct world *world, struct pair_node *from, const char *name)
+{
+    vx6_id id;
+    assert_int_equal(pair_command(from, VX6_IN_SESSION_OPEN, name, &id), VX6_OK);
+    assert_true(pair_until(world->net, session_is_up, from, 20 * VX6_SECOND));
+}
+
+/* VX6-QUERY-018, VX6-QUERY-019: over either kind of carrier, with an entry whose key it has to
+ * learn by a link that cannot come up. */
+static void test_a_node_whose_clock_is_wrong_joins_connects_and_is_found(void **state)
+{
+    (void)state;
+    static const int64_t rows[] = {DAY_S, -DAY_S, 900, -900, 1300, 2 * DAY_S, -3 * DAY_S + 60};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world world;
+        print_message("wrong by %lld s\n", (long long)rows[i]);
+        world_make(&world, 20 + i, false, rows[i]);
+        struct vx6_clock facts;
+        vx6_node_clock(world.wrong->node, &facts);
+        assert_close(facts.offset_s, -rows[i]);
+        const struct vx6_out *added = pair_find(world.wrong, VX6_OUT_OP_DONE, 0);
+        assert_non_null(added);
+        assert_int_equal(added->code, VX6_OK);
+        assert_non_null(pair_find(world.wrong, VX6_OUT_CLOCK, 0));
+        connect(&world, world.wrong, "alice.web");
+        connect(&world, world.alice, "wanda.web");
+        /* Nobody else is moved by one that is wrong. */
+        for (uint32_t j = 0; j < world.net->node_count - 1; j++) {
+            vx6_node_clock(world.net->nodes[j].node, &facts);
+            assert_int_equal(facts.offset_s, 0);
+        }
+        pair_net_free(world.net);
+    }
+}
+
+/* VX6-NODE-009: nor does any of this depend on what a provider makes. */
+static void test_every_provider_corrects_at_the_same_moment(void **state)
+{
+    (void)state;
+    uint64_t counts[2][VX6_EVENT_COUNT];
+    vx6_ns times[2];
+    for (int real = 0; real < 2; real++) {
+        struct world world;
+        world_make(&world, 40, real != 0, DAY_S);
+        connect(&world, world.wrong, "alice.web");
+        memcpy(counts[real], world.net->counts, sizeof counts[real]);
+        times[real] = world.net->now;
+        pair_net_free(world.net);
+    }
+    assert_true(counts[0][VX6_EVENT_clock_corrected] > 0);
+    assert_memory_equal(counts[0], counts[1], sizeof counts[0]);
+    assert_int_equal(times[0], times[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_median_of_enough_responders_corrects_the_clock),
+        cmocka_unit_test(test_one_network_counts_twice_whoever_it_says_it_is),
+        cmocka_unit_test(test_what_was_said_long_ago_does_not_count),
+        cmocka_unit_test(test_a_clock_that_is_set_is_corrected_at_once_or_no_longer),
+        cmocka_unit_test(test_a_correction_stays_until_the_clock_is_well_again),
+        cmocka_unit_test(test_what_a_node_states_is_its_own_clock),
+        cmocka_unit_test(test_a_node_whose_clock_is_wrong_joins_connects_and_is_found),
+        cmocka_unit_test(test_every_provider_corrects_at_the_same_moment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
