@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The input is a node record or a bundle. It is checked twice: with true signatures, which nobody
- * can make up, and with any signature taken for good, so that what lies behind them is reached.
- * What is accepted keeps to the rules of spec/records.md. */
+/* The input is a node record, a bundle or a tombstone. It is checked twice: with true signatures,
+ * which nobody can make up, and with any signature taken for good, so that what lies behind them is
+ * reached. What is accepted keeps to the rules of spec/records.md. */
+#include "bytes.h"
 #include "env.h"
 #include "fuzz.h"
 #include "memory.h"
@@ -31,13 +32,48 @@ static void check_node(const struct vx6_limits *limits, const struct vx6_node_re
     }
 }
 
+static void check_lineage(struct vx6_env *env, const struct bundle *bundle)
+{
+    const struct lineage *lineage = &bundle->lineage;
+    VX6_ASSERT((lineage->count > 0) == (lineage->record.len > 0));
+    VX6_ASSERT(!lineage_has(lineage, bundle->node.identity));
+    for (uint32_t i = 0; i < lineage->count; i++) {
+        uint8_t id[32];
+        const uint8_t *key = lineage->predecessors[i];
+        const uint8_t *next =
+            i + 1 < lineage->count ? lineage->predecessors[i + 1] : bundle->node.identity;
+        VX6_ASSERT(memcmp(lineage_successor(lineage, bundle->node.identity, key), next, 32) == 0);
+        vx6_node_id(env->crypto, id, key);
+        VX6_ASSERT(bundle_fits_key(env->crypto, bundle, id));
+    }
+}
+
+static void check_tombstone(struct vx6_env *env, vx6_span data, const struct bundle *bundle)
+{
+    uint8_t again[VX6_TOMBSTONE_MAX], identity[32];
+    struct tombstone tombstone;
+    enum vx6_code code = tombstone_decode(data, &tombstone);
+    VX6_ASSERT(code == VX6_OK);
+    VX6_ASSERT(bundle->sequence == (UINT64_C(1) << 63 | tombstone.issued_s));
+    VX6_ASSERT(bundle->services.count == 0 && bundle->node.endpoints.count == 0);
+    size_t len = tombstone_renew(&tombstone, NOW_S, 60, again);
+    VX6_ASSERT(len == data.len);
+    VX6_ASSERT(vx6_certificate_check(env->crypto, (vx6_span){again, len}, identity));
+    VX6_ASSERT(memcmp(identity, bundle->node.identity, 32) == 0);
+}
+
 static void check_bundle(struct vx6_env *env, vx6_span data, const struct bundle *bundle)
 {
     uint8_t id[32], key[32];
-    check_node(env->limits, &bundle->node);
+    if (bundle->is_tombstone) {
+        check_tombstone(env, data, bundle);
+    } else {
+        check_node(env->limits, &bundle->node);
+        VX6_ASSERT(bundle->sequence == bundle->node.sequence);
+    }
+    check_lineage(env, bundle);
     vx6_node_id(env->crypto, id, bundle->node.identity);
     VX6_ASSERT(memcmp(id, bundle->owner, 32) == 0);
-    VX6_ASSERT(bundle->sequence == bundle->node.sequence);
     VX6_ASSERT(bundle->expires_s > NOW_S);
     VX6_ASSERT(bundle_fits_key(env->crypto, bundle, id));
     id[0] ^= 1;
@@ -52,6 +88,14 @@ static void check_bundle(struct vx6_env *env, vx6_span data, const struct bundle
     for (struct vx6_service service; vx6_next_service(&list, &service);) {
         VX6_ASSERT(previous.len == 0 || label_compare(previous, service.name) < 0);
         previous = service.name;
+    }
+    list = bundle->hosted;
+    previous = (vx6_span){0};
+    for (struct vx6_hosted hosted; vx6_next_hosted(&list, &hosted);) {
+        VX6_ASSERT(previous.len == 0 || label_compare(previous, hosted.name) < 0);
+        VX6_ASSERT(!bytes_equal(hosted.host, bundle->node.identity, 32));
+        VX6_ASSERT(bundle_host(bundle, hosted.name, key));
+        previous = hosted.name;
     }
     struct bundle viewed;
     bundle_view(env->crypto, data, &viewed);

@@ -6,7 +6,7 @@
 #include "schema.h"
 
 enum {
-    PIECES = 3, /* of a bundle */
+    PIECES = 4, /* of a bundle at most */
     PIECE_MAX = 700,
     TOKEN_END = 1 + 16, /* of a store, an announce or an answer */
     KEY_END = TOKEN_END + 32,
@@ -47,12 +47,43 @@ static void change_record(struct play *play, const struct stage_peer *peer, stru
         mutate_message(&play->chance, &play->said, record);
 }
 
+/* What a bundle or a tombstone consists of, behind its head. */
+struct anatomy {
+    enum vx6_msg_type types[PIECES];
+    vx6_span parts[PIECES];
+    uint32_t count;
+    size_t head_len;
+};
+
+/* False: it is neither. */
+static bool dissect(const struct buffer *value, struct anatomy *anatomy)
+{
+    struct vx6_msg msg;
+    if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, value->data, value->len) != NULL)
+        return false;
+    const struct vx6_bundle *bundle = &msg.u.bundle;
+    const struct vx6_tombstone *tombstone = &msg.u.tombstone;
+    if (msg.type == VX6_MSG_bundle)
+        *anatomy = (struct anatomy){.types = {VX6_MSG_node_record, VX6_MSG_name_claim,
+                                        VX6_MSG_service_list, VX6_MSG_lineage},
+            .parts = {bundle->node, bundle->claim, bundle->services, bundle->lineage},
+            .count = 4,
+            .head_len = 1};
+    else
+        *anatomy = (struct anatomy){.types = {VX6_MSG_revocation, VX6_MSG_lineage},
+            .parts = {tombstone->revocation, tombstone->lineage},
+            .count = 2,
+            .head_len = 1 + 8 + 4};
+    return msg.type == VX6_MSG_bundle || msg.type == VX6_MSG_tombstone;
+}
+
 /* Another part of the bundle, or all of it, stands where this one should. */
-static void misplace(struct play *play, const struct buffer *bundle, const vx6_span parts[PIECES],
+static void misplace(struct play *play, const struct buffer *bundle, const struct anatomy *anatomy,
     struct buffer *piece)
 {
-    uint32_t which = chance_below(&play->chance, PIECES + 1);
-    vx6_span other = which < PIECES ? parts[which] : (vx6_span){bundle->data, bundle->len};
+    uint32_t which = chance_below(&play->chance, anatomy->count + 1);
+    vx6_span other =
+        which < anatomy->count ? anatomy->parts[which] : (vx6_span){bundle->data, bundle->len};
     if (other.len > piece->cap)
         return;
     if (other.len > 0)
@@ -65,31 +96,31 @@ static void change_bundle(struct play *play, struct buffer *bundle)
 {
     uint8_t parts[PIECES][PIECE_MAX];
     struct buffer pieces[PIECES];
-    struct vx6_msg msg;
-    play->piece = VX6_MSG_bundle;
+    struct anatomy anatomy;
+    play->piece = claimed_type((vx6_span){bundle->data, bundle->len});
     said_keep(&play->said, bundle);
-    if (chance_of(&play->chance, 25) ||
-        vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bundle->data, bundle->len) != NULL) {
+    if (chance_of(&play->chance, 25) || !dissect(bundle, &anatomy)) {
         mutate_message(&play->chance, &play->said, bundle);
         return;
     }
-    const vx6_span spans[PIECES] = {msg.u.bundle.node, msg.u.bundle.claim, msg.u.bundle.services};
-    for (uint32_t i = 0; i < PIECES; i++) {
-        pieces[i] = (struct buffer){parts[i], spans[i].len, PIECE_MAX};
-        if (spans[i].len > 0)
-            memcpy(parts[i], spans[i].data, spans[i].len);
+    for (uint32_t i = 0; i < anatomy.count; i++) {
+        pieces[i] = (struct buffer){parts[i], anatomy.parts[i].len, PIECE_MAX};
+        if (anatomy.parts[i].len > 0)
+            memcpy(parts[i], anatomy.parts[i].data, anatomy.parts[i].len);
     }
-    uint32_t which = chance_below(&play->chance, PIECES);
+    uint32_t which = chance_below(&play->chance, anatomy.count);
     bool is_misplaced = chance_of(&play->chance, 30);
     while (!is_misplaced && pieces[which].len == 0)
-        which = chance_of(&play->chance, 40) ? PIECES - 1 : chance_below(&play->chance, PIECES);
-    play->piece = (enum vx6_msg_type)(VX6_MSG_node_record + which);
+        which = chance_of(&play->chance, 40) ? anatomy.count - 1
+                                             : chance_below(&play->chance, anatomy.count);
+    play->piece = anatomy.types[which];
     if (is_misplaced)
-        misplace(play, bundle, spans, &pieces[which]);
+        misplace(play, bundle, &anatomy, &pieces[which]);
     else
-        change_record(play, which == 0 ? &play->stage->peers[0] : NULL, &pieces[which]);
-    size_t len = 1;
-    for (uint32_t i = 0; i < PIECES; i++) {
+        change_record(play, play->piece == VX6_MSG_node_record ? &play->stage->peers[0] : NULL,
+            &pieces[which]);
+    size_t len = anatomy.head_len;
+    for (uint32_t i = 0; i < anatomy.count; i++) {
         if (len + 2 + pieces[i].len > bundle->cap)
             return;
         store_u16(bundle->data + len, (uint16_t)pieces[i].len);
@@ -220,8 +251,8 @@ static void change_sent(struct play *play, struct buffer *sent)
 /* The codec takes all of a bundle: if something is wrong with it, it is what was changed. */
 static struct judged judge_piece(const struct play *play, struct judged judged)
 {
-    if (judged.row == VX6_MSG_bundle && judged.reason == TALLY_REASONS &&
-        play->piece != VX6_MSG_NONE)
+    bool is_whole = judged.row == VX6_MSG_bundle || judged.row == VX6_MSG_tombstone;
+    if (is_whole && judged.reason == TALLY_REASONS && play->piece != VX6_MSG_NONE)
         judged.row = play->piece;
     return judged;
 }

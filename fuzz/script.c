@@ -93,9 +93,10 @@ void script_command(struct stage *stage)
         {VX6_IN_ENDPOINT_ADD, 0}, {VX6_IN_ENDPOINT_REMOVE, 0}, {VX6_IN_CANCEL, 0},
         {VX6_IN_SERVICE_ADD_LISTED, 0}, {VX6_IN_SERVICE_ADD_PRIVATE, 0}, {VX6_IN_SERVICE_ALLOW, 0},
         {VX6_IN_SERVICE_DENY, 0}, {VX6_IN_LABEL, 0}, {VX6_IN_LIST, SLOT_OP}, {VX6_IN_NETWORK, 0},
+        {VX6_IN_SERVICE_ADD_HOSTED, 0}, {VX6_IN_REVOKE, 0}, {VX6_IN_REVOKED, 0},
         {VX6_IN_REACH, SLOT_OP}};
     uint8_t how = tape_u8(&stage->tape);
-    uint32_t row = (how & 0x3fu) % (sizeof rows / sizeof rows[0]);
+    uint32_t row = (how & 0x3fu) % (uint32_t)(sizeof rows / sizeof rows[0]);
     struct vx6_in in = {.kind = rows[row].kind};
     if (in.kind == VX6_IN_CANCEL)
         in.id = stage_id_pick(stage, SLOT_OP);

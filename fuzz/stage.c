@@ -268,8 +268,17 @@ static void take_output(struct stage *stage, const struct vx6_out *out)
         VX6_ASSERT(lane_of(stage, out->id));
         break;
     case VX6_OUT_NAME_BOUND:
+    case VX6_OUT_KEY_CLASH:
         VX6_ASSERT(vx6_label_is_valid(out->value));
         break;
+    case VX6_OUT_KEY_FOLLOWED:
+        VX6_ASSERT(out->value.len == sizeof out->key);
+        break;
+    case VX6_OUT_KEY_REVOKED: {
+        uint8_t key[32];
+        VX6_ASSERT(vx6_certificate_check(stage->node->env->crypto, out->value, key));
+        break;
+    }
     case VX6_OUT_CONTACT:
     case VX6_OUT_CLOCK:
         break;

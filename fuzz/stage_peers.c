@@ -333,20 +333,57 @@ void peer_ask(struct stage *stage, struct stage_peer *peer, vx6_span message, bo
     stage_datagram(stage, &peer->addr, out, sent.len);
 }
 
+/* Of a key that nobody on the stage has. */
+static void absent_seed(const struct stage_peer *peer, uint8_t seed[32])
+{
+    memcpy(seed, peer->keys.identity_seed, 32);
+    seed[31] ^= 0xff;
+}
+
+/* The tombstone of a key to which the peer's own has handed over. */
+static size_t heir_tombstone(
+    struct stage *stage, const struct stage_peer *peer, int64_t unix_s, uint8_t *out)
+{
+    uint8_t heir[32], lineage[VX6_LINEAGE_MAX], certificate[VX6_TOMBSTONE_MAX];
+    struct tombstone tombstone;
+    absent_seed(peer, heir);
+    size_t len = vx6_identity_rotate(
+        &stage->crypto, peer->keys.identity_seed, (vx6_span){0}, heir, unix_s, lineage);
+    len = vx6_identity_revoke(&stage->crypto, heir, (vx6_span){(const uint8_t *)"alice", 5},
+        (vx6_span){lineage, len}, unix_s, certificate);
+    enum vx6_code code = tombstone_decode((vx6_span){certificate, len}, &tombstone);
+    VX6_ASSERT(code == VX6_OK);
+    return tombstone_renew(&tombstone, unix_s, 1800, out);
+}
+
 size_t peer_bundle(
     struct stage *stage, const struct stage_peer *peer, uint8_t facts, uint8_t out[VX6_BUNDLE_MAX])
 {
+    const int64_t unix_s = stage_unix_s(stage) - 600 * (facts >> 6);
+    uint8_t before[32], lineage[VX6_LINEAGE_MAX];
+    if ((facts & 6) == 6)
+        return heir_tombstone(stage, peer, unix_s, out);
     static const char *const labels[] = {"", "alice", "alice", "bob"};
     const char *label = labels[facts & 3];
     vx6_span services[] = {{(const uint8_t *)"web", 3}};
+    struct vx6_hosted hosted = {.name = {(const uint8_t *)"db", 2}};
+    memcpy(hosted.host, stage->peers[peer == &stage->peers[0]].keys.identity, sizeof hosted.host);
     struct record_facts record = {.sequence = 1 + (facts >> 3 & 7u),
-        .unix_s = stage_unix_s(stage) - 600 * (facts >> 6),
+        .unix_s = unix_s,
         .life_s = 1800,
         .endpoints = &peer->addr,
         .endpoint_count = 1,
         .label = {(const uint8_t *)label, strlen(label)},
         .services = services,
-        .service_count = facts >> 2 & 1u};
+        .service_count = facts >> 2 & 1u,
+        .hosted = &hosted,
+        .hosted_count = (facts & 7u) == 5};
+    if ((facts & 3) == 2) { /* one of the two called alice had another key before */
+        absent_seed(peer, before);
+        record.lineage.data = lineage;
+        record.lineage.len = vx6_identity_rotate(
+            &stage->crypto, before, (vx6_span){0}, peer->keys.identity_seed, unix_s, lineage);
+    }
     return record_make_bundle(&stage->crypto, &peer->keys, &record, out);
 }
 

@@ -40,23 +40,44 @@ static struct judged judge_record(enum vx6_msg_type wanted, vx6_span bytes, stru
     return judged;
 }
 
+/* What is wrong with the first part that something is wrong with; else `whole`. */
+static struct judged judge_parts(
+    const enum vx6_msg_type *types, const vx6_span *parts, uint32_t count, struct judged whole)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct vx6_msg part;
+        bool may_lack = types[i] != VX6_MSG_node_record && types[i] != VX6_MSG_revocation;
+        struct judged judged = judge_record(types[i], parts[i], &part);
+        if (judged.reason != TALLY_REASONS && !(may_lack && parts[i].len == 0))
+            return judged;
+    }
+    return whole;
+}
+
+static struct judged judge_tombstone(vx6_span bytes)
+{
+    static const enum vx6_msg_type types[] = {VX6_MSG_revocation, VX6_MSG_lineage};
+    struct vx6_msg msg;
+    struct judged judged = judge_record(VX6_MSG_tombstone, bytes, &msg);
+    if (judged.reason != TALLY_REASONS)
+        return judged;
+    const vx6_span parts[] = {msg.u.tombstone.revocation, msg.u.tombstone.lineage};
+    return judge_parts(types, parts, 2, judged);
+}
+
 static struct judged judge_bundle(vx6_span bytes)
 {
-    struct vx6_msg msg, part;
+    static const enum vx6_msg_type types[] = {
+        VX6_MSG_node_record, VX6_MSG_name_claim, VX6_MSG_service_list, VX6_MSG_lineage};
+    struct vx6_msg msg;
+    if (claimed_type(bytes) == VX6_MSG_tombstone)
+        return judge_tombstone(bytes);
     struct judged judged = judge_record(VX6_MSG_bundle, bytes, &msg);
     if (judged.reason != TALLY_REASONS)
         return judged;
-    const struct vx6_bundle bundle = msg.u.bundle;
-    struct judged node = judge_record(VX6_MSG_node_record, bundle.node, &part);
-    if (node.reason != TALLY_REASONS)
-        return node;
-    struct judged claim = judge_record(VX6_MSG_name_claim, bundle.claim, &part);
-    if (bundle.claim.len > 0 && claim.reason != TALLY_REASONS)
-        return claim;
-    struct judged services = judge_record(VX6_MSG_service_list, bundle.services, &part);
-    if (bundle.services.len > 0 && services.reason != TALLY_REASONS)
-        return services;
-    return (struct judged){VX6_MSG_bundle, TALLY_REASONS};
+    const struct vx6_bundle *bundle = &msg.u.bundle;
+    const vx6_span parts[] = {bundle->node, bundle->claim, bundle->services, bundle->lineage};
+    return judge_parts(types, parts, 4, judged);
 }
 
 struct judged judge_message(enum vx6_msg_scope scope, vx6_span message)
@@ -168,16 +189,19 @@ static enum tally_reason reason_of(const struct tally *tally, uint16_t code)
 
 static bool is_record(uint32_t row)
 {
-    return row >= VX6_MSG_node_record && row <= VX6_MSG_bundle;
+    return row >= VX6_MSG_node_record && row <= VX6_MSG_tombstone;
 }
 
-/* Of a bundle: which part of it is at fault. */
+/* Of a bundle or tombstone: which part of it is at fault. A lineage can be in both. */
 static uint32_t bundle_row(const struct tally *tally, uint16_t code)
 {
     uint32_t row = tally->judged.row;
     if (code == VX6_BAD_MESSAGE || (code == VX6_BAD_RECORD && is_record(row)))
         return row;
-    return code == VX6_EXPIRED && row == VX6_MSG_node_record ? row : (uint32_t)VX6_MSG_bundle;
+    if (code == VX6_EXPIRED && row == VX6_MSG_node_record)
+        return row;
+    bool is_tombstone = row == VX6_MSG_tombstone || row == VX6_MSG_revocation;
+    return is_tombstone ? (uint32_t)VX6_MSG_tombstone : (uint32_t)VX6_MSG_bundle;
 }
 
 /* It did not come to a message: what bytes are carried in is at fault, or whom a link leads to. */

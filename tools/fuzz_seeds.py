@@ -17,7 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "fuzz"
 BEYOND = ("too many", "too long")  # what chance does not come upon
 INTEGERS = {"U8": 1, "U16": 2, "U32": 4, "U64": 8}
-NAMED = {"UINT16_MAX": 2**16 - 1, "UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1}
+NAMED = {
+    "UINT16_MAX": 2**16 - 1, "UINT32_MAX": 2**32 - 1, "UINT64_MAX": 2**64 - 1,
+    "INT64_MAX": 2**63 - 1,
+}
 
 
 def vectors(name):
@@ -127,7 +130,7 @@ def u32(value):
 
 
 def find_services(number):
-    return b"\x46" + u32(number)
+    return b"\x46" + u32(number) + sized(b"")
 
 
 def services(number, code, *names):
@@ -136,7 +139,7 @@ def services(number, code, *names):
 
 
 def session_open(path):
-    return b"\x50" + u32(path) + b"\x01\x03web" + bytes(32)
+    return b"\x50" + u32(path) + b"\x01\x03web" + bytes(32) + bytes(2)
 
 
 def session_opened(path):
@@ -231,6 +234,7 @@ def node_scenes():
     yield command(3, b"web") + come_up + say(session_opened(2)) + b"\x02\x02\x00\x00\x00"
     yield command(17) + come_up + say(services(1, 0, b"db", b"web")) + wait
     yield command(17) + command(17) + come_up + say(services(1, 1)) + say(services(2, 0, b"b", b"a"))
+    yield command(19, b"db") + command(1, b"alice.db") + command(8) + wait + bytes([14, A_BUNDLE]) * 8
     yield serve + accept + say(find_services(7)) * 2 + say(services(1, 0))
     yield command(8) + command(2, bytes(32)) + wait
     yield accept + b"\x05\x00\x00\x10" + wait
@@ -262,7 +266,7 @@ def control():
         {"command": "service_add", "name": "db", "target": "127.0.0.1:5432", "exposure": "private",
          "allow": [key]}, {"command": "service_deny", "name": "db", "who": key},
         {"command": "service_allow", "name": "db", "who": key}, {"command": "service_list"},
-        {"command": "service_list", "name": "alice"}, {"command": "service_list", "addr": "192.0.2.1:4242"},
+        {"command": "service_host", "name": "api", "at": key}, {"command": "service_list", "name": "alice"}, {"command": "service_list", "addr": "192.0.2.1:4242"},
         {"command": "service_remove", "name": "web"},
         {"command": "resolve", "name": "alice.web"}, {"command": "connect", "name": "alice.web"},
         {"command": "connect", "addr": "192.0.2.1:4242", "service": "web", "background": True},
@@ -312,7 +316,7 @@ def store_rows():
 
 
 def records():
-    for vector in vectors("records"):
+    for vector in vectors("records") + vectors("lineage"):
         if vector["kind"] in ("bundle", "node_record") and len(vector["hex"]) < 2000:
             yield bytes.fromhex(vector["hex"])
 

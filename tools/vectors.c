@@ -22,6 +22,7 @@ static const struct {
     {"names", check_names},
     {"query", check_query},
     {"records", check_records},
+    {"lineage", check_records},
 };
 
 enum {

@@ -87,8 +87,10 @@ static bool list_is(const struct schema_field *field, const uint8_t *src, const 
     union {
         struct vx6_endpoint endpoint;
         struct vx6_hint hint;
+        struct vx6_hosted hosted;
         struct vx6_item item;
         struct vx6_offer offer;
+        struct vx6_rotation rotation;
         struct vx6_service service;
     } any;
     vx6_list list;
@@ -96,11 +98,14 @@ static bool list_is(const struct schema_field *field, const uint8_t *src, const 
     if (!json_is_array(expected) || json_array_size(expected) != list.count)
         return false;
     for (size_t i = 0; i < json_array_size(expected); i++) {
-        bool taken = field->element == SCHEMA_endpoint ? vx6_next_endpoint(&list, &any.endpoint)
-                     : field->element == SCHEMA_hint   ? vx6_next_hint(&list, &any.hint)
-                     : field->element == SCHEMA_item   ? vx6_next_item(&list, &any.item)
-                     : field->element == SCHEMA_offer  ? vx6_next_offer(&list, &any.offer)
-                                                       : vx6_next_service(&list, &any.service);
+        bool taken = field->element == SCHEMA_endpoint   ? vx6_next_endpoint(&list, &any.endpoint)
+                     : field->element == SCHEMA_hint     ? vx6_next_hint(&list, &any.hint)
+                     : field->element == SCHEMA_hosted   ? vx6_next_hosted(&list, &any.hosted)
+                     : field->element == SCHEMA_item     ? vx6_next_item(&list, &any.item)
+                     : field->element == SCHEMA_offer    ? vx6_next_offer(&list, &any.offer)
+                     : field->element == SCHEMA_rotation ? vx6_next_rotation(&list, &any.rotation)
+                     : field->element == SCHEMA_offer    ? vx6_next_offer(&list, &any.offer)
+                                                         : vx6_next_service(&list, &any.service);
         if (!taken || !element_is(layout, (const uint8_t *)&any, json_array_get(expected, i)))
             return false;
     }

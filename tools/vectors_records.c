@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Set "records": bundles and node records that are sound, or refused with a code; what an owner
- * makes of its seed; and the keys that a bundle may be stored under. */
+/* Sets "records" and "lineage": bundles, tombstones and node records that are sound, or refused
+ * with a code; what an owner makes of its seed; and the keys that a bundle may be stored under. */
 #include "vectors.h"
 
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "env.h"
 #include "record.h"
 #include "vx6/node.h"
@@ -51,6 +52,46 @@ static bool services_are(vx6_list list, const json_t *expected)
     return true;
 }
 
+static bool read_hosted(const json_t *item, struct vx6_hosted *hosted)
+{
+    size_t len;
+    const char *name = json_string_value(json_object_get(item, "name"));
+    const char *host = json_string_value(json_object_get(item, "host"));
+    hosted->name = text_span(name ? name : "");
+    return host && vector_hex(host, hosted->host, sizeof hosted->host, &len) && len == 32;
+}
+
+static bool hosted_are(vx6_list list, const json_t *expected)
+{
+    struct vx6_hosted hosted, wanted;
+    size_t index;
+    json_t *item;
+    if (list.count != json_array_size(expected))
+        return false;
+    json_array_foreach(expected, index, item)
+    {
+        if (!read_hosted(item, &wanted) || !vx6_next_hosted(&list, &hosted) ||
+            !span_equal(hosted.name, wanted.name) || memcmp(hosted.host, wanted.host, 32) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* None are expected where the line names none. */
+static bool keys_are(const struct lineage *lineage, json_t *expected, char *reason, size_t cap)
+{
+    if (lineage->count != json_array_size(expected))
+        return vector_failed(reason, cap, "%u keys came before", lineage->count);
+    for (uint32_t i = 0; i < lineage->count; i++) {
+        uint8_t key[32];
+        size_t len;
+        if (!vector_hex(json_string_value(json_array_get(expected, i)), key, sizeof key, &len) ||
+            memcmp(key, lineage->predecessors[i], sizeof key) != 0)
+            return vector_failed(reason, cap, "key %u before is another", i);
+    }
+    return true;
+}
+
 static bool bundle_says(const struct bundle *bundle, json_t *line, char *reason, size_t cap)
 {
     vx6_span owner;
@@ -66,7 +107,12 @@ static bool bundle_says(const struct bundle *bundle, json_t *line, char *reason,
         return vector_failed(reason, cap, "expires at %" PRId64, bundle->expires_s);
     if (!services_are(bundle->services, json_object_get(line, "services")))
         return vector_failed(reason, cap, "the services differ");
-    return true;
+    if (!hosted_are(bundle->hosted, json_object_get(line, "hosted")))
+        return vector_failed(reason, cap, "the hosted services differ");
+    return keys_are(&bundle->lineage, json_object_get(line, "predecessors"), reason, cap) &&
+           (bundle->is_tombstone == json_is_true(json_object_get(line, "tombstone")) ||
+               vector_failed(
+                   reason, cap, "it is %sa tombstone", bundle->is_tombstone ? "" : "no "));
 }
 
 static bool check_bundle(json_t *line, vx6_span bytes, char *reason, size_t cap)
@@ -118,15 +164,17 @@ static bool read_endpoints(
 static bool check_make(json_t *line, vx6_span bytes, char *reason, size_t cap)
 {
     vx6_span seed, services[16];
+    struct vx6_hosted hosted[16];
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     struct record_facts facts = {.sequence = strtoull(vector_text(line, "sequence"), NULL, 10),
         .unix_s = wall_time(line),
         .life_s = (uint32_t)json_integer_value(json_object_get(line, "life_s")),
         .endpoints = endpoints,
         .label = text_span(vector_text(line, "label")),
-        .services = services};
+        .services = services,
+        .hosted = hosted};
     size_t index;
-    json_t *name;
+    json_t *name, *item;
     if (!vector_bytes(line, "seed", 32, &seed, reason, cap) ||
         !read_endpoints(line, endpoints, &facts.endpoint_count, reason, cap))
         return false;
@@ -136,11 +184,41 @@ static bool check_make(json_t *line, vx6_span bytes, char *reason, size_t cap)
             return vector_failed(reason, cap, "too many services");
         services[facts.service_count++] = text_span(json_string_value(name));
     }
+    json_array_foreach(json_object_get(line, "hosted"), index, item)
+    {
+        if (facts.hosted_count == 16 || !read_hosted(item, &hosted[facts.hosted_count++]))
+            return vector_failed(reason, cap, "hosted service %zu", index);
+    }
     struct own_keys keys;
     uint8_t made[VX6_BUNDLE_MAX];
     own_keys_init(&keys, env.crypto, seed.data);
     size_t len = record_make_bundle(env.crypto, &keys, &facts, made);
     return vector_compare("bundle", (vx6_span){made, len}, bytes, reason, cap);
+}
+
+static bool check_rotate(json_t *line, vx6_span bytes, char *reason, size_t cap)
+{
+    vx6_span seed, seed_next, lineage;
+    uint8_t made[VX6_LINEAGE_MAX];
+    if (!vector_bytes(line, "seed", 32, &seed, reason, cap) ||
+        !vector_bytes(line, "seed_next", 32, &seed_next, reason, cap) ||
+        !vector_bytes(line, "lineage", SIZE_MAX, &lineage, reason, cap))
+        return false;
+    size_t len =
+        vx6_identity_rotate(env.crypto, seed.data, lineage, seed_next.data, wall_time(line), made);
+    return vector_compare("lineage", (vx6_span){made, len}, bytes, reason, cap);
+}
+
+static bool check_revoke(json_t *line, vx6_span bytes, char *reason, size_t cap)
+{
+    vx6_span seed, lineage;
+    uint8_t made[VX6_TOMBSTONE_MAX];
+    if (!vector_bytes(line, "seed", 32, &seed, reason, cap) ||
+        !vector_bytes(line, "lineage", SIZE_MAX, &lineage, reason, cap))
+        return false;
+    size_t len = vx6_identity_revoke(env.crypto, seed.data, text_span(vector_text(line, "label")),
+        lineage, wall_time(line), made);
+    return vector_compare("certificate", (vx6_span){made, len}, bytes, reason, cap);
 }
 
 static const struct {
@@ -151,6 +229,8 @@ static const struct {
     {"node_record", check_node_record},
     {"key", check_key},
     {"make", check_make},
+    {"rotate", check_rotate},
+    {"revoke", check_revoke},
 };
 
 int check_records(json_t *line, char *reason, size_t cap)

@@ -181,7 +181,7 @@ def hold(attack, target, links, sessions, streams, service, bytes_per_s=0):
         frames = []
         for path in range(1, 2 * sessions, 2):
             frames.append(encode("session_open", path=path, privacy=1, service=service,
-                                 client_random=bytes(32)))
+                                 client_random=bytes(32), lineage=b""))
             frames += [encode("stream_open", path=path, stream=number + 1, window_end=NEVER_FULL)
                        for number in range(streams)]
         for at in range(0, len(frames), 500):

@@ -40,6 +40,8 @@ REFUSAL, NEWS = (Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": stric
 
 def command_of(words):
     """The command whose answer is what `vx6 WORDS...` prints, or None."""
+    if tuple(words[:2]) in (("identity", "rotate"), ("identity", "revocation")):
+        return None  # they ask nobody
     for name in ("_".join(words[:2]), words[0]):
         name = SHOWS_IDENTITY.get(name, name)
         if name in ANSWERS["properties"]:

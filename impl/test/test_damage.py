@@ -174,7 +174,7 @@ class DamageTest(Test):
         database.close()
 
     def check_schema(self):
-        rows = (("PRAGMA user_version = 3", "update VX6"), ("PRAGMA user_version = 0", "no state"),
+        rows = (("PRAGMA user_version = 99", "update VX6"), ("PRAGMA user_version = 0", "no state"),
                 ("DROP TABLE identity", "no such table"), ("DELETE FROM identity", "not whole"),
                 ("UPDATE identity SET seed = zeroblob(64)", "not whole"),
                 ("UPDATE identity SET seed = x''", "not whole"))

@@ -203,15 +203,20 @@ class EventsTest(harness.Test):
             {"command": "service_list"}, {"command": "service_list", "name": "alice"},
             {"command": "service_list", "addr": self.alice}, {"command": "service_deny", "name": "db", "who": "alice"},
             {"command": "service_allow", "name": "db", "who": key}, {"command": "status"},
-            {"command": "service_remove", "name": "db"}, {"command": "identity_rename", "name": "bobby"},
+            {"command": "service_remove", "name": "db"}, {"command": "service_host", "name": "api", "at": key},
+            {"command": "service_list"}, {"command": "resolve", "name": "bob.api"}, {"command": "identity_rename", "name": "bobby"},
             {"command": "doctor"}, {"command": "watch"},
         ]
+        lost = self.dir / "lost.revocation"
+        self.vx6("lost", "init", check=True)
+        self.vx6("lost", "identity", "revocation", str(lost), check=True)
+        requests.insert(0, {"command": "revoke", "certificate": lost.read_text()})
         line, (watcher, _) = self.line("bob"), self.watch("bob")
         for request in requests:
             answer = line.ask(request)
             check_quietly(answer["ok"], f"{request['command']} works", answer)
         line.close()
-        for event in ("forward_up", "forward_ended", "name_renamed", "name_forgotten", "name_pinned", "service_added",
+        for event in ("key_revoked", "forward_up", "forward_ended", "name_renamed", "name_forgotten", "name_pinned", "service_added",
                       "service_denied", "service_allowed", "service_removed", "named"):
             self.until(watcher, event, f"{event} is told")
         watcher.close()

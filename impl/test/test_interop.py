@@ -280,7 +280,7 @@ class Test:
     def check_bad_frames(self):
         """One link each: what is sent after both hellos, and the code with which the node closes."""
         def opened(*frames):
-            return [encode("session_open", path=1, privacy=1, service="web", client_random=bytes(32)),
+            return [encode("session_open", path=1, privacy=1, service="web", client_random=bytes(32), lineage=b""),
                     encode("stream_open", path=1, stream=1, window_end=0), *frames]
 
         def data(offset, size=1, fin=0, stream=1, path=1):
@@ -289,7 +289,7 @@ class Test:
 
         def session_open(path=1, privacy=1):
             return encode("session_open", path=path, privacy=privacy, service="web",
-                          client_random=bytes(32))
+                          client_random=bytes(32), lineage=b"")
 
         def stream_open(stream=1, path=1):
             return encode("stream_open", path=path, stream=stream, window_end=0)
@@ -384,7 +384,7 @@ class Test:
             self.check_refusal(link, code, what, "VX6-LINK-009, VX6-LINK-011")
         rows = [
             ("a session before the hello", lambda k: [encode(
-                "session_open", path=1, privacy=1, service="web", client_random=bytes(32))],
+                "session_open", path=1, privacy=1, service="web", client_random=bytes(32), lineage=b"")],
              "UNEXPECTED"),
             ("an initiator that tells the time", lambda k: [k.hello(1800000000)], "BAD_MESSAGE"),
         ]
@@ -483,7 +483,7 @@ class Test:
               "sync: wanted is what is newer or of a new owner, and not its own (VX6-DHT-054)", synced)
         rows = [
             ("a token of nobody", place, bundle, os.urandom(16), "BAD_TOKEN", "messages.md"),
-            ("a changed bundle", place, flipped(bundle, -1), None, "BAD_RECORD", "VX6-REC-005"),
+            ("a changed bundle", place, flipped(bundle, -3), None, "BAD_RECORD", "VX6-REC-005"),
             ("an older bundle", place, old.bundle(), None, "OUTDATED", "VX6-NAME-011"),
             ("an expired bundle", place, stranger.bundle(), None, "EXPIRED", "VX6-REC-007"),
             ("a bundle under another key", bytes(32), bundle, None, "INVALID", "VX6-REC-017"),

@@ -63,7 +63,7 @@ class Test(interop.Test):
 
         rows = [("an answer to nothing", [services("web")], "UNEXPECTED"),
                 ("two questions in one record", [find(), find(2)], "UNEXPECTED"),
-                ("a use that there is not", [services("web")[:-1] + b"\x05"], "BAD_MESSAGE"),
+                ("a use that there is not", [services("web")[:-1] + b"\x06"], "BAD_MESSAGE"),
                 ("a question that is too long", [find() + b"x"], "BAD_MESSAGE")]
         for what, frames, code in rows:
             link = self.dial()

@@ -7,7 +7,8 @@
 
 #include "keyfile.h"
 
-static const struct store_identity alice = {{1, 2, 3, [31] = 255}, INT64_C(0x123456789abcdef)};
+static const struct store_identity alice = {
+    .seed = {1, 2, 3, [31] = 255}, .sequence = INT64_C(0x123456789abcdef)};
 static char error[TEXT_ERROR_SIZE];
 
 static void test_what_is_locked_is_unlocked_by_its_passphrase_alone(void **state)

@@ -15,6 +15,7 @@
 #include "paths.h"
 #include "store.h"
 #include "test.h"
+#include "vx6/identity.h"
 #include "vx6/node.h"
 
 static struct paths paths;
@@ -197,9 +198,8 @@ static void test_a_state_without_a_whole_identity_is_refused_and_left_alone(void
     }
 }
 
-static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
+static void check_upgrade(size_t versions)
 {
-    (void)state;
     uint8_t before[32], after[32];
     uint64_t first, second;
     struct store *store = open_it(STORE_CREATE);
@@ -207,7 +207,7 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_true(store_sequence_take(store, &first));
     store_close(store);
     execute("INSERT INTO binding (label, key) VALUES ('alice', zeroblob(32));");
-    older_make(paths.database);
+    older_make_by(paths.database, versions);
     assert_null(store_open(paths.database, STORE_READ, error));
     assert_non_null(strstr(error, "older VX6"));
     store = open_it(STORE_CREATE);
@@ -216,9 +216,99 @@ static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
     assert_true(store_sequence_take(store, &second));
     assert_true(second == first + STORE_SEQUENCE_STEP);
     struct store_binding bindings[2];
+    struct store_revoked revoked[2];
     assert_int_equal(store_bindings(store, bindings, 2), 1);
     assert_false(bindings[0].is_pinned);
     assert_int_equal(bindings[0].since_unix_ms, 0);
+    assert_int_equal(bindings[0].followed_unix_ms, 0);
+    assert_memory_equal(bindings[0].root, bindings[0].key, 32);
+    assert_int_equal(store_revoked(store, revoked, 2), 0);
+    store_close(store);
+    remove_files();
+}
+
+static void test_a_state_of_an_older_version_keeps_its_identity(void **state)
+{
+    (void)state;
+    for (size_t versions = 1; versions <= OLDER_MAX; versions++)
+        check_upgrade(versions);
+}
+
+/* VX6-CTRL-023, VX6-CTRL-025: another key, what was followed and what was revoked. */
+static void test_keys_that_change_are_kept(void **state)
+{
+    (void)state;
+    const uint8_t old[32] = {1}, next[32] = {2}, other[32] = {3};
+    const uint8_t web[1][32] = {{1}}, both[2][32] = {{1}, {2}};
+    struct store_identity identity, rotated = {.seed = {9}};
+    struct store *store = open_it(STORE_CREATE);
+    uint64_t first;
+    assert_true(store_sequence_take(store, &first));
+    assert_true(store_identity_read(store, &identity));
+    rotated.lineage_len = vx6_identity_rotate(
+        &vx6_crypto_real, identity.seed, (vx6_span){0}, rotated.seed, 1700000000, rotated.lineage);
+    assert_true(store_identity_rotate(store, &rotated));
+    store_close(store);
+    store = open_it(STORE_CREATE);
+    assert_true(store_identity_read(store, &identity));
+    assert_memory_equal(identity.seed, rotated.seed, 32);
+    assert_int_equal(identity.lineage_len, rotated.lineage_len);
+    assert_memory_equal(identity.lineage, rotated.lineage, rotated.lineage_len);
+    assert_true(store_sequence_take(store, &first));
+    assert_int_equal(first, 1); /* numbers of its own */
+
+    struct store_binding binding = {.label = "alice", .since_unix_ms = 5}, bindings[2];
+    struct store_service a = {"a", "127.0.0.1:1", "private"}, b = {"b", "127.0.0.1:2", "private"};
+    struct store_followed followed[4];
+    vx6_addr addr = {.port = 4242};
+    uint8_t keys[4][32], key[32];
+    bool found;
+    memcpy(binding.key, old, 32);
+    memcpy(binding.root, old, 32);
+    assert_true(store_binding_set(store, &binding));
+    assert_true(store_service_set(store, &a, web, 1) && store_service_set(store, &b, both, 2));
+    assert_true(store_known_key_set(store, &addr, old));
+    assert_true(store_follow(store, other, next, 7)); /* of whom nothing is kept */
+    assert_int_equal(store_followed(store, followed, 4), 0);
+    assert_true(store_follow(store, old, next, 8));
+    assert_int_equal(store_bindings(store, bindings, 2), 1);
+    assert_memory_equal(bindings[0].key, next, 32);
+    assert_memory_equal(bindings[0].root, old, 32);
+    assert_int_equal(bindings[0].followed_unix_ms, 8);
+    assert_int_equal(bindings[0].since_unix_ms, 5);
+    assert_int_equal(store_allowed(store, "a", keys, 4), 1);
+    assert_memory_equal(keys[0], next, 32);
+    assert_int_equal(store_allowed(store, "b", keys, 4), 1);
+    assert_int_equal(store_followed(store, followed, 4), 1); /* b had it for its own sake */
+    assert_string_equal(followed[0].service, "a");
+    assert_memory_equal(followed[0].root, old, 32);
+    assert_true(store_known_key(store, &addr, key, &found) && found);
+    assert_memory_equal(key, next, 32);
+    assert_true(store_allow(store, "a", next));
+    assert_int_equal(store_followed(store, followed, 4), 0);
+
+    struct store_revoked revoked = {.key = {4}, .certificate = {5}, .certificate_len = 100},
+                         read[2];
+    assert_true(store_revoked_set(store, &revoked));
+    revoked.is_published = true;
+    assert_true(store_revoked_set(store, &revoked));
+    store_close(store);
+    store = open_it(STORE_CREATE);
+    assert_int_equal(store_revoked(store, read, 2), 1);
+    assert_memory_equal(read[0].key, revoked.key, 32);
+    assert_memory_equal(read[0].certificate, revoked.certificate, 100);
+    assert_int_equal(read[0].certificate_len, 100);
+    assert_true(read[0].is_published);
+    store_close(store);
+    execute("UPDATE revoked SET certificate = zeroblob(3000)");
+    store = open_it(STORE_CREATE);
+    assert_int_equal(store_revoked(store, read, 2), -1);
+    assert_non_null(strstr(store_error(store), "damaged"));
+    store_close(store);
+    execute("UPDATE identity SET lineage = zeroblob(202)"); /* it is somebody else's, or nobody's */
+    store = open_it(STORE_CREATE);
+    assert_false(store_identity_read(store, &identity));
+    assert_non_null(strstr(store_error(store), "damaged"));
     store_close(store);
 }
 
@@ -303,7 +393,8 @@ static void test_a_kept_key_that_is_not_whole_can_be_forgotten(void **state)
 static void test_a_name_of_somebody_else_is_not_taken(void **state)
 {
     (void)state;
-    struct store_binding binding = {"alice", {7}, true, 1};
+    struct store_binding binding = {
+        .label = "alice", .key = {7}, .is_pinned = true, .since_unix_ms = 1, .root = {7}};
     char value[16];
     struct store *store = open_it(STORE_CREATE);
     assert_true(store_own_name_set(store, "bob"));
@@ -320,13 +411,15 @@ static void test_everything_else_is_kept(void **state)
     (void)state;
     struct store *store = open_it(STORE_CREATE);
     struct store_service service = {"web", "127.0.0.1:8080", "public"}, services[4];
-    struct store_binding binding = {"alice", {0}, true, 1234567890123}, bindings[4];
+    struct store_binding bindings[4],
+        binding = {.label = "alice", .is_pinned = true, .since_unix_ms = 1234567890123};
     struct store_contact contact[2] = {{.addr.port = 1}, {.addr.port = 2}}, contacts[4];
     vx6_addr addr = {.port = 4242}, peers[16];
     uint8_t key[32];
     bool found;
     char value[16];
     memset(binding.key, 7, sizeof binding.key);
+    memset(binding.root, 7, sizeof binding.root);
     memset(contact[1].key, 1, sizeof contact[1].key);
 
     assert_true(store_setting(store, "name", value, sizeof value));
@@ -360,7 +453,7 @@ static void test_everything_else_is_kept(void **state)
     assert_memory_equal(bindings[0].key, binding.key, 32);
     assert_true(bindings[0].is_pinned);
     assert_int_equal(bindings[0].since_unix_ms, 1234567890123);
-    struct store_binding renamed = {"al", {8}, false, 1};
+    struct store_binding renamed = {.label = "al", .key = {8}, .root = {8}, .since_unix_ms = 1};
     assert_true(store_binding_rename(store, "alice", &renamed));
     assert_int_equal(store_bindings(store, bindings, 4), 1);
     assert_string_equal(bindings[0].label, "al");
@@ -476,6 +569,7 @@ int main(void)
         WITH_STATE(test_sequence_numbers_that_have_run_out_are_not_begun_again),
         WITH_STATE(test_a_state_without_a_whole_identity_is_refused_and_left_alone),
         WITH_STATE(test_a_state_of_an_older_version_keeps_its_identity),
+        WITH_STATE(test_keys_that_change_are_kept),
         WITH_STATE(test_a_damaged_state_of_an_older_version_is_left_alone),
         WITH_STATE(test_a_key_that_is_not_whole_is_no_missing_key),
         WITH_STATE(test_a_kept_key_that_is_not_whole_can_be_forgotten),

@@ -14,6 +14,7 @@
 #include "paths.h"
 #include "power.h"
 #include "store.h"
+#include "vx6/identity.h"
 #include "test.h"
 
 /* Of the three directories below a new one: the node's, one that lost power, and one to look into.
@@ -186,6 +187,7 @@ static void bind_name(const char *label, const uint8_t key[32], bool is_pinned)
     struct store_binding binding = {.is_pinned = is_pinned, .since_unix_ms = 1234567890123};
     snprintf(binding.label, sizeof binding.label, "%s", label);
     memcpy(binding.key, key, sizeof binding.key);
+    memcpy(binding.root, key, sizeof binding.root);
     assert_true(store_binding_set(store, &binding));
 }
 
@@ -264,13 +266,37 @@ static void pin(void)
 
 static void rename_binding(void)
 {
-    struct store_binding to = {"al", {1, 2, 3}, true, 7};
+    struct store_binding to = {
+        .label = "al", .key = {1, 2, 3}, .is_pinned = true, .since_unix_ms = 7, .root = {1, 2, 3}};
     assert_true(store_binding_rename(store, "alice", &to));
 }
 
 static void forget(void)
 {
     assert_true(store_binding_remove(store, "al"));
+}
+
+/* A name's, and that of one who may use a service. */
+static void follow(void)
+{
+    const uint8_t next[32] = {99};
+    assert_true(store_follow(store, keys[1], next, 1234567890123));
+}
+
+static void learn_of_revocation(void)
+{
+    struct store_revoked revoked = {.key = {4}, .certificate = {5}, .certificate_len = 170};
+    assert_true(store_revoked_set(store, &revoked));
+}
+
+/* Before any number is taken: those of the new key are its own. */
+static void rotate(void)
+{
+    struct store_identity old, next = {.seed = {6}};
+    assert_true(store_identity_read(store, &old));
+    next.lineage_len = vx6_identity_rotate(
+        &vx6_crypto_real, old.seed, (vx6_span){0}, next.seed, 1700000000, next.lineage);
+    assert_true(store_identity_rotate(store, &next));
 }
 
 static void keep_peers(void)
@@ -369,6 +395,7 @@ static void test_no_loss_of_power_loses_what_was_acknowledged(void **state)
         void (*act)(void);
     } acts[] = {
         {"made", open_state},
+        {"key rotated", rotate},
         {"numbers taken", take_numbers},
         {"named", name_itself},
         {"set", set_something},
@@ -379,6 +406,9 @@ static void test_no_loss_of_power_loses_what_was_acknowledged(void **state)
         {"service changed", change_service},
         {"name bound", bind_first},
         {"name pinned", pin},
+        {"name pinned to another", pin},
+        {"key followed", follow},
+        {"key revoked", learn_of_revocation},
         {"name renamed", rename_binding},
         {"closed", close_state},
         {"opened", open_state},

@@ -12,16 +12,19 @@
 #include "link.h"
 #include "lookup.h"
 #include "op.h"
+#include "publication.h"
 #include "publish.h"
 #include "query.h"
 #include "reach.h"
 #include "ready.h"
 #include "record.h"
 #include "resolve.h"
+#include "revoked.h"
 #include "rng.h"
 #include "scope.h"
 #include "session.h"
 #include "slots.h"
+#include "succession.h"
 #include "sync.h"
 #include "table.h"
 #include "timer.h"
@@ -33,7 +36,8 @@ enum {
     NODE_READY_DATAGRAMS = 1,
     NODE_READY_BOUND = 2,
     NODE_READY_CONTACT = 4,
-    NODE_READY_CLOCK = 8
+    NODE_READY_KEYS = 8,
+    NODE_READY_CLOCK = 16
 };
 
 /* Codes without the gaps between their numbers. */
@@ -78,6 +82,9 @@ struct vx6_node {
     struct resolve *resolves;
     struct bindings bindings;
     struct known known;
+    struct succession succession;
+    struct revoked revoked;
+    struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct slots slots;
     struct discovery discovery;
     struct syncs syncs;
@@ -100,6 +107,12 @@ static inline int64_t node_local_unix_s(const struct vx6_node *node)
 static inline int64_t node_unix_s(const struct vx6_node *node)
 {
     return node_local_unix_s(node) + node->clock.offset_s;
+}
+
+/* Empty: the identity is the first of its owner. */
+static inline vx6_span node_lineage(const struct vx6_node *node)
+{
+    return node->lineage ? (vx6_span){node->lineage->data, node->lineage->len} : (vx6_span){0};
 }
 
 static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)

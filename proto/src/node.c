@@ -36,6 +36,15 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     discovery_init(node);
     publish_init(node);
     sync_init(node);
+    revoked_init(node);
+    if (config->lineage.len > 0) {
+        VX6_ASSERT(vx6_lineage_check(env->crypto, config->lineage, node->keys.identity));
+        node->lineage = blob_get(env, config->lineage);
+        if (node->lineage == NULL) {
+            vx6_node_free(node);
+            return NULL;
+        }
+    }
     return node;
 }
 
@@ -58,6 +67,9 @@ void vx6_node_free(vx6_node *node)
     table_free(node);
     bindings_free(node);
     known_free(node);
+    revoked_free(node);
+    succession_free(node);
+    blob_drop(env, node->lineage);
     clock_free(node);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
@@ -110,13 +122,19 @@ static enum vx6_code contact_restore(struct vx6_node *node, const struct vx6_in 
     return code;
 }
 
+/* By what a key that has been gone along with is looked up, and what it stands and falls with. */
+static const uint8_t *root_of(const struct vx6_in *in)
+{
+    return is_zero(in->key_before, sizeof in->key_before) ? in->key : in->key_before;
+}
+
 static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
 {
     vx6_span label = {in->data, in->len};
     if (!vx6_label_is_valid(label) ||
         !node->env->crypto->sign_public_is_valid(node->env->crypto, in->key))
         return VX6_INVALID;
-    return binding_set(node, label, in->key);
+    return binding_set(node, label, in->key, root_of(in));
 }
 
 /* VX6-REC-013 */
@@ -164,6 +182,7 @@ static void shut_down(struct vx6_node *node)
     sessions_shutdown(node);
     discovery_shutdown(node);
     publish_shutdown(node);
+    revoked_shutdown(node);
     queries_shutdown(node);
     links_shutdown(node);
     sync_hand_over(node);
@@ -203,6 +222,9 @@ static void timers_run(struct vx6_node *node)
             break;
         case TIMER_SYNC:
             sync_timer(node, timer);
+            break;
+        case TIMER_REVOKED:
+            revoked_timer(node, timer);
             break;
         case TIMER_LISTING:
             listing_timer(node, timer);
@@ -287,14 +309,19 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
             return VX6_INVALID;
         binding_remove(node, data);
         return VX6_OK;
+    case VX6_IN_REVOKE:
+    case VX6_IN_REVOKED:
+        return revoked_set(node, data, in->kind == VX6_IN_REVOKE);
     case VX6_IN_SERVICE_ADD:
         return service_add(node, data, EXPOSURE_PUBLIC);
     case VX6_IN_SERVICE_ADD_LISTED:
         return service_add(node, data, EXPOSURE_LISTED);
     case VX6_IN_SERVICE_ADD_PRIVATE:
         return service_add(node, data, EXPOSURE_PRIVATE);
+    case VX6_IN_SERVICE_ADD_HOSTED:
+        return service_add_hosted(node, data, in->key);
     case VX6_IN_SERVICE_ALLOW:
-        return service_allow(node, data, in->key);
+        return service_allow(node, data, in->key, root_of(in));
     case VX6_IN_SERVICE_DENY:
         return service_deny(node, data, in->key);
     case VX6_IN_SERVICE_REMOVE:
@@ -337,6 +364,7 @@ enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
     if (now > node->now)
         node->now = now;
     ops_reap(node);
+    succession_reap(node);
     timers_run(node);
     return dispatch(node, in);
 }
@@ -351,6 +379,11 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
     }
     if (node->ready.pending & NODE_READY_BOUND) {
         if (binding_output(node, out))
+            return true;
+    }
+    if (node->ready.pending & NODE_READY_KEYS) {
+        if (succession_output(node, out) || binding_clash_output(node, out) ||
+            revoked_output(node, out))
             return true;
     }
     if (node->ready.pending & NODE_READY_CONTACT) {

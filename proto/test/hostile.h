@@ -102,6 +102,9 @@ static inline size_t foe_bundle(
     const char *label = labels[pick(hostile, 3)];
     vx6_span services[] = {{(const uint8_t *)"web", 3}};
     vx6_addr addrs[2] = {foe->addr, hostile->foes[pick(hostile, FOES)].addr};
+    struct vx6_hosted hosted = {.name = {(const uint8_t *)"db", 2}};
+    const struct foe *other = &hostile->foes[pick(hostile, FOES)];
+    memcpy(hosted.host, other->keys.identity, sizeof hosted.host);
     struct record_facts facts = {.sequence = 1 + pick(hostile, 50),
         .unix_s = unix_s_now(hostile) - (int64_t)pick(hostile, 1000),
         .life_s = 1 + pick(hostile, 7200),
@@ -109,7 +112,9 @@ static inline size_t foe_bundle(
         .endpoint_count = addr_equal(&addrs[0], &addrs[1]) ? 1 : pick(hostile, 3),
         .label = {(const uint8_t *)label, strlen(label)},
         .services = services,
-        .service_count = pick(hostile, 2)};
+        .service_count = pick(hostile, 2),
+        .hosted = &hosted,
+        .hosted_count = pick(hostile, 2)};
     size_t len = record_make_bundle(&hostile->solo.crypto, &foe->keys, &facts, out);
     if (chance(hostile, 50))
         mutate(hostile, out, len);

@@ -100,6 +100,11 @@ static uint32_t lone_query_count, lone_in_flight;
 static uint32_t lone_stored; /* bundles that this node holds itself */
 static vx6_span lone_services[16];
 static uint32_t lone_service_count;
+static struct vx6_hosted lone_hosted[16];
+static uint32_t lone_hosted_count;
+static uint8_t lone_buried[32];  /* the node ID whose tombstone is held here */
+static uint8_t lone_allowed[32]; /* the one key in the lists of this node */
+static uint8_t lone_ended[32];   /* the last key whose sessions were ended */
 
 struct query *query_start(struct vx6_node *node, struct peer *peer, const struct vx6_msg *ask,
     enum query_user user, void *context)
@@ -134,6 +139,37 @@ enum vx6_code holder_store(
     return VX6_OK;
 }
 
+bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
+{
+    (void)node;
+    return bytes_equal(lone_buried, id, 32);
+}
+
+/* Which keys the sessions and services of this node went along with, and gave up. */
+void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    (void)node, (void)from, (void)to;
+}
+
+void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    (void)node;
+    if (bytes_equal(lone_allowed, from, 32))
+        memcpy(lone_allowed, to, 32);
+}
+
+bool services_have(const struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node;
+    return bytes_equal(lone_allowed, key, 32);
+}
+
+void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node;
+    memcpy(lone_ended, key, 32);
+}
+
 bool holder_wants(
     const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
 {
@@ -160,6 +196,26 @@ uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t ca
     return lone_service_count;
 }
 
+uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted, uint32_t cap)
+{
+    (void)node;
+    assert_true(lone_hosted_count <= cap);
+    memcpy(hosted, lone_hosted, lone_hosted_count * sizeof *hosted);
+    return lone_hosted_count;
+}
+
+bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32])
+{
+    (void)node;
+    for (uint32_t i = 0; i < lone_hosted_count; i++) {
+        if (!span_equal(lone_hosted[i].name, name))
+            continue;
+        memcpy(host, lone_hosted[i].host, 32);
+        return true;
+    }
+    return false;
+}
+
 static struct memory lone_memory;
 static struct vx6_limits lone_limits;
 
@@ -168,7 +224,10 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     if (lone_memory.held == 0)
         lone_limits = vx6_limits_default;
     lone_lookup_count = lone_query_count = lone_in_flight = 0;
-    lone_stored = lone_service_count = 0;
+    lone_stored = lone_service_count = lone_hosted_count = 0;
+    memset(lone_buried, 0, sizeof lone_buried);
+    memset(lone_allowed, 0, sizeof lone_allowed);
+    memset(lone_ended, 0, sizeof lone_ended);
     lone_held = 0;
     memset(lone_last, 0, sizeof lone_last);
     lone_lookup_refused = false;
@@ -189,6 +248,7 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     own_keys_init(&node->keys, env->crypto, seed);
     rng_init(&node->public_rng, seed, "public");
     publish_init(node);
+    revoked_init(node);
     return node;
 }
 
@@ -200,6 +260,9 @@ static void lone_free(struct vx6_node *node)
     ops_free(node);
     bindings_free(node);
     known_free(node);
+    revoked_free(node);
+    succession_free(node);
+    blob_drop(env, node->lineage);
     slots_clear(env, &node->slots);
     free(node);
     vx6_env_free(env);
@@ -220,10 +283,20 @@ static inline void lone_run(struct vx6_node *node, vx6_ns duration)
             resolve_timer(node, timer);
         else if (timer->kind == TIMER_PUBLISH)
             publish_timer(node, timer);
+        else if (timer->kind == TIMER_REVOKED)
+            revoked_timer(node, timer);
         else
             fail();
     }
     node->now = end;
+}
+
+/* What the driver hears of keys, without the names that were bound. */
+static inline bool lone_output(struct vx6_node *node, struct vx6_out *out)
+{
+    *out = (struct vx6_out){0};
+    return succession_output(node, out) || binding_clash_output(node, out) ||
+           revoked_output(node, out);
 }
 
 static inline vx6_span lone_text(const char *string)

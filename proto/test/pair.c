@@ -310,6 +310,12 @@ enum vx6_code pair_peer_add(struct pair_node *node, const struct pair_node *peer
 
 struct pair_node *pair_add(struct pair_net *net, const char *label)
 {
+    return pair_add_as(net, label, NULL, (vx6_span){0});
+}
+
+struct pair_node *pair_add_as(
+    struct pair_net *net, const char *label, const uint8_t *seed, vx6_span lineage)
+{
     assert_true(net->node_count < PAIR_NODES_MAX);
     uint32_t index = net->node_count++;
     struct pair_node *node = &net->nodes[index];
@@ -321,11 +327,14 @@ struct pair_node *pair_add(struct pair_net *net, const char *label)
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
         .unix_ms = (int64_t)(unix_ms_at_start + net->now / VX6_MILLISECOND) + net->clock_wrong_ms,
+        .lineage = lineage,
         .suite = index % 2 ? VX6_SUITE_AESGCM : VX6_SUITE_CHACHAPOLY};
     for (size_t i = 0; i < 32; i++) {
         config.identity_seed[i] = (uint8_t)draw(net, 256);
         config.rng_seed[i] = (uint8_t)draw(net, 256);
     }
+    if (seed)
+        memcpy(config.identity_seed, seed, sizeof config.identity_seed);
     assert_true(strlen(label) < sizeof config.label);
     memcpy(config.label, label, strlen(label));
     node->node = vx6_node_new(net->env, &config, net->now);

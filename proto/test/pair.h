@@ -73,6 +73,9 @@ void pair_net_free(struct pair_net *net); /* frees all nodes; asserts that no me
 
 /* A node at 2001:db8:<index>::1 port 4242, with that endpoint; label may be "". */
 struct pair_node *pair_add(struct pair_net *net, const char *label);
+/* The same with an identity that the test chooses, and the lineage of that. */
+struct pair_node *pair_add_as(
+    struct pair_net *net, const char *label, const uint8_t *seed, vx6_span lineage);
 void pair_remove(struct pair_node *node); /* frees it; its carriers go down */
 
 /* Hands an input to a node and does what it asks for. */

@@ -3,6 +3,7 @@
 #ifndef VX6_TEST_RESOLVE_BENCH_H
 #define VX6_TEST_RESOLVE_BENCH_H
 
+#include "heirs.h"
 #include "lone.h"
 
 struct session {
@@ -41,6 +42,9 @@ struct claim {
     uint64_t sequence;
     uint8_t prefix; /* first byte of its IPv6 address */
     int64_t age_s;
+    const struct ancestry *ancestry;
+    const struct vx6_hosted *hosted; /* one, or NULL */
+    bool has_no_address;
 };
 
 static inline void owner_make_seeded(
@@ -53,10 +57,13 @@ static inline void owner_make_seeded(
         .unix_s = LONE_UNIX_S - claim.age_s,
         .life_s = 1800,
         .endpoints = &addr,
-        .endpoint_count = 1,
+        .endpoint_count = claim.has_no_address ? 0 : 1,
         .label = lone_text(claim.label),
         .services = &service,
-        .service_count = 1};
+        .service_count = 1,
+        .hosted = claim.hosted,
+        .hosted_count = claim.hosted ? 1 : 0,
+        .lineage = ancestry_span(claim.ancestry)};
     owner->len = record_make_bundle(&vx6_crypto_model, &owner->keys, &facts, owner->bytes);
     assert_int_not_equal(owner->len, 0);
 }
@@ -65,6 +72,17 @@ static inline void owner_make(struct owner *owner, uint8_t number, struct claim 
 {
     const uint8_t seed[32] = {number};
     owner_make_seeded(owner, seed, claim);
+}
+
+/* The tombstone of a key, in the place of its bundle. */
+static inline void owner_bury(
+    struct owner *owner, uint8_t number, const char *label, const struct ancestry *ancestry)
+{
+    const uint8_t seed[32] = {number};
+    own_keys_init(&owner->keys, &vx6_crypto_model, seed);
+    owner->len = tombstone_of(&vx6_crypto_model,
+        &(struct grave){.number = number, .label = label, .ancestry = ancestry}, LONE_UNIX_S,
+        owner->bytes);
 }
 
 struct bench {

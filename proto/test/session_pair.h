@@ -65,6 +65,8 @@ struct world {
     uint64_t allocations, fail_at;
     uint64_t counters[VX6_EVENT_COUNT];
     uint32_t published, forgotten;
+    uint32_t hosted_room;      /* for so many services that others host */
+    uint8_t revoked[32];       /* the key that all know to be revoked; zero: none */
     struct session *resolving; /* waits for the test to resolve it */
     struct listing *listing;   /* so does this */
     struct ended ended[OPS_MAX];
@@ -119,6 +121,18 @@ void publish_changed(struct vx6_node *node)
 {
     (void)node;
     world.published++;
+}
+
+bool publish_has_room(const struct vx6_node *node)
+{
+    struct vx6_hosted hosted[16];
+    return services_hosted(node, hosted, 16) <= world.hosted_room;
+}
+
+bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node;
+    return bytes_equal(world.revoked, key, 32);
 }
 
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
@@ -434,6 +448,10 @@ static void drain(int side)
     struct ready *ready;
     while ((ready = node->ready_list.first) != NULL) {
         struct vx6_out out = {0};
+        if (ready->kind == READY_NODE) { /* a test that expects it takes it itself */
+            ready_remove(&node->ready_list, ready);
+            continue;
+        }
         if (ready->kind == READY_SESSION)
             assert_true(session_output(node, ready, &out));
         else
@@ -506,6 +524,7 @@ static int world_setup(void **state)
     memset(&world, 0, sizeof world);
     world.limits = vx6_limits_default;
     world.fill_cap = 32768;
+    world.hosted_room = 16;
     world.env = (struct vx6_env){
         .alloc = {.resize = count_resize}, .crypto = &vx6_crypto_model, .limits = &world.limits};
     random_state = 0x9E3779B97F4A7C15u;
@@ -514,6 +533,7 @@ static int world_setup(void **state)
         uint8_t seed[32] = {(uint8_t)(i + 1)};
         node->env = &world.env;
         node->now = 1000 * VX6_SECOND;
+        node->ready.kind = READY_NODE;
         memset(node->keys.identity, i == 0 ? 'A' : 'B', 32);
         rng_init(&node->secret_rng, seed, "secret");
         rng_init(&node->public_rng, seed, "public");
@@ -558,6 +578,15 @@ static int over_channels(void **state)
 static vx6_span text(const char *chars)
 {
     return (vx6_span){(const uint8_t *)chars, strlen(chars)};
+}
+
+/* A valid key for each small number. */
+static inline const uint8_t *key_of(uint8_t number)
+{
+    static uint8_t keys[16][32];
+    const uint8_t seed[32] = {number};
+    vx6_crypto_model.sign_public(&vx6_crypto_model, keys[number], seed);
+    return keys[number];
 }
 
 /* Node 0 asks node 1, at an address, for a service; nothing has been sent yet. */

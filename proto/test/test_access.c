@@ -18,7 +18,7 @@ static void offer(enum exposure exposure)
 
 static void allow(void)
 {
-    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_OK);
 }
 
 /* Opens a session, to `id`; the code that the client hears, OK when it is up. */
@@ -148,7 +148,7 @@ static void test_a_service_that_returns_has_forgotten_its_keys(void **state)
     offer(EXPOSURE_PRIVATE);
     allow();
     assert_int_equal(service_remove(owner(), text("web")), VX6_OK);
-    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_STALE);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_STALE);
     offer(EXPOSURE_PRIVATE);
     assert_int_equal(try(), VX6_NO_SERVICE);
 }
@@ -163,10 +163,10 @@ static void test_the_keys_of_a_service_are_sorted_and_bounded(void **state)
     offer(EXPOSURE_PRIVATE);
     for (uint32_t i = 0; i < KEYS; i++) {
         const uint8_t key[32] = {(uint8_t)(1 + i * 7 % KEYS)};
-        assert_int_equal(service_allow(owner(), text("web"), key), VX6_OK);
-        assert_int_equal(service_allow(owner(), text("web"), key), VX6_OK);
+        assert_int_equal(service_allow(owner(), text("web"), key, key), VX6_OK);
+        assert_int_equal(service_allow(owner(), text("web"), key, key), VX6_OK);
     }
-    assert_int_equal(service_allow(owner(), text("web"), client_key), VX6_LIMIT);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_LIMIT);
     for (uint8_t i = 1; i <= KEYS; i++) {
         const uint8_t key[32] = {i};
         assert_int_equal(service_admits(owner(), text("web"), key), VX6_OK);
@@ -180,9 +180,63 @@ static void test_the_keys_of_a_service_are_sorted_and_bounded(void **state)
         assert_int_equal(service_deny(owner(), text("web"), key), i % 2 ? VX6_OK : VX6_STALE);
     }
     const uint8_t zero[32] = {0};
-    assert_int_equal(service_allow(owner(), text("web"), zero), VX6_INVALID);
-    assert_int_equal(service_allow(owner(), text("W"), client_key), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("web"), zero, zero), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("W"), client_key, client_key), VX6_INVALID);
     assert_int_equal(service_deny(owner(), text("W"), client_key), VX6_INVALID);
+}
+
+/* VX6-SESS-003, VX6-REC-026: it is said where it is, and nobody gets it here. */
+static void test_what_another_node_hosts_is_not_here(void **state)
+{
+    (void)state;
+    uint8_t host[32];
+    struct vx6_hosted hosted[4];
+    vx6_span names[4];
+    uint32_t published = world.published;
+    assert_int_equal(service_add_hosted(owner(), text("web"), key_of(7)), VX6_OK);
+    assert_int_equal(world.published, published + 1);
+    assert_int_equal(try(), VX6_NO_SERVICE);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_INVALID);
+    assert_int_equal(service_names(owner(), names, 4), 0);
+    assert_int_equal(services_hosted(owner(), hosted, 4), 1);
+    assert_memory_equal(hosted[0].host, key_of(7), 32);
+    assert_int_equal(service_add_hosted(owner(), text("web"), key_of(8)), VX6_OK); /* it moved */
+    assert_true(service_host(owner(), text("web"), host));
+    assert_memory_equal(host, key_of(8), 32);
+    assert_int_equal(service_remove(owner(), text("web")), VX6_OK);
+    assert_false(service_host(owner(), text("web"), host));
+}
+
+static void test_a_service_is_here_or_elsewhere(void **state)
+{
+    (void)state;
+    const uint8_t zero[32] = {0};
+    offer(EXPOSURE_PUBLIC);
+    assert_int_equal(service_add_hosted(owner(), text("web"), key_of(7)), VX6_INVALID);
+    assert_int_equal(try(), VX6_OK);
+    assert_int_equal(service_add_hosted(owner(), text("db"), key_of(7)), VX6_OK);
+    assert_int_equal(service_add(owner(), text("db"), EXPOSURE_PUBLIC), VX6_INVALID);
+    assert_int_equal(service_add_hosted(owner(), text("api"), owner()->keys.identity), VX6_SELF);
+    assert_int_equal(service_add_hosted(owner(), text("api"), zero), VX6_INVALID);
+    assert_int_equal(service_add_hosted(owner(), text("Api"), key_of(7)), VX6_INVALID);
+    assert_int_equal(owner()->sessions.service_count, 2);
+}
+
+/* 16 in all, here or elsewhere; and no more than there is room for in the record. */
+static void test_what_is_elsewhere_is_bounded(void **state)
+{
+    (void)state;
+    char name[] = "a";
+    world.hosted_room = 12;
+    for (int i = 0; i < 12; i++, name[0]++)
+        assert_int_equal(service_add_hosted(owner(), text(name), key_of(7)), VX6_OK);
+    assert_int_equal(service_add_hosted(owner(), text(name), key_of(7)), VX6_LIMIT);
+    assert_int_equal(owner()->sessions.service_count, 12);
+    world.hosted_room = 100;
+    for (int i = 12; i < 16; i++, name[0]++)
+        assert_int_equal(service_add_hosted(owner(), text(name), key_of(7)), VX6_OK);
+    assert_int_equal(service_add_hosted(owner(), text("z"), key_of(7)), VX6_LIMIT);
+    assert_int_equal(service_add(owner(), text("z"), EXPOSURE_PUBLIC), VX6_LIMIT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -196,6 +250,9 @@ int main(void)
         TEST(test_taking_a_key_off_ends_its_sessions_at_once),
         TEST(test_closing_a_service_to_others_ends_their_sessions),
         TEST(test_a_service_that_returns_has_forgotten_its_keys),
+        TEST(test_what_another_node_hosts_is_not_here),
+        TEST(test_a_service_is_here_or_elsewhere),
+        TEST(test_what_is_elsewhere_is_bounded),
         TEST(test_the_keys_of_a_service_are_sorted_and_bounded),
     };
     return run_over_both_carriers(tests);

@@ -347,13 +347,14 @@ static void test_R1_labels_have_one_to_sixty_three_plain_characters(void **state
         size_t len = strlen(rows[i].text);
         vx6_span label = {(const uint8_t *)rows[i].text, len};
         assert_int_equal(vx6_label_is_valid(label), rows[i].valid);
-        uint8_t data[1 + 4 + 1 + 1 + 255 + 32] = {VX6_MSG_session_open, 0, 0, 0, 1, 1};
+        uint8_t data[1 + 4 + 1 + 1 + 255 + 32 + 2] = {VX6_MSG_session_open, 0, 0, 0, 1, 1};
         data[6] = (uint8_t)len;
         memcpy(data + 7, rows[i].text, len);
         if (rows[i].valid)
-            expect_accepted(VX6_SCOPE_LINK, data, 7 + len + 32);
+            expect_accepted(VX6_SCOPE_LINK, data, 7 + len + 32 + 2);
         else
-            expect_refused(VX6_SCOPE_LINK, data, 7 + len + 32, "session_open.service: not a label");
+            expect_refused(
+                VX6_SCOPE_LINK, data, 7 + len + 32 + 2, "session_open.service: not a label");
     }
     assert_false(vx6_label_is_valid((vx6_span){(const uint8_t *)"a\0b", 3}));
 }
@@ -403,8 +404,12 @@ static void test_what_no_decoder_would_accept_is_not_encoded(void **state)
         {{.type = VX6_MSG_find_value, .u.find_value.index = 64}, true},
         {{.type = VX6_MSG_announce, .u.announce.port = 1}, false},
         {{.type = VX6_MSG_announce, .u.announce.port = 0}, true},
-        {{.type = VX6_MSG_session_open, .u.session_open = {1, 1, fitting, {0}}}, false},
-        {{.type = VX6_MSG_session_open, .u.session_open = {1, 1, label, {0}}}, true},
+        {{.type = VX6_MSG_session_open,
+             .u.session_open = {.path = 1, .privacy = 1, .service = fitting}},
+            false},
+        {{.type = VX6_MSG_session_open,
+             .u.session_open = {.path = 1, .privacy = 1, .service = label}},
+            true},
         {{.type = VX6_MSG_pong, .u.pong.record = {text, 184}}, false},
         {{.type = VX6_MSG_pong, .u.pong.record = {text, 183}}, true},
         {{.type = VX6_MSG_pong, .u.pong.record = long_record}, true},
@@ -499,15 +504,18 @@ static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **stat
     } rows[] = {
         {VX6_MSG_node_record, 0x10, VX6_SCOPE_RECORD, 184, 260},
         {VX6_MSG_name_claim, 0x11, VX6_SCOPE_RECORD, 119, 181},
-        {VX6_MSG_service_list, 0x12, VX6_SCOPE_RECORD, 118, 1158},
-        {VX6_MSG_bundle, 0x13, VX6_SCOPE_RECORD, 191, 1107},
+        {VX6_MSG_service_list, 0x12, VX6_SCOPE_RECORD, 119, 2695},
+        {VX6_MSG_bundle, 0x13, VX6_SCOPE_RECORD, 193, 1415},
+        {VX6_MSG_lineage, 0x14, VX6_SCOPE_RECORD, 98, 306},
+        {VX6_MSG_revocation, 0x15, VX6_SCOPE_RECORD, 107, 170},
+        {VX6_MSG_tombstone, 0x16, VX6_SCOPE_RECORD, 124, 493},
         {VX6_MSG_ping, 0x20, VX6_SCOPE_QUERY, 1, 1},
         {VX6_MSG_pong, 0x21, VX6_SCOPE_QUERY, 275, 391},
         {VX6_MSG_find_node, 0x22, VX6_SCOPE_QUERY, 33, 33},
         {VX6_MSG_nodes, 0x23, VX6_SCOPE_QUERY, 90, 1130},
         {VX6_MSG_find_value, 0x24, VX6_SCOPE_QUERY, 34, 34},
-        {VX6_MSG_value, 0x25, VX6_SCOPE_QUERY, 284, 1093},
-        {VX6_MSG_store, 0x26, VX6_SCOPE_QUERY, 242, 1051},
+        {VX6_MSG_value, 0x25, VX6_SCOPE_QUERY, 217, 1093},
+        {VX6_MSG_store, 0x26, VX6_SCOPE_QUERY, 175, 1051},
         {VX6_MSG_stored, 0x27, VX6_SCOPE_QUERY, 91, 91},
         {VX6_MSG_announce, 0x28, VX6_SCOPE_QUERY, 51, 51},
         {VX6_MSG_announced, 0x29, VX6_SCOPE_QUERY, 91, 91},
@@ -519,11 +527,11 @@ static void test_types_scopes_and_sizes_of_messages_stay_as_they_are(void **stat
         {VX6_MSG_link_probe, 0x43, VX6_SCOPE_LINK, 1, 1},
         {VX6_MSG_link_alive, 0x44, VX6_SCOPE_LINK, 1, 1},
         {VX6_MSG_link_record, 0x45, VX6_SCOPE_LINK, 187, 303},
-        {VX6_MSG_find_services, 0x46, VX6_SCOPE_LINK, 5, 5},
+        {VX6_MSG_find_services, 0x46, VX6_SCOPE_LINK, 7, 313},
         {VX6_MSG_services, 0x47, VX6_SCOPE_LINK, 8, 1048},
         {VX6_MSG_reach_ask, 0x48, VX6_SCOPE_LINK, 188, 304},
         {VX6_MSG_reach_answer, 0x49, VX6_SCOPE_LINK, 3, 3},
-        {VX6_MSG_session_open, 0x50, VX6_SCOPE_LINK, 40, 102},
+        {VX6_MSG_session_open, 0x50, VX6_SCOPE_LINK, 42, 410},
         {VX6_MSG_session_opened, 0x51, VX6_SCOPE_LINK, 53, 53},
         {VX6_MSG_session_close, 0x52, VX6_SCOPE_LINK, 7, 7},
         {VX6_MSG_stream_open, 0x53, VX6_SCOPE_LINK, 17, 17},

@@ -197,6 +197,9 @@ static void take_output(const struct vx6_out *out)
     case VX6_OUT_LINK_PAUSE:
     case VX6_OUT_LINK_RESUME:
     case VX6_OUT_NAME_BOUND:
+    case VX6_OUT_KEY_FOLLOWED:
+    case VX6_OUT_KEY_CLASH:
+    case VX6_OUT_KEY_REVOKED:
     case VX6_OUT_CONTACT:
     case VX6_OUT_CLOCK:
         break;
@@ -259,8 +262,8 @@ static void set_clock(void)
     }
 }
 
-static const char *const names[] = {
-    "alice", "alice.web", "bob.web", "carol", "", "..", "-", "web", "db", "alice.web.more"};
+static const char *const names[] = {"alice", "alice.web", "bob.web", "bob.db", "carol", "", "..",
+    "-", "web", "db", "alice.web.more"};
 
 static void command(void)
 {
@@ -277,9 +280,9 @@ static void command(void)
         {VX6_IN_CANCEL, SLOT_OP, 0}, {VX6_IN_NAME_BIND, 0, 0}, {VX6_IN_NAME_UNBIND, 0, 0},
         {VX6_IN_LABEL, 0, 0}, {VX6_IN_SERVICE_ADD, 0, 0}, {VX6_IN_SERVICE_ADD_LISTED, 0, 0},
         {VX6_IN_SERVICE_ADD_PRIVATE, 0, 0}, {VX6_IN_SERVICE_ALLOW, 0, 0},
-        {VX6_IN_SERVICE_ALLOW, 0, 0}, {VX6_IN_SERVICE_DENY, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0},
-        {VX6_IN_CONTACT, 0, 0}, {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0},
-        {VX6_IN_NETWORK, 0, 0}};
+        {VX6_IN_SERVICE_ADD_HOSTED, 0, 0}, {VX6_IN_SERVICE_ALLOW, 0, 0},
+        {VX6_IN_SERVICE_DENY, 0, 0}, {VX6_IN_SERVICE_REMOVE, 0, 0}, {VX6_IN_CONTACT, 0, 0},
+        {VX6_IN_ENDPOINT_ADD, 0, 0}, {VX6_IN_ENDPOINT_REMOVE, 0, 0}, {VX6_IN_NETWORK, 0, 0}};
     uint32_t row = pick(hostile, sizeof rows / sizeof rows[0]);
     const struct foe *foe = &hostile->foes[pick(hostile, FOES)];
     const char *name = names[pick(hostile, sizeof names / sizeof names[0])];

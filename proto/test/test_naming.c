@@ -1,107 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names in a small network of whole nodes: rivals, moves, restarts and departures. */
-#include "test.h"
-
-#include <string.h>
-
-#include "pair.h"
-
-enum {
-    BYSTANDERS = 6
-};
-
-struct world {
-    struct pair_net *net;
-    struct pair_node *entry, *alice, *bob;
-    bool one_site; /* all nodes are of one /64 */
-};
-
-static void move(struct pair_node *node, uint8_t site, uint8_t host)
-{
-    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = node->addr};
-    assert_int_equal(pair_input(node, &in), VX6_OK);
-    node->addr.ip[5] = site;
-    node->addr.ip[15] = host;
-    in = (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = node->addr};
-    assert_int_equal(pair_input(node, &in), VX6_OK);
-}
-
-static struct pair_node *add(struct world *world, const char *label)
-{
-    struct pair_node *node = pair_add(world->net, label);
-    if (world->one_site)
-        move(node, 0, (uint8_t)world->net->node_count);
-    assert_int_equal(pair_command(node, VX6_IN_SERVICE_ADD, "web", NULL), VX6_OK);
-    if (world->entry != NULL)
-        assert_int_equal(pair_peer_add(node, world->entry), VX6_OK);
-    return node;
-}
-
-static void world_make_at(struct world *world, uint64_t seed, bool one_site)
-{
-    *world = (struct world){.net = pair_net_new(seed, false), .one_site = one_site};
-    world->entry = add(world, "entry");
-    for (int i = 0; i < BYSTANDERS; i++)
-        (void)add(world, "");
-    world->alice = add(world, "alice");
-    world->bob = add(world, "");
-    pair_run(world->net, 20 * VX6_SECOND);
-}
-
-static void world_make(struct world *world, uint64_t seed)
-{
-    world_make_at(world, seed, false);
-}
-
-static void key_of(const struct pair_node *node, uint8_t key[32])
-{
-    uint8_t id[32];
-    vx6_node_identity(node->node, key, id);
-}
-
-struct wait {
-    struct pair_node *node;
-    uint32_t from;
-    enum vx6_out_kind good, bad;
-};
-
-static bool is_settled(struct pair_net *net, void *context)
-{
-    (void)net;
-    struct wait *wait = context;
-    return pair_find(wait->node, wait->good, wait->from) ||
-           pair_find(wait->node, wait->bad, wait->from);
-}
-
-/* Opens a session by name; the code it ended with, or OK when it is up, to `key`. */
-static enum vx6_code open_session(
-    struct world *world, struct pair_node *from, const char *name, uint8_t key[32])
-{
-    struct wait wait = {from, from->out_count, VX6_OUT_SESSION_UP, VX6_OUT_SESSION_DOWN};
-    vx6_id id;
-    assert_int_equal(pair_command(from, VX6_IN_SESSION_OPEN, name, &id), VX6_OK);
-    assert_true(pair_until(world->net, is_settled, &wait, 60 * VX6_SECOND));
-    const struct vx6_out *up = pair_find(from, VX6_OUT_SESSION_UP, wait.from);
-    if (up == NULL)
-        return pair_find(from, VX6_OUT_SESSION_DOWN, wait.from)->code;
-    memcpy(key, up->key, 32);
-    assert_int_equal(pair_command(from, VX6_IN_SESSION_CLOSE, NULL, &id), VX6_OK);
-    return VX6_OK;
-}
-
-/* Resolves; the operation's code, and how many candidates it showed. */
-static enum vx6_code resolve(
-    struct world *world, struct pair_node *from, const char *name, uint32_t *candidates)
-{
-    struct wait wait = {from, from->out_count, VX6_OUT_OP_DONE, VX6_OUT_OP_DONE};
-    vx6_id id;
-    assert_int_equal(pair_command(from, VX6_IN_RESOLVE, name, &id), VX6_OK);
-    assert_true(pair_until(world->net, is_settled, &wait, 60 * VX6_SECOND));
-    *candidates = 0;
-    for (uint32_t i = wait.from; i < from->out_count; i++)
-        *candidates += from->outs[i].out.kind == VX6_OUT_CANDIDATE;
-    return pair_find(from, VX6_OUT_OP_DONE, wait.from)->code;
-}
+#include "naming.h"
 
 /* VX6-NAME-005, VX6-NAME-006, VX6-NAME-008: shown before the name is bound, without effect after.
  */
@@ -223,6 +122,44 @@ static void test_a_private_service_is_listed_for_whom_it_is(void **state)
     pair_net_free(world.net);
 }
 
+/* VX6-NAME-022, VX6-NAME-023: three nodes under one name; the host decides who may use it. */
+static void test_a_service_of_a_name_is_at_another_node(void **state)
+{
+    (void)state;
+    struct world world;
+    uint8_t alice_key[32], bob_key[32], key[32] = {0};
+    uint32_t candidates;
+    world_make(&world, 11);
+    key_of(world.alice, alice_key);
+    key_of(world.bob, bob_key);
+    struct vx6_in in = {.kind = VX6_IN_SERVICE_ADD_HOSTED, .data = (const uint8_t *)"db", .len = 2};
+    memcpy(in.key, bob_key, 32);
+    assert_int_equal(pair_input(world.alice, &in), VX6_OK);
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_int_equal(open_session(&world, world.entry, "alice.db", key), VX6_NO_SERVICE);
+    assert_int_equal(pair_command(world.bob, VX6_IN_SERVICE_ADD, "db", NULL), VX6_OK);
+    assert_int_equal(open_session(&world, world.entry, "alice.db", key), VX6_OK);
+    assert_memory_equal(key, bob_key, 32);
+    const struct vx6_out *bound = pair_find(world.entry, VX6_OUT_NAME_BOUND, 0);
+    assert_non_null(bound);
+    assert_memory_equal(bound->key, alice_key, 32);
+    assert_null(pair_find(world.entry, VX6_OUT_NAME_BOUND,
+        (uint32_t)((const struct pair_out *)(const void *)bound - world.entry->outs) + 1));
+    assert_int_equal(resolve(&world, world.entry, "alice.db", &candidates), VX6_OK);
+    assert_int_equal(candidates, 2);
+    assert_int_equal(open_session(&world, world.entry, "alice.web", key), VX6_OK);
+    assert_memory_equal(key, alice_key, 32);
+    assert_int_equal(open_session(&world, world.alice, "alice.db", key), VX6_OK);
+    assert_memory_equal(key, bob_key, 32);
+
+    move(world.bob, world.bob->addr.ip[5], 98);
+    pair_cut_carriers(world.net);
+    pair_run(world.net, 5 * VX6_SECOND);
+    assert_int_equal(open_session(&world, world.entry, "alice.db", key), VX6_OK);
+    assert_memory_equal(key, bob_key, 32);
+    pair_net_free(world.net);
+}
+
 /* VX6-DHT-043: what holds in a network of many sites holds in one, and nothing is exempt there. */
 static void test_K4_names_are_found_where_all_are_of_one_site(void **state)
 {
@@ -302,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_R6_a_rival_is_shown_until_the_name_is_bound),
         cmocka_unit_test(test_a_node_that_calls_itself_otherwise_is_found),
         cmocka_unit_test(test_a_private_service_is_listed_for_whom_it_is),
+        cmocka_unit_test(test_a_service_of_a_name_is_at_another_node),
         cmocka_unit_test(test_K4_names_are_found_where_all_are_of_one_site),
         cmocka_unit_test(test_a_node_that_moved_is_found_at_its_new_address),
         cmocka_unit_test(test_a_name_lives_as_long_as_its_owner_republishes),

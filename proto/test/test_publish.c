@@ -60,7 +60,7 @@ static void end_lookup(struct vx6_node *node, uint32_t index, uint32_t count)
         .closest_count = count,
         .code = count > 0 ? VX6_OK : VX6_NO_PEERS};
     lookup->running = false;
-    publish_lookup_done(node, lookup->context, &result);
+    publication_lookup_done(node, lookup->context, &result);
     for (uint32_t i = 0; i < count; i++)
         peer_drop(node->env, closest[i].peer);
 }
@@ -76,7 +76,7 @@ static bool answer_one(struct vx6_node *node, bool lost, enum vx6_code code)
         lone_in_flight--;
         struct vx6_msg answer = {.type = VX6_MSG_stored, .u.stored.code = (uint16_t)code};
         struct query_result result = {.peer = query->peer, .answer = lost ? NULL : &answer};
-        publish_query_done(node, query->context, &result);
+        publication_query_done(node, query->context, &result);
         return true;
     }
     return false;
@@ -293,6 +293,46 @@ static void test_services_that_do_not_fit_are_left_out(void **state)
     lone_free(node);
 }
 
+/* VX6-REC-026: those that others host are left out after all that are here. */
+static void test_what_is_hosted_elsewhere_is_left_out_last(void **state)
+{
+    (void)state;
+    struct vx6_node *node = lone_new(1, "alice");
+    static char names[16][VX6_LABEL_MAX];
+    lone_service_count = 8;
+    lone_hosted_count = 8;
+    for (size_t i = 0; i < 16; i++) {
+        memset(names[i], 'a' + (int)i, VX6_LABEL_MAX);
+        vx6_span name = {(const uint8_t *)names[i], VX6_LABEL_MAX};
+        if (i < 8)
+            lone_services[i] = name;
+        else
+            lone_hosted[i - 8] = (struct vx6_hosted){.name = name, .host = {(uint8_t)i}};
+    }
+    assert_false(publish_has_room(node));
+    struct blob *blob = publish_bundle(node);
+    struct bundle bundle;
+    vx6_span bytes = {blob->data, blob->len};
+    assert_int_equal(bundle_check(node->env, node_unix_s(node), bytes, &bundle), VX6_OK);
+    assert_int_equal(bundle.services.count, 0);
+    assert_int_equal(bundle.hosted.count, 5);
+    uint8_t host[32];
+    assert_true(bundle_host(&bundle, lone_hosted[4].name, host));
+    assert_memory_equal(host, lone_hosted[4].host, 32);
+    assert_false(bundle_host(&bundle, lone_hosted[5].name, host));
+
+    lone_hosted_count = 4;
+    assert_true(publish_has_room(node));
+    publish_changed(node);
+    lone_run(node, VX6_SECOND);
+    blob = publish_bundle(node);
+    bytes = (vx6_span){blob->data, blob->len};
+    assert_int_equal(bundle_check(node->env, node_unix_s(node), bytes, &bundle), VX6_OK);
+    assert_int_equal(bundle.services.count, 1);
+    assert_int_equal(bundle.hosted.count, 4);
+    lone_free(node);
+}
+
 static void test_freeing_a_node_that_publishes_stops_its_work(void **state)
 {
     (void)state;
@@ -318,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_a_bundle_is_published_when_all_its_keys_are_held),
         cmocka_unit_test(test_a_lookup_that_cannot_start_is_tried_again),
         cmocka_unit_test(test_services_that_do_not_fit_are_left_out),
+        cmocka_unit_test(test_what_is_hosted_elsewhere_is_left_out_last),
         cmocka_unit_test(test_freeing_a_node_that_publishes_stops_its_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void
     for (uint32_t i = 0; i < 20; i++) {
         const uint8_t key[32] = {(uint8_t)i};
         label[1] = (char)('a' + i * 7 % 20);
-        assert_int_equal(binding_set(bench.node, lone_text(label), key), VX6_OK);
+        assert_int_equal(binding_set(bench.node, lone_text(label), key, key), VX6_OK);
     }
     const uint8_t other[32] = {99};
     assert_int_equal(binding_first_use(bench.node, lone_text("new"), other), VX6_LIMIT);
@@ -24,7 +24,7 @@ static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void
         assert_non_null(binding);
         assert_int_equal(binding->key[0], i);
     }
-    assert_int_equal(binding_set(bench.node, lone_text("aa"), other), VX6_OK);
+    assert_int_equal(binding_set(bench.node, lone_text("aa"), other, other), VX6_OK);
     assert_int_equal(binding_find(bench.node, lone_text("aa"))->key[0], 99);
     binding_remove(bench.node, lone_text("aa"));
     binding_remove(bench.node, lone_text("aa"));
@@ -80,11 +80,46 @@ static void test_R10_the_registry_is_bounded(void **state)
     bench_free(&bench);
 }
 
+/* What served to show who it is may not be enough to go there: its addresses are private, and it
+ * was held here, so that nothing said from how far away it came. */
+static void test_a_session_looks_further_than_a_bundle_without_a_way_to_it(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct owner alice;
+    struct vx6_out out;
+    uint8_t keys[64][32];
+    bench_init(&bench, "");
+    owner_make(&alice, 1, (struct claim){.label = "alice", .prefix = 0xfd});
+    assert_int_equal(
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, alice.keys.identity),
+        VX6_OK);
+    (void)start_op(&bench, "alice");
+    show_value(&bench, &alice, (struct lookup_value){.count = 1, .path_count = 1});
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    assert_int_equal(drain_op(&bench, keys, &out), 1);
+    assert_int_equal(out.code, VX6_OK);
+    bench_open(&bench, "alice.web");
+    lone_run(bench.node, 0);
+    assert_int_equal(bench.session.calls, 0);
+    const uint8_t key[32] = {77};
+    vx6_addr addr = {.ip = {0xfd, 1, [15] = 1}, .port = 1};
+    peer_drop(bench.node->env, bench.holders[0]);
+    bench.holders[0] = peer_get(bench.node->env, key, &addr);
+    show(&bench, 0, &alice, 0, 1);
+    lone_run(bench.node, 0);
+    expect(&bench, VX6_OK);
+    assert_int_equal(bench.session.addr.ip[0], 0xfd);
+    bench_free(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bindings_are_sorted_bounded_and_never_change_by_themselves),
         cmocka_unit_test(test_the_registry_never_goes_back),
+        cmocka_unit_test(test_a_session_looks_further_than_a_bundle_without_a_way_to_it),
         cmocka_unit_test(test_R10_the_registry_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,9 @@ static void output(struct actor *actor, const struct vx6_out *out)
     case VX6_OUT_NAME_BOUND:
         workload_output(actor, out);
         break;
+    case VX6_OUT_KEY_FOLLOWED:
+    case VX6_OUT_KEY_CLASH:
+    case VX6_OUT_KEY_REVOKED:
     case VX6_OUT_CONTACT:
     case VX6_OUT_CLOCK:
         break;

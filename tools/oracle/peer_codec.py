@@ -4,19 +4,22 @@
 An integer, label or byte string stands for itself, an element of a list is a dict."""
 
 MESSAGES = """
-10 node_record identity=32 link_key=32 record_key=32 sequence=u64:1 issued_s=u64:1 life_s=u32:1:86400 \
+10 node_record identity=32 link_key=32 record_key=32 sequence=u64:1:9223372036854775807 issued_s=u64:1 life_s=u32:1:86400 \
  roles=u16:0:0 endpoints=list:0:4:endpoint signature=64
-11 name_claim owner=32 label=label sequence=u64:1 issued_s=u64:1 life_s=u32:1:86400 signature=64
-12 service_list owner=32 sequence=u64:1 issued_s=u64:1 life_s=u32:1:86400 \
- services=list:0:16:service signature=64
-13 bundle node=opaque:184:300 claim=opaque:0:200 services=opaque:0:600
+11 name_claim owner=32 label=label sequence=u64:1:9223372036854775807 issued_s=u64:1 life_s=u32:1:86400 signature=64
+12 service_list owner=32 sequence=u64:1:9223372036854775807 issued_s=u64:1 life_s=u32:1:86400 \
+ services=list:0:16:service hosted=list:0:16:hosted signature=64
+13 bundle node=opaque:184:300 claim=opaque:0:200 services=opaque:0:600 lineage=opaque:0:306
+14 lineage identity=32 rotations=list:0:2:rotation signature=64
+15 revocation identity=32 label=opaque:0:63 issued_s=u64:1 signature=64
+16 tombstone issued_s=u64:1 life_s=u32:1:86400 revocation=opaque:107:170 lineage=opaque:0:306
 20 ping
 21 pong HEAD record=opaque:184:300
 22 find_node target=32
 23 nodes HEAD hints=list:0:20:hint
 24 find_value key=32 index=u8:0:63
-25 value HEAD index=u8:0:63 count=u8:1:64 bundle=opaque:191:1000
-26 store token=16 key=32 bundle=opaque:191:1000
+25 value HEAD index=u8:0:63 count=u8:1:64 bundle=opaque:124:1000
+26 store token=16 key=32 bundle=opaque:124:1000
 27 stored HEAD code=u16
 28 announce token=16 key=32 port=u16:1
 29 announced HEAD code=u16
@@ -28,11 +31,11 @@ MESSAGES = """
 43 link_probe
 44 link_alive
 45 link_record record=opaque:184:300
-46 find_services number=u32
+46 find_services number=u32 lineage=opaque:0:306
 47 services number=u32 code=u16 offers=list:0:16:offer
 48 reach_ask endpoint=u8:0:3 record=opaque:184:300
 49 reach_answer code=u16
-50 session_open path=u32:1 privacy=u8:1:3 service=label client_random=32
+50 session_open path=u32:1 privacy=u8:1:3 service=label client_random=32 lineage=opaque:0:306
 51 session_opened path=u32:1 session=16 owner_random=32
 52 session_close path=u32:1 code=u16
 53 stream_open path=u32:1 stream=u32:1 window_end=u64
@@ -45,7 +48,9 @@ HEAD = "token=16 time_s=u32 contact_issued_s=u32 contact_signature=64"
 ELEMENTS = """
 endpoint ip=16 port=u16:1 carriers=u8:1:7
 hint key=32 ip=16 port=u16:1 flags=u16:0:0
-offer name=label use=u8:1:4
+offer name=label use=u8:1:5
+hosted name=label host=32
+rotation key=32 issued_s=u64:1 signature=64
 service name=label flags=u8:0:0
 item key=32 owner=32 sequence=u64:1
 """
@@ -53,7 +58,8 @@ CODES = {
     "OK": 0, "LIMIT": 1, "INVALID": 4, "SHUTDOWN": 5, "CANCELLED": 6, "TIMEOUT": 16, "UNREACHABLE": 17,
     "TRUNCATED": 18, "IDLE": 19, "BAD_MESSAGE": 32, "BAD_SEAL": 33, "BAD_SUITE": 34, "BAD_RECORD": 35,
     "KEY_MISMATCH": 36, "FLOW": 37, "UNEXPECTED": 38, "SELF": 39, "NOT_FOUND": 48, "NO_SERVICE": 51,
-    "NOT_ALLOWED": 52, "SERVICE_DOWN": 53, "BAD_TOKEN": 54, "EXPIRED": 55, "OUTDATED": 56, "RESET": 57}
+    "NOT_ALLOWED": 52, "SERVICE_DOWN": 53, "BAD_TOKEN": 54, "EXPIRED": 55, "OUTDATED": 56, "RESET": 57, "NO_HOST": 59,
+    "REVOKED": 58}
 CODE_NAMES = {number: name for name, number in CODES.items()}
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 LETTERS = set(b"abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -90,9 +96,10 @@ for number, line in table(MESSAGES):
 
 
 def encode_fields(what, values):
+    """What may be empty need not be named."""
     out = b""
-    for name, kind, _, _, element in FIELDS[what]:
-        value = values[name]
+    for name, kind, low, _, element in FIELDS[what]:
+        value = values.get(name, b"") if kind == "opaque" and low == 0 else values[name]
         if kind in SIZES:
             out += value.to_bytes(SIZES[kind], "big")
         elif kind == "label":

@@ -61,6 +61,7 @@ class Identity:
         self.link_secret = c.sha256(b"vx6/link-key/1", self.seed)
         self.record_seed = c.sha256(b"vx6/record-key/1", self.seed)
         self.label, self.services = label, sorted(services)
+        self.hosted = {}  # name -> identity key of another node
         self.endpoints = []
         self.sequence = int(time.time() * 1000)  # rises from run to run
         self.issued_s = int(time.time())
@@ -90,10 +91,12 @@ class Identity:
         claim = services = b""
         if self.label:
             claim = self.signed("name_claim", self.record_seed, owner=self.id, label=self.label)
-        if self.services:
+        if self.services or self.hosted:
             services = self.signed("service_list", self.record_seed, owner=self.id,
-                                   services=[dict(name=name, flags=0) for name in self.services])
-        return encode("bundle", node=self.record(), claim=claim, services=services)
+                                   services=[dict(name=name, flags=0) for name in self.services],
+                                   hosted=[dict(name=name, host=key)
+                                           for name, key in sorted(self.hosted.items())])
+        return encode("bundle", node=self.record(), claim=claim, services=services, lineage=b"")
 
     def contact_signature(self, ip, port, issued_s):
         return c.sign(self.seed, "vx6/contact/1", contact(self.key, ip, port, issued_s))
@@ -164,7 +167,12 @@ def verify_bundle(data, key=None, now_s=None):
         listed = decode_as("service_list", parts["services"])
         check_part(record, listed)
         services = [service["name"] for service in listed["services"]]
-        require(services and sorted(set(services)) == services, "service_list: order", "BAD_RECORD")
+        hosted = [part["name"] for part in listed["hosted"]]
+        require(services + hosted and sorted(set(services)) == services and
+                sorted(set(hosted)) == hosted, "service_list: order", "BAD_RECORD")
+        require(not set(services) & set(hosted) and
+                all(part["host"] != record["identity"] for part in listed["hosted"]),
+                "service_list: hosted", "BAD_RECORD")
     check_times(record, int(time.time()) if now_s is None else now_s)
     check_node_signature(record, parts["node"])
     for label, part in (("vx6/name-claim/1", parts["claim"]),

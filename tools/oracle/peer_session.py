@@ -117,7 +117,7 @@ class Sessions:
         self.paths[session.path] = session
         self.next_path += 2
         session.send("session_open", privacy=privacy, service=service,
-                     client_random=session.client_random)
+                     client_random=session.client_random, lineage=b"")
         return session
 
     def ask(self):

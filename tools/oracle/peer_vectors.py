@@ -43,6 +43,7 @@ def record_vector_fits(line):
     if line["kind"] == "make":
         me = Identity(line["label"], line["services"], bytes.fromhex(line["seed"]))
         me.sequence, me.issued_s, me.life_s = int(line["sequence"]), now_s, line["life_s"]
+        me.hosted = {part["name"]: bytes.fromhex(part["host"]) for part in line["hosted"]}
         me.endpoints = [from_json("endpoint", dict(e, carriers=3)) for e in line["endpoints"]]
         return me.bundle() == data
     if line["kind"] == "key":

@@ -159,7 +159,8 @@ def list_body(f):
     h = head(f, "list")
     return (b"\x12" + f["list_owner"] + number(h["sequence"], 8) + number(h["issued_s"], 8) +
             number(h["life_s"], 4) + number(len(f["services"]), 1) +
-            b"".join(label(name) + b"\0" for name in f["services"]))
+            b"".join(label(name) + b"\0" for name in f["services"]) +
+            number(len(f["hosted"]), 1) + b"".join(label(name) + host for name, host in f["hosted"]))
 
 
 SOUND = {
@@ -167,6 +168,7 @@ SOUND = {
     "sequence": 7, "issued_s": NOW_S - 10, "life_s": 1800,
     "endpoints": [endpoint(IPV6, 4242), endpoint(ipv4(192, 0, 2, 7), 4243)],
     "claim_owner": ALICE.id, "list_owner": ALICE.id, "label": "alice", "services": ["ssh", "web"],
+    "hosted": [],
     "node_signer": ALICE.signer, "claim_signer": ALICE.record_signer,
     "list_signer": ALICE.record_signer,
     "node_label": "node-record", "claim_label": "name-claim", "list_label": "service-list",
@@ -183,8 +185,8 @@ def parts(**changes):
     return node, claim, services
 
 
-def join(node, claim, services):
-    return b"\x13" + opaque(node) + opaque(claim) + opaque(services)
+def join(node, claim, services, lineage=b""):
+    return b"\x13" + opaque(node) + opaque(claim) + opaque(services) + opaque(lineage)
 
 
 def bundle(**changes):
@@ -199,7 +201,8 @@ def good(name, spec, unix_s=NOW_S, **changes):
     f = SOUND | changes
     fields = {"owner": node_id(f["identity"]).hex(), "sequence": str(f["sequence"]),
               "expires_s": f["issued_s"] + f["life_s"], "label": f["label"],
-              "services": f["services"] or []}
+              "services": f["services"] or [],
+              "hosted": [{"name": name, "host": host.hex()} for name, host in f["hosted"]]}
     return line("records", "bundle", name, spec, unix_s=unix_s, hex=bundle(**changes).hex(),
                 **fields)
 
@@ -210,13 +213,15 @@ def bad(name, spec, code, data=None, unix_s=NOW_S, **changes):
     return line("records", "bundle", name, spec, unix_s=unix_s, hex=data.hex(), refused=code)
 
 
-def made(name, services, text, endpoints):
+def made(name, services, text, endpoints, hosted=()):
     """What the owner of a seed must publish, byte for byte: Ed25519 draws no random numbers."""
     owner = [endpoint(ip, port) for ip, port in endpoints]
-    data = bundle(endpoints=owner, label=text, services=sorted(services) or None,
+    listed = sorted(services) if services or hosted else None
+    data = bundle(endpoints=owner, label=text, services=listed, hosted=list(hosted),
                   issued_s=NOW_S, sequence=9)
     return line("records", "make", name, "VX6-REC-002", seed=ALICE.seed.hex(), unix_s=NOW_S,
                 sequence="9", life_s=1800, label=text, services=services,
+                hosted=[{"name": name, "host": host.hex()} for name, host in hosted],
                 endpoints=[{"ip": ip.hex(), "port": port} for ip, port in endpoints],
                 hex=data.hex())
 
@@ -308,6 +313,16 @@ def bundles():
     yield bad("a service twice", "VX6-REC-012", "BAD_RECORD", services=["ssh", "ssh"])
     yield bad("the longer name first", "VX6-REC-012", "BAD_RECORD", services=["web2", "web"])
     yield bad("a list of no services", "VX6-REC-012", "BAD_RECORD", services=[])
+    one = [("db", MALLORY.identity)]
+    yield good("a hosted service", "VX6-REC-025", hosted=one)
+    yield good("hosted services alone", "VX6-REC-025", services=[], hosted=[("api", bytes(32))] + one)
+    yield bad("unsorted hosted services", "VX6-REC-025", "BAD_RECORD", hosted=one + [("api", bytes(32))])
+    yield bad("a hosted service twice", "VX6-REC-025", "BAD_RECORD", hosted=one + one)
+    yield bad("hosted, and offered too", "VX6-REC-025", "BAD_RECORD", hosted=[("web", MALLORY.identity)])
+    yield bad("hosted by the owner itself", "VX6-REC-025", "BAD_RECORD", hosted=[("db", ALICE.identity)])
+    yield bad("the host changed by one bit", "VX6-REC-003", "BAD_RECORD",
+              flipped(bundle(hosted=one, services=[], label=""), 8 * (len(bundle(
+                  hosted=one, services=[], label="")) - 2 - 64 - 1)))
     for name, ip in (("unspecified", bytes(16)), ("unspecified IPv4", ipv4(0, 0, 0, 0)),
                      ("multicast", b"\xff\x02" + bytes(13) + b"\1"),
                      ("IPv4 multicast", ipv4(224, 0, 0, 1)),
@@ -333,7 +348,7 @@ def bundles():
     yield bad("claim and list exchanged", "VX6-REC-004", "BAD_MESSAGE",
               join(node, services, claim))
     yield bad("a node record in the claim's place", "VX6-REC-004", "BAD_MESSAGE",
-              b"\x13" + opaque(node) + opaque(parts(endpoints=[])[0]) + opaque(b""))
+              join(node, parts(endpoints=[])[0], b""))
     yield bad("a node record instead of a bundle", "VX6-REC-004", "BAD_MESSAGE", node)
     yield bad("no node record", "VX6-REC-010", "BAD_MESSAGE", join(b"", claim, services))
     yield bad("one byte more", "VX6-REC-003", "BAD_MESSAGE", sound + b"\0")
@@ -352,7 +367,7 @@ def bundles():
     yield bad("an address changed by one bit", "VX6-REC-003", "BAD_RECORD",
               flipped(sound, 8 * (at + 4 + 2 + 1 + 15)))
     yield bad("the last byte changed by one bit", "VX6-REC-003", "BAD_RECORD",
-              flipped(sound, 8 * len(sound) - 1))
+              flipped(sound, 8 * (len(sound) - 2) - 1))
 
 
 def records():
@@ -361,6 +376,8 @@ def records():
     yield made("no name", ["web"], "", [(IPV6, 4242)])
     yield made("no services", [], "alice", [(ipv4(192, 0, 2, 7), 4242)])
     yield made("nothing but keys", [], "", [])
+    yield made("hosted services", ["web"], "alice", [(IPV6, 4242)], [("api", bytes(range(32))), ("db", MALLORY.identity)])
+    yield made("hosted services alone", [], "alice", [], [("db", MALLORY.identity)])
     node, claim, _ = parts()
     fields = {"unix_s": NOW_S}
     yield line("records", "node_record", "alone", "VX6-REC-003", hex=node.hex(), **fields)

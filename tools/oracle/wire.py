@@ -64,8 +64,16 @@ def item(f):
     return f["key"] + f["owner"] + u64(f["sequence"])
 
 
+def hosted(f):
+    return label(f["name"]) + f["host"]
+
+
 def offer(f):
     return label(f["name"]) + u8(f["use"])
+
+
+def rotation(f):
+    return f["key"] + u64(f["issued_s"]) + f["signature"]
 
 
 def service(f):
@@ -92,11 +100,25 @@ def name_claim(f):
 
 def service_list(f):
     return (f["owner"] + u64(f["sequence"]) + u64(f["issued_s"]) + u32(f["life_s"])
-            + many(service, f["services"]) + f["signature"])
+            + many(service, f["services"]) + many(hosted, f["hosted"]) + f["signature"])
 
 
 def bundle(f):
-    return opaque(f["node"]) + opaque(f["claim"]) + opaque(f["services"])
+    return (opaque(f["node"]) + opaque(f["claim"]) + opaque(f["services"])
+            + opaque(f["lineage"]))
+
+
+def lineage(f):
+    return f["identity"] + many(rotation, f["rotations"]) + f["signature"]
+
+
+def revocation(f):
+    return f["identity"] + opaque(f["label"]) + u64(f["issued_s"]) + f["signature"]
+
+
+def tombstone(f):
+    return (u64(f["issued_s"]) + u32(f["life_s"]) + opaque(f["revocation"])
+            + opaque(f["lineage"]))
 
 
 def answer_head(f):
@@ -148,7 +170,8 @@ def services(f):
 
 
 def session_open(f):
-    return u32(f["path"]) + u8(f["privacy"]) + label(f["service"]) + f["client_random"]
+    return (u32(f["path"]) + u8(f["privacy"]) + label(f["service"]) + f["client_random"]
+            + opaque(f["lineage"]))
 
 
 def session_opened(f):
@@ -184,6 +207,9 @@ MESSAGES = {
     "name_claim": (0x11, "record", name_claim),
     "service_list": (0x12, "record", service_list),
     "bundle": (0x13, "record", bundle),
+    "lineage": (0x14, "record", lineage),
+    "revocation": (0x15, "record", revocation),
+    "tombstone": (0x16, "record", tombstone),
     "ping": (0x20, "query", nothing),
     "pong": (0x21, "query", pong),
     "find_node": (0x22, "query", lambda f: f["target"]),
@@ -202,7 +228,7 @@ MESSAGES = {
     "link_probe": (0x43, "link", nothing),
         "link_alive": (0x44, "link", nothing),
     "link_record": (0x45, "link", lambda f: opaque(f["record"])),
-    "find_services": (0x46, "link", lambda f: u32(f["number"])),
+    "find_services": (0x46, "link", lambda f: u32(f["number"]) + opaque(f["lineage"])),
     "services": (0x47, "link", services),
     "reach_ask": (0x48, "link", lambda f: u8(f["endpoint"]) + opaque(f["record"])),
     "reach_answer": (0x49, "link", lambda f: u16(f["code"])),
@@ -241,6 +267,11 @@ def an_item(number, **changes):
             "sequence": number + 1} | changes
 
 
+def a_rotation(number, **changes):
+    return {"key": bytes_of(f"rotation {number}", 32), "issued_s": 1767225600,
+            "signature": bytes_of(f"signature {number}", 64)} | changes
+
+
 TYPICAL = {
     "node_record": {"identity": bytes_of("identity", 32), "link_key": bytes_of("link", 32),
                     "record_key": bytes_of("record", 32), **DATES, "roles": 0,
@@ -251,9 +282,18 @@ TYPICAL = {
                    "signature": bytes_of("signature", 64)},
     "service_list": {"owner": bytes_of("owner", 32), **DATES,
                      "services": [{"name": "db", "flags": 0}, {"name": "web", "flags": 0}],
+                     "hosted": [{"name": "api", "host": bytes_of("host", 32)}],
                      "signature": bytes_of("signature", 64)},
     "bundle": {"node": bytes_of("node", 203), "claim": bytes_of("claim", 123),
-               "services": bytes_of("services", 130)},
+               "services": bytes_of("services", 130), "lineage": bytes_of("lineage", 202)},
+    "lineage": {"identity": bytes_of("identity", 32),
+                "rotations": [a_rotation(0), a_rotation(1, issued_s=1767225601)],
+                "signature": bytes_of("signature", 64)},
+    "revocation": {"identity": bytes_of("identity", 32), "label": b"alice",
+                   "issued_s": 1767225600, "signature": bytes_of("signature", 64)},
+    "tombstone": {"issued_s": 1767225600, "life_s": 1800,
+                  "revocation": bytes_of("revocation", 112),
+                  "lineage": bytes_of("lineage", 202)},
     "ping": {},
     "pong": {**HEAD, "record": bytes_of("node", 203)},
     "find_node": {"target": bytes_of("target", 32)},
@@ -273,13 +313,14 @@ TYPICAL = {
     "link_probe": {},
         "link_alive": {},
     "link_record": {"record": bytes_of("node", 203)},
-    "find_services": {"number": 1},
+    "find_services": {"number": 1, "lineage": b""},
     "services": {"number": 1, "code": 0,
                  "offers": [{"name": "db", "use": 4}, {"name": "web", "use": 1}]},
     "reach_ask": {"endpoint": 1, "record": bytes_of("node", 203)},
     "reach_answer": {"code": 17},
     "session_open": {"path": 1, "privacy": 1, "service": "web",
-                     "client_random": bytes_of("client", 32)},
+                     "client_random": bytes_of("client", 32),
+                     "lineage": bytes_of("lineage", 202)},
     "session_opened": {"path": 1, "session": bytes_of("session", 16),
                        "owner_random": bytes_of("owner", 32)},
     "session_close": {"path": 1, "code": 51},
@@ -295,17 +336,34 @@ TYPICAL = {
 EDGES = [
     ("node_record", "no endpoints", {"endpoints": []}),
     ("node_record", "four endpoints, largest numbers",
-     {"sequence": U64_MAX, "issued_s": U64_MAX, "life_s": 86400,
+     {"sequence": 2**63 - 1, "issued_s": U64_MAX, "life_s": 86400,
       "endpoints": [{"ip": IPV6, "port": 65535, "carriers": 7}] * 4}),
     ("node_record", "smallest numbers", {"sequence": 1, "issued_s": 1, "life_s": 1}),
     ("name_claim", "label of one character", {"label": "0"}),
     ("name_claim", "label of 63 characters", {"label": LABEL_63}),
     ("service_list", "no service", {"services": []}),
+    ("service_list", "nothing hosted", {"hosted": []}),
+    ("service_list", "sixteen hosted",
+     {"hosted": [{"name": f"h{i:02}", "host": bytes_of(f"host {i}", 32)} for i in range(16)]}),
     ("service_list", "sixteen services",
      {"services": [{"name": f"s{i:02}", "flags": 0} for i in range(16)]}),
-    ("bundle", "node record alone", {"claim": b"", "services": b""}),
+    ("bundle", "node record alone", {"claim": b"", "services": b"", "lineage": b""}),
     ("bundle", "shortest and longest parts",
-     {"node": bytes_of("node", 300), "claim": bytes_of("claim", 200), "services": b""}),
+     {"node": bytes_of("node", 300), "claim": bytes_of("claim", 200), "services": b"",
+      "lineage": bytes_of("lineage", 306)}),
+    ("lineage", "no rotation", {"rotations": []}),
+    ("lineage", "smallest and largest times",
+     {"rotations": [a_rotation(0, issued_s=1), a_rotation(1, issued_s=U64_MAX)]}),
+    ("revocation", "no label", {"label": b""}),
+    ("revocation", "label of 63 bytes", {"label": LABEL_63.encode()}),
+    ("revocation", "a label that is none, which the codec does not see", {"label": b"A."}),
+    ("tombstone", "shortest parts", {"revocation": bytes_of("revocation", 107), "lineage": b""}),
+    ("tombstone", "longest parts", {"revocation": bytes_of("revocation", 170),
+                                    "lineage": bytes_of("lineage", 306)}),
+    ("tombstone", "smallest numbers", {"issued_s": 1, "life_s": 1}),
+    ("tombstone", "largest numbers", {"issued_s": U64_MAX, "life_s": 86400}),
+    ("session_open", "no lineage", {"lineage": b""}),
+    ("session_open", "longest lineage", {"lineage": bytes_of("lineage", 306)}),
     ("bundle", "shortest node record", {"node": bytes_of("node", 184)}),
     ("pong", "shortest record", {"record": bytes_of("node", 184)}),
         ("link_record", "shortest record", {"record": bytes_of("node", 184)}),
@@ -313,8 +371,8 @@ EDGES = [
     ("reach_ask", "shortest record, first endpoint", {"endpoint": 0, "record": bytes_of("node", 184)}),
     ("reach_ask", "longest record, last endpoint", {"endpoint": 3, "record": bytes_of("node", 300)}),
     ("reach_answer", "reached", {"code": 0}),
-    ("value", "shortest bundle", {"bundle": bytes_of("bundle", 191)}),
-    ("store", "shortest bundle", {"bundle": bytes_of("bundle", 191)}),
+    ("value", "shortest bundle", {"bundle": bytes_of("bundle", 124)}),
+    ("store", "shortest bundle", {"bundle": bytes_of("bundle", 124)}),
     ("pong", "longest record", {"record": bytes_of("node", 300)}),
     ("nodes", "no hint", {"hints": []}),
     ("nodes", "twenty hints", {"hints": [a_hint(i) for i in range(20)]}),
@@ -331,10 +389,11 @@ EDGES = [
     ("link_hello", "from the initiator", {"time_s": 0}),
     ("link_close", "largest code", {"code": 65535}),
     ("find_services", "smallest number", {"number": 0}),
-    ("find_services", "largest number", {"number": U32_MAX}),
+    ("find_services", "largest number, longest lineage",
+     {"number": U32_MAX, "lineage": bytes_of("lineage", 306)}),
     ("services", "none", {"offers": []}),
     ("services", "no list", {"code": 1, "offers": []}),
-    ("services", "each use", {"offers": [{"name": f"s{use}", "use": use} for use in range(1, 5)]}),
+    ("services", "each use", {"offers": [{"name": f"s{use}", "use": use} for use in range(1, 6)]}),
     ("services", "sixteen with the longest names",
      {"number": U32_MAX, "offers": [{"name": f"{i:02}" + "a" * 61, "use": 3} for i in range(16)]}),
     ("session_open", "largest numbers", {"path": U32_MAX, "privacy": 3, "service": LABEL_63}),
@@ -377,6 +436,11 @@ BEYOND = [
     ("service_list", "seventeen services",
      {"services": [{"name": f"s{i:02}", "flags": 0} for i in range(17)]},
      "services: too many", 5),
+    ("service_list", "seventeen hosted",
+     {"hosted": [{"name": f"h{i:02}", "host": bytes_of("host", 32)} for i in range(17)]},
+     "hosted: too many", 5),
+    ("service_list", "a hosted one with a bad name",
+     {"hosted": [{"name": "w eb", "host": bytes_of("host", 32)}]}, "hosted[0].name: not a label", 6),
     ("service_list", "second service with a bad name",
      {"services": [{"name": "db", "flags": 0}, {"name": "w eb", "flags": 0}]},
      "services[1].name: not a label", 6),
@@ -388,6 +452,26 @@ BEYOND = [
     ("bundle", "claim of 201 bytes", {"claim": bytes_of("claim", 201)}, "claim: too long", 4),
     ("bundle", "services of 601 bytes", {"services": bytes_of("services", 601)},
      "services: too long", 4),
+    ("bundle", "lineage of 307 bytes", {"lineage": bytes_of("lineage", 307)},
+     "lineage: too long", 4),
+    ("node_record", "sequence 2^63", {"sequence": 2**63}, "sequence: too large", 2),
+    ("name_claim", "sequence 2^63", {"sequence": 2**63}, "sequence: too large", 2),
+    ("service_list", "sequence 2^63", {"sequence": 2**63}, "sequence: too large", 2),
+    ("lineage", "three rotations", {"rotations": [a_rotation(i) for i in range(3)]},
+     "rotations: too many", 5),
+    ("lineage", "second rotation at 0", {"rotations": [a_rotation(0), a_rotation(1, issued_s=0)]},
+     "rotations[1].issued_s: too small", 5),
+    ("revocation", "issued at 0", {"issued_s": 0}, "issued_s: too small", 2),
+    ("revocation", "label of 64 bytes", {"label": b"a" * 64}, "label: too long", 4),
+    ("tombstone", "issued at 0", {"issued_s": 0}, "issued_s: too small", 2),
+    ("tombstone", "life of nothing", {"life_s": 0}, "life_s: too small", 2),
+    ("tombstone", "life above a day", {"life_s": 86401}, "life_s: too large", 2),
+    ("tombstone", "revocation of 106 bytes", {"revocation": bytes_of("revocation", 106)},
+     "revocation: too short", 4),
+    ("tombstone", "revocation of 171 bytes", {"revocation": bytes_of("revocation", 171)},
+     "revocation: too long", 4),
+    ("tombstone", "lineage of 307 bytes", {"lineage": bytes_of("lineage", 307)},
+     "lineage: too long", 4),
     ("pong", "no record", {"record": b""}, "record: too short", 4),
     ("pong", "record of 183 bytes", {"record": bytes_of("node", 183)}, "record: too short", 4),
     ("pong", "record of 301 bytes", {"record": bytes_of("node", 301)}, "record: too long", 4),
@@ -399,7 +483,7 @@ BEYOND = [
     ("value", "index 64", {"index": 64}, "index: too large", 2),
     ("value", "count 0", {"count": 0}, "count: too small", 2),
     ("value", "count 65", {"count": 65}, "count: too large", 2),
-    ("value", "bundle of 190 bytes", {"bundle": bytes_of("bundle", 190)}, "bundle: too short", 4),
+    ("value", "bundle of 123 bytes", {"bundle": bytes_of("bundle", 123)}, "bundle: too short", 4),
     ("value", "bundle of 1001 bytes", {"bundle": bytes_of("bundle", 1001)}, "bundle: too long", 4),
     ("store", "no bundle", {"bundle": b""}, "bundle: too short", 4),
     ("store", "bundle of 1001 bytes", {"bundle": bytes_of("bundle", 1001)}, "bundle: too long", 4),
@@ -412,12 +496,14 @@ BEYOND = [
      "record: too short", 4),
     ("link_record", "record of 301 bytes", {"record": bytes_of("node", 301)},
      "record: too long", 4),
+    ("find_services", "lineage of 307 bytes", {"lineage": bytes_of("lineage", 307)},
+     "lineage: too long", 4),
     ("services", "seventeen offers",
      {"offers": [{"name": f"s{i:02}", "use": 1} for i in range(17)]}, "offers: too many", 5),
     ("services", "second offer of no use",
      {"offers": [{"name": "db", "use": 1}, {"name": "web", "use": 0}]},
      "offers[1].use: too small", 5),
-    ("services", "a use that nobody has defined", {"offers": [{"name": "db", "use": 5}]},
+    ("services", "a use that nobody has defined", {"offers": [{"name": "db", "use": 6}]},
      "offers[0].use: too large", 5),
     ("services", "a name with a capital", {"offers": [{"name": "Db", "use": 1}]},
      "offers[0].name: not a label", 6),
@@ -427,6 +513,8 @@ BEYOND = [
     ("session_open", "path 0", {"path": 0}, "path: too small", 2),
     ("session_open", "privacy 0", {"privacy": 0}, "privacy: too small", 2),
     ("session_open", "privacy 4", {"privacy": 4}, "privacy: too large", 2),
+    ("session_open", "lineage of 307 bytes", {"lineage": bytes_of("lineage", 307)},
+     "lineage: too long", 4),
     ("session_open", "service with a dot", {"service": "alice.web"}, "service: not a label", 6),
     ("session_opened", "path 0", {"path": 0}, "path: too small", 2),
     ("session_close", "path 0", {"path": 0}, "path: too small", 2),
@@ -441,13 +529,14 @@ BEYOND = [
 # The last field of each message that has fields: what is missing when the last byte is.
 LAST = {
     "node_record": "signature", "name_claim": "signature", "service_list": "signature",
-    "bundle": "services", "pong": "record", "find_node": "target", "nodes": "hints[2].flags",
+    "bundle": "lineage", "lineage": "signature", "revocation": "signature",
+    "tombstone": "lineage", "pong": "record", "find_node": "target", "nodes": "hints[2].flags",
     "find_value": "index", "value": "bundle", "store": "bundle", "stored": "code",
     "announce": "port", "announced": "code", "sync": "items[1].sequence", "synced": "wanted",
     "link_hello": "port", "link_close": "code", "link_record": "record",
-    "find_services": "number", "services": "offers[1].use",
+    "find_services": "lineage", "services": "offers[1].use",
     "reach_ask": "record", "reach_answer": "code",
-    "session_open": "client_random", "session_opened": "owner_random", "session_close": "code",
+    "session_open": "lineage", "session_opened": "owner_random", "session_close": "code",
     "stream_open": "window_end", "stream_accept": "window_end", "stream_ack": "window_end",
     "stream_reset": "code",
 }

@@ -27,7 +27,7 @@ struct cli {
     bool json;
     const char *words[CLI_WORDS_MAX]; /* behind the command */
     size_t word_count;
-    const char *name, *listen, *addr, *key, *passphrase_file, *level;
+    const char *name, *listen, *addr, *key, *passphrase_file, *revocation, *level, *at;
     const char *allow[CLI_ALLOW_MAX]; /* --allow, as often as it was given */
     size_t allow_count;
     bool background, is_public, is_private, wait, replace, addresses, list, repair;
@@ -77,12 +77,18 @@ void cli_print_traffic(FILE *out, json_t *object);
  */
 const char *cli_text(json_t *object, const char *name);
 
+/* ---- cli_keyfile.c ---- */
+/* As much of a file as fits, as text. */
+bool cli_read_file(const char *path, char *text, size_t size, char error[TEXT_ERROR_SIZE]);
+
 /* ---- cli_commands.c, cli_connect.c, cli_init.c, cli_watch.c ---- */
 int cli_run_init(struct cli *cli);
 int cli_run_identity(struct cli *cli);
 int cli_run_identity_rename(struct cli *cli);
 int cli_run_identity_export(struct cli *cli);
 int cli_run_identity_import(struct cli *cli);
+int cli_run_identity_rotate(struct cli *cli);
+int cli_run_identity_revocation(struct cli *cli);
 int cli_run_connect(struct cli *cli);
 int cli_run_status(struct cli *cli);
 int cli_run_peers(struct cli *cli);
@@ -99,6 +105,7 @@ int cli_run_names(struct cli *cli);
 int cli_run_pin(struct cli *cli);
 int cli_run_forget(struct cli *cli);
 int cli_run_rename(struct cli *cli);
+int cli_run_revoke(struct cli *cli);
 int cli_run_watch(struct cli *cli);
 
 /* ---- cli_wait.c ---- */

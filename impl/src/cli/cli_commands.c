@@ -135,8 +135,35 @@ static json_t *service_add_request(const struct cli *cli)
         "target", cli->words[1], "exposure", exposure, "allow", allow);
 }
 
+static void print_hosted(json_t *answer)
+{
+    const char *host = cli_text(answer, "host_name"), *name = cli_text(answer, "name");
+    printf("%s is at %s: whoever resolves this node is told so, and goes there\n", name,
+        host[0] ? host : cli_text(answer, "host"));
+    printf("who may use it is decided there, with vx6 service add %s TARGET\n", name);
+}
+
+/* It is another node's to say who may use it. */
+static int add_hosted(struct cli *cli)
+{
+    if (cli->words[1] || cli->is_public || cli->is_private || cli->allow_count > 0)
+        return cli_fail(cli, CLI_USAGE, "INVALID",
+            "with --at the service is at another node, which has its target and says who may use "
+            "it: "
+            "leave out the rest; nothing was added");
+    return ask_and_print(cli,
+        json_pack(
+            "{s:s, s:s, s:s}", "command", "service_host", "name", cli->words[0], "at", cli->at),
+        print_hosted);
+}
+
 int cli_run_service_add(struct cli *cli)
 {
+    if (cli->at)
+        return add_hosted(cli);
+    if (cli->words[1] == NULL)
+        return cli_fail(cli, CLI_USAGE, "INVALID",
+            "service add needs NAME TARGET, or NAME --at WHO: see vx6 service add --help");
     if (cli->is_public == cli->is_private)
         return cli_fail(cli, CLI_USAGE, "INVALID",
             "say who may use %s, with one of two: --public, and whoever resolves this node may; "

@@ -27,6 +27,7 @@ static void print_up(const struct cli *cli, json_t *answer)
 {
     FILE *out = cli->program ? stderr : stdout;
     const char *addr = cli_text(answer, "addr"), *name = cli_text(answer, "name");
+    const char *key_before = cli_text(answer, "key_before");
     bool is_new = json_is_true(json_object_get(answer, "key_is_new"));
     if (cli->json) {
         cli_print_json(answer);
@@ -35,6 +36,9 @@ static void print_up(const struct cli *cli, json_t *answer)
     if (!cli->program)
         fprintf(out, "%s%s%s is at %s\n", name, addr[0] ? " of " : "", addr,
             cli_text(answer, "listen"));
+    if (key_before[0])
+        fprintf(out, "its key has changed, as the old one has signed: it is %s from now on\n",
+            cli_text(answer, "key"));
     if (is_new)
         fprintf(out, "its key is %s, kept from this first use on: compare it with its owner's\n",
             cli_text(answer, "key"));

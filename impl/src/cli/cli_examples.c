@@ -14,6 +14,9 @@ static const struct {
                           "  vx6 identity --json | jq -r .key")},
     {"identity rename", EXAMPLES("  vx6 identity rename alicia")},
     {"identity export", EXAMPLES("  vx6 identity export /media/usb/alice.vx6")},
+    {"identity rotate", EXAMPLES("  vx6 identity rotate\n"
+                                 "  vx6 identity rotate --revocation /media/usb/alice.revocation")},
+    {"identity revocation", EXAMPLES("  vx6 identity revocation /media/usb/alice.revocation")},
     {"identity import", EXAMPLES("  vx6 identity import /media/usb/alice.vx6")},
     {"status", EXAMPLES("  vx6 status\n"
                         "  vx6 status --wait --timeout 60 && vx6 connect alice.web\n"
@@ -24,7 +27,8 @@ static const struct {
     {"service add",
         EXAMPLES("  vx6 service add web 127.0.0.1:8080 --public\n"
                  "  vx6 service add db 127.0.0.1:5432 --private --allow bob\n"
-                 "  vx6 service add wiki 127.0.0.1:8090 --public --allow bob --allow carol")},
+                 "  vx6 service add wiki 127.0.0.1:8090 --public --allow bob --allow carol\n"
+                 "  vx6 service add db --at bob")},
     {"service allow", EXAMPLES("  vx6 service allow db bob")},
     {"service deny", EXAMPLES("  vx6 service deny db bob")},
     {"service list", EXAMPLES("  vx6 service list\n"
@@ -44,6 +48,7 @@ static const struct {
     {"forget", EXAMPLES("  vx6 forget alice\n"
                         "  vx6 forget '[2001:db8::7]:4242'")},
     {"rename", EXAMPLES("  vx6 rename alice alice-at-work")},
+    {"revoke", EXAMPLES("  vx6 revoke /media/usb/alice.revocation")},
     {"watch", EXAMPLES("  vx6 watch\n"
                        "  vx6 watch --level debug --addresses\n"
                        "  vx6 watch --json forward_up forward_failed")},

@@ -6,37 +6,45 @@
 
 #include "cli.h"
 #include "store.h"
+#include "vx6/identity.h"
 #include "vx6/node.h"
 
-static json_t *identity_json(const uint8_t seed[32], const char *name)
+static json_t *identity_json(const struct store_identity *identity, const char *name)
 {
     const struct vx6_crypto *crypto = &vx6_crypto_real;
-    uint8_t key[32], id[32];
+    uint8_t key[32], id[32], keys[VX6_KEYS_BEFORE_MAX][32];
     char text[TEXT_KEY_SIZE], hex[65];
-    crypto->sign_public(crypto, key, seed);
+    size_t count = vx6_lineage_keys((vx6_span){identity->lineage, identity->lineage_len}, keys);
+    json_t *before = json_array();
+    for (size_t i = 0; i < count; i++) {
+        text_key(text, keys[i]);
+        json_array_append_new(before, json_string(text));
+    }
+    crypto->sign_public(crypto, key, identity->seed);
     vx6_node_id(crypto, id, key);
     text_key(text, key);
     text_hex(hex, id, sizeof id);
-    return json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "key", text, "node_id", hex, "name", name);
+    return json_pack("{s:b, s:s, s:s, s:s, s:o}", "ok", 1, "key", text, "node_id", hex, "name",
+        name, "before", before);
 }
 
 /* Prints the identity; false when there is none. */
 static bool show(const struct cli *cli, struct store *store)
 {
-    uint8_t seed[32];
+    struct store_identity identity;
     char name[VX6_LABEL_MAX + 1];
-    if (!store_identity(store, seed))
+    if (!store_identity_read(store, &identity))
         return false;
-    json_t *identity = NULL;
+    json_t *shown = NULL;
     if (store_setting(store, "name", name, sizeof name))
-        identity = identity_json(seed, name);
-    explicit_bzero(seed, sizeof seed);
-    if (cli->json && identity)
-        cli_print_json(identity);
-    else if (identity)
-        cli_print_identity(identity);
-    json_decref(identity);
-    return identity != NULL;
+        shown = identity_json(&identity, name);
+    explicit_bzero(&identity, sizeof identity);
+    if (cli->json && shown)
+        cli_print_json(shown);
+    else if (shown)
+        cli_print_identity(shown);
+    json_decref(shown);
+    return shown != NULL;
 }
 
 int cli_run_identity(struct cli *cli)

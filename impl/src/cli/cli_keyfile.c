@@ -127,13 +127,13 @@ int cli_run_identity_export(struct cli *cli)
     return CLI_OK;
 }
 
-static bool read_whole(const char *path, char text[KEYFILE_TEXT_SIZE], char error[TEXT_ERROR_SIZE])
+bool cli_read_file(const char *path, char *text, size_t size, char error[TEXT_ERROR_SIZE])
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return paths_fail(error, "read", path);
     setvbuf(file, NULL, _IONBF, 0);
-    size_t len = fread(text, 1, KEYFILE_TEXT_SIZE - 1, file);
+    size_t len = fread(text, 1, size - 1, file);
     text[len] = 0;
     fclose(file);
     return true;
@@ -156,7 +156,7 @@ static bool unlock(
 {
     char passphrase[PASSPHRASE_SIZE] = "", text[KEYFILE_TEXT_SIZE];
     bool done = store_is_absent(cli->paths.database, error) &&
-                read_whole(cli->words[0], text, error) &&
+                cli_read_file(cli->words[0], text, sizeof text, error) &&
                 get_passphrase(cli, false, passphrase, error) &&
                 keyfile_unlock(text, passphrase, identity, error);
     explicit_bzero(passphrase, sizeof passphrase);

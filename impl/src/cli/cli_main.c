@@ -21,7 +21,9 @@ enum {
     KEY_PUBLIC,
     KEY_PRIVATE,
     KEY_PASSPHRASE_FILE,
+    KEY_REVOCATION,
     KEY_ALLOW,
+    KEY_AT,
     KEY_REPLACE,
     KEY_LEVEL,
     KEY_ADDRESSES,
@@ -74,6 +76,18 @@ static const struct command commands[] = {
         cli_run_identity_export, 1, 1, {PASSPHRASE, COMMON, {0}}},
     {"identity import", "FILE", "Makes a state with the key in FILE, where there is none yet.",
         cli_run_identity_import, 1, 1, {PASSPHRASE, COMMON, {0}}},
+    {"identity rotate", "",
+        "Gives this node a new key, which the old one signs: who has bound its name, or let it use "
+        "a service, goes along. No node may run meanwhile. The certificate that revokes the old "
+        "key is written to FILE, or beside the state: publish it with vx6 revoke if somebody else "
+        "has that key.",
+        cli_run_identity_rotate, 0, 0,
+        {{"revocation", KEY_REVOCATION, "FILE", 0, "Where to write the certificate", 0}, COMMON,
+            {0}}},
+    {"identity revocation", "FILE",
+        "Writes the certificate that revokes the node's present key to FILE: for a safe place, "
+        "since who has it can end the key, and nobody can without.",
+        cli_run_identity_revocation, 1, 1, {COMMON, {0}}},
     {"identity", "", "Shows the node's key, which others pass to connect --key.", cli_run_identity,
         0, 0, {COMMON, {0}}},
     {"status", "", "Shows what the node does, and its last errors.", cli_run_status, 0, 0,
@@ -93,16 +107,21 @@ static const struct command commands[] = {
     {"peers", "", "Lists entry peers and contacts.", cli_run_peers, 0, 0, {ASKS, {0}}},
     {"peer add", "ADDR", "Joins the network by the node at ADDR, such as [2001:db8::7]:4242.",
         cli_run_peer_add, 1, 1, {ASKS, {0}}},
-    {"service add", "NAME TARGET --public | --private [--allow=WHO]...",
+    {"service add", "NAME TARGET --public | --private [--allow=WHO]...\nNAME --at=WHO",
         "Offers the program that listens on TARGET, such as 127.0.0.1:8080, under NAME. WHO is a "
         "key, "
-        "or a name that vx6 names shows.",
-        cli_run_service_add, 2, 2,
+        "or a name that vx6 names shows. With --at the service is at another node: whoever "
+        "resolves "
+        "this one is told so and goes there, and who may use it is decided there, as in vx6 "
+        "service "
+        "add db --at bob.",
+        cli_run_service_add, 1, 2,
         {{"public", KEY_PUBLIC, NULL, 0,
              "Whoever resolves this node may use it; with --allow they see it, and WHO may use it",
              0},
             {"private", KEY_PRIVATE, NULL, 0, "WHO may use it, and nobody else learns of it", 0},
-            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0}, ASKS, {0}}},
+            {"allow", KEY_ALLOW, "WHO", 0, "May use it; once for each", 0},
+            {"at", KEY_AT, "WHO", 0, "The node WHO offers it, under the same NAME", 0}, ASKS, {0}}},
     {"service allow", "NAME WHO", "Lets WHO, a key or a name of vx6 names, use a service.",
         cli_run_service_allow, 2, 2, {ASKS, {0}}},
     {"service deny", "NAME WHO", "Takes that back, and ends their connections at once.",
@@ -144,6 +163,10 @@ static const struct command commands[] = {
         cli_run_forget, 1, 1, {ASKS, {0}}},
     {"rename", "NAME NEW", "Calls the node that NAME is bound to NEW instead, on this node alone.",
         cli_run_rename, 2, 2, {ASKS, {0}}},
+    {"revoke", "FILE",
+        "Tells the network that nobody is to believe a key any more, by the certificate in FILE, "
+        "and goes on to tell it as long as this node runs. That cannot be taken back.",
+        cli_run_revoke, 1, 1, {ASKS, {0}}},
     {"watch", "[EVENT...]",
         "Shows what happens, until Ctrl-C or the node's end: all that is news, or each EVENT.",
         cli_run_watch, 0, CLI_WORDS_MAX,
@@ -256,11 +279,17 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case KEY_PASSPHRASE_FILE:
         cli->passphrase_file = text;
         return 0;
+    case KEY_REVOCATION:
+        cli->revocation = text;
+        return 0;
     case KEY_PRIVATE:
         cli->is_private = true;
         return 0;
     case KEY_ALLOW:
         parse_allow(cli, text, state);
+        return 0;
+    case KEY_AT:
+        cli->at = text;
         return 0;
     case KEY_PUBLIC:
         cli->is_public = true;

@@ -95,6 +95,8 @@ void cli_print_identity(json_t *answer)
     printf("key      %s\n", cli_text(answer, "key"));
     printf("node id  %s\n", cli_text(answer, "node_id"));
     printf("name     %s\n", name[0] ? name : "none");
+    if (json_array_size(json_object_get(answer, "before")) > 0)
+        print_list("before   ", json_object_get(answer, "before"));
 }
 
 /* ", last 3 minutes ago", or that it never was. */
@@ -138,6 +140,12 @@ void cli_print_services(json_t *answer)
     json_t *item, *list = json_object_get(answer, "services");
     json_array_foreach(list, index, item)
     {
+        if (json_is_string(json_object_get(item, "host"))) {
+            const char *name = cli_text(item, "host_name");
+            printf("service    %s is at %s%s%s\n", cli_text(item, "name"), name,
+                name[0] ? ", " : "", cli_text(item, "host"));
+            continue;
+        }
         printf("service    %s -> %s, %s: ", cli_text(item, "name"), cli_text(item, "target"),
             cli_text(item, "exposure"));
         cli_print_traffic(stdout, item);
@@ -162,9 +170,10 @@ void cli_print_offers(json_t *answer)
         bool may_use = json_is_true(json_object_get(item, "may_use"));
         const char *exposure = cli_text(item, "exposure");
         printf("  %-16s %s%s\n", cli_text(item, "name"), exposure,
-            strcmp(exposure, "public") == 0 ? ", for whoever asks"
-            : may_use                       ? ", and this node may use it"
-                                            : ", but this node is not allowed: ask its owner");
+            strcmp(exposure, "public") == 0   ? ", for whoever asks"
+            : strcmp(exposure, "hosted") == 0 ? " by another node, which knows who may use it"
+            : may_use                         ? ", and this node may use it"
+                                              : ", but this node is not allowed: ask its owner");
     }
 }
 
@@ -351,7 +360,13 @@ static void print_bindings(json_t *list)
             printf(" ");
             print_time(number(item, "since_unix_ms"));
         }
-        printf("\n");
+        if (number(item, "followed_unix_ms") > 0) {
+            printf(", in the place of %s since ", cli_text(item, "key_before"));
+            print_time(number(item, "followed_unix_ms"));
+        }
+        printf("%s\n", json_is_true(json_object_get(item, "revoked"))
+                           ? ", revoked by its owner: ask for the new key"
+                           : "");
     }
 }
 
@@ -365,6 +380,18 @@ void cli_print_names(json_t *answer)
     print_kept(kept);
 }
 
+static void print_places(json_t *candidate)
+{
+    size_t index;
+    json_t *item;
+    print_list("  at       ", json_object_get(candidate, "endpoints"));
+    print_list("  offers   ", json_object_get(candidate, "services"));
+    json_array_foreach(json_object_get(candidate, "hosted"), index, item)
+    {
+        printf("  elsewhere %s, at %s\n", cli_text(item, "name"), cli_text(item, "host"));
+    }
+}
+
 static void print_candidates(json_t *answer)
 {
     size_t index;
@@ -372,8 +399,12 @@ static void print_candidates(json_t *answer)
     json_array_foreach(json_object_get(answer, "candidates"), index, item)
     {
         printf("claimant   %s, %s\n", cli_text(item, "name"), cli_text(item, "key"));
-        print_list("  at       ", json_object_get(item, "endpoints"));
-        print_list("  offers   ", json_object_get(item, "services"));
+        print_places(item);
+    }
+    item = json_object_get(answer, "host");
+    if (json_is_object(item)) {
+        printf("host       %s\n", cli_text(item, "key"));
+        print_places(item);
     }
 }
 

@@ -33,6 +33,7 @@ json_t *json_forward(struct forward_facts *facts)
         "state", forward_state_name(facts->state), "key", json_key_or_null(facts->key),
         "key_is_new", facts->key_is_new ? 1 : 0, "last_failure", failure);
     json_object_set_new(object, "addr", config->by_addr ? json_addr(&config->addr) : json_null());
+    json_object_set_new(object, "key_before", json_key_or_null(facts->key_before));
     json_object_set_new(object, "peer", facts->peer.port ? json_addr(&facts->peer) : json_null());
     struct traffic *traffic = &facts->traffic;
     json_t *numbers =

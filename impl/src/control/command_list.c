@@ -22,11 +22,19 @@ static json_t *offer_json(const struct vx6_offer *offer)
 {
     static const struct {
         const char *exposure;
-        int may_use;
-    } uses[] = {{"public", 1}, {"listed", 1}, {"listed", 0}, {"private", 1}};
-    return json_pack("{s:o, s:s, s:b}", "name",
+        enum {
+            NO,
+            YES,
+            HOST_KNOWS
+        } may_use;
+    } uses[] = {
+        {"public", YES}, {"listed", YES}, {"listed", NO}, {"private", YES}, {"hosted", HOST_KNOWS}};
+    json_t *may_use = json_null();
+    if (uses[offer->use - 1].may_use != HOST_KNOWS)
+        may_use = json_boolean(uses[offer->use - 1].may_use == YES);
+    return json_pack("{s:o, s:s, s:o}", "name",
         json_stringn((const char *)offer->name.data, offer->name.len), "exposure",
-        uses[offer->use - 1].exposure, "may_use", uses[offer->use - 1].may_use);
+        uses[offer->use - 1].exposure, "may_use", may_use);
 }
 
 static json_t *offers_json(vx6_span bytes)

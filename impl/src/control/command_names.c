@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* names, pin, forget, rename: which key a name means to this node. Spec: spec/control.md. */
+/* names, pin, forget, rename: which key a name means to this node; revoke: which key nobody is to
+ * believe. Spec: spec/control.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "forward.h"
+#include "keys.h"
 #include "names.h"
 #include "offer.h"
 #include "request.h"
 
-static json_t *binding_json(const struct store_binding *binding)
+static json_t *binding_json(const struct host *host, const struct store_binding *binding)
 {
-    return json_pack("{s:s, s:o, s:s, s:o}", "name", binding->label, "key", json_key(binding->key),
-        "how", binding->is_pinned ? "pinned" : "first_use", "since_unix_ms",
-        binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null());
+    bool has_followed = binding->followed_unix_ms != 0;
+    bool is_revoked =
+        keys_is_revoked(host->keys, binding->key) || keys_is_revoked(host->keys, binding->root);
+    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "name", binding->label, "key",
+        json_key(binding->key), "how", binding->is_pinned ? "pinned" : "first_use", "since_unix_ms",
+        binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null(), "key_before",
+        has_followed ? json_key(binding->root) : json_null(), "followed_unix_ms",
+        has_followed ? json_integer(binding->followed_unix_ms) : json_null(), "revoked",
+        is_revoked ? 1 : 0);
 }
 
 /* The keys kept for addresses that were connected to without a name; NULL: they cannot be read. */
@@ -37,7 +45,7 @@ void command_names(struct request *request)
     json_t *names = json_array(), *kept = kept_json(request->host);
     const struct store_binding *binding;
     for (size_t i = 0; (binding = names_item(request->host->names, i)) != NULL; i++)
-        json_array_append_new(names, binding_json(binding));
+        json_array_append_new(names, binding_json(request->host, binding));
     if (kept)
         request_answer(request, json_pack("{s:o, s:o}", "names", names, "addresses", kept));
     else /* VX6-CTRL-036 */
@@ -162,6 +170,21 @@ void command_identity_rename(struct request *request)
         return;
     if (names_set_own(request->host->names, label, &code, line))
         request_answer(request, json_pack("{s:s}", "name", label));
+    else
+        request_fail(request, code, line);
+}
+
+/* VX6-CTRL-025 */
+void command_revoke(struct request *request)
+{
+    const char *command, *certificate;
+    char line[TEXT_ERROR_SIZE];
+    uint8_t key[32];
+    enum vx6_code code = VX6_INVALID;
+    if (!request_unpack(request, "{s:s, s:s !}", "command", &command, "certificate", &certificate))
+        return;
+    if (keys_revoke(request->host->keys, certificate, key, &code, line))
+        request_answer(request, json_pack("{s:o}", "key", json_key(key)));
     else
         request_fail(request, code, line);
 }

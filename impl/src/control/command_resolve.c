@@ -38,18 +38,23 @@ static json_t *endpoints_of(vx6_span record)
     return list;
 }
 
-static json_t *services_of(vx6_span record)
+/* The services of the node itself, and those that others host for it. */
+static void add_services(json_t *object, vx6_span record)
 {
     struct vx6_msg msg;
     struct vx6_service service;
-    json_t *list = json_array();
-    if (record.len == 0 ||
-        vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len) != NULL ||
-        msg.type != VX6_MSG_service_list)
-        return list;
-    while (vx6_next_service(&msg.u.service_list.services, &service))
-        json_array_append_new(list, json_span(service.name));
-    return list;
+    struct vx6_hosted hosted;
+    json_t *services = json_array(), *elsewhere = json_array();
+    bool is_list = record.len > 0 &&
+                   vx6_msg_decode(&msg, VX6_SCOPE_RECORD, record.data, record.len) == NULL &&
+                   msg.type == VX6_MSG_service_list;
+    while (is_list && vx6_next_service(&msg.u.service_list.services, &service))
+        json_array_append_new(services, json_span(service.name));
+    while (is_list && vx6_next_hosted(&msg.u.service_list.hosted, &hosted))
+        json_array_append_new(elsewhere,
+            json_pack("{s:o, s:o}", "name", json_span(hosted.name), "host", json_key(hosted.host)));
+    json_object_set_new(object, "services", services);
+    json_object_set_new(object, "hosted", elsewhere);
 }
 
 static json_t *candidate_json(const uint8_t key[32], vx6_span bundle)
@@ -59,7 +64,7 @@ static json_t *candidate_json(const uint8_t key[32], vx6_span bundle)
     if (vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bundle.data, bundle.len) == NULL &&
         msg.type == VX6_MSG_bundle) {
         json_object_set_new(object, "endpoints", endpoints_of(msg.u.bundle.node));
-        json_object_set_new(object, "services", services_of(msg.u.bundle.services));
+        add_services(object, msg.u.bundle.services);
     }
     return object;
 }
@@ -96,6 +101,21 @@ static void name_candidates(json_t *candidates, const char *text)
     }
 }
 
+/* Behind the one claimant comes, where its service is at another node, that node. */
+static json_t *take_host(json_t *candidates, const uint8_t owner[32])
+{
+    static const uint8_t none[32];
+    char owner_text[TEXT_KEY_SIZE];
+    text_key(owner_text, owner);
+    if (memcmp(owner, none, sizeof none) == 0 || json_array_size(candidates) < 2 ||
+        strcmp(key_text(candidates, 0), owner_text) != 0)
+        return json_null();
+    json_t *host = json_incref(json_array_get(candidates, 1));
+    while (json_array_size(candidates) > 1)
+        json_array_remove(candidates, 1);
+    return host;
+}
+
 static void resolving_free(struct resolving *resolving)
 {
     json_decref(resolving->candidates);
@@ -110,10 +130,11 @@ static void on_heard(void *context, const struct vx6_out *out)
         json_array_append_new(resolving->candidates, candidate_json(out->key, out->value));
         return;
     }
+    json_t *host = take_host(resolving->candidates, out->key);
     name_candidates(resolving->candidates, resolving->name);
-    json_t *object = json_pack("{s:s, s:O, s:I, s:I, s:I}", "name", resolving->name, "candidates",
-        resolving->candidates, "hops", (json_int_t)out->hops, "queries", (json_int_t)out->queries,
-        "lost", (json_int_t)out->lost);
+    json_t *object = json_pack("{s:s, s:O, s:o, s:I, s:I, s:I}", "name", resolving->name,
+        "candidates", resolving->candidates, "host", host, "hops", (json_int_t)out->hops, "queries",
+        (json_int_t)out->queries, "lost", (json_int_t)out->lost);
     struct explain_subject subject = {
         .name = resolving->name, .is_ending = driver_is_shutting_down(request->host->driver)};
     char line[TEXT_ERROR_SIZE];

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver.h"
 #include "listening.h"
 #include "names.h"
 #include "offer.h"
@@ -21,6 +22,13 @@ static json_t *allowed_json(const struct host *host, const struct offer_facts *f
     return list;
 }
 
+/* The name that a key is bound to here, or null. */
+static json_t *name_or_null(const struct host *host, const uint8_t key[32])
+{
+    const struct store_binding *binding = names_by_key(host->names, key);
+    return binding ? json_string(binding->label) : json_null();
+}
+
 /* VX6-CTRL-033: it takes both, a way to this node and a program behind it. */
 static void add_reach(const struct host *host, json_t *service, const struct offer_facts *facts)
 {
@@ -28,6 +36,8 @@ static void add_reach(const struct host *host, json_t *service, const struct off
     enum reach_state state = reachability_of_node(host->reach, &reached_unix_ms);
     bool is_down = facts->is_up_known && !facts->is_up;
     json_t *is_reachable = json_null();
+    if (facts->exposure == EXPOSURE_HOSTED)
+        state = REACH_UNKNOWN; /* what counts is the way to that node */
     if (is_down || state == REACH_NO)
         is_reachable = json_false();
     else if (facts->is_up_known && state == REACH_YES)
@@ -42,8 +52,11 @@ static void add_reach(const struct host *host, json_t *service, const struct off
 
 static json_t *service_json(const struct host *host, struct offer_facts *facts)
 {
-    json_t *service = json_pack("{s:s, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-        facts->name, "target", json_addr(&facts->target), "exposure",
+    bool is_hosted = facts->exposure == EXPOSURE_HOSTED;
+    json_t *service = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "name", facts->name, "target", is_hosted ? json_null() : json_addr(&facts->target), "host",
+        is_hosted ? json_key(facts->host) : json_null(), "host_name",
+        is_hosted ? name_or_null(host, facts->host) : json_null(), "exposure",
         exposure_name(facts->exposure), "allowed", allowed_json(host, facts), "open",
         (json_int_t)facts->open_count, "connections", (json_int_t)facts->connection_count,
         "failures", (json_int_t)facts->failure_count, "sent_bytes",
@@ -127,6 +140,8 @@ static bool parse_add(const char *text, const char *exposure, const json_t *allo
     text_printable(
         shown, sizeof shown, reason ? text : wish->name, strlen(reason ? text : wish->name));
     wish->exposure = exposure_parse(exposure);
+    if (wish->exposure == EXPOSURE_HOSTED) /* which service_host says */
+        wish->exposure = EXPOSURE_COUNT;
     if (reason)
         return text_fail(error, "the target %s %s", shown, reason);
     if (!text_is_label(wish->name))
@@ -164,6 +179,40 @@ void command_service_add(struct request *request)
     free(keys);
     if (code == VX6_OK)
         request_answer(request, added_json(request->host, &wish));
+    else
+        request_fail(request, code, line);
+}
+
+static bool is_own_key(const struct host *host, const uint8_t key[32])
+{
+    uint8_t own[32], id[32];
+    driver_identity(host->driver, own, id);
+    return memcmp(own, key, sizeof own) == 0;
+}
+
+/* VX6-CTRL-027 */
+void command_service_host(struct request *request)
+{
+    const char *command, *who;
+    char line[TEXT_ERROR_SIZE];
+    struct offer_wish wish = {.exposure = EXPOSURE_HOSTED};
+    enum vx6_code code = VX6_INVALID;
+    if (!request_unpack(
+            request, "{s:s, s:s, s:s !}", "command", &command, "name", &wish.name, "at", &who))
+        return;
+    if (!text_is_label(wish.name))
+        text_fail(
+            line, "that is no label for a service: use 1 to 63 of a-z, 0-9 and inner hyphens");
+    else if (parse_who(request->host, who, wish.host, line))
+        code = is_own_key(request->host, wish.host)
+                   ? VX6_SELF
+                   : offers_add(request->host->offers, &wish, line);
+    if (code == VX6_SELF)
+        text_fail(line, "that is the key of this node itself: give the service's target instead");
+    if (code == VX6_OK)
+        request_answer(
+            request, json_pack("{s:s, s:o, s:o}", "name", wish.name, "host", json_key(wish.host),
+                         "host_name", name_or_null(request->host, wish.host)));
     else
         request_fail(request, code, line);
 }

@@ -42,8 +42,13 @@ static void command_identity(struct request *request)
     char hex[65];
     driver_identity(request->host->driver, key, id);
     text_hex(hex, id, sizeof id);
-    request_answer(request, json_pack("{s:o, s:s, s:s}", "key", json_key(key), "node_id", hex,
-                                "name", request->host->label));
+    uint8_t keys[VX6_KEYS_BEFORE_MAX][32];
+    size_t count = driver_keys_before(request->host->driver, keys);
+    json_t *before = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(before, json_key(keys[i]));
+    request_answer(request, json_pack("{s:o, s:s, s:s, s:o}", "key", json_key(key), "node_id", hex,
+                                "name", request->host->label, "before", before));
 }
 
 static json_t *peer_json(const struct peer_facts *facts)
@@ -117,11 +122,12 @@ const struct command *command_find(const char *name)
         {"identity", command_identity}, {"identity_rename", command_identity_rename},
         {"peers", command_peers}, {"peer_add", command_peer_add},
         {"service_add", command_service_add}, {"service_allow", command_service_allow},
-        {"service_deny", command_service_deny}, {"service_list", command_service_list},
-        {"service_remove", command_service_remove}, {"connect", command_connect},
-        {"disconnect", command_disconnect}, {"doctor", command_doctor},
-        {"resolve", command_resolve}, {"names", command_names}, {"pin", command_pin},
-        {"forget", command_forget}, {"rename", command_rename}, {"watch", command_watch}};
+        {"service_deny", command_service_deny}, {"service_host", command_service_host},
+        {"service_list", command_service_list}, {"service_remove", command_service_remove},
+        {"connect", command_connect}, {"disconnect", command_disconnect},
+        {"doctor", command_doctor}, {"resolve", command_resolve}, {"names", command_names},
+        {"pin", command_pin}, {"forget", command_forget}, {"rename", command_rename},
+        {"revoke", command_revoke}, {"watch", command_watch}};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];

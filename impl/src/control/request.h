@@ -57,9 +57,11 @@ void command_names(struct request *request);
 void command_pin(struct request *request);
 void command_forget(struct request *request);
 void command_rename(struct request *request);
+void command_revoke(struct request *request);
 void command_service_add(struct request *request);
 void command_service_allow(struct request *request);
 void command_service_deny(struct request *request);
+void command_service_host(struct request *request);
 void command_service_list(struct request *request);
 void command_service_remove(struct request *request);
 

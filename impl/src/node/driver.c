@@ -20,6 +20,7 @@
 #endif
 
 #include "forward.h"
+#include "keys.h"
 #include "names.h"
 #include "operations.h"
 #include "pump.h"
@@ -54,6 +55,8 @@ struct driver {
     int64_t slept_ms;
     bool shutting_down;
     bool published;
+    uint8_t keys_before[VX6_KEYS_BEFORE_MAX][32];
+    size_t keys_before_count;
     bool was_ready;
     struct reasons reasons;
 };
@@ -277,6 +280,15 @@ static void act(struct host *host, const struct vx6_out *out)
     case VX6_OUT_NAME_BOUND:
         names_bound(host->names, out);
         break;
+    case VX6_OUT_KEY_FOLLOWED:
+        keys_followed(host->keys, out);
+        break;
+    case VX6_OUT_KEY_CLASH:
+        keys_clash(host->keys, out);
+        break;
+    case VX6_OUT_KEY_REVOKED:
+        keys_revoked(host->keys, out);
+        break;
     case VX6_OUT_CLOCK:
         report_clock(host);
         break;
@@ -381,6 +393,7 @@ static void on_save(evutil_socket_t fd, short what, void *context)
     struct driver *driver = context;
     save_contacts(driver);
     names_save(driver->host->names);
+    keys_save(driver->host->keys);
     save_after(driver, 4 * driver->save_pause_s);
 }
 
@@ -404,6 +417,7 @@ void driver_shut_down(struct driver *driver)
         return;
     save_contacts(driver);
     names_save(driver->host->names);
+    keys_save(driver->host->keys);
     driver->shutting_down = true;
     driver->shutdown_deadline = now_ns() + SHUTDOWN_MAX_MS * VX6_MILLISECOND;
     tcp_stop_listening(driver->host->tcp);
@@ -424,7 +438,8 @@ static bool make_node(struct driver *driver, const struct driver_config *from)
     vx6_config config = {.sequence_first = from->sequence_first,
         .unix_ms = unix_ms_now(),
         .suite = suite_for_this_machine(),
-        .asn_map = from->asn_map};
+        .asn_map = from->asn_map,
+        .lineage = {from->lineage, from->lineage_len}};
     memcpy(config.identity_seed, from->identity_seed, sizeof config.identity_seed);
     memcpy(config.label, from->label, sizeof config.label);
     driver->clock_offset_ms = clock_offset_ms();
@@ -437,6 +452,8 @@ static bool make_node(struct driver *driver, const struct driver_config *from)
         getrandom(config.rng_seed, sizeof config.rng_seed, 0) == (ssize_t)sizeof config.rng_seed)
         driver->node = vx6_node_new(driver->env, &config, now_ns());
     explicit_bzero(&config, sizeof config);
+    driver->keys_before_count =
+        vx6_lineage_keys((vx6_span){from->lineage, from->lineage_len}, driver->keys_before);
     return driver->node != NULL;
 }
 
@@ -518,6 +535,12 @@ const struct reasons *driver_reasons(const struct driver *driver)
 bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr)
 {
     return vx6_node_contact(driver->node, index, key, addr);
+}
+
+size_t driver_keys_before(const struct driver *driver, uint8_t keys[VX6_KEYS_BEFORE_MAX][32])
+{
+    memcpy(keys, driver->keys_before, sizeof driver->keys_before);
+    return driver->keys_before_count;
 }
 
 void driver_clock(const struct driver *driver, struct vx6_clock *clock)

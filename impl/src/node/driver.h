@@ -5,6 +5,7 @@
 
 #include "host.h"
 #include "reasons.h"
+#include "vx6/identity.h"
 #include "vx6/node.h"
 
 struct driver;
@@ -13,6 +14,8 @@ struct driver_config {
     uint8_t identity_seed[32];
     char label[VX6_LABEL_MAX + 1];
     uint64_t sequence_first;
+    uint8_t lineage[VX6_LINEAGE_MAX]; /* of the identity, and sound */
+    size_t lineage_len;
     const struct vx6_asn_map *asn_map; /* NULL: none; outlives the driver */
 };
 
@@ -40,6 +43,8 @@ void driver_counts(const struct driver *driver, struct vx6_counts *counts);
 uint64_t driver_counter(const struct driver *driver, enum vx6_event_kind kind);
 const struct reasons *driver_reasons(const struct driver *driver);
 bool driver_contact(const struct driver *driver, size_t index, uint8_t key[32], vx6_addr *addr);
+/* The keys that the identity had before; how many. */
+size_t driver_keys_before(const struct driver *driver, uint8_t keys[VX6_KEYS_BEFORE_MAX][32]);
 void driver_identity(const struct driver *driver, uint8_t key[32], uint8_t id[32]);
 /* What others say of the time. */
 void driver_clock(const struct driver *driver, struct vx6_clock *clock);

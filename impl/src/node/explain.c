@@ -29,6 +29,10 @@ static const char *by_name(bool was_dialled, enum vx6_code code)
     if (code == VX6_NOT_FOUND)
         return "no live record under this name: check the spelling, and that its node is running "
                "and has a peer";
+    if (code == VX6_NO_HOST)
+        return "the name's owner says that another node hosts this service, and that node has no "
+               "live "
+               "record: see that it is running, or ask the owner where the service is now";
     if (code == VX6_NO_PEERS)
         return "this node knows no peer to ask: add one with vx6 peer add ADDR, or connect with "
                "--addr";
@@ -66,6 +70,9 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
 {
     if (code == VX6_KEY_MISMATCH)
         return key_mismatch(subject);
+    if (code == VX6_REVOKED)
+        return "its key was revoked by its owner, so nobody who has that key is believed: ask the "
+               "owner for the new key, and bind the name to it with vx6 pin NAME KEY --replace";
     if (code == VX6_NO_SERVICE)
         return "the node offers no such service: check the service's name with its owner";
     if (code == VX6_NOT_ALLOWED)

@@ -461,17 +461,49 @@ bool forwards_end(struct forwards *forwards, uint32_t number)
     return true;
 }
 
-uint32_t forwards_by_label(const struct forwards *forwards, const char *label)
+/* Behind the label of a name there is a dot, or the ~ of a hint. */
+static bool goes_by(const struct forward_config *config, const char *label)
 {
     size_t len = strlen(label);
+    return !config->by_addr && strncmp(config->name, label, len) == 0 &&
+           (config->name[len] == '.' || config->name[len] == '~');
+}
+
+uint32_t forwards_by_label(const struct forwards *forwards, const char *label)
+{
     for (const struct forward *forward = forwards->first; forward; forward = forward->next) {
-        const struct forward_config *config = &forward->facts.config;
-        /* Behind the label of a name there is a dot, or the ~ of a hint. */
-        if (!config->by_addr && strncmp(config->name, label, len) == 0 &&
-            (config->name[len] == '.' || config->name[len] == '~'))
+        if (goes_by(&forward->facts.config, label))
             return forward->facts.number;
     }
     return 0;
+}
+
+/* Does it go by a name that means this key? */
+static bool is_named_after(const struct forward *forward, const uint8_t key[32])
+{
+    const struct store_binding *binding;
+    const struct names *names = forward->forwards->host->names;
+    for (size_t i = 0; (binding = names_item(names, i)) != NULL; i++) {
+        if (memcmp(binding->key, key, sizeof binding->key) == 0 &&
+            goes_by(&forward->facts.config, binding->label))
+            return true;
+    }
+    return false;
+}
+
+void forwards_follow(struct forwards *forwards, const uint8_t from[32], const uint8_t to[32])
+{
+    for (struct forward *forward = forwards->first; forward; forward = forward->next) {
+        struct forward_facts *facts = &forward->facts;
+        struct forward_config *config = &facts->config;
+        bool was_up = memcmp(facts->key, from, sizeof facts->key) == 0;
+        if (was_up)
+            memcpy(facts->key, to, sizeof facts->key);
+        if (was_up || is_named_after(forward, to))
+            memcpy(facts->key_before, from, sizeof facts->key_before);
+        if (config->key_source == EXPLAIN_KEY_KEPT && memcmp(config->key, from, 32) == 0)
+            memcpy(config->key, to, sizeof config->key);
+    }
 }
 
 uint32_t forwards_by_addr(const struct forwards *forwards, const vx6_addr *addr)

@@ -36,6 +36,7 @@ struct forward_facts {
     enum forward_state state;
     bool key_is_new;             /* kept just now, on first use of the address */
     uint8_t key[32];             /* whose it is, once it was up */
+    uint8_t key_before[32];      /* that has handed over to it meanwhile; zero: none has */
     vx6_addr peer;               /* where */
     enum vx6_code code;          /* of the last failure */
     char error[TEXT_ERROR_SIZE]; /* its line; "" when there was none */
@@ -64,6 +65,8 @@ const struct forward_facts *forwards_open(struct forwards *forwards,
     char error[TEXT_ERROR_SIZE]);
 /* Nobody listens to the news any more. */
 void forwards_ignore(struct forwards *forwards, uint32_t number);
+/* A key has handed over to another: forwards that led to it lead to that. */
+void forwards_follow(struct forwards *forwards, const uint8_t from[32], const uint8_t to[32]);
 /* False: there is none with this number. */
 bool forwards_end(struct forwards *forwards, uint32_t number);
 /* The number of one that goes by a name with this label; 0: none does. */

@@ -6,6 +6,7 @@
 #include "driver.h"
 #include "endpoints.h"
 #include "forward.h"
+#include "keys.h"
 #include "names.h"
 #include "offer.h"
 #include "operations.h"
@@ -21,8 +22,8 @@ bool host_make(struct host *host)
            (host->endpoints = endpoints_new(host)) && (host->operations = operations_new(host)) &&
            (host->reach = reachability_new(host)) && (host->peers = peers_new(host)) &&
            (host->pumps = pumps_new(host)) && (host->offers = offers_new(host)) &&
-           (host->names = names_new(host)) && (host->forwards = forwards_new(host)) &&
-           (host->control = control_new(host));
+           (host->names = names_new(host)) && (host->keys = keys_new(host)) &&
+           (host->forwards = forwards_new(host)) && (host->control = control_new(host));
 }
 
 void host_free(struct host *host)
@@ -31,6 +32,7 @@ void host_free(struct host *host)
     pumps_free(host->pumps);
     forwards_free(host->forwards);
     offers_free(host->offers);
+    keys_free(host->keys);
     names_free(host->names);
     peers_free(host->peers);
     reachability_free(host->reach);

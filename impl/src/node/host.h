@@ -22,6 +22,7 @@ struct host {
     struct pumps *pumps;           /* local connections joined to streams */
     struct offers *offers;         /* what this node offers */
     struct names *names;           /* which keys the names of others mean */
+    struct keys *keys;             /* what was heard of keys: rotations, revocations */
     struct forwards *forwards;     /* local ports into services of others */
     struct control *control;       /* the command line's socket */
     struct vx6_asn_map *asn_map;   /* NULL: none was given */

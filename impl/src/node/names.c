@@ -9,6 +9,7 @@
 
 #include "driver.h"
 #include "forward.h"
+#include "keys.h"
 
 enum {
     NAMES_FIRST = 16
@@ -115,12 +116,19 @@ static void discard(struct names *names, struct name *name)
     memmove(name, name + 1, (names->count - (size_t)(name - names->items)) * sizeof *name);
 }
 
-static enum vx6_code tell_node(
-    struct names *names, enum vx6_in_kind kind, const char *label, const uint8_t *key)
+static enum vx6_code tell_node(struct names *names, enum vx6_in_kind kind, const char *label)
 {
     struct vx6_in in = {.kind = kind, .data = (const uint8_t *)label, .len = strlen(label)};
-    if (key)
-        memcpy(in.key, key, sizeof in.key);
+    return driver_input(names->host->driver, &in);
+}
+
+static enum vx6_code bind(
+    struct names *names, const char *label, const struct store_binding *binding)
+{
+    struct vx6_in in = {
+        .kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)label, .len = strlen(label)};
+    memcpy(in.key, binding->key, sizeof in.key);
+    memcpy(in.key_before, binding->root, sizeof in.key_before);
     return driver_input(names->host->driver, &in);
 }
 
@@ -138,7 +146,7 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE])
         text_printable(shown, sizeof shown, binding->label, strlen(binding->label));
         enum vx6_code code = VX6_NOMEM;
         if (make_room(names))
-            code = tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key);
+            code = bind(names, binding->label, binding);
         if (code == VX6_OK) {
             (void)insert(names, binding);
         } else if (code == VX6_INVALID) { /* a label that nobody can ask for */
@@ -177,6 +185,7 @@ void names_bound(struct names *names, const struct vx6_out *out)
         return;
     memcpy(binding.label, out->value.data, out->value.len);
     memcpy(binding.key, out->key, sizeof binding.key);
+    memcpy(binding.root, out->key, sizeof binding.root);
     REPORT(names->host->journal, name_bound, .name = binding.label, .key = binding.key);
     if (!make_room(names)) {
         REPORT(names->host->journal, name_unkept, .name = binding.label, .why = "out of memory");
@@ -185,6 +194,20 @@ void names_bound(struct names *names, const struct vx6_out *out)
     insert(names, &binding)->is_unsaved = true;
     names->unsaved++;
     names_save(names);
+}
+
+/* VX6-NAME-016 */
+void names_follow(struct names *names, const uint8_t from[32], const uint8_t to[32])
+{
+    for (size_t i = 0; i < names->count; i++) {
+        struct store_binding *binding = &names->items[i].binding;
+        if (memcmp(binding->key, from, sizeof binding->key) != 0)
+            continue;
+        memcpy(binding->root, from, sizeof binding->root);
+        memcpy(binding->key, to, sizeof binding->key);
+        binding->followed_unix_ms = unix_ms_now();
+    }
+    forwards_follow(names->host->forwards, from, to);
 }
 
 /* ---- what the user asks for: VX6-CTRL-020 ---- */
@@ -233,15 +256,15 @@ static bool find_or_refuse(struct names *names, const char *label, struct name *
 static bool put(struct names *names, const struct store_binding *binding,
     const struct store_binding *old, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
-    *code = tell_node(names, VX6_IN_NAME_BIND, binding->label, binding->key);
+    *code = bind(names, binding->label, binding);
     if (*code != VX6_OK)
         return text_fail(error, "%s: %s", binding->label, vx6_code_text(*code));
     if (store_binding_set(names->host->store, binding))
         return true;
     if (old)
-        (void)tell_node(names, VX6_IN_NAME_BIND, old->label, old->key); /* needs no memory */
+        (void)bind(names, old->label, old); /* needs no memory */
     else
-        (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label, NULL);
+        (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label);
     return refuse_by_store(names, code, error);
 }
 
@@ -265,6 +288,9 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
         *code = VX6_SELF;
         return text_fail(error, "%s is this node's own name", label);
     }
+    if (keys_is_revoked(names->host->keys, key))
+        return refuse(
+            code, VX6_REVOKED, error, "this key was revoked by its owner: ask for the new one");
     bool is_other_key = old && memcmp(old->binding.key, key, sizeof old->binding.key) != 0;
     if (is_other_key && !may_replace)
         return refuse_rebinding(old, code, error);
@@ -275,6 +301,7 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
     struct store_binding binding = {.is_pinned = true, .since_unix_ms = unix_ms_now()};
     memcpy(binding.label, label, strlen(label) + 1);
     memcpy(binding.key, key, sizeof binding.key);
+    memcpy(binding.root, key, sizeof binding.root);
     if (!put(names, &binding, old ? &old->binding : NULL, code, error))
         return false;
     if (old)
@@ -293,7 +320,7 @@ bool names_forget(
         return false;
     if (!store_binding_remove(names->host->store, label))
         return refuse_by_store(names, code, error);
-    (void)tell_node(names, VX6_IN_NAME_UNBIND, label, NULL);
+    (void)tell_node(names, VX6_IN_NAME_UNBIND, label);
     discard(names, name);
     REPORT(names->host->journal, name_forgotten, .name = label);
     return true;
@@ -313,14 +340,14 @@ bool names_rename(struct names *names, const char *from, const char *to, enum vx
         return false;
     struct store_binding binding = name->binding;
     memcpy(binding.label, to, strlen(to) + 1);
-    *code = tell_node(names, VX6_IN_NAME_BIND, to, binding.key);
+    *code = bind(names, to, &binding);
     if (*code != VX6_OK)
         return text_fail(error, "%s: %s", to, vx6_code_text(*code));
     if (!store_binding_rename(names->host->store, from, &binding)) {
-        (void)tell_node(names, VX6_IN_NAME_UNBIND, to, NULL);
+        (void)tell_node(names, VX6_IN_NAME_UNBIND, to);
         return refuse_by_store(names, code, error);
     }
-    (void)tell_node(names, VX6_IN_NAME_UNBIND, from, NULL);
+    (void)tell_node(names, VX6_IN_NAME_UNBIND, from);
     discard(names, name);
     (void)insert(names, &binding);
     REPORT(names->host->journal, name_renamed, .name = from, .to = to);
@@ -340,7 +367,7 @@ bool names_set_own(
         return false;
     if (!store_own_name_set(host->store, label))
         return refuse_by_store(names, code, error);
-    *code = tell_node(names, VX6_IN_LABEL, label, NULL);
+    *code = tell_node(names, VX6_IN_LABEL, label);
     VX6_ASSERT(*code == VX6_OK);
     memcpy(host->label, label, strlen(label) + 1);
     REPORT(host->journal, named, .name = label);

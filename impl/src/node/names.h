@@ -33,6 +33,8 @@ bool names_rename(struct names *names, const char *from, const char *to, enum vx
 bool names_set_own(
     struct names *names, const char *label, enum vx6_code *code, char error[TEXT_ERROR_SIZE]);
 
+/* The key `from` has handed over to `to`: what meant it means that; kept by who calls this. */
+void names_follow(struct names *names, const uint8_t from[32], const uint8_t to[32]);
 /* Output of the state machine: bound by first use. */
 void names_bound(struct names *names, const struct vx6_out *out);
 /* Tries again what could not be written. */

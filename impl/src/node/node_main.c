@@ -15,6 +15,7 @@
 #include "driver.h"
 #include "endpoints.h"
 #include "journal_log.h"
+#include "keys.h"
 #include "names.h"
 #include "net.h"
 #include "paths.h"
@@ -196,8 +197,15 @@ static bool load_identity(struct host *host, const struct options *options,
     struct driver_config *config, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = host->store;
-    if (!store_identity(store, config->identity_seed) ||
-        !store_sequence_take(store, &config->sequence_first) ||
+    struct store_identity identity;
+    bool is_read = store_identity_read(store, &identity);
+    if (is_read) {
+        memcpy(config->identity_seed, identity.seed, sizeof config->identity_seed);
+        memcpy(config->lineage, identity.lineage, identity.lineage_len);
+        config->lineage_len = identity.lineage_len;
+    }
+    explicit_bzero(&identity, sizeof identity);
+    if (!is_read || !store_sequence_take(store, &config->sequence_first) ||
         (options->name && !store_own_name_set(store, options->name)) ||
         !store_setting(store, "name", config->label, sizeof config->label))
         return text_fail(error, "%s", store_error(store));
@@ -241,7 +249,7 @@ static bool start(struct host *host, const struct options *options, const struct
         return text_fail(error, "out of memory");
     if (!start_listening(host, options, error) || !restore_peers(host, options, error) ||
         !restore_contacts(host, error) || !names_restore(host->names, error) ||
-        !offers_restore(host->offers, error) ||
+        !offers_restore(host->offers, error) || !keys_restore(host->keys, error) ||
         !control_listen(host->control, paths->socket, error))
         return false;
     endpoints_publish(host->endpoints);

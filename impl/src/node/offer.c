@@ -31,6 +31,7 @@ static const struct {
     [EXPOSURE_LISTED] = {"listed", VX6_IN_SERVICE_ADD_LISTED, "keys that are allowed"},
     [EXPOSURE_PRIVATE] = {"private", VX6_IN_SERVICE_ADD_PRIVATE,
         "keys that are allowed, and nobody else learns of it"},
+    [EXPOSURE_HOSTED] = {"hosted", VX6_IN_SERVICE_ADD_HOSTED, "whom that node admits"},
 };
 
 const char *exposure_name(enum exposure exposure)
@@ -141,12 +142,31 @@ static enum vx6_code tell_node(
     return driver_input(offers->host->driver, &in);
 }
 
-/* VX6-CTRL-038: what is shown of who may use a service is what is in force. */
+/* There is room. */
+static void put_on(struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = key_position(facts, key);
+    memmove(facts->allowed + at + 1, facts->allowed + at,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+    memcpy(facts->allowed[at], key, sizeof facts->allowed[at]);
+    facts->allowed_count++;
+}
+
+static void take_off(struct offer_facts *facts, const uint8_t key[32])
+{
+    size_t at = key_position(facts, key);
+    facts->allowed_count--;
+    memmove(facts->allowed + at, facts->allowed + at + 1,
+        (facts->allowed_count - at) * sizeof *facts->allowed);
+}
+
+/* VX6-CTRL-038: what is shown of who may use a service is what is in force. One that came by the
+ * place of another is there for its own sake from now on. */
 static enum vx6_code let_in(struct offer *offer, const uint8_t key[32])
 {
     struct offer_facts *facts = &offer->facts;
     if (offer_allows(facts, key))
-        return VX6_OK;
+        return tell_node(offer->offers, VX6_IN_SERVICE_ALLOW, facts->name, key);
     void *bigger = realloc(facts->allowed, (facts->allowed_count + 1) * sizeof *facts->allowed);
     if (bigger == NULL)
         return VX6_NOMEM;
@@ -154,11 +174,7 @@ static enum vx6_code let_in(struct offer *offer, const uint8_t key[32])
     enum vx6_code code = tell_node(offer->offers, VX6_IN_SERVICE_ALLOW, facts->name, key);
     if (code != VX6_OK)
         return code;
-    size_t at = key_position(facts, key);
-    memmove(facts->allowed + at + 1, facts->allowed + at,
-        (facts->allowed_count - at) * sizeof *facts->allowed);
-    memcpy(facts->allowed[at], key, sizeof facts->allowed[at]);
-    facts->allowed_count++;
+    put_on(facts, key);
     return VX6_OK;
 }
 
@@ -169,11 +185,21 @@ static bool shut_out(struct offer *offer, const uint8_t key[32])
     if (!offer_allows(facts, key))
         return false;
     (void)tell_node(offer->offers, VX6_IN_SERVICE_DENY, facts->name, key);
-    size_t at = key_position(facts, key);
-    facts->allowed_count--;
-    memmove(facts->allowed + at, facts->allowed + at + 1,
-        (facts->allowed_count - at) * sizeof *facts->allowed);
+    take_off(facts, key);
     return true;
+}
+
+/* VX6-NAME-016 */
+void offers_follow(struct offers *offers, const uint8_t from[32], const uint8_t to[32])
+{
+    for (size_t i = 0; i < offers->count; i++) {
+        struct offer_facts *facts = &offers->items[i]->facts;
+        if (!offer_allows(facts, from))
+            continue;
+        take_off(facts, from);
+        if (!offer_allows(facts, to))
+            put_on(facts, to);
+    }
 }
 
 /* The keys first, so that those who may stay are not sent away when a service is closed to others.
@@ -184,12 +210,21 @@ static enum vx6_code put_into_force(struct offer *offer, const struct offer_wish
     struct offers *offers = offer->offers;
     enum vx6_in_kind kind = exposures[wish->exposure].kind;
     enum vx6_code code = VX6_OK;
+    if (wish->exposure == EXPOSURE_HOSTED)
+        return tell_node(offers, kind, wish->name, wish->host);
     if (get(offers, wish->name) == NULL)
         code = tell_node(offers, kind, wish->name, NULL);
     for (size_t i = 0; code == VX6_OK && i < wish->allowed_count; i++)
         code = let_in(offer, wish->allowed[i]);
     enum vx6_code exposed = tell_node(offers, kind, wish->name, NULL);
     return code != VX6_OK ? code : exposed;
+}
+
+static const char *why_not_added(const struct offer_wish *wish, enum vx6_code code)
+{
+    if (wish->exposure == EXPOSURE_HOSTED && code == VX6_LIMIT)
+        return "this node's record has no room for more that is at other nodes: remove one";
+    return vx6_code_text(code);
 }
 
 static bool make_offer(
@@ -203,6 +238,7 @@ static bool make_offer(
         return text_fail(error, "out of memory");
     offer->offers = offers;
     offer->facts.target = wish->target;
+    memcpy(offer->facts.host, wish->host, sizeof offer->facts.host);
     offer->facts.exposure = wish->exposure;
     snprintf(offer->facts.name, sizeof offer->facts.name, "%s", wish->name);
     enum vx6_code code = put_into_force(offer, wish);
@@ -210,7 +246,7 @@ static bool make_offer(
         (void)tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
         offer_free(offer);
         return text_fail(
-            error, "the service %s was not added: %s", wish->name, vx6_code_text(code));
+            error, "the service %s was not added: %s", wish->name, why_not_added(wish, code));
     }
     size_t index = find(offers, wish->name);
     memmove(&offers->items[index + 1], &offers->items[index],
@@ -220,14 +256,30 @@ static bool make_offer(
     return true;
 }
 
+/* Where it is, as the state has it: an address, or the key of its host. */
+static bool parse_place(const struct store_service *stored, struct offer_wish *wish)
+{
+    if (wish->exposure == EXPOSURE_HOSTED)
+        return text_key_parse(stored->target, wish->host);
+    return wish->exposure != EXPOSURE_COUNT &&
+           offer_target_parse(stored->target, &wish->target) == NULL;
+}
+
+static void format_place(const struct offer_wish *wish, char text[STORE_TARGET_SIZE])
+{
+    if (wish->exposure == EXPOSURE_HOSTED)
+        text_key(text, wish->host);
+    else
+        text_addr(text, &wish->target);
+}
+
 /* False: the node cannot start without knowing who may use it. */
 static bool restore(
     struct offers *offers, const struct store_service *stored, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = offers->host->store;
     struct offer_wish wish = {.name = stored->name, .exposure = exposure_parse(stored->exposure)};
-    if (!text_is_label(stored->name) || wish.exposure == EXPOSURE_COUNT ||
-        offer_target_parse(stored->target, &wish.target) != NULL) {
+    if (!text_is_label(stored->name) || !parse_place(stored, &wish)) {
         REPORT(offers->host->journal, service_left_out, .service = stored->name);
         return true;
     }
@@ -287,6 +339,7 @@ static enum vx6_code change(
     struct offer *offer = get(offers, wish->name);
     enum vx6_code code = put_into_force(offer, wish);
     offer->facts.target = wish->target;
+    memcpy(offer->facts.host, wish->host, sizeof offer->facts.host);
     offer->facts.exposure = wish->exposure;
     if (code != VX6_OK)
         text_fail(error,
@@ -296,6 +349,25 @@ static enum vx6_code change(
     return code;
 }
 
+/* Who uses what is here would be cut off by a slip, and the other way round nobody would say who
+ * may use it. */
+static bool is_elsewhere(const struct offers *offers, const struct offer_wish *wish)
+{
+    const struct offer *offer = get(offers, wish->name);
+    bool is_hosted = wish->exposure == EXPOSURE_HOSTED;
+    return offer && (offer->facts.exposure == EXPOSURE_HOSTED) != is_hosted;
+}
+
+static void report_added(struct offers *offers, const struct offer_wish *wish)
+{
+    struct journal *journal = offers->host->journal;
+    if (wish->exposure == EXPOSURE_HOSTED)
+        REPORT(journal, service_hosted, .service = wish->name, .host = wish->host);
+    else
+        REPORT(journal, service_added, .service = wish->name, .target = &wish->target,
+            .exposure = exposure_name(wish->exposure), .whom = exposures[wish->exposure].who);
+}
+
 /* What cannot be kept is not offered: it would be gone with the next start. VX6-CTRL-018 */
 enum vx6_code offers_add(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
@@ -303,7 +375,14 @@ enum vx6_code offers_add(
     struct store_service stored;
     snprintf(stored.name, sizeof stored.name, "%s", wish->name);
     snprintf(stored.exposure, sizeof stored.exposure, "%s", exposure_name(wish->exposure));
-    text_addr(stored.target, &wish->target);
+    format_place(wish, stored.target);
+    if (is_elsewhere(offers, wish)) {
+        text_fail(error, "the service %s is %s: remove it first, with vx6 service remove %s",
+            wish->name,
+            wish->exposure == EXPOSURE_HOSTED ? "offered by this node" : "at another node",
+            wish->name);
+        return VX6_UNEXPECTED;
+    }
     bool is_new = get(offers, wish->name) == NULL;
     if (is_new && !make_offer(offers, wish, error))
         return VX6_LIMIT;
@@ -316,9 +395,7 @@ enum vx6_code offers_add(
     }
     enum vx6_code code = is_new ? VX6_OK : change(offers, wish, error);
     if (code == VX6_OK)
-        REPORT(offers->host->journal, service_added, .service = stored.name,
-            .target = &wish->target, .exposure = stored.exposure,
-            .whom = exposures[wish->exposure].who);
+        report_added(offers, wish);
     return code;
 }
 
@@ -336,6 +413,10 @@ static enum vx6_code refuse_open(
     const struct offer *offer = get(offers, name);
     if (offer == NULL)
         return refuse_unknown(name, error);
+    if (offer->facts.exposure == EXPOSURE_HOSTED) {
+        text_fail(error, "%s is at another node, and who may use it is decided there", name);
+        return VX6_UNEXPECTED;
+    }
     if (offer->facts.exposure != EXPOSURE_PUBLIC)
         return VX6_OK;
     text_fail(error,
@@ -351,6 +432,7 @@ enum vx6_code offers_allow(
     if (code != VX6_OK)
         return code;
     struct offer *offer = get(offers, name);
+    bool was_allowed = offer_allows(&offer->facts, key);
     code = let_in(offer, key);
     if (code != VX6_OK) {
         text_fail(error, "the key was not allowed: %s",
@@ -361,7 +443,8 @@ enum vx6_code offers_allow(
         REPORT(offers->host->journal, service_allowed, .service = name, .key = key);
         return VX6_OK;
     }
-    (void)shut_out(offer, key);
+    if (!was_allowed)
+        (void)shut_out(offer, key);
     return refuse_by_store(offers, name, "opened to the key", error);
 }
 
@@ -412,6 +495,8 @@ void offers_look(struct offers *offers)
 {
     for (size_t i = 0; i < offers->count; i++) {
         struct offer *offer = offers->items[i];
+        if (offer->facts.exposure == EXPOSURE_HOSTED)
+            continue;
         enum listening listening = listening_on(&offer->facts.target);
         if (listening == LISTENING_YES) {
             saw_up(offer);

@@ -16,6 +16,7 @@ enum exposure {
     EXPOSURE_PUBLIC,  /* open to whoever resolves this node */
     EXPOSURE_LISTED,  /* open to keys that are allowed; whoever resolves this node sees it */
     EXPOSURE_PRIVATE, /* open to keys that are allowed; nobody else learns of it */
+    EXPOSURE_HOSTED,  /* at another node, as whoever resolves this one is told */
     EXPOSURE_COUNT
 };
 const char *exposure_name(enum exposure exposure);
@@ -24,7 +25,8 @@ enum exposure exposure_parse(const char *text);
 
 struct offer_facts {
     char name[VX6_LABEL_MAX + 1];
-    vx6_addr target;
+    vx6_addr target;  /* unless it is hosted */
+    uint8_t host[32]; /* if it is */
     enum exposure exposure;
     uint8_t (*allowed)[32]; /* who may use it when it is not public, sorted */
     size_t allowed_count;
@@ -45,12 +47,14 @@ bool offers_restore(struct offers *offers, char error[TEXT_ERROR_SIZE]);
 struct offer_wish {
     const char *name;
     vx6_addr target;
+    uint8_t host[32]; /* the same as in its facts */
     enum exposure exposure;
     const uint8_t (*allowed)[32]; /* keys to allow, besides those that are */
     size_t allowed_count;
 };
 /* Adds, or changes; kept on disk. VX6_LIMIT, with a line: it was not, since this cannot be kept or
- * there are too many. */
+ * there are too many. VX6_UNEXPECTED: what is here cannot become hosted, nor the other way round;
+ * VX6_SELF. */
 enum vx6_code offers_add(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE]);
 /* VX6_NO_SERVICE, VX6_LIMIT; VX6_UNEXPECTED: it is public. Denying is in force even if it cannot be
@@ -62,6 +66,8 @@ enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE]);
 /* VX6_NO_SERVICE, VX6_LIMIT */
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
+/* The key `from` has handed over to `to`: what is open to it is open to that; kept by who calls. */
+void offers_follow(struct offers *offers, const uint8_t from[32], const uint8_t to[32]);
 /* Sees whether the targets are there, as far as that can be seen without connecting. */
 void offers_look(struct offers *offers);
 /* NULL behind the last. */

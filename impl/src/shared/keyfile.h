@@ -7,7 +7,7 @@
 #include "store.h"
 
 enum {
-    KEYFILE_TEXT_SIZE = 256,
+    KEYFILE_TEXT_SIZE = 640,
     KEYFILE_PASSPHRASE_MIN = 8
 };
 

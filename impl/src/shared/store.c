@@ -17,26 +17,32 @@
 #include "paths.h"
 #include "store_sql.h"
 #include "vx6/crypto.h"
+#include "vx6/identity.h"
 
 enum {
-    SCHEMA_VERSION = 2 /* 1 had no digest, no allowed, nor how and when a name was bound */
+    /* 1 had no digest, no allowed, nor how and when a name was bound; 2 no keys that hand over to
+     * others or are revoked. */
+    SCHEMA_VERSION = 3
 };
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), seed BLOB NOT NULL,"
-    "  sequence INTEGER NOT NULL, digest BLOB);"
+    "  sequence INTEGER NOT NULL, digest BLOB, lineage BLOB NOT NULL DEFAULT x'');"
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE service (name TEXT PRIMARY KEY, target TEXT NOT NULL,"
     "  exposure TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL,"
+    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL, root BLOB,"
     "  PRIMARY KEY (service, key)) WITHOUT ROWID;"
     "CREATE TABLE binding (label TEXT PRIMARY KEY, key BLOB NOT NULL,"
-    "  pinned INTEGER NOT NULL DEFAULT 0, since_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "  pinned INTEGER NOT NULL DEFAULT 0, since_ms INTEGER NOT NULL DEFAULT 0,"
+    "  root BLOB, followed_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE TABLE peer (addr TEXT PRIMARY KEY);"
     "CREATE TABLE contact (key BLOB PRIMARY KEY, addr TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE known_key (addr TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version = 2;";
+    "CREATE TABLE revoked (key BLOB PRIMARY KEY, certificate BLOB NOT NULL,"
+    "  published INTEGER NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version = 3;";
 
 const char *store_error(const struct store *store)
 {
@@ -84,20 +90,35 @@ void store_identity_digest(const uint8_t seed[32], int64_t sequence, uint8_t dig
     explicit_bzero(bytes, sizeof bytes);
 }
 
-/* `version`: the schema's, which may be one without a digest. */
+/* A lineage that is not the identity's would end the node, or make it lie. */
+static bool copy_lineage(struct store_identity *identity, sqlite3_stmt *statement, int column)
+{
+    uint8_t key[32];
+    if (!sql_copy_blob(
+            identity->lineage, sizeof identity->lineage, &identity->lineage_len, statement, column))
+        return false;
+    vx6_crypto_real.sign_public(&vx6_crypto_real, key, identity->seed);
+    return vx6_lineage_check(
+        &vx6_crypto_real, (vx6_span){identity->lineage, identity->lineage_len}, key);
+}
+
+/* `version`: the schema's, which may be one without a digest, or without a lineage. */
 static bool identity_read(struct store *store, struct store_identity *identity, int version)
 {
+    static const char *const selects[] = {NULL, "SELECT seed, sequence FROM identity",
+        "SELECT seed, sequence, digest FROM identity",
+        "SELECT seed, sequence, digest, lineage FROM identity"};
     uint8_t digest[32], right[32];
-    sqlite3_stmt *statement =
-        sql_prepare(store, version == 1 ? "SELECT seed, sequence FROM identity"
-                                        : "SELECT seed, sequence, digest FROM identity");
+    sqlite3_stmt *statement = sql_prepare(store, selects[version]);
     if (statement == NULL)
         return false;
+    identity->lineage_len = 0;
     int result = sqlite3_step(statement);
     bool is_whole = result == SQLITE_ROW && sql_copy_key(identity->seed, statement, 0) &&
                     sqlite3_column_type(statement, 1) == SQLITE_INTEGER &&
                     sqlite3_column_int64(statement, 1) >= 0 &&
-                    (version == 1 || sql_copy_key(digest, statement, 2));
+                    (version < 2 || sql_copy_key(digest, statement, 2)) &&
+                    (version < 3 || copy_lineage(identity, statement, 3));
     if (is_whole)
         identity->sequence = sqlite3_column_int64(statement, 1);
     if (is_whole && version > 1) {
@@ -115,14 +136,16 @@ static bool identity_read(struct store *store, struct store_identity *identity, 
 static bool identity_write(struct store *store, const struct store_identity *identity)
 {
     uint8_t digest[32];
-    sqlite3_stmt *statement = sql_prepare(
-        store, "REPLACE INTO identity (one, seed, sequence, digest) VALUES (1, ?1, ?2, ?3)");
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO identity (one, seed, sequence, digest, lineage)"
+                           " VALUES (1, ?1, ?2, ?3, ?4)");
     if (statement == NULL)
         return false;
     store_identity_digest(identity->seed, identity->sequence, digest);
     sql_bind_blob(statement, 1, identity->seed, sizeof identity->seed);
     sqlite3_bind_int64(statement, 2, identity->sequence);
     sql_bind_blob(statement, 3, digest, sizeof digest);
+    sql_bind_blob(statement, 4, identity->lineage, (int)identity->lineage_len);
     return sql_finish(store, statement);
 }
 
@@ -154,8 +177,14 @@ bool store_identity(struct store *store, uint8_t seed[32])
     return found;
 }
 
-/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. It does not stay
- * in the log of the database, where damage at its end would go unseen. */
+/* What was written of the identity does not stay in the log of the database, where damage at its
+ * end would go unseen. */
+static void empty_log(struct store *store)
+{
+    (void)sqlite3_wal_checkpoint_v2(store->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* VX6-CTRL-015: the new end is on the disk before the caller sees the beginning. */
 bool store_sequence_take(struct store *store, uint64_t *first)
 {
     struct store_identity identity;
@@ -169,28 +198,47 @@ bool store_sequence_take(struct store *store, uint64_t *first)
     done = sql_commit(store, done && identity_write(store, &identity));
     explicit_bzero(&identity, sizeof identity);
     if (done)
-        (void)sqlite3_wal_checkpoint_v2(
-            store->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        empty_log(store);
+    return done;
+}
+
+/* The numbers of the new key are its own: nobody has seen one. VX6-CTRL-023 */
+bool store_identity_rotate(struct store *store, const struct store_identity *next)
+{
+    bool done = sql_run(store, "BEGIN IMMEDIATE", "write") &&
+                sql_commit(store, identity_write(store, next));
+    if (done)
+        empty_log(store);
     return done;
 }
 
 /* ---- opening ---- */
 
-static bool upgrade(struct store *store)
+/* From each version to the next. */
+static const char *const upgrades[] = {NULL,
+    "ALTER TABLE identity ADD COLUMN digest BLOB;"
+    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL,"
+    "  PRIMARY KEY (service, key)) WITHOUT ROWID;"
+    "ALTER TABLE binding ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE binding ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE identity ADD COLUMN lineage BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE allowed ADD COLUMN root BLOB;"
+    "ALTER TABLE binding ADD COLUMN root BLOB;"
+    "ALTER TABLE binding ADD COLUMN followed_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE revoked (key BLOB PRIMARY KEY, certificate BLOB NOT NULL,"
+    "  published INTEGER NOT NULL) WITHOUT ROWID;"};
+
+/* All steps or none: the digest of the identity is written at the end. */
+static bool upgrade(struct store *store, int version)
 {
     struct store_identity identity;
     if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
         return false;
-    bool done = identity_read(store, &identity, 1) &&
-                sql_run(store,
-                    "ALTER TABLE identity ADD COLUMN digest BLOB;"
-                    "CREATE TABLE allowed (service TEXT NOT NULL, key BLOB NOT NULL,"
-                    "  PRIMARY KEY (service, key)) WITHOUT ROWID;"
-                    "ALTER TABLE binding ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"
-                    "ALTER TABLE binding ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;",
-                    "write") &&
-                identity_write(store, &identity) &&
-                sql_run(store, "PRAGMA user_version = 2", "write");
+    bool done = identity_read(store, &identity, version);
+    for (; done && version < SCHEMA_VERSION; version++)
+        done = sql_run(store, upgrades[version], "write");
+    done = done && identity_write(store, &identity) &&
+           sql_run(store, "PRAGMA user_version = 3", "write");
     explicit_bzero(&identity, sizeof identity);
     return sql_commit(store, done);
 }
@@ -209,7 +257,7 @@ static bool check_version(struct store *store, enum store_mode mode)
             version, SCHEMA_VERSION);
     if (version < 1)
         return sql_fail_damaged(store, "it is no state of VX6");
-    return mode == STORE_CREATE ? upgrade(store)
+    return mode == STORE_CREATE ? upgrade(store, version)
                                 : text_fail(store->error,
                                       "the state was written by an older VX6: start vx6-node on it "
                                       "once, or run vx6 init");

@@ -4,6 +4,7 @@
 #define VX6_STORE_H
 
 #include "text.h"
+#include "vx6/msg.h"
 
 struct store;
 
@@ -25,7 +26,9 @@ static const int64_t STORE_IMPORT_GAP = INT64_C(1) << 40;
 
 struct store_identity {
     uint8_t seed[32];
-    int64_t sequence; /* the last number that a record may have */
+    int64_t sequence;                 /* the last number that a record may have */
+    uint8_t lineage[VX6_LINEAGE_MAX]; /* of the seed's identity, and sound */
+    size_t lineage_len;               /* 0: it is the first */
 };
 
 struct store_service {
@@ -37,8 +40,24 @@ struct store_service {
 struct store_binding {
     char label[VX6_LABEL_MAX + 1];
     uint8_t key[32];
-    bool is_pinned;        /* by the user; else by first use */
-    int64_t since_unix_ms; /* 0: unknown */
+    bool is_pinned;           /* by the user; else by first use */
+    int64_t since_unix_ms;    /* 0: unknown */
+    uint8_t root[32];         /* the key before, which has handed over to this one; or this one */
+    int64_t followed_unix_ms; /* when this node went along with that; 0: it has not */
+};
+
+/* A key that may use a service since the one before it might, which has handed over to it. */
+struct store_followed {
+    char service[VX6_LABEL_MAX + 1];
+    uint8_t key[32], root[32];
+};
+
+/* A key that nobody is to believe. */
+struct store_revoked {
+    uint8_t key[32];
+    uint8_t certificate[VX6_TOMBSTONE_MAX];
+    size_t certificate_len;
+    bool is_published; /* by this node, on command */
 };
 
 struct store_contact {
@@ -73,6 +92,9 @@ void store_identity_digest(const uint8_t seed[32], int64_t sequence, uint8_t dig
  * STORE_SEQUENCE_STEP above it are this run's alone, whatever happens. */
 bool store_sequence_take(struct store *store, uint64_t *first);
 
+/* Another seed with its lineage takes the place of the identity, and nothing else changes. */
+bool store_identity_rotate(struct store *store, const struct store_identity *next);
+
 /* Settings: "" when it was never set. */
 bool store_setting(struct store *store, const char *name, char *value, size_t size);
 bool store_setting_set(struct store *store, const char *name, const char *value);
@@ -94,6 +116,14 @@ bool store_binding_set(struct store *store, const struct store_binding *binding)
 bool store_binding_remove(struct store *store, const char *label);
 /* Both at once: `from` goes, and `to` is there. */
 bool store_binding_rename(struct store *store, const char *from, const struct store_binding *to);
+
+/* `from` has handed over to `to`: names, lists of keys and addresses that had it have the other,
+ * all at once. */
+bool store_follow(
+    struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms);
+int store_followed(struct store *store, struct store_followed *followed, size_t max);
+int store_revoked(struct store *store, struct store_revoked *revoked, size_t max);
+bool store_revoked_set(struct store *store, const struct store_revoked *revoked);
 
 /* Entry points, kept for the next start: the last 8, newest first. */
 int store_peers(struct store *store, vx6_addr *peers, size_t max);

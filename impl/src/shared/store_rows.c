@@ -2,6 +2,7 @@
 /* The lists that a node keeps. What cannot be read is a failure, never the end of a list: a name or
  * an address whose key is lost in silence would be trusted on first use once more. */
 #include <stdio.h>
+#include <string.h>
 
 #include "store_sql.h"
 #include "vx6/node.h"
@@ -100,7 +101,7 @@ static bool change_allowed(
 static bool add_allowed(struct store *store, const char *service, const uint8_t key[32])
 {
     return change_allowed(
-        store, "INSERT OR IGNORE INTO allowed (service, key) VALUES (?1, ?2)", service, key);
+        store, "REPLACE INTO allowed (service, key) VALUES (?1, ?2)", service, key);
 }
 
 /* More than a node can have in force would be a list that the next start reads a part of. */
@@ -122,8 +123,8 @@ static bool check_allowed_count(struct store *store, const char *service)
 
 static bool is_kept(struct store *store, const char *service, const uint8_t key[32])
 {
-    sqlite3_stmt *statement =
-        sql_prepare(store, "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2");
+    sqlite3_stmt *statement = sql_prepare(
+        store, "SELECT 1 FROM allowed WHERE service = ?1 AND key = ?2 AND root IS NULL");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, service);
@@ -133,7 +134,8 @@ static bool is_kept(struct store *store, const char *service, const uint8_t key[
     return found;
 }
 
-/* One that is kept already needs no writing: where that fails it would be taken for a new one. */
+/* One that is kept for its own sake already needs no writing: where that fails it would be taken
+ * for a new one. */
 bool store_allow(struct store *store, const char *service, const uint8_t key[32])
 {
     if (is_kept(store, service, key))
@@ -208,19 +210,24 @@ bool store_service_remove(struct store *store, const char *name)
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max)
 {
     sqlite3_stmt *statement =
-        sql_prepare(store, "SELECT label, key, pinned, since_ms FROM binding ORDER BY label");
+        sql_prepare(store, "SELECT label, key, pinned, since_ms, root, followed_ms FROM binding"
+                           " ORDER BY label");
     if (statement == NULL)
         return -1;
     int count = 0;
     while (count < (int)max && next_row(store, statement, &count)) {
-        sql_copy_text(bindings[count].label, sizeof bindings[count].label, statement, 0);
-        if (!sql_copy_key(bindings[count].key, statement, 1)) {
+        struct store_binding *binding = &bindings[count];
+        sql_copy_text(binding->label, sizeof binding->label, statement, 0);
+        bool is_first = sqlite3_column_type(statement, 4) == SQLITE_NULL;
+        if (!sql_copy_key(binding->key, statement, 1) ||
+            !sql_copy_key(binding->root, statement, is_first ? 1 : 4)) {
             sql_fail_damaged(store, "the key of a name in it is not whole");
             count = -1;
             break;
         }
-        bindings[count].is_pinned = sqlite3_column_int(statement, 2) != 0;
-        bindings[count].since_unix_ms = sqlite3_column_int64(statement, 3);
+        binding->is_pinned = sqlite3_column_int(statement, 2) != 0;
+        binding->since_unix_ms = sqlite3_column_int64(statement, 3);
+        binding->followed_unix_ms = sqlite3_column_int64(statement, 5);
         count++;
     }
     sqlite3_finalize(statement);
@@ -229,14 +236,18 @@ int store_bindings(struct store *store, struct store_binding *bindings, size_t m
 
 bool store_binding_set(struct store *store, const struct store_binding *binding)
 {
-    sqlite3_stmt *statement = sql_prepare(
-        store, "REPLACE INTO binding (label, key, pinned, since_ms) VALUES (?1, ?2, ?3, ?4)");
+    sqlite3_stmt *statement =
+        sql_prepare(store, "REPLACE INTO binding (label, key, pinned, since_ms, root, followed_ms)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, binding->label);
     sql_bind_blob(statement, 2, binding->key, sizeof binding->key);
     sqlite3_bind_int(statement, 3, binding->is_pinned);
     sqlite3_bind_int64(statement, 4, binding->since_unix_ms);
+    if (memcmp(binding->root, binding->key, sizeof binding->key) != 0)
+        sql_bind_blob(statement, 5, binding->root, sizeof binding->root);
+    sqlite3_bind_int64(statement, 6, binding->followed_unix_ms);
     return sql_finish(store, statement);
 }
 
@@ -250,6 +261,99 @@ bool store_binding_rename(struct store *store, const char *from, const struct st
     return sql_run(store, "BEGIN IMMEDIATE", "write") &&
            sql_commit(store, store_binding_remove(store, from) && store_binding_set(store, to));
 }
+
+/* ---- keys that hand over to others, or are revoked ---- */
+
+/* ?1 has handed over to ?2, at ?3. */
+static bool follow(struct store *store, const char *sql, const uint8_t from[32],
+    const uint8_t to[32], int64_t unix_ms)
+{
+    sqlite3_stmt *statement = sql_prepare(store, sql);
+    if (statement == NULL)
+        return false;
+    sql_bind_blob(statement, 1, from, 32);
+    if (sqlite3_bind_parameter_count(statement) > 1)
+        sql_bind_blob(statement, 2, to, 32);
+    if (sqlite3_bind_parameter_count(statement) > 2)
+        sqlite3_bind_int64(statement, 3, unix_ms);
+    return sql_finish(store, statement);
+}
+
+bool store_follow(
+    struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms)
+{
+    static const char names[] = "UPDATE binding SET root = ?1, key = ?2, followed_ms = ?3"
+                                " WHERE key = ?1";
+    static const char lists[] = "INSERT OR IGNORE INTO allowed (service, key, root)"
+                                " SELECT service, ?2, ?1 FROM allowed WHERE key = ?1";
+    static const char lists_of_old[] = "DELETE FROM allowed WHERE key = ?1";
+    static const char addresses[] = "UPDATE known_key SET key = ?2 WHERE key = ?1";
+    static const char *const steps[] = {names, lists, lists_of_old, addresses};
+    if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
+        return false;
+    bool done = true;
+    for (size_t i = 0; done && i < sizeof steps / sizeof steps[0]; i++)
+        done = follow(store, steps[i], from, to, unix_ms);
+    return sql_commit(store, done);
+}
+
+int store_followed(struct store *store, struct store_followed *followed, size_t max)
+{
+    sqlite3_stmt *statement = sql_prepare(store,
+        "SELECT service, key, root FROM allowed WHERE root IS NOT NULL ORDER BY service, key");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        struct store_followed *item = &followed[count];
+        sql_copy_text(item->service, sizeof item->service, statement, 0);
+        if (!sql_copy_key(item->key, statement, 1) || !sql_copy_key(item->root, statement, 2)) {
+            sql_fail_damaged(store, "a key that may use a service is not whole in it");
+            count = -1;
+            break;
+        }
+        count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+int store_revoked(struct store *store, struct store_revoked *revoked, size_t max)
+{
+    sqlite3_stmt *statement =
+        sql_prepare(store, "SELECT key, certificate, published FROM revoked ORDER BY key");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    while (count < (int)max && next_row(store, statement, &count)) {
+        struct store_revoked *item = &revoked[count];
+        if (!sql_copy_key(item->key, statement, 0) ||
+            !sql_copy_blob(item->certificate, sizeof item->certificate, &item->certificate_len,
+                statement, 1)) {
+            sql_fail_damaged(store, "a revoked key is not whole in it");
+            count = -1;
+            break;
+        }
+        item->is_published = sqlite3_column_int(statement, 2) != 0;
+        count++;
+    }
+    sqlite3_finalize(statement);
+    return count;
+}
+
+bool store_revoked_set(struct store *store, const struct store_revoked *revoked)
+{
+    sqlite3_stmt *statement = sql_prepare(
+        store, "REPLACE INTO revoked (key, certificate, published) VALUES (?1, ?2, ?3)");
+    if (statement == NULL)
+        return false;
+    sql_bind_blob(statement, 1, revoked->key, sizeof revoked->key);
+    sql_bind_blob(statement, 2, revoked->certificate, (int)revoked->certificate_len);
+    sqlite3_bind_int(statement, 3, revoked->is_published);
+    return sql_finish(store, statement);
+}
+
+/* ---- peers, contacts, addresses ---- */
 
 int store_peers(struct store *store, vx6_addr *peers, size_t max)
 {

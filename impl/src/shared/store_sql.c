@@ -126,6 +126,20 @@ bool sql_copy_key(uint8_t key[32], sqlite3_stmt *statement, int column)
     return true;
 }
 
+bool sql_copy_blob(uint8_t *dst, size_t size, size_t *len, sqlite3_stmt *statement, int column)
+{
+    *len = 0;
+    if (sqlite3_column_type(statement, column) != SQLITE_BLOB)
+        return false;
+    size_t stored = (size_t)sqlite3_column_bytes(statement, column);
+    if (stored > size)
+        return false;
+    if (stored > 0)
+        memcpy(dst, sqlite3_column_blob(statement, column), stored);
+    *len = stored;
+    return true;
+}
+
 bool sql_copy_addr(vx6_addr *addr, sqlite3_stmt *statement, int column)
 {
     char text[TEXT_ADDR_SIZE];

@@ -11,6 +11,9 @@
 enum {
     VX6_BUNDLE_MAX = 1000,
     VX6_RECORD_MAX = 300,
+    VX6_LINEAGE_MAX = 306,
+    VX6_REVOCATION_MAX = 170,
+    VX6_TOMBSTONE_MAX = 493,
     VX6_FRAME_MAX = 32100,
     VX6_REASON_SIZE = 96
 };
@@ -80,7 +83,9 @@ const char *vx6_msg_name(enum vx6_msg_type type); /* "find_node"; "unknown" for 
 /* Take the first element off `list`, which a decode has checked; false when it is empty. */
 bool vx6_next_endpoint(vx6_list *list, struct vx6_endpoint *endpoint);
 bool vx6_next_hint(vx6_list *list, struct vx6_hint *hint);
+bool vx6_next_hosted(vx6_list *list, struct vx6_hosted *hosted);
 bool vx6_next_item(vx6_list *list, struct vx6_item *item);
+bool vx6_next_rotation(vx6_list *list, struct vx6_rotation *rotation);
 bool vx6_next_offer(vx6_list *list, struct vx6_offer *offer);
 bool vx6_next_service(vx6_list *list, struct vx6_service *service);
 
@@ -90,8 +95,12 @@ VX6_MUST_CHECK bool vx6_push_endpoint(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_endpoint *endpoint);
 VX6_MUST_CHECK bool vx6_push_hint(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_hint *hint);
+VX6_MUST_CHECK bool vx6_push_hosted(
+    vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_hosted *hosted);
 VX6_MUST_CHECK bool vx6_push_item(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_item *item);
+VX6_MUST_CHECK bool vx6_push_rotation(
+    vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_rotation *rotation);
 VX6_MUST_CHECK bool vx6_push_offer(
     vx6_list *list, uint8_t *storage, size_t cap, const struct vx6_offer *offer);
 VX6_MUST_CHECK bool vx6_push_service(

@@ -95,6 +95,7 @@ typedef struct vx6_config {
     int64_t unix_ms;                   /* wall time at `now` of vx6_node_new */
     enum vx6_suite suite;              /* offered when dialling */
     const struct vx6_asn_map *asn_map; /* NULL: none. Must outlive the node */
+    vx6_span lineage; /* the identity's, valid (vx6/identity.h); empty: it is the first */
 } vx6_config;
 
 enum vx6_in_kind {
@@ -108,13 +109,19 @@ enum vx6_in_kind {
     VX6_IN_CONTACT,   /* peer, key: restores a contact of an earlier run */
     VX6_IN_LABEL,     /* data: what the node is called from now on, nothing: no name; republishes at
                          once */
-    VX6_IN_NAME_BIND, /* data: label, key: restores or pins a binding */
+    VX6_IN_NAME_BIND, /* data: label, key, key_before: restores or pins a binding */
     VX6_IN_NAME_UNBIND, /* data: label */
+    VX6_IN_REVOKE,  /* data: a certificate (vx6/identity.h): believes that key no more, and tells
+                   the network, now and for as long as the node runs */
+    VX6_IN_REVOKED, /* data: the same, restored: tells the network less eagerly */
     /* VX6-SESS-025. data: name; adding again changes who may use it, and keeps the keys */
     VX6_IN_SERVICE_ADD,         /* public: whoever resolves this node */
     VX6_IN_SERVICE_ADD_LISTED,  /* keys that are allowed; all may see that it is there */
     VX6_IN_SERVICE_ADD_PRIVATE, /* keys that are allowed; nobody else learns of it */
-    VX6_IN_SERVICE_ALLOW,       /* data: name, key */
+    VX6_IN_SERVICE_ADD_HOSTED,  /* data: name, key: of the node that hosts it; SELF. LIMIT: also
+                                   when the own bundle would be too long. INVALID: it is offered
+                                   here; in the same way one that is hosted cannot be added */
+    VX6_IN_SERVICE_ALLOW,       /* data: name, key, key_before */
     VX6_IN_SERVICE_DENY,        /* data: name, key: takes it off; its sessions end */
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
@@ -151,7 +158,9 @@ struct vx6_in {
     const uint8_t *data; /* used or copied before the call returns */
     size_t len;
     uint8_t key[32];
-    uint8_t channel; /* below VX6_CHANNEL_COUNT; 0 where there are none */
+    uint8_t key_before[32]; /* that has handed over to the key (VX6_OUT_KEY_FOLLOWED), where that is
+                               restored; else zero */
+    uint8_t channel;        /* below VX6_CHANNEL_COUNT; 0 where there are none */
 };
 
 enum vx6_out_kind {
@@ -169,12 +178,17 @@ enum vx6_out_kind {
     VX6_OUT_STREAM_WRITABLE, /* id: reserve has room again; first: the service has accepted */
     VX6_OUT_STREAM_CLOSED,   /* id is dead; code OK when both directions ended in order */
     VX6_OUT_CANDIDATE,       /* id of a resolve, key: a claimant, value: its bundle */
-    VX6_OUT_OP_DONE,    /* id is dead; code, counts. value: of a lookup hints, closest first; of a
-                           list offers, sorted by name. Of a reach: peer: the endpoint, key: who
-                           was asked, and only if that is not lost, code is its word */
-    VX6_OUT_NAME_BOUND, /* key, value: label; to be kept for NAME_BIND in the next run */
-    VX6_OUT_CONTACT,    /* key, peer: a contact that answered; to be kept for the next run */
-    VX6_OUT_CLOCK       /* the correction of the clock has changed: vx6_node_clock() */
+    VX6_OUT_OP_DONE,      /* id is dead; code, counts. value: of a lookup hints, closest first; of a
+                             list offers, sorted by name. Of a reach: peer: the endpoint, key: who
+                             was asked, and only if that is not lost, code is its word */
+    VX6_OUT_NAME_BOUND,   /* key, value: label; to be kept for NAME_BIND in the next run */
+    VX6_OUT_KEY_FOLLOWED, /* key, value: the key (32 bytes) that has handed over to it, and in
+                             whose place it stands now: in names and in access lists */
+    VX6_OUT_KEY_CLASH,    /* value: label, key: shown as the successor of its key, which has handed
+                             over to another: refused */
+    VX6_OUT_KEY_REVOKED,  /* key, value: the certificate; to be kept for REVOKED in the next run */
+    VX6_OUT_CONTACT,      /* key, peer: a contact that answered; to be kept for the next run */
+    VX6_OUT_CLOCK         /* the correction of the clock has changed: vx6_node_clock() */
 };
 
 struct vx6_out {

@@ -17,6 +17,7 @@ enum timer_kind {
     TIMER_DISCOVERY,
     TIMER_PUBLISH,
     TIMER_SYNC,
+    TIMER_REVOKED,
     TIMER_LISTING,
     TIMER_REACH
 };

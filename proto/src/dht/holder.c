@@ -176,6 +176,19 @@ static uint32_t find_farthest(
     return farthest;
 }
 
+/* Whose place it is: the node whose ID the key is, before those that it has handed over to. */
+static bool is_at_home(const struct placed *placed)
+{
+    return placed->key == placed->owner;
+}
+
+/* Under a full key that is a node ID: the last that came gives way to its owner. VX6-DHT-055 */
+static uint32_t find_guest(
+    const struct holder *holder, uint32_t begin, uint32_t count, const struct held *held)
+{
+    return is_at_home(held->placed) ? begin + count - 1 : find_twin(holder, begin, count, held);
+}
+
 /* Room for a claimant that has nothing here yet. */
 static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 {
@@ -184,10 +197,10 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
     uint32_t begin = held_begin(holder, key);
     uint32_t claimants = held_count(holder, begin, key);
     if (claimants >= node->env->limits->claimant_max) {
-        uint32_t twin = find_twin(holder, begin, claimants, held);
-        if (twin == UINT32_MAX)
+        uint32_t guest = find_guest(holder, begin, claimants, held);
+        if (guest == UINT32_MAX)
             return VX6_LIMIT;
-        held_remove(node, twin);
+        held_remove(node, guest);
     }
     const uint32_t value_max = node->env->limits->value_max;
     bool is_greedy = !is_zero(held->source, NETWORK_SIZE) &&
@@ -261,6 +274,23 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
     holder->items[index] = *held;
     holder->count++;
     return VX6_OK;
+}
+
+static bool is_tombstone(const struct blob *value)
+{
+    return value->data[0] == VX6_MSG_tombstone;
+}
+
+bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begin = held_begin(holder, id);
+    for (uint32_t i = begin; i < begin + held_count(holder, begin, id); i++) {
+        const struct held *held = &holder->items[i];
+        if (is_at_home(held->placed) && is_tombstone(held->placed->bundle) && is_live(node, held))
+            return true;
+    }
+    return false;
 }
 
 /* What the node holds of exactly these bytes; NULL: nothing, or they have expired. */
@@ -345,6 +375,8 @@ enum vx6_code holder_store(
         return code;
     }
     watch_expiry(node, held.placed->expires_s);
+    if (is_tombstone(held.placed->bundle))
+        revoked_seen(node, data);
     trace(node, VX6_EVENT_bundle_held, NULL, 0, data.len, VX6_OK);
     return VX6_OK;
 }

@@ -30,6 +30,8 @@ bool holder_wants(
 /* How many bundles are held under the key; *bundle is the one at `index`, if there is one. */
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle);
+/* Is the key of this node ID revoked, as far as is held here? */
+bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32]);
 void holder_expect(const struct vx6_node *node); /* fetches what all of the above search in */
 size_t holder_memory(const struct vx6_node *node); /* bytes of its own */
 void holder_timer(struct vx6_node *node, struct timer *timer);

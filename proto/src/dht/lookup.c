@@ -237,7 +237,7 @@ static void dispatch_done(
         resolve_lookup_done(node, context, result);
         break;
     case LOOKUP_PUBLISH:
-        publish_lookup_done(node, context, result);
+        publication_lookup_done(node, context, result);
         break;
     case LOOKUP_DISCOVERY:
         discovery_lookup_done(node, context, result);

@@ -74,7 +74,7 @@ struct lookup_value {
  * it has returned. */
 void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_value *value);
 void resolve_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
-void publish_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
+void publication_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 void discovery_lookup_done(
     struct vx6_node *node, void *context, const struct lookup_result *result);
 void op_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);

@@ -57,8 +57,8 @@ static enum vx6_code make_room(struct vx6_node *node)
     return VX6_OK;
 }
 
-static enum vx6_code binding_insert(
-    struct vx6_node *node, vx6_span label, const uint8_t key[32], bool untold)
+static enum vx6_code binding_insert(struct vx6_node *node, vx6_span label, const uint8_t key[32],
+    const uint8_t root[32], bool untold)
 {
     VX6_ASSERT(vx6_label_is_valid(label));
     enum vx6_code code = make_room(node);
@@ -70,20 +70,25 @@ static enum vx6_code binding_insert(
     memmove(binding + 1, binding, (bindings->count - index) * sizeof *binding);
     *binding = (struct binding){.untold = untold, .label_len = (uint8_t)label.len};
     memcpy(binding->key, key, sizeof binding->key);
+    memcpy(binding->root, root, sizeof binding->root);
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
     return VX6_OK;
 }
 
-enum vx6_code binding_set(struct vx6_node *node, vx6_span label, const uint8_t key[32])
+enum vx6_code binding_set(
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], const uint8_t root[32])
 {
     struct binding *binding = binding_at(node, label);
     if (binding == NULL)
-        return binding_insert(node, label, key, false);
+        return binding_insert(node, label, key, root, false);
     memcpy(binding->key, key, sizeof binding->key);
+    memcpy(binding->root, root, sizeof binding->root);
+    memset(binding->rival, 0, sizeof binding->rival);
     node->bindings.untold -= binding->untold;
-    binding->untold = false;
+    node->bindings.rivals_untold -= binding->rival_untold;
+    binding->untold = binding->rival_untold = false;
     return VX6_OK;
 }
 
@@ -93,7 +98,7 @@ enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uin
     const struct binding *binding = binding_at(node, label);
     if (binding != NULL)
         return bytes_equal(binding->key, key, 32) ? VX6_OK : VX6_KEY_MISMATCH;
-    enum vx6_code code = binding_insert(node, label, key, true);
+    enum vx6_code code = binding_insert(node, label, key, key, true);
     if (code == VX6_OK) {
         ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
         trace(node, VX6_EVENT_name_bound, NULL, 0, label.len, VX6_OK);
@@ -108,9 +113,66 @@ void binding_remove(struct vx6_node *node, vx6_span label)
     if (binding == NULL)
         return;
     bindings->untold -= binding->untold;
+    bindings->rivals_untold -= binding->rival_untold;
     bindings->count--;
     size_t index = (size_t)(binding - bindings->items);
     memmove(binding, binding + 1, (bindings->count - index) * sizeof *binding);
+}
+
+/* ---- rotation ---- */
+
+/* VX6-NAME-016 */
+void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count; i++) {
+        struct binding *binding = &bindings->items[i];
+        if (!bytes_equal(binding->key, from, 32))
+            continue;
+        memcpy(binding->root, from, sizeof binding->root);
+        memcpy(binding->key, to, sizeof binding->key);
+    }
+}
+
+bool bindings_have(const struct vx6_node *node, const uint8_t key[32])
+{
+    const struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count; i++) {
+        const struct binding *binding = &bindings->items[i];
+        if (bytes_equal(binding->key, key, 32) || bytes_equal(binding->root, key, 32))
+            return true;
+    }
+    return false;
+}
+
+/* VX6-NAME-017: the driver hears of each once, however often it is shown. */
+void binding_clash(struct vx6_node *node, vx6_span label, const uint8_t rival[32])
+{
+    struct binding *binding = binding_at(node, label);
+    if (binding == NULL || bytes_equal(binding->rival, rival, 32))
+        return;
+    memcpy(binding->rival, rival, sizeof binding->rival);
+    node->bindings.rivals_untold += !binding->rival_untold;
+    binding->rival_untold = true;
+    ready_post(&node->ready_list, &node->ready, NODE_READY_KEYS);
+    trace(node, VX6_EVENT_key_clash, NULL, 0, label.len, VX6_KEY_MISMATCH);
+}
+
+bool binding_clash_output(struct vx6_node *node, struct vx6_out *out)
+{
+    struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count && bindings->rivals_untold > 0; i++) {
+        struct binding *binding = &bindings->items[i];
+        if (!binding->rival_untold)
+            continue;
+        binding->rival_untold = false;
+        bindings->rivals_untold--;
+        out->kind = VX6_OUT_KEY_CLASH;
+        out->value = binding_label(binding);
+        memcpy(out->key, binding->rival, sizeof out->key);
+        return true;
+    }
+    return false;
 }
 
 bool binding_output(struct vx6_node *node, struct vx6_out *out)

@@ -1,38 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* Resolving: from a label to a verified bundle.
  *
- * A bound name is asked for by the ID of its key, where nobody else can store anything. An unbound
- * one is asked for by its label, where anybody can: then rival claims get a chance to show, and two
- * claimants are an error, not a choice. Every resolve ends in its timer, so that what hears of it
- * never runs inside the lookup that ended it. Spec: spec/names.md, "Resolving". */
+ * A bound name is asked for by the ID of its key, where nobody can store anything but those to whom
+ * that key has handed over. An unbound one is asked for by its label, where anybody can: then rival
+ * claims get a chance to show, and two claimants are an error, not a choice. Every resolve ends in
+ * its timer, so that what hears of it never runs inside the lookup that ended it. Spec:
+ * spec/names.md, "Resolving". */
+#include "claimants.h"
 #include "internal.h"
-#include "scope.h"
 
-struct claimant {
-    struct blob *blob;
-    uint8_t key[32];
-    uint64_t sequence;
-    int64_t expires_s;
-    enum addr_scope scope; /* the narrowest path that it came by */
+/* Whoever hears of the end. */
+struct waiter {
+    struct session *session;
+    struct op *op;           /* NULL: it is a session */
+    struct listing *listing; /* for which the op is, or NULL */
 };
 
 struct resolve {
     struct resolve *next, *previous;
     struct timer timer;
     struct lookup *lookup; /* NULL: ended, or never needed */
-    struct op *op;         /* exactly one of the two waits for it */
-    struct session *session;
-    struct listing *listing; /* for which the op is, or NULL */
+    struct waiter waiter;
     struct kept_name name;
     bool bound;
+    bool at_host; /* the name is resolved: this is for the key that hosts its service */
     bool waiting; /* there is somebody to use; rivals may still show */
     bool starved; /* a bundle that was shown could not be kept */
-    uint8_t bound_key[32];
+    uint8_t bound_key[32], bound_root[32];
     uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
     uint32_t hops, queries, lost;
-    struct claimant *claimants;
-    uint32_t claimant_count, claimant_capacity;
+    struct claimants claimants;
     struct peer *holders[VX6_CONTACT_COUNT_MAX]; /* that showed all they hold */
     uint32_t holder_count;
     uint32_t holder_paths; /* a bit for each path of the lookup that found one of them */
@@ -56,12 +54,18 @@ static bool hint_fits(const struct vx6_node *node, vx6_span hint, const uint8_t 
 /* To go there, and not only to see who it is. */
 static bool wants_address(const struct resolve *resolve)
 {
-    return resolve->session != NULL || resolve->listing != NULL;
+    return resolve->waiter.session != NULL || resolve->waiter.listing != NULL;
+}
+
+static void holders_free(struct vx6_node *node, struct resolve *resolve)
+{
+    while (resolve->holder_count > 0)
+        peer_drop(node->env, resolve->holders[--resolve->holder_count]);
+    resolve->holder_paths = 0;
 }
 
 static void resolve_free(struct vx6_node *node, struct resolve *resolve)
 {
-    vx6_env *env = node->env;
     if (resolve->next)
         resolve->next->previous = resolve->previous;
     if (resolve->previous)
@@ -69,12 +73,9 @@ static void resolve_free(struct vx6_node *node, struct resolve *resolve)
     else
         node->resolves = resolve->next;
     timer_clear(&node->timers, &resolve->timer);
-    for (uint32_t i = 0; i < resolve->claimant_count; i++)
-        blob_drop(env, resolve->claimants[i].blob);
-    for (uint32_t i = 0; i < resolve->holder_count; i++)
-        peer_drop(env, resolve->holders[i]);
-    env_free(env, resolve->claimants, resolve->claimant_capacity * sizeof *resolve->claimants);
-    env_free(env, resolve, sizeof *resolve);
+    claimants_free(node, &resolve->claimants);
+    holders_free(node, resolve);
+    env_free(node->env, resolve, sizeof *resolve);
 }
 
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve)
@@ -95,24 +96,46 @@ static void settle(struct vx6_node *node, struct resolve *resolve)
     timer_set(&node->timers, &resolve->timer, node->now);
 }
 
-/* False: no memory. */
-static bool claimant_add(
-    struct vx6_node *node, struct resolve *resolve, const struct claimant *claimant)
+/* VX6-NAME-022: does a claimant say that the service is at another node? What is said there of that
+ * counts for nothing. */
+static bool says_host(const struct vx6_node *node, const struct resolve *resolve,
+    const struct claimant *claimant, uint8_t host[32])
 {
-    uint32_t max = node->env->limits->claimant_max;
-    if (resolve->claimant_count == resolve->claimant_capacity) {
-        uint32_t capacity = resolve->claimant_capacity == 0 ? 1 : resolve->claimant_capacity * 4;
-        capacity = capacity > max ? max : capacity;
-        struct claimant *claimants = env_resize(node->env, resolve->claimants,
-            resolve->claimant_capacity * sizeof *claimants, capacity * sizeof *claimants);
-        if (claimants == NULL)
-            return false;
-        resolve->claimants = claimants;
-        resolve->claimant_capacity = capacity;
-    }
-    resolve->claimants[resolve->claimant_count++] = *claimant;
-    blob_hold(claimant->blob);
-    return true;
+    struct vx6_name name = name_view(&resolve->name);
+    struct bundle bundle;
+    if (resolve->at_host || resolve->waiter.listing != NULL || name.service.len == 0)
+        return false;
+    claimant_view(node, claimant, &bundle);
+    return bundle_host(&bundle, name.service, host);
+}
+
+/* One to dial, where that is wanted, or one who says where to; a tombstone is for nobody to dial.
+ */
+static bool is_of_use(
+    const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
+{
+    vx6_addr addr;
+    uint8_t host[32];
+    return !claimant->is_tombstone &&
+           (!wants_address(resolve) || says_host(node, resolve, claimant, host) ||
+               claimant_address(node, claimant, &addr));
+}
+
+/* VX6-NAME-025: where a service is that the owner does not list as its own may have changed. */
+static bool says_enough(
+    const struct vx6_node *node, const struct resolve *resolve, const struct claimant *claimant)
+{
+    vx6_span service = name_view(&resolve->name).service;
+    return resolve->at_host || service.len == 0 || claimant_offers(node, claimant, service);
+}
+
+/* There is somebody to use, but who else shows in this time counts, too. */
+static void wait_for_more(struct vx6_node *node, struct resolve *resolve)
+{
+    vx6_ns wait = after_ms(node, node->env->limits->resolve_wait_ms);
+    if (resolve->timer.deadline > wait)
+        timer_set(&node->timers, &resolve->timer, wait);
+    resolve->waiting = true;
 }
 
 /* Does this node hold a newer bundle for others? */
@@ -124,7 +147,7 @@ static bool is_outdated(const struct vx6_node *node, const struct known_bundle *
 }
 
 /* Bound names only. Who asks to be shown is shown what there is now. VX6-NAME-010 */
-static void start_from_known(struct vx6_node *node, struct resolve *resolve, bool to_dial)
+static void start_from_known(struct vx6_node *node, struct resolve *resolve)
 {
     struct known_bundle *known = known_find(node, resolve->bound_key);
     if (known == NULL)
@@ -134,12 +157,23 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve, boo
         .expires_s = known->expires_s,
         .scope = (enum addr_scope)known->scope};
     memcpy(claimant.key, known->key, sizeof claimant.key);
-    if (!claimant_add(node, resolve, &claimant))
+    if (!claimants_add(node, &resolve->claimants, &claimant))
         return;
-    if (known->doubted || !to_dial || is_outdated(node, known))
+    if (known->doubted || !wants_address(resolve) || is_outdated(node, known))
         resolve->sequence_known = known->sequence;
-    else
+    else if (is_of_use(node, resolve, &claimant) && says_enough(node, resolve, &claimant))
         settle(node, resolve);
+    else if (is_of_use(node, resolve, &claimant))
+        wait_for_more(node, resolve);
+}
+
+/* VX6-NAME-018: nobody needs to be asked for what this node knows to be revoked. */
+static void start_bound(struct vx6_node *node, struct resolve *resolve)
+{
+    if (revoked_has(node, resolve->bound_key) || revoked_has(node, resolve->bound_root))
+        settle(node, resolve);
+    else
+        start_from_known(node, resolve);
 }
 
 /* VX6-NAME-004, VX6-NAME-006 */
@@ -147,16 +181,50 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
 {
     uint8_t target[32];
     if (resolve->bound)
-        vx6_node_id(node->env->crypto, target, resolve->bound_key);
+        vx6_node_id(node->env->crypto, target, resolve->bound_root);
     else
         name_key(node->env->crypto, target, resolve_label(resolve));
     resolve->lookup = lookup_start(node, target, true, LOOKUP_RESOLVE, resolve);
     return resolve->lookup ? VX6_OK : lookup_refusal(node);
 }
 
-/* NULL with *code. */
-static struct resolve *resolve_new(
-    struct vx6_node *node, const struct vx6_name *name, bool to_dial, enum vx6_code *code)
+static enum vx6_code go_on(struct vx6_node *node, struct resolve *resolve)
+{
+    timer_set(
+        &node->timers, &resolve->timer, after_ms(node, node->env->limits->resolve_timeout_ms));
+    if (resolve->bound)
+        start_bound(node, resolve);
+    return resolve->timer.deadline > node->now ? start_lookup(node, resolve) : VX6_OK;
+}
+
+static enum vx6_code start_name(struct vx6_node *node, struct resolve *resolve)
+{
+    struct vx6_name name = name_view(&resolve->name);
+    const struct binding *binding = binding_find(node, name.label);
+    if (binding != NULL &&
+        (hint_fits(node, name.hint, binding->key) || hint_fits(node, name.hint, binding->root))) {
+        resolve->bound = true;
+        memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
+        memcpy(resolve->bound_root, binding->root, sizeof resolve->bound_root);
+    }
+    return go_on(node, resolve);
+}
+
+/* VX6-NAME-022: the key is looked up as if it were bound, by nothing that lasts. */
+static enum vx6_code start_host(
+    struct vx6_node *node, struct resolve *resolve, const uint8_t host[32])
+{
+    if (bytes_equal(host, node->keys.identity, 32))
+        return VX6_SELF;
+    resolve->at_host = resolve->bound = true;
+    memcpy(resolve->bound_key, host, sizeof resolve->bound_key);
+    memcpy(resolve->bound_root, host, sizeof resolve->bound_root);
+    return go_on(node, resolve);
+}
+
+/* `host`: where this node itself says that the service is; or NULL. NULL with *code. */
+static struct resolve *resolve_new(struct vx6_node *node, const struct vx6_name *name,
+    const struct waiter *waiter, const uint8_t *host, enum vx6_code *code)
 {
     struct resolve *resolve = env_alloc(node->env, sizeof *resolve);
     if (resolve == NULL) {
@@ -169,17 +237,8 @@ static struct resolve *resolve_new(
         resolve->next->previous = resolve;
     node->resolves = resolve;
     name_keep(&resolve->name, name);
-    const struct binding *binding = binding_find(node, name->label);
-    timer_set(
-        &node->timers, &resolve->timer, after_ms(node, node->env->limits->resolve_timeout_ms));
-    *code = VX6_OK;
-    if (binding != NULL && hint_fits(node, name->hint, binding->key)) {
-        resolve->bound = true;
-        memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        start_from_known(node, resolve, to_dial);
-    }
-    if (resolve->timer.deadline > node->now)
-        *code = start_lookup(node, resolve);
+    resolve->waiter = *waiter;
+    *code = host ? start_host(node, resolve, host) : start_name(node, resolve);
     if (*code == VX6_OK)
         return resolve;
     resolve_free(node, resolve);
@@ -199,15 +258,15 @@ static bool is_self(const struct vx6_node *node, const struct vx6_name *name)
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
     struct session *session, enum vx6_code *code)
 {
+    uint8_t host[32];
+    bool is_own = is_self(node, name);
     VX6_ASSERT(vx6_label_is_valid(name->label));
-    if (is_self(node, name)) {
+    if (is_own && !service_host(node, name->service, host)) {
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, true, code);
-    if (resolve != NULL)
-        resolve->session = session;
-    return resolve;
+    return resolve_new(
+        node, name, &(struct waiter){.session = session}, is_own ? host : NULL, code);
 }
 
 struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name *name,
@@ -217,21 +276,16 @@ struct resolve *resolve_for_listing(struct vx6_node *node, const struct vx6_name
         *code = VX6_SELF;
         return NULL;
     }
-    struct resolve *resolve = resolve_new(node, name, true, code);
-    if (resolve != NULL) {
-        resolve->listing = listing;
-        resolve->op = op;
-    }
-    return resolve;
+    return resolve_new(node, name, &(struct waiter){.listing = listing, .op = op}, NULL, code);
 }
 
 /* Asks nobody: the node knows itself. */
-static void show_self(struct vx6_node *node, struct op *op)
+static enum vx6_code show_self(struct vx6_node *node, struct op *op)
 {
     struct blob *bundle = publish_bundle(node);
     memcpy(op->key, node->keys.identity, sizeof op->key);
     bool shown = bundle != NULL && op_add_candidate(node, op, bundle, op->key);
-    op_done(node, op, shown ? VX6_OK : VX6_NOMEM);
+    return shown ? VX6_OK : VX6_NOMEM;
 }
 
 enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *id)
@@ -243,88 +297,51 @@ enum vx6_code resolve_for_driver(struct vx6_node *node, vx6_span text, vx6_id *i
     struct op *op = op_new(node, OP_RESOLVE, &code);
     if (op == NULL)
         return code;
-    if (is_self(node, &name)) {
-        show_self(node, op);
+    uint8_t host[32];
+    bool is_own = is_self(node, &name);
+    if (is_own)
+        code = show_self(node, op);
+    if (is_own && (code != VX6_OK || !service_host(node, name.service, host))) {
+        op_done(node, op, code);
         *id = op->id;
         return VX6_OK;
     }
-    struct resolve *resolve = resolve_new(node, &name, false, &code);
+    struct resolve *resolve =
+        resolve_new(node, &name, &(struct waiter){.op = op}, is_own ? host : NULL, &code);
     if (resolve == NULL) {
         op_free(node, op);
         return code;
     }
-    resolve->op = op;
     op->work = resolve;
     *id = op->id;
     return VX6_OK;
 }
 
-/* An address at which the claimant may be dialled: its first that reaches at least as far as the
- * path that its bundle came by. VX6-NAME-009 */
-static bool claimant_address(
-    const struct vx6_node *node, const struct claimant *claimant, vx6_addr *addr)
+/* Is it of this key, or of one that has come after it? */
+static bool leads_from(const struct bundle *bundle, const uint8_t key[32])
 {
-    struct bundle bundle;
-    bundle_view(node->env->crypto, (vx6_span){claimant->blob->data, claimant->blob->len}, &bundle);
-    vx6_list list = bundle.node.endpoints;
-    struct vx6_endpoint endpoint;
-    while (vx6_next_endpoint(&list, &endpoint)) {
-        memcpy(addr->ip, endpoint.ip, sizeof addr->ip);
-        addr->port = endpoint.port;
-        if ((endpoint.carriers & VX6_CARRIER_TCP) && addr_scope(addr) >= claimant->scope)
-            return true;
-    }
-    *addr = (vx6_addr){0};
-    return false;
+    return bytes_equal(bundle->node.identity, key, 32) || lineage_has(&bundle->lineage, key);
+}
+
+/* Of a key that the binding's has come after, or of another successor of that. VX6-NAME-017 */
+static bool is_left_behind(
+    struct vx6_node *node, const struct resolve *resolve, const struct bundle *bundle)
+{
+    if (!resolve->bound || bundle->is_tombstone || leads_from(bundle, resolve->bound_key))
+        return false;
+    if (lineage_has(&bundle->lineage, resolve->bound_root))
+        binding_clash(node, resolve_label(resolve), bundle->node.identity);
+    return true;
 }
 
 /* Does it belong to what was asked for? Its signatures say nothing of that. */
 static bool is_wanted(const struct resolve *resolve, const struct bundle *bundle)
 {
     if (resolve->bound)
-        return bytes_equal(bundle->node.identity, resolve->bound_key, 32);
+        return bytes_equal(bundle->node.identity, resolve->bound_root, 32) ||
+               lineage_has(&bundle->lineage, resolve->bound_root) ||
+               leads_from(bundle, resolve->bound_key);
     return span_equal(bundle->label, resolve_label(resolve));
-}
-
-static struct claimant *claimant_find(struct resolve *resolve, const uint8_t key[32])
-{
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        if (bytes_equal(resolve->claimants[i].key, key, 32))
-            return &resolve->claimants[i];
-    }
-    return NULL;
-}
-
-/* Most holders show the same bytes: those need no second verification. */
-static bool is_shown_already(struct resolve *resolve, vx6_span bytes, enum addr_scope scope)
-{
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        struct claimant *claimant = &resolve->claimants[i];
-        if (!span_equal((vx6_span){claimant->blob->data, claimant->blob->len}, bytes))
-            continue;
-        if (scope < claimant->scope)
-            claimant->scope = scope;
-        return true;
-    }
-    return false;
-}
-
-/* A verified bundle: the newest of each claimant is kept. VX6-NAME-007, VX6-NAME-011 */
-static enum vx6_code claimant_keep(
-    struct vx6_node *node, struct resolve *resolve, const struct claimant *shown)
-{
-    struct claimant *claimant = claimant_find(resolve, shown->key);
-    if (claimant == NULL) {
-        if (resolve->claimant_count >= node->env->limits->claimant_max)
-            return VX6_LIMIT;
-        return claimant_add(node, resolve, shown) ? VX6_OK : VX6_NOMEM;
-    }
-    if (claimant->sequence >= shown->sequence)
-        return VX6_OUTDATED;
-    blob_drop(node->env, claimant->blob);
-    *claimant = *shown;
-    blob_hold(claimant->blob);
-    return VX6_OK;
 }
 
 static enum vx6_code take_bundle(
@@ -336,15 +353,22 @@ static enum vx6_code take_bundle(
         return code;
     if (!is_wanted(resolve, &bundle))
         return VX6_INVALID;
-    if (!hint_fits(node, name_view(&resolve->name).hint, bundle.node.identity))
+    if (is_left_behind(node, resolve, &bundle))
+        return VX6_OUTDATED;
+    if (bundle.is_tombstone)
+        revoked_seen(node, bytes);
+    if (!resolve->bound && !hint_fits(node, name_view(&resolve->name).hint, bundle.node.identity))
         return VX6_OK; /* as good as any, but not the one that was meant */
     struct blob *blob = blob_get(node->env, bytes);
     if (blob == NULL)
         return VX6_NOMEM;
-    struct claimant shown = {
-        .blob = blob, .sequence = bundle.sequence, .expires_s = bundle.expires_s, .scope = scope};
+    struct claimant shown = {.blob = blob,
+        .sequence = bundle.sequence,
+        .expires_s = bundle.expires_s,
+        .scope = scope,
+        .is_tombstone = bundle.is_tombstone};
     memcpy(shown.key, bundle.node.identity, sizeof shown.key);
-    code = claimant_keep(node, resolve, &shown);
+    code = claimants_keep(node, &resolve->claimants, &shown);
     blob_drop(node->env, blob);
     return code;
 }
@@ -367,22 +391,28 @@ static void holder_count(
         settle(node, resolve);
 }
 
-/* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, with
- * an address to go to, is all that is wanted to go there. */
+/* The owner of a bound key has nobody to be confused with: a newer bundle than the known one, of
+ * that key or one that came after it, with an address to go to, is all that is wanted to go there.
+ */
 static bool is_enough(const struct vx6_node *node, const struct resolve *resolve)
 {
-    vx6_addr addr;
-    return resolve->bound && wants_address(resolve) &&
-           resolve->claimants[0].sequence > resolve->sequence_known &&
-           claimant_address(node, &resolve->claimants[0], &addr);
+    if (!resolve->bound || !wants_address(resolve))
+        return false;
+    for (uint32_t i = 0; i < resolve->claimants.count; i++) {
+        const struct claimant *claimant = &resolve->claimants.items[i];
+        bool is_doubted = bytes_equal(claimant->key, resolve->bound_key, 32) &&
+                          claimant->sequence <= resolve->sequence_known;
+        if (claimant->is_tombstone || (!is_doubted && is_of_use(node, resolve, claimant)))
+            return true;
+    }
+    return false;
 }
 
 /* The wait for rivals begins with somebody to use: one who can be dialled, where that is wanted. */
 static bool is_usable(const struct vx6_node *node, const struct resolve *resolve)
 {
-    vx6_addr addr;
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        if (!wants_address(resolve) || claimant_address(node, &resolve->claimants[i], &addr))
+    for (uint32_t i = 0; i < resolve->claimants.count; i++) {
+        if (is_of_use(node, resolve, &resolve->claimants.items[i]))
             return true;
     }
     return false;
@@ -406,26 +436,24 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     struct resolve *resolve = context;
     enum addr_scope scope = value->holder ? addr_scope(&value->holder->addr) : SCOPE_GLOBAL;
     enum vx6_code code = VX6_OK;
-    if (!is_shown_already(resolve, value->bundle, scope))
+    if (!claimants_show_again(&resolve->claimants, value->bundle, scope))
         code = take_bundle(node, resolve, value->bundle, scope);
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
         refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
         resolve->starved |= code == VX6_NOMEM;
     }
-    if (resolve->claimant_count == 0 || !is_honest(code))
+    if (resolve->claimants.count == 0 || !is_honest(code))
         return;
     if (resolve->hops == 0)
         resolve->hops = value->hops;
-    if (!resolve->waiting && is_usable(node, resolve)) {
-        vx6_ns wait = after_ms(node, node->env->limits->resolve_wait_ms);
-        if (resolve->timer.deadline > wait)
-            timer_set(&node->timers, &resolve->timer, wait);
-        resolve->waiting = true;
-    }
+    if (!resolve->waiting && is_usable(node, resolve))
+        wait_for_more(node, resolve);
+    if (!is_last(node, value))
+        return;
     if (is_enough(node, resolve))
         settle(node, resolve);
-    if (value->holder != NULL && is_last(node, value))
+    if (value->holder != NULL)
         holder_count(node, resolve, value);
 }
 
@@ -436,23 +464,27 @@ void resolve_lookup_done(struct vx6_node *node, void *context, const struct look
     resolve->lookup_code = result->code;
     resolve->queries = result->queries;
     resolve->lost = result->lost;
-    if (resolve->claimant_count == 0)
+    if (resolve->claimants.count == 0)
         resolve->hops = result->hops;
     settle(node, resolve);
 }
 
 /* VX6-NAME-008 */
-static enum vx6_code outcome(const struct resolve *resolve, bool timed_out)
+static enum vx6_code outcome(const struct resolve *resolve, enum vx6_code selected, bool timed_out)
 {
-    if (resolve->claimant_count > 1)
+    if (selected != VX6_OK)
+        return selected;
+    if (resolve->claimants.count > 1)
         return VX6_AMBIGUOUS;
-    if (resolve->claimant_count == 1)
+    if (resolve->claimants.count == 1)
         return VX6_OK;
     if (resolve->starved)
         return VX6_NOMEM;
     if (timed_out)
         return VX6_TIMEOUT;
-    return resolve->lookup_code == VX6_NO_PEERS ? VX6_NO_PEERS : VX6_NOT_FOUND;
+    if (resolve->lookup_code == VX6_NO_PEERS)
+        return VX6_NO_PEERS;
+    return resolve->at_host ? VX6_NO_HOST : VX6_NOT_FOUND; /* VX6-NAME-024 */
 }
 
 static void keep_known(struct vx6_node *node, const struct claimant *claimant)
@@ -489,51 +521,55 @@ static enum vx6_code bind_claimant(
     return code;
 }
 
-static void finish_session(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
+/* VX6-NAME-016: the name goes along with its key, before it is used. */
+static enum vx6_code follow(
+    struct vx6_node *node, const struct resolve *resolve, const struct chain *chain)
 {
-    struct session *session = resolve->session;
+    struct bundle bundle;
+    if (!resolve->bound || chain->count == 1)
+        return VX6_OK;
+    claimant_view(node, &resolve->claimants.items[0], &bundle);
+    return succession_follow(node, &bundle.lineage, bundle.node.identity, resolve->bound_key);
+}
+
+static void finish_session(
+    struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code code)
+{
+    struct session *session = resolve->waiter.session;
     uint8_t key[32] = {0};
     vx6_addr addr = {0};
+    if (code == VX6_OK && !resolve->at_host)
+        code = follow(node, resolve, chain);
     if (code == VX6_OK) {
-        memcpy(key, resolve->claimants[0].key, sizeof key);
-        code = choose_address(node, &resolve->claimants[0], &addr);
+        memcpy(key, resolve->claimants.items[0].key, sizeof key);
+        code = choose_address(node, &resolve->claimants.items[0], &addr);
     }
-    if (code == VX6_OK)
-        code = bind_claimant(node, resolve, &resolve->claimants[0]);
+    if (code == VX6_OK && resolve->at_host)
+        keep_known(node, &resolve->claimants.items[0]);
+    else if (code == VX6_OK)
+        code = bind_claimant(node, resolve, &resolve->claimants.items[0]);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     session_resolved(node, session, code, key, &addr);
 }
 
-static bool offers_service(
-    const struct vx6_node *node, const struct claimant *claimant, vx6_span wanted)
-{
-    struct bundle bundle;
-    bundle_view(node->env->crypto, (vx6_span){claimant->blob->data, claimant->blob->len}, &bundle);
-    struct vx6_service service;
-    while (vx6_next_service(&bundle.services, &service)) {
-        if (span_equal(service.name, wanted))
-            return true;
-    }
-    return false;
-}
-
+/* Of all that was looked up for it. */
 static void count_for_op(struct op *op, const struct resolve *resolve)
 {
     op->hops = resolve->hops;
-    op->queries = resolve->queries;
-    op->lost = resolve->lost;
+    op->queries += resolve->queries;
+    op->lost += resolve->lost;
 }
 
-/* As for a session, but nothing is bound. VX6-SESS-029 */
+/* As for a session, but nothing is bound or followed. VX6-SESS-029 */
 static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
-    struct listing *listing = resolve->listing;
+    struct listing *listing = resolve->waiter.listing;
     uint8_t key[32] = {0};
     vx6_addr addr = {0};
-    count_for_op(resolve->op, resolve);
+    count_for_op(resolve->waiter.op, resolve);
     if (code == VX6_OK) {
-        const struct claimant *claimant = &resolve->claimants[0];
+        const struct claimant *claimant = &resolve->claimants.items[0];
         memcpy(key, claimant->key, sizeof key);
         code = choose_address(node, claimant, &addr);
         if (resolve->bound)
@@ -547,26 +583,62 @@ static void finish_listing(struct vx6_node *node, struct resolve *resolve, enum 
 /* For a driver: everything is shown, nothing is chosen or bound. VX6-NAME-012 */
 static void finish_op(struct vx6_node *node, struct resolve *resolve, enum vx6_code code)
 {
-    struct op *op = resolve->op;
+    struct op *op = resolve->waiter.op;
     vx6_span service = name_view(&resolve->name).service;
-    for (uint32_t i = 0; i < resolve->claimant_count; i++) {
-        const struct claimant *claimant = &resolve->claimants[i];
+    for (uint32_t i = 0; i < resolve->claimants.count; i++) {
+        const struct claimant *claimant = &resolve->claimants.items[i];
         if (!op_add_candidate(node, op, claimant->blob, claimant->key))
             code = VX6_NOMEM;
     }
     if (code == VX6_OK) {
-        const struct claimant *claimant = &resolve->claimants[0];
-        memcpy(op->key, claimant->key, sizeof op->key);
+        const struct claimant *claimant = &resolve->claimants.items[0];
+        if (!resolve->at_host)
+            memcpy(op->key, claimant->key, sizeof op->key);
         (void)claimant_address(node, claimant, &op->peer);
         if (resolve->bound)
             keep_known(node, claimant);
-        if (service.len > 0 && !offers_service(node, claimant, service))
+        if (service.len > 0 && !resolve->at_host && !claimant_offers(node, claimant, service))
             code = VX6_NO_SERVICE;
     }
     count_for_op(op, resolve);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
     op_done(node, op, code);
+}
+
+/* VX6-NAME-023: what is to be done with who says where the service is, before it is looked for
+ * there. */
+static enum vx6_code take_owner(
+    struct vx6_node *node, struct resolve *resolve, const struct chain *chain)
+{
+    const struct claimant *owner = &resolve->claimants.items[0];
+    if (resolve->waiter.op == NULL) {
+        enum vx6_code code = follow(node, resolve, chain);
+        return code == VX6_OK ? bind_claimant(node, resolve, owner) : code;
+    }
+    count_for_op(resolve->waiter.op, resolve);
+    memcpy(resolve->waiter.op->key, owner->key, sizeof owner->key);
+    if (resolve->bound)
+        keep_known(node, owner);
+    return op_add_candidate(node, resolve->waiter.op, owner->blob, owner->key) ? VX6_OK : VX6_NOMEM;
+}
+
+/* VX6-NAME-022: one more lookup. False: the resolve ends, with *code. */
+static bool turn_to_host(
+    struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code *code)
+{
+    uint8_t host[32];
+    if (*code != VX6_OK || !says_host(node, resolve, &resolve->claimants.items[0], host))
+        return false;
+    *code = take_owner(node, resolve, chain);
+    claimants_free(node, &resolve->claimants);
+    holders_free(node, resolve);
+    resolve->waiting = resolve->starved = false;
+    resolve->hops = resolve->queries = resolve->lost = 0;
+    resolve->sequence_known = 0;
+    if (*code == VX6_OK)
+        *code = start_host(node, resolve, host);
+    return *code == VX6_OK;
 }
 
 void resolve_timer(struct vx6_node *node, struct timer *timer)
@@ -581,11 +653,17 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
         lookup_cancel(node, resolve->lookup);
         resolve->lookup = NULL;
     }
-    enum vx6_code code = outcome(resolve, timed_out);
-    if (resolve->listing != NULL)
+    struct chain chain = {.count = 0};
+    enum vx6_code code = resolve->bound ? claimants_select_bound(node, &resolve->claimants,
+                                              resolve->bound_key, resolve->bound_root, &chain)
+                                        : claimants_select_unbound(node, &resolve->claimants);
+    code = outcome(resolve, code, timed_out);
+    if (turn_to_host(node, resolve, &chain, &code))
+        return;
+    if (resolve->waiter.listing != NULL)
         finish_listing(node, resolve, code);
-    else if (resolve->op != NULL)
+    else if (resolve->waiter.op != NULL)
         finish_op(node, resolve, code);
     else
-        finish_session(node, resolve, code);
+        finish_session(node, resolve, &chain, code);
 }

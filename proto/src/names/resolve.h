@@ -20,6 +20,9 @@ struct vx6_name name_view(const struct kept_name *kept);
 
 struct binding {
     uint8_t key[32];
+    uint8_t root[32];  /* by which it is looked up: the key, or the one that handed over to it */
+    uint8_t rival[32]; /* zero, or the last key that another successor was refused for */
+    bool rival_untold;
     bool untold; /* made by first use; the driver has yet to hear of it */
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
@@ -29,16 +32,25 @@ struct binding {
 struct bindings {
     struct binding *items; /* sorted by label */
     uint32_t count, capacity;
-    uint32_t untold;
+    uint32_t untold, rivals_untold;
 };
 const struct binding *binding_find(const struct vx6_node *node, vx6_span label);
 /* By the driver: restores or pins. OK, LIMIT or NOMEM. */
-enum vx6_code binding_set(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
+enum vx6_code binding_set(
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], const uint8_t root[32]);
 /* By first use; the driver hears of it. KEY_MISMATCH when the name got another key meanwhile. */
 enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
 /* Takes one NAME_BOUND output; false: there is none. */
 bool binding_output(struct vx6_node *node, struct vx6_out *out);
 void binding_remove(struct vx6_node *node, vx6_span label);
+/* All names that mean `from` mean `to` from now on, which it has handed over to. */
+void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+/* Does a name depend on the key? */
+bool bindings_have(const struct vx6_node *node, const uint8_t key[32]);
+/* `rival` was shown as the successor of a key that has handed over to another. */
+void binding_clash(struct vx6_node *node, vx6_span label, const uint8_t rival[32]);
+/* Takes one KEY_CLASH output; false: there is none. */
+bool binding_clash_output(struct vx6_node *node, struct vx6_out *out);
 
 struct op; /* an operation that a driver started: op.c */
 struct resolve;

@@ -264,7 +264,7 @@ static void query_done(
         lookup_query_done(node, context, &result);
         break;
     case QUERY_STORE:
-        publish_query_done(node, context, &result);
+        publication_query_done(node, context, &result);
         break;
     case QUERY_SYNC:
         sync_query_done(node, context, &result);

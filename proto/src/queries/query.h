@@ -83,7 +83,7 @@ struct query_result {
 };
 /* Implemented by the user's file; dispatched in query.c. */
 void lookup_query_done(struct vx6_node *node, void *context, const struct query_result *result);
-void publish_query_done(struct vx6_node *node, void *context, const struct query_result *result);
+void publication_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 void sync_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 

@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Publishing: one bundle with everything that others should know of this node, brought to the k
- * nodes closest to its ID and to those closest to its name's key.
+ * nodes closest to its ID, to those closest to its name's key, and to those closest to the IDs that
+ * it had before.
  *
- * A run is one bundle under all its keys; a publication is one key of it: first a lookup, which
- * brings the holders and their tokens, then a store at each. Spec: spec/records.md, "Publishing".
- */
+ * A run is one bundle under all its keys; a publication is one key of it. Spec: spec/records.md,
+ * "Publishing". */
 #include "internal.h"
-
-struct target {
-    struct peer *peer;
-    struct query *query; /* in flight */
-    uint8_t token[16];
-};
-
-struct publication {
-    uint32_t index; /* in publish.running */
-    uint8_t key[32];
-    struct blob *bundle;
-    struct lookup *lookup;
-    struct target targets[LOOKUP_CLOSEST_MAX];
-    uint32_t target_count, next, in_flight;
-    uint32_t taken; /* holders that have it */
-};
 
 void publish_init(struct vx6_node *node)
 {
@@ -61,45 +45,83 @@ static vx6_span own_label(const struct vx6_node *node)
     return (vx6_span){(const uint8_t *)node->label, node->label_len};
 }
 
-static struct record_facts own_facts(struct vx6_node *node, vx6_span *services)
+/* What its lists lie in. */
+struct own_lists {
+    vx6_span services[16];
+    struct vx6_hosted hosted[16];
+};
+
+static struct record_facts own_facts(const struct vx6_node *node, struct own_lists *lists)
 {
-    return (struct record_facts){.sequence = node->sequence_next++,
+    const uint32_t max = node->env->limits->service_max;
+    return (struct record_facts){.sequence = node->sequence_next,
         .unix_s = node_unix_s(node),
         .life_s = node->env->limits->record_life_s,
         .endpoints = node->endpoints,
         .endpoint_count = node->endpoint_count,
         .label = own_label(node),
-        .services = services,
-        .service_count = service_names(node, services, node->env->limits->service_max)};
+        .lineage = node_lineage(node),
+        .services = lists->services,
+        .service_count = service_names(node, lists->services, max),
+        .hosted = lists->hosted,
+        .hosted_count = services_hosted(node, lists->hosted, max)};
+}
+
+bool publish_has_room(const struct vx6_node *node)
+{
+    struct own_lists lists;
+    uint8_t bytes[VX6_BUNDLE_MAX];
+    struct record_facts facts = own_facts(node, &lists);
+    facts.service_count = 0;
+    return record_make_bundle(node->env->crypto, &node->keys, &facts, bytes) > 0;
+}
+
+/* The keys of the DHT under which this node is found. VX6-REC-015 */
+static uint32_t own_places(const struct vx6_node *node, uint8_t keys[PUBLISH_KEYS][32])
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    struct lineage lineage = {0};
+    uint32_t count = 0;
+    if (node->lineage)
+        (void)lineage_decode(node_lineage(node), node->keys.identity, &lineage);
+    memcpy(keys[count++], node->keys.id, 32);
+    if (node->label_len > 0)
+        name_key(crypto, keys[count++], own_label(node));
+    for (uint32_t i = 0; i < lineage.count; i++)
+        vx6_node_id(crypto, keys[count++], lineage.predecessors[i]);
+    return count;
 }
 
 /* A node answers for itself from the start: in a network of two, nobody else can. VX6-REC-015 */
 static void hold_own(struct vx6_node *node, vx6_span bundle)
 {
-    (void)holder_store(node, node->keys.id, bundle, NULL);
-    if (node->label_len > 0) {
-        uint8_t key[32];
-        name_key(node->env->crypto, key, own_label(node));
-        (void)holder_store(node, key, bundle, NULL);
-    }
+    uint8_t keys[PUBLISH_KEYS][32];
+    const uint32_t count = own_places(node, keys);
+    for (uint32_t i = 0; i < count; i++)
+        (void)holder_store(node, keys[i], bundle, NULL);
 }
 
 /* A new bundle with the next sequence number. A list of services that is too long loses its last
- * ones: they can still be opened by who knows of them. VX6-REC-014 */
+ * ones: they can still be opened by who knows of them; so those that are elsewhere, which cannot,
+ * go last. VX6-REC-014 */
 static void make(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
     const struct vx6_crypto *crypto = node->env->crypto;
-    vx6_span services[16];
+    struct own_lists lists;
     uint8_t bytes[VX6_BUNDLE_MAX];
-    struct record_facts facts = own_facts(node, services);
-    uint32_t offered = facts.service_count;
+    struct record_facts facts = own_facts(node, &lists);
+    uint32_t offered = facts.service_count + facts.hosted_count;
     size_t len;
+    node->sequence_next++;
     while ((len = record_make_bundle(crypto, &node->keys, &facts, bytes)) == 0) {
-        VX6_ASSERT(facts.service_count > 0);
-        facts.service_count--;
+        VX6_ASSERT(facts.service_count + facts.hosted_count > 0);
+        if (facts.service_count > 0)
+            facts.service_count--;
+        else
+            facts.hosted_count--;
     }
-    if (facts.service_count < offered)
+    if (facts.service_count + facts.hosted_count < offered)
         trace(node, VX6_EVENT_limit_reached, NULL, VX6_MSG_service_list, 0, VX6_LIMIT);
 
     struct vx6_msg msg;
@@ -145,23 +167,6 @@ struct blob *publish_bundle(struct vx6_node *node)
     return node->publish.bundle;
 }
 
-static void publication_free(struct vx6_node *node, struct publication *publication)
-{
-    if (publication == NULL)
-        return;
-    node->publish.running[publication->index] = NULL;
-    if (publication->lookup != NULL)
-        lookup_cancel(node, publication->lookup);
-    for (uint32_t i = 0; i < publication->target_count; i++) {
-        struct target *target = &publication->targets[i];
-        if (target->query != NULL)
-            query_cancel(node, target->query);
-        peer_drop(node->env, target->peer);
-    }
-    blob_drop(node->env, publication->bundle);
-    env_free(node->env, publication, sizeof *publication);
-}
-
 /* One failure moves the next run once, however many keys failed in this one. VX6-REC-016 */
 static void plan_retry(struct vx6_node *node)
 {
@@ -193,91 +198,23 @@ static void key_done(struct vx6_node *node, uint32_t taken)
         publish->retry_ms = 0;
 }
 
-static void publication_end(struct vx6_node *node, struct publication *publication)
+void publish_done(struct vx6_node *node, const struct publication *publication, uint32_t taken)
 {
-    uint32_t taken = publication->taken;
-    publication_free(node, publication);
+    struct publish *publish = &node->publish;
+    for (uint32_t i = 0; i < PUBLISH_KEYS; i++) {
+        if (publish->running[i] == publication)
+            publish->running[i] = NULL;
+    }
     key_done(node, taken);
 }
 
-/* A few stores at a time, like a lookup. */
-static void publication_go_on(struct vx6_node *node, struct publication *publication)
+static void cancel_all(struct vx6_node *node)
 {
-    struct blob *bundle = publication->bundle;
-    while (
-        publication->in_flight < KADEMLIA_ALPHA && publication->next < publication->target_count) {
-        struct target *target = &publication->targets[publication->next];
-        struct vx6_msg ask = {.type = VX6_MSG_store};
-        memcpy(ask.u.store.token, target->token, sizeof ask.u.store.token);
-        memcpy(ask.u.store.key, publication->key, sizeof ask.u.store.key);
-        ask.u.store.bundle = (vx6_span){bundle->data, bundle->len};
-        target->query = query_start(node, target->peer, &ask, QUERY_STORE, publication);
-        if (target->query == NULL && publication->in_flight > 0)
-            return; /* goes on when one of them is done */
-        if (target->query != NULL)
-            publication->in_flight++;
-        publication->next++;
+    struct publish *publish = &node->publish;
+    for (uint32_t i = 0; i < PUBLISH_KEYS; i++) {
+        publication_cancel(node, publish->running[i]);
+        publish->running[i] = NULL;
     }
-    if (publication->in_flight == 0)
-        publication_end(node, publication);
-}
-
-void publish_query_done(struct vx6_node *node, void *context, const struct query_result *result)
-{
-    struct publication *publication = context;
-    for (uint32_t i = 0; i < publication->target_count; i++) {
-        struct target *target = &publication->targets[i];
-        if (target->query != NULL && target->peer == result->peer)
-            target->query = NULL;
-    }
-    publication->in_flight--;
-    const struct vx6_msg *answer = result->answer;
-    if (answer != NULL && answer->type == VX6_MSG_stored && answer->u.stored.code == VX6_OK)
-        publication->taken++;
-    publication_go_on(node, publication);
-}
-
-/* Is this node one of the k that should hold the key? */
-static bool is_own_place(
-    const struct vx6_node *node, const uint8_t key[32], const struct lookup_result *result)
-{
-    if (result->closest_count < KADEMLIA_K)
-        return true;
-    const struct peer *last = result->closest[KADEMLIA_K - 1].peer;
-    return distance_compare(key, node->keys.id, last->id) < 0;
-}
-
-/* VX6-REC-015 */
-void publish_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result)
-{
-    struct publication *publication = context;
-    publication->lookup = NULL;
-    uint32_t count = result->closest_count;
-    if (count == KADEMLIA_K && is_own_place(node, publication->key, result))
-        count--;
-    for (uint32_t i = 0; i < count; i++) {
-        struct target *target = &publication->targets[i];
-        target->peer = peer_hold(result->closest[i].peer);
-        memcpy(target->token, result->closest[i].token, sizeof target->token);
-    }
-    publication->target_count = count;
-    publication_go_on(node, publication);
-}
-
-static void publication_start(struct vx6_node *node, uint32_t index, const uint8_t key[32])
-{
-    struct publication *publication = env_alloc(node->env, sizeof *publication);
-    if (publication == NULL) {
-        key_done(node, 0);
-        return;
-    }
-    publication->index = index;
-    memcpy(publication->key, key, sizeof publication->key);
-    publication->bundle = blob_hold(node->publish.bundle);
-    node->publish.running[index] = publication;
-    publication->lookup = lookup_start(node, key, false, LOOKUP_PUBLISH, publication);
-    if (publication->lookup == NULL)
-        publication_end(node, publication);
 }
 
 /* The current bundle to the holders of all its keys; what was on its way is given up. */
@@ -285,21 +222,21 @@ static void publish_run(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
     publish->settle_at = publish->retry_at = VX6_NEVER;
-    for (uint32_t i = 0; i < PUBLISH_KEYS; i++)
-        publication_free(node, publish->running[i]);
+    cancel_all(node);
     if (!is_current(node) || publish->bundle == NULL)
         make(node);
     if (publish->bundle == NULL) {
         plan_retry(node);
         return;
     }
-    publish->keys_left = node->label_len > 0 ? 2 : 1;
+    uint8_t keys[PUBLISH_KEYS][32];
+    const uint32_t count = own_places(node, keys);
+    publish->keys_left = count;
     publish->fewest = UINT32_MAX;
-    publication_start(node, 0, node->keys.id);
-    if (node->label_len > 0) {
-        uint8_t key[32];
-        name_key(node->env->crypto, key, own_label(node));
-        publication_start(node, 1, key);
+    for (uint32_t i = 0; i < count; i++) {
+        publish->running[i] = publication_start(node, keys[i], publish->bundle, PUBLICATION_OWN);
+        if (publish->running[i] == NULL)
+            key_done(node, 0);
     }
 }
 
@@ -315,6 +252,7 @@ void publish_joined(struct vx6_node *node)
     if (publish->joined && publish->retry_at == VX6_NEVER)
         return;
     publish->joined = true;
+    revoked_joined(node);
     publish->settle_at = node->now;
     timer_update(node);
 }
@@ -349,8 +287,7 @@ void publish_timer(struct vx6_node *node, struct timer *timer)
 void publish_shutdown(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
-    for (uint32_t i = 0; i < PUBLISH_KEYS; i++)
-        publication_free(node, publish->running[i]);
+    cancel_all(node);
     timer_clear(&node->timers, &publish->timer);
 }
 

@@ -5,15 +5,18 @@
 #define VX6_PUBLISH_H
 
 #include "intern.h"
+#include "lineage.h"
 #include "timer.h"
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
 enum {
-    PUBLISH_KEYS = 2 /* the node ID, and the key of the label */
+    PUBLISH_KEYS =
+        2 +
+        LINEAGE_ROTATIONS_MAX /* the node ID, the key of the label, the IDs of two predecessors */
 };
 
-struct publication; /* the bundle on its way to the holders of one key: publish.c */
+struct publication;
 
 struct publish {
     struct timer timer;  /* the first of the three times below */
@@ -35,10 +38,13 @@ void publish_init(struct vx6_node *node);
 /* Endpoints, services or the label changed: a new bundle, published as soon as the node has joined.
  */
 void publish_changed(struct vx6_node *node);
+/* Would all that is hosted elsewhere fit into the own bundle? */
+bool publish_has_room(const struct vx6_node *node);
 /* The current node record; made anew when it is older than half its life. */
 vx6_span publish_record(struct vx6_node *node);
 /* The current bundle, whose record that is; NULL when memory ran out. No reference is given. */
 struct blob *publish_bundle(struct vx6_node *node);
+void publish_done(struct vx6_node *node, const struct publication *publication, uint32_t taken);
 void publish_joined(struct vx6_node *node); /* discovery says: the network can be reached now */
 void publish_network_changed(struct vx6_node *node); /* a failure is tried again at once */
 void publish_clock_moved(struct vx6_node *node); /* the wall clock was set */

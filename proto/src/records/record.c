@@ -18,14 +18,8 @@ enum {
     SERVICES_MAX = 16
 };
 
-struct signer {
-    const uint8_t *seed, *public_key;
-    const char *label;
-};
-
-/* Encodes, and fills in the signature, which is the last field of every record. VX6-REC-003.
- */
-static size_t encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
+/* The signature is the last field of every record. VX6-REC-003 */
+size_t record_encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
     const struct signer *signer, uint8_t *dst, size_t cap)
 {
     size_t len = vx6_msg_encode(msg, dst, cap);
@@ -65,7 +59,7 @@ size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *
         VX6_ASSERT(pushed);
     }
     struct signer signer = {keys->identity_seed, keys->identity, LABEL_NODE_RECORD};
-    size_t len = encode_signed(crypto, &msg, &signer, out, VX6_RECORD_MAX);
+    size_t len = record_encode_signed(crypto, &msg, &signer, out, VX6_RECORD_MAX);
     VX6_ASSERT(len != 0);
     return len;
 }
@@ -81,7 +75,7 @@ static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys 
     claim->issued_s = issue_time(facts);
     claim->life_s = facts->life_s;
     struct signer signer = {keys->record_seed, keys->record_public, LABEL_NAME_CLAIM};
-    return encode_signed(crypto, &msg, &signer, out, cap);
+    return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
 
 int label_compare(vx6_span a, vx6_span b)
@@ -101,6 +95,16 @@ static void sort_labels(vx6_span *labels, uint32_t count)
     }
 }
 
+static void push_hosted(vx6_list *list, const struct record_facts *facts, uint8_t *dst, size_t cap)
+{
+    for (uint32_t i = 0; i < facts->hosted_count; i++) {
+        const struct vx6_hosted *hosted = &facts->hosted[i];
+        VX6_ASSERT(i == 0 || label_compare(hosted[-1].name, hosted->name) < 0);
+        bool pushed = vx6_push_hosted(list, dst, cap, hosted);
+        VX6_ASSERT(pushed);
+    }
+}
+
 /* 0: too long. */
 static size_t make_services(const struct vx6_crypto *crypto, const struct own_keys *keys,
     const struct record_facts *facts, uint8_t *out, size_t cap)
@@ -109,7 +113,8 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
     struct vx6_service_list *list = &msg.u.service_list;
     vx6_span names[SERVICES_MAX];
     uint8_t storage[SERVICES_MAX * (2 + VX6_LABEL_MAX)];
-    VX6_ASSERT(facts->service_count <= SERVICES_MAX);
+    uint8_t storage_hosted[SERVICES_MAX * (1 + VX6_LABEL_MAX + 32)];
+    VX6_ASSERT(facts->service_count + facts->hosted_count <= SERVICES_MAX);
     memcpy(names, facts->services, facts->service_count * sizeof names[0]);
     sort_labels(names, facts->service_count);
     memcpy(list->owner, keys->id, 32);
@@ -122,8 +127,9 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
         bool pushed = vx6_push_service(&list->services, storage, sizeof storage, &service);
         VX6_ASSERT(pushed);
     }
+    push_hosted(&list->hosted, facts, storage_hosted, sizeof storage_hosted);
     struct signer signer = {keys->record_seed, keys->record_public, LABEL_SERVICE_LIST};
-    return encode_signed(crypto, &msg, &signer, out, cap);
+    return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
 
 size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys *keys,
@@ -137,12 +143,13 @@ size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys
         bundle->claim = (vx6_span){claim, make_claim(crypto, keys, facts, claim, sizeof claim)};
         VX6_ASSERT(bundle->claim.len != 0);
     }
-    if (facts->service_count > 0) {
+    if (facts->service_count + facts->hosted_count > 0) {
         bundle->services =
             (vx6_span){services, make_services(crypto, keys, facts, services, sizeof services)};
         if (bundle->services.len == 0)
             return 0;
     }
+    bundle->lineage = facts->lineage;
     return vx6_msg_encode(&msg, out, VX6_BUNDLE_MAX);
 }
 
@@ -183,8 +190,7 @@ static bool endpoints_are_sound(vx6_list list)
     return true;
 }
 
-/* The signature of the record `data`, which a decode has checked. */
-static bool signature_is_good(
+bool record_signature_is_good(
     const struct vx6_crypto *crypto, vx6_span data, const uint8_t public_key[32], const char *label)
 {
     size_t signed_len = data.len - VX6_SIG_SIZE;
@@ -207,7 +213,7 @@ static bool node_keys_are_good(
 {
     return crypto->sign_public_is_valid(crypto, record->identity) &&
            crypto->sign_public_is_valid(crypto, record->record_key) &&
-           signature_is_good(crypto, data, record->identity, LABEL_NODE_RECORD);
+           record_signature_is_good(crypto, data, record->identity, LABEL_NODE_RECORD);
 }
 
 enum vx6_code record_check_node(
@@ -262,6 +268,30 @@ static bool services_are_sorted(vx6_list list)
     return true;
 }
 
+static bool is_listed(vx6_list services, vx6_span name)
+{
+    struct vx6_service service;
+    while (vx6_next_service(&services, &service)) {
+        if (label_compare(service.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* VX6-REC-025 */
+static bool hosted_are_sound(const struct vx6_service_list *list, const uint8_t identity[32])
+{
+    vx6_list left = list->hosted;
+    struct vx6_hosted hosted, previous = {0};
+    while (vx6_next_hosted(&left, &hosted)) {
+        if ((previous.name.len > 0 && label_compare(previous.name, hosted.name) >= 0) ||
+            is_listed(list->services, hosted.name) || bytes_equal(hosted.host, identity, 32))
+            return false;
+        previous = hosted;
+    }
+    return true;
+}
+
 static enum vx6_code decode_services(vx6_span data, struct bundle *bundle)
 {
     struct vx6_msg msg;
@@ -273,8 +303,10 @@ static enum vx6_code decode_services(vx6_span data, struct bundle *bundle)
     const struct vx6_service_list *list = &msg.u.service_list;
     struct owned owned = {list->owner, list->sequence, list->issued_s, list->life_s};
     bundle->services = list->services;
-    bool good = is_of_bundle(bundle, &owned) && list->services.count > 0 &&
-                services_are_sorted(list->services);
+    bundle->hosted = list->hosted;
+    bool good = is_of_bundle(bundle, &owned) && list->services.count + list->hosted.count > 0 &&
+                services_are_sorted(list->services) &&
+                hosted_are_sound(list, bundle->node.identity);
     return good ? VX6_OK : VX6_BAD_RECORD;
 }
 
@@ -284,9 +316,10 @@ static bool bundle_signatures_are_good(
     const uint8_t *record_key = bundle->node.record_key;
     return node_keys_are_good(crypto, raw->node, &bundle->node) &&
            (raw->claim.len == 0 ||
-               signature_is_good(crypto, raw->claim, record_key, LABEL_NAME_CLAIM)) &&
+               record_signature_is_good(crypto, raw->claim, record_key, LABEL_NAME_CLAIM)) &&
            (raw->services.len == 0 ||
-               signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST));
+               record_signature_is_good(crypto, raw->services, record_key, LABEL_SERVICE_LIST)) &&
+           lineage_signatures_are_good(crypto, raw->lineage);
 }
 
 /* Everything but times and signatures. VX6-REC-004, VX6-REC-010 */
@@ -306,7 +339,48 @@ static enum vx6_code decode_bundle(
     vx6_node_id(crypto, bundle->owner, bundle->node.identity);
     bundle->sequence = bundle->node.sequence;
     code = decode_claim(raw->claim, bundle);
-    return code == VX6_OK ? decode_services(raw->services, bundle) : code;
+    if (code == VX6_OK)
+        code = decode_services(raw->services, bundle);
+    return code == VX6_OK ? lineage_decode(raw->lineage, bundle->node.identity, &bundle->lineage)
+                          : code;
+}
+
+/* VX6-REC-023: in the place of the bundle, and newer than it, whatever its sequence number. */
+static enum vx6_code decode_tombstone(const struct vx6_crypto *crypto, vx6_span data,
+    struct tombstone *tombstone, struct bundle *bundle)
+{
+    const uint64_t newest = UINT64_C(1) << 63;
+    enum vx6_code code = tombstone_decode(data, tombstone);
+    *bundle = (struct bundle){.is_tombstone = true,
+        .sequence = newest | tombstone->issued_s,
+        .label = tombstone->label,
+        .lineage = tombstone->lineage};
+    bundle->node.issued_s = tombstone->issued_s;
+    bundle->node.life_s = tombstone->life_s;
+    memcpy(bundle->node.identity, tombstone->identity, sizeof bundle->node.identity);
+    vx6_node_id(crypto, bundle->owner, bundle->node.identity);
+    return code;
+}
+
+/* What has to be true besides the times. */
+struct raw_value {
+    struct vx6_bundle bundle;
+    struct tombstone tombstone;
+};
+
+static enum vx6_code decode_value(
+    const struct vx6_crypto *crypto, vx6_span data, struct raw_value *raw, struct bundle *bundle)
+{
+    if (data.len > 0 && data.data[0] == VX6_MSG_tombstone)
+        return decode_tombstone(crypto, data, &raw->tombstone, bundle);
+    return decode_bundle(crypto, data, &raw->bundle, bundle);
+}
+
+static bool signatures_are_good(
+    const struct vx6_crypto *crypto, const struct raw_value *raw, const struct bundle *bundle)
+{
+    return bundle->is_tombstone ? tombstone_signatures_are_good(crypto, &raw->tombstone)
+                                : bundle_signatures_are_good(crypto, &raw->bundle, bundle);
 }
 
 static void set_expiry(struct bundle *bundle)
@@ -318,13 +392,13 @@ static void set_expiry(struct bundle *bundle)
 enum vx6_code bundle_check(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
 {
-    struct vx6_bundle raw;
-    enum vx6_code code = decode_bundle(env->crypto, data, &raw, bundle);
+    struct raw_value raw;
+    enum vx6_code code = decode_value(env->crypto, data, &raw, bundle);
     if (code == VX6_OK)
         code = record_check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
     /* Whoever holds these very bytes has verified them. */
     if (code == VX6_OK && blob_find(env, data) == NULL &&
-        !bundle_signatures_are_good(env->crypto, &raw, bundle))
+        !signatures_are_good(env->crypto, &raw, bundle))
         code = VX6_BAD_RECORD;
     if (code == VX6_OK)
         set_expiry(bundle);
@@ -333,21 +407,41 @@ enum vx6_code bundle_check(
 
 void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle)
 {
-    struct vx6_bundle raw;
-    enum vx6_code code = decode_bundle(crypto, verified, &raw, bundle);
+    struct raw_value raw;
+    enum vx6_code code = decode_value(crypto, verified, &raw, bundle);
     VX6_ASSERT(code == VX6_OK);
     set_expiry(bundle);
+}
+
+bool bundle_host(const struct bundle *bundle, vx6_span service, uint8_t host[32])
+{
+    vx6_list list = bundle->hosted;
+    struct vx6_hosted hosted;
+    while (vx6_next_hosted(&list, &hosted)) {
+        if (!span_equal(hosted.name, service))
+            continue;
+        memcpy(host, hosted.host, sizeof hosted.host);
+        return true;
+    }
+    return false;
 }
 
 /* VX6-REC-017 */
 bool bundle_fits_key(
     const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32])
 {
+    uint8_t other[32];
     if (bytes_equal(bundle->owner, key, 32))
         return true;
-    if (bundle->label.len == 0)
-        return false;
-    uint8_t named[32];
-    name_key(crypto, named, bundle->label);
-    return bytes_equal(named, key, 32);
+    if (bundle->label.len > 0) {
+        name_key(crypto, other, bundle->label);
+        if (bytes_equal(other, key, 32))
+            return true;
+    }
+    for (uint32_t i = 0; i < bundle->lineage.count; i++) {
+        vx6_node_id(crypto, other, bundle->lineage.predecessors[i]);
+        if (bytes_equal(other, key, 32))
+            return true;
+    }
+    return false;
 }

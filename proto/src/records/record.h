@@ -5,6 +5,7 @@
 #define VX6_RECORD_H
 
 #include "keys.h"
+#include "lineage.h"
 #include "vx6/msg.h"
 #include "vx6/node.h"
 
@@ -12,6 +13,18 @@ struct vx6_env;
 
 /* Bytewise; of two where one begins the other, the shorter comes first. */
 int label_compare(vx6_span a, vx6_span b);
+
+/* ---- how every record is signed ---- */
+struct signer {
+    const uint8_t *seed, *public_key;
+    const char *label;
+};
+/* Encodes, and fills in the signature. Size written; 0: too long. */
+size_t record_encode_signed(const struct vx6_crypto *crypto, const struct vx6_msg *msg,
+    const struct signer *signer, uint8_t *dst, size_t cap);
+/* Of a record that a decode has checked. */
+bool record_signature_is_good(const struct vx6_crypto *crypto, vx6_span data,
+    const uint8_t public_key[32], const char *label);
 
 /* What an own record says; `services` are valid labels, in any order, no two equal. */
 struct record_facts {
@@ -23,6 +36,9 @@ struct record_facts {
     vx6_span label; /* empty: no claim */
     const vx6_span *services;
     uint32_t service_count;
+    const struct vx6_hosted *hosted; /* sorted by name; none is in `services` */
+    uint32_t hosted_count;
+    vx6_span lineage; /* a record; empty: none */
 };
 /* Sizes written. make_bundle: 0 when the whole exceeds VX6_BUNDLE_MAX. */
 size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
@@ -38,6 +54,8 @@ enum vx6_code record_check_node(
 enum vx6_code record_check_times(
     const struct vx6_limits *limits, int64_t unix_s, uint64_t issued_s, uint32_t life_s);
 
+/* What is held under a key: a bundle, or the tombstone of its owner's key, which is newer than any
+ * bundle of it and has no more of a node record than the identity. */
 struct bundle {
     struct vx6_node_record node;
     uint8_t owner[32]; /* node ID */
@@ -45,6 +63,9 @@ struct bundle {
     int64_t expires_s;
     vx6_span label;    /* empty: no claim */
     vx6_list services; /* empty: none public */
+    vx6_list hosted;   /* services that others host */
+    struct lineage lineage;
+    bool is_tombstone;
 };
 enum vx6_code bundle_check(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle);
@@ -52,7 +73,11 @@ enum vx6_code bundle_check(
 /* Reads a bundle that was verified before, or made here. */
 void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle);
 
-/* May a bundle be stored under this key: its owner's ID or its label's key? */
+/* Where the owner says that this service is; false: it is not at another node. */
+bool bundle_host(const struct bundle *bundle, vx6_span service, uint8_t host[32]);
+
+/* May a bundle be stored under this key: its owner's ID, that of one of its predecessors, or its
+ * label's key? */
 bool bundle_fits_key(
     const struct vx6_crypto *crypto, const struct bundle *bundle, const uint8_t key[32]);
 

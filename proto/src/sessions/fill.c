@@ -36,7 +36,8 @@ static unsigned lowest_bit(unsigned bits)
     return bits & (~bits + 1);
 }
 
-static void path_frame(const struct path *path, unsigned bit, struct vx6_msg *msg)
+static void path_frame(
+    const struct vx6_node *node, const struct path *path, unsigned bit, struct vx6_msg *msg)
 {
     const struct session *session = path->session;
     if (bit == PATH_CLOSE) {
@@ -47,7 +48,8 @@ static void path_frame(const struct path *path, unsigned bit, struct vx6_msg *ms
         msg->type = VX6_MSG_session_open;
         msg->u.session_open = (struct vx6_session_open){.path = path->id,
             .privacy = session->privacy,
-            .service = name_view(&session->name).service};
+            .service = name_view(&session->name).service,
+            .lineage = node_lineage(node)};
         memcpy(msg->u.session_open.client_random, session->random, sizeof session->random);
     } else {
         msg->type = VX6_MSG_session_opened;
@@ -76,7 +78,7 @@ static bool fill_paths(struct vx6_node *node, struct link_sessions *on_link, str
         struct path *path = CONTAINER_OF(turn, struct path, control_turn);
         unsigned bit = lowest_bit(path->control);
         struct vx6_msg msg;
-        path_frame(path, bit, &msg);
+        path_frame(node, path, bit, &msg);
         if (!fill_last_acks(path, sheet) || !put_frame(sheet, &msg))
             return false;
         path->control = (uint8_t)(path->control & ~bit);

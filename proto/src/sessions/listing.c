@@ -52,10 +52,13 @@ static void end(struct vx6_node *node, struct listing *listing, enum vx6_code co
     op_done(node, op, code);
 }
 
-/* The link is up: the question that is not sent yet is its own. VX6-SESS-027 */
-static void ask(struct vx6_node *node, struct listing *listing)
+/* The link is up: the question that is not sent yet is its own. VX6-SESS-027. Nor is anything asked
+ * of who has been revoked: VX6-NAME-018 */
+static enum vx6_code ask(struct vx6_node *node, struct listing *listing)
 {
     struct link_listings *on_link = listings_on(listing->link);
+    if (revoked_has(node, link_peer_key(listing->link)))
+        return VX6_REVOKED;
     memcpy(listing->op->key, link_peer_key(listing->link), sizeof listing->op->key);
     listing->op->peer = *link_peer_addr(listing->link);
     if (!on_link->is_wanted)
@@ -64,6 +67,7 @@ static void ask(struct vx6_node *node, struct listing *listing)
     listing->number = on_link->number;
     timer_set(&node->timers, &listing->timer, after_ms(node, node->env->limits->session_open_ms));
     link_want_write(node, listing->link);
+    return VX6_OK;
 }
 
 static enum vx6_code connect_to(
@@ -77,9 +81,7 @@ static enum vx6_code connect_to(
     turns_add(&listings_on(link)->waiting, &listing->link_turn);
     link_in_use(node, link, 1);
     listing->op->peer = *addr;
-    if (link_is_up(link))
-        ask(node, listing);
-    return VX6_OK;
+    return link_is_up(link) ? ask(node, listing) : VX6_OK;
 }
 
 /* VX6-SESS-029 */
@@ -165,8 +167,14 @@ void listing_timer(struct vx6_node *node, struct timer *timer)
 
 void listings_link_up(struct vx6_node *node, struct link *link)
 {
-    for (struct turn *turn = listings_on(link)->waiting.first; turn; turn = turn->next)
-        ask(node, CONTAINER_OF(turn, struct listing, link_turn));
+    struct turn *next;
+    for (struct turn *turn = listings_on(link)->waiting.first; turn; turn = next) {
+        struct listing *listing = CONTAINER_OF(turn, struct listing, link_turn);
+        next = turn->next;
+        enum vx6_code code = ask(node, listing);
+        if (code != VX6_OK)
+            end(node, listing, code);
+    }
 }
 
 /* VX6-SESS-019: like a session, it tries a name once more whose address was dead. */
@@ -257,6 +265,8 @@ static enum vx6_code may_ask(struct vx6_node *node, struct link *link)
 {
     const struct vx6_limits *limits = node->env->limits;
     struct sessions *sessions = &node->sessions;
+    if (revoked_has(node, link_peer_key(link)))
+        return VX6_REVOKED;
     bool is_taken = meter_takes(node, &sessions->asked_by_network, link_peer_addr(link),
                         limits->lists_per_second, limits->lists_per_network_per_second) &&
                     meter_takes_key(node, &sessions->asked_by_key, link_peer_key(link),
@@ -274,7 +284,9 @@ static enum vx6_code take_question(
     on_link->owed = question->number;
     enum vx6_code code = may_ask(node, link);
     on_link->owed_code = (uint16_t)code;
-    if (code != VX6_OK)
+    if (code == VX6_OK)
+        services_follow_peer(node, link_peer_key(link), question->lineage); /* VX6-NAME-021 */
+    else
         refuse(
             node, VX6_EVENT_services_refused, link_peer_addr(link), VX6_MSG_find_services, 0, code);
     link_want_write(node, link);
@@ -296,7 +308,8 @@ bool listing_next(
     const struct link_listings *on_link = listings_on(link);
     if (on_link->is_wanted && !on_link->is_asked) {
         msg->type = VX6_MSG_find_services;
-        msg->u.find_services = (struct vx6_find_services){.number = on_link->number};
+        msg->u.find_services =
+            (struct vx6_find_services){.number = on_link->number, .lineage = node_lineage(node)};
         return true;
     }
     if (!on_link->is_owed)

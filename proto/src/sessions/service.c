@@ -2,11 +2,17 @@
 /* What this node offers, and who may use it. Spec: spec/sessions.md, "Services". */
 #include "session_internal.h"
 
+struct allowed {
+    uint8_t key[32];
+    uint8_t root[32]; /* that has handed over to it, or the same */
+};
+
 struct local_service {
     uint8_t len, exposure; /* enum exposure */
     char name[VX6_LABEL_MAX];
-    uint8_t (*allowed)[32]; /* sorted keys */
+    struct allowed *allowed; /* sorted by key */
     uint32_t allowed_count, allowed_capacity;
+    uint8_t host[32]; /* EXPOSURE_HOSTED */
 };
 
 static vx6_span service_name(const struct local_service *service)
@@ -75,8 +81,7 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
     return service;
 }
 
-/* Ends the sessions that are not admitted, or not any more. */
-static void end_sessions(struct vx6_node *node)
+void services_end_sessions(struct vx6_node *node)
 {
     struct turn *next;
     for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
@@ -102,10 +107,40 @@ enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure ex
         service = insert(node, name, &code);
     if (service == NULL)
         return code;
+    if (!is_new && service->exposure == EXPOSURE_HOSTED)
+        return VX6_INVALID;
     if (!is_new && service->exposure == exposure)
         return VX6_OK;
     service->exposure = (uint8_t)exposure;
-    end_sessions(node);
+    services_end_sessions(node);
+    publish_changed(node);
+    return VX6_OK;
+}
+
+/* VX6-REC-026: what would not be published is not taken. */
+enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uint8_t host[32])
+{
+    if (bytes_equal(host, node->keys.identity, 32))
+        return VX6_SELF;
+    if (!vx6_label_is_valid(name) ||
+        !node->env->crypto->sign_public_is_valid(node->env->crypto, host))
+        return VX6_INVALID;
+    struct local_service *service = find(&node->sessions, name);
+    bool is_new = service == NULL;
+    enum vx6_code code = VX6_OK;
+    if (is_new)
+        service = insert(node, name, &code);
+    if (service == NULL)
+        return code;
+    if (!is_new && service->exposure != EXPOSURE_HOSTED)
+        return VX6_INVALID;
+    service->exposure = EXPOSURE_HOSTED;
+    memcpy(service->host, host, sizeof service->host);
+    if (is_new && !publish_has_room(node)) {
+        trace(node, VX6_EVENT_limit_reached, NULL, VX6_MSG_service_list, 0, VX6_LIMIT);
+        (void)service_remove(node, name);
+        return VX6_LIMIT;
+    }
     publish_changed(node);
     return VX6_OK;
 }
@@ -142,7 +177,7 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
     if (sessions->service_count == 0)
         services_free(node);
-    end_sessions(node);
+    services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
 }
@@ -155,7 +190,7 @@ static uint32_t allowed_position(const struct local_service *service, const uint
     uint32_t low = 0, high = service->allowed_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (memcmp(service->allowed[middle], key, 32) < 0)
+        if (memcmp(service->allowed[middle].key, key, 32) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -163,21 +198,119 @@ static uint32_t allowed_position(const struct local_service *service, const uint
     return low;
 }
 
-static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+/* NULL: the key is not on the list. */
+static struct allowed *find_allowed(const struct local_service *service, const uint8_t key[32])
 {
     uint32_t at = allowed_position(service, key);
-    return at < service->allowed_count && bytes_equal(service->allowed[at], key, 32);
+    bool is_there = at < service->allowed_count && bytes_equal(service->allowed[at].key, key, 32);
+    return is_there ? &service->allowed[at] : NULL;
 }
 
-enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32])
+static bool is_allowed(const struct local_service *service, const uint8_t key[32])
+{
+    return find_allowed(service, key) != NULL;
+}
+
+/* VX6-SESS-025 */
+static enum vx6_code admits(
+    const struct vx6_node *node, const struct local_service *service, const uint8_t peer_key[32])
+{
+    if (service->exposure == EXPOSURE_PUBLIC)
+        return VX6_OK;
+    const struct allowed *allowed = find_allowed(service, peer_key);
+    if (allowed)
+        return revoked_has(node, allowed->root) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
+    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
+}
+
+/* VX6-NAME-021 */
+bool services_have(const struct vx6_node *node, const uint8_t key[32])
+{
+    const struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        const struct local_service *service = &sessions->services[i];
+        for (uint32_t j = 0; j < service->allowed_count; j++) {
+            if (bytes_equal(service->allowed[j].key, key, 32) ||
+                bytes_equal(service->allowed[j].root, key, 32))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void take_off(struct local_service *service, const uint8_t key[32])
+{
+    uint32_t at = allowed_position(service, key);
+    service->allowed_count--;
+    memmove(service->allowed + at, service->allowed + at + 1,
+        (service->allowed_count - at) * sizeof *service->allowed);
+}
+
+/* There is room. */
+static void put_on(struct local_service *service, const uint8_t key[32], const uint8_t root[32])
+{
+    uint32_t at = allowed_position(service, key);
+    memmove(service->allowed + at + 1, service->allowed + at,
+        (service->allowed_count - at) * sizeof *service->allowed);
+    memcpy(service->allowed[at].key, key, 32);
+    memcpy(service->allowed[at].root, root, 32);
+    service->allowed_count++;
+}
+
+void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        struct local_service *service = &sessions->services[i];
+        if (!is_allowed(service, from))
+            continue;
+        take_off(service, from);
+        if (!is_allowed(service, to))
+            put_on(service, to, from);
+    }
+    services_end_sessions(node);
+}
+
+/* Costs nothing unless the list has a key that the lineage names: strangers cannot make this node
+ * verify signatures. */
+void service_follow_peer(
+    struct vx6_node *node, vx6_span name, const uint8_t peer_key[32], vx6_span record)
+{
+    const struct local_service *service = find(&node->sessions, name);
+    struct lineage lineage;
+    if (service == NULL || lineage_decode(record, peer_key, &lineage) != VX6_OK)
+        return;
+    uint32_t i = lineage.count;
+    while (i > 0 && !is_allowed(service, lineage.predecessors[i - 1]))
+        i--;
+    if (i > 0 && lineage_signatures_are_good(node->env->crypto, record))
+        (void)succession_follow(node, &lineage, peer_key, lineage.predecessors[i - 1]);
+}
+
+void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span record)
+{
+    for (uint32_t i = 0; i < node->sessions.service_count && record.len > 0; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        if (admits(node, service, peer_key) != VX6_OK)
+            service_follow_peer(node, service_name(service), peer_key, record);
+    }
+}
+
+enum vx6_code service_allow(
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32])
 {
     if (!vx6_label_is_valid(name) || is_zero(key, 32))
         return VX6_INVALID;
     struct local_service *service = find(&node->sessions, name);
     if (service == NULL)
         return VX6_STALE;
-    if (is_allowed(service, key))
+    if (service->exposure == EXPOSURE_HOSTED)
+        return VX6_INVALID;
+    struct allowed *allowed_already = find_allowed(service, key);
+    if (allowed_already) { /* whoever allows it anew does so for its own sake */
+        memcpy(allowed_already->root, root, 32);
         return VX6_OK;
+    }
     if (service->allowed_count >= node->env->limits->service_allow_max) {
         trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
         return VX6_LIMIT;
@@ -192,11 +325,7 @@ enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t 
         service->allowed = allowed;
         service->allowed_capacity = capacity;
     }
-    uint32_t at = allowed_position(service, key);
-    memmove(service->allowed + at + 1, service->allowed + at,
-        (service->allowed_count - at) * sizeof *service->allowed);
-    memcpy(service->allowed[at], key, 32);
-    service->allowed_count++;
+    put_on(service, key, root);
     return VX6_OK;
 }
 
@@ -207,28 +336,19 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
     struct local_service *service = find(&node->sessions, name);
     if (service == NULL || !is_allowed(service, key))
         return VX6_STALE;
-    uint32_t at = allowed_position(service, key);
-    service->allowed_count--;
-    memmove(service->allowed + at, service->allowed + at + 1,
-        (service->allowed_count - at) * sizeof *service->allowed);
-    end_sessions(node);
+    take_off(service, key);
+    services_end_sessions(node);
     return VX6_OK;
-}
-
-/* VX6-SESS-025 */
-static enum vx6_code admits(const struct local_service *service, const uint8_t peer_key[32])
-{
-    if (service->exposure == EXPOSURE_PUBLIC || is_allowed(service, peer_key))
-        return VX6_OK;
-    return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
 }
 
 enum vx6_code service_admits(const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32])
 {
     if (bytes_equal(peer_key, node->keys.identity, sizeof node->keys.identity))
         return VX6_SELF;
+    if (revoked_has(node, peer_key))
+        return VX6_REVOKED;
     const struct local_service *service = find(&node->sessions, name);
-    return service == NULL ? VX6_NO_SERVICE : admits(service, peer_key);
+    return service == NULL ? VX6_NO_SERVICE : admits(node, service, peer_key);
 }
 
 /* VX6-SESS-026: what a session would be refused as not being there is not listed either. */
@@ -239,11 +359,14 @@ void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
         [EXPOSURE_PUBLIC] = 1, [EXPOSURE_LISTED] = 2, [EXPOSURE_PRIVATE] = 4};
     for (uint32_t i = 0; i < node->sessions.service_count; i++) {
         const struct local_service *service = &node->sessions.services[i];
-        enum vx6_code code = admits(service, peer_key);
-        if (code == VX6_NO_SERVICE)
+        enum vx6_code code = admits(node, service, peer_key);
+        struct vx6_offer offer = {.name = service_name(service), .use = 3};
+        if (service->exposure == EXPOSURE_HOSTED)
+            offer.use = 5;
+        else if (code == VX6_OK)
+            offer.use = uses[service->exposure];
+        else if (service->exposure == EXPOSURE_PRIVATE)
             continue;
-        struct vx6_offer offer = {
-            .name = service_name(service), .use = code == VX6_OK ? uses[service->exposure] : 3};
         bool pushed = vx6_push_offer(offers, storage, OFFERS_SIZE_MAX, &offer);
         VX6_ASSERT(pushed);
     }
@@ -254,8 +377,30 @@ uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t ca
     uint32_t count = 0;
     for (uint32_t i = 0; i < node->sessions.service_count && count < cap; i++) {
         const struct local_service *service = &node->sessions.services[i];
-        if (service->exposure != EXPOSURE_PRIVATE)
+        if (service->exposure == EXPOSURE_PUBLIC || service->exposure == EXPOSURE_LISTED)
             names[count++] = service_name(service);
     }
     return count;
+}
+
+uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted, uint32_t cap)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < node->sessions.service_count && count < cap; i++) {
+        const struct local_service *service = &node->sessions.services[i];
+        if (service->exposure != EXPOSURE_HOSTED)
+            continue;
+        hosted[count].name = service_name(service);
+        memcpy(hosted[count++].host, service->host, sizeof service->host);
+    }
+    return count;
+}
+
+bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32])
+{
+    const struct local_service *service = find(&node->sessions, name);
+    if (service == NULL || service->exposure != EXPOSURE_HOSTED)
+        return false;
+    memcpy(host, service->host, sizeof service->host);
+    return true;
 }

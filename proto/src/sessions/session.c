@@ -181,9 +181,47 @@ void session_resolved(struct vx6_node *node, struct session *session, enum vx6_c
         session_end(node, session, code, NOTICE_NONE);
 }
 
+void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    for (struct turn *turn = node->sessions.list.first; turn; turn = turn->next) {
+        struct session *session = CONTAINER_OF(turn, struct session, turn);
+        if (session->has_key && session->state == SESSION_RESOLVING &&
+            bytes_equal(session->key, from, 32))
+            memcpy(session->key, to, sizeof session->key);
+    }
+}
+
+/* The key is the other end's, or the name that led there stands and falls with it. */
+static bool depends_on(
+    const struct vx6_node *node, const struct session *session, const uint8_t key[32])
+{
+    if (bytes_equal(session->key, key, 32))
+        return true;
+    if (!session->is_resolved)
+        return false;
+    const struct binding *binding = binding_find(node, name_view(&session->name).label);
+    return binding && bytes_equal(binding->key, session->key, 32) &&
+           bytes_equal(binding->root, key, 32);
+}
+
+/* VX6-NAME-018. One that is not up has no key that was proved: it is looked at when it has. */
+void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
+{
+    struct turn *next;
+    for (struct turn *turn = node->sessions.list.first; turn; turn = next) {
+        struct session *session = CONTAINER_OF(turn, struct session, turn);
+        next = turn->next;
+        if (session->state > SESSION_CONNECTING && depends_on(node, session, key))
+            session_end(node, session, VX6_REVOKED, NOTICE_SEND);
+    }
+    services_end_sessions(node);
+}
+
 void session_path_up(struct vx6_node *node, struct session *session)
 {
-    enum vx6_code code = path_start(node, session->path);
+    enum vx6_code code = revoked_has(node, link_peer_key(session->path->link))
+                             ? VX6_REVOKED
+                             : path_start(node, session->path);
     if (code != VX6_OK) {
         session_end(node, session, code, NOTICE_NONE);
         return;
@@ -264,7 +302,12 @@ static bool has_room(struct vx6_node *node, struct path *path, const struct shar
 static enum vx6_code admit(
     struct vx6_node *node, struct path *path, const struct vx6_session_open *open)
 {
-    enum vx6_code code = service_admits(node, open->service, link_peer_key(path->link));
+    const uint8_t *peer_key = link_peer_key(path->link);
+    enum vx6_code code = service_admits(node, open->service, peer_key);
+    if (code == VX6_NOT_ALLOWED || code == VX6_NO_SERVICE) {
+        service_follow_peer(node, open->service, peer_key, open->lineage);
+        code = service_admits(node, open->service, peer_key);
+    }
     if (code != VX6_OK)
         return code;
     if (node->shutting_down)

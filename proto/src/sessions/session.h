@@ -56,14 +56,28 @@ void stream_reset(struct vx6_node *node, struct stream *stream, enum vx6_code co
 enum exposure {
     EXPOSURE_PUBLIC,
     EXPOSURE_LISTED,
-    EXPOSURE_PRIVATE
+    EXPOSURE_PRIVATE,
+    EXPOSURE_HOSTED /* by another node: nobody uses it here */
 };
 enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure exposure);
+enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uint8_t host[32]);
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
-enum vx6_code service_allow(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+/* `root`: the key, or the one that has handed over to it. */
+enum vx6_code service_allow(
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32]);
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+/* Whoever was allowed as `from` is allowed as `to` from now on. */
+void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+bool services_have(const struct vx6_node *node, const uint8_t key[32]); /* in a list of keys */
+/* A session that waits for a name which has to lead to `from` waits for `to` from now on. */
+void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+/* The key has been revoked: ends what it has open, at either end. */
+void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32]);
 /* Labels of the services that all may see, for the own record, sorted; at most `cap`. */
 uint32_t service_names(const struct vx6_node *node, vx6_span *names, uint32_t cap);
+/* The same of those that others host. */
+bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32]);
+uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted, uint32_t cap);
 
 /* listing.c: what a peer offers to this node, as an operation. INVALID, LIMIT, NOMEM, and what
  * resolving or dialling refuses at once. */

@@ -143,8 +143,8 @@ enum notice {
 };
 
 /* ---- service.c ---- */
-/* VX6-SESS-003: may this peer use this service? The one place that decides. OK, SELF, NO_SERVICE or
- * NOT_ALLOWED. */
+/* VX6-SESS-003: may this peer use this service? The one place that decides. OK, SELF, REVOKED,
+ * NO_SERVICE or NOT_ALLOWED. */
 enum vx6_code service_admits(
     const struct vx6_node *node, vx6_span name, const uint8_t peer_key[32]);
 enum {
@@ -154,6 +154,14 @@ enum {
 void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
     uint8_t storage[OFFERS_SIZE_MAX], vx6_list *offers);
 int name_compare(vx6_span a, vx6_span b); /* the order of services in a list */
+/* The peer has shown its lineage: if one of its earlier keys may use the service, it takes that
+ * one's place in all that this node has to do with it. */
+void service_follow_peer(
+    struct vx6_node *node, vx6_span name, const uint8_t peer_key[32], vx6_span lineage);
+/* The same for every service. */
+void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span lineage);
+/* Ends the sessions that are not admitted, or not any more. */
+void services_end_sessions(struct vx6_node *node);
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */

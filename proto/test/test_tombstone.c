@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* Tombstones and the bundles of successors where values are held: what takes whose place. */
+#include "heirs.h"
+#include "solo.h"
+
+enum {
+    UNIX_S = 1800000000,
+    ALICE = 1, /* numbers of keys */
+    HEIRS = 2  /* the first of those to whom alice's key hands over */
+};
+
+struct value {
+    uint8_t bytes[VX6_BUNDLE_MAX], id[32];
+    size_t len;
+};
+
+static vx6_span span_of(const struct value *value)
+{
+    return (vx6_span){value->bytes, value->len};
+}
+
+static struct value bundle_of(
+    struct solo *solo, uint8_t number, uint64_t sequence, const struct ancestry *ancestry)
+{
+    const uint8_t seed[32] = {number};
+    struct own_keys keys;
+    struct value value;
+    own_keys_init(&keys, &solo->crypto, seed);
+    struct record_facts facts = {.sequence = sequence,
+        .unix_s = UNIX_S,
+        .life_s = 1800,
+        .label = {(const uint8_t *)"alice", 5},
+        .lineage = ancestry_span(ancestry)};
+    value.len = record_make_bundle(&solo->crypto, &keys, &facts, value.bytes);
+    memcpy(value.id, keys.id, 32);
+    return value;
+}
+
+static struct value tombstone(
+    struct solo *solo, uint8_t number, const struct ancestry *ancestry, int64_t age_s)
+{
+    struct value value = bundle_of(solo, number, 1, NULL);
+    value.len = tombstone_of(&solo->crypto,
+        &(struct grave){.number = number, .label = "alice", .ancestry = ancestry}, UNIX_S - age_s,
+        value.bytes);
+    return value;
+}
+
+/* Brought by somebody else. */
+static enum vx6_code store(struct solo *solo, const uint8_t key[32], const struct value *value)
+{
+    vx6_addr source = solo_addr(77);
+    return holder_store(solo->node, key, span_of(value), &source);
+}
+
+static bool is_held(struct solo *solo, const uint8_t key[32], const struct value *value)
+{
+    struct blob *blob = NULL;
+    uint32_t count = holder_find(solo->node, key, 0, &blob);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)holder_find(solo->node, key, i, &blob);
+        if (blob->len == value->len && memcmp(blob->data, value->bytes, blob->len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static struct solo solo;
+
+static int setup(void **state)
+{
+    (void)state;
+    solo_init(&solo);
+    solo.limits.claimant_max = 4;
+    solo_start(&solo, 1);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    solo_stop(&solo);
+    return 0;
+}
+
+/* VX6-REC-023: whatever number a bundle has, and whenever it comes. */
+static void test_a_tombstone_takes_the_place_of_the_bundle_for_good(void **state)
+{
+    (void)state;
+    struct value last = bundle_of(&solo, ALICE, INT64_MAX, NULL);
+    struct value dead = tombstone(&solo, ALICE, NULL, 100);
+    struct value later = tombstone(&solo, ALICE, NULL, 0);
+    uint8_t name[32];
+    name_key(&solo.crypto, name, (vx6_span){(const uint8_t *)"alice", 5});
+    const uint8_t *const keys[] = {last.id, name};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(store(&solo, keys[i], &last), VX6_OK);
+        assert_int_equal(store(&solo, keys[i], &dead), VX6_OK);
+        assert_int_equal(store(&solo, keys[i], &last), VX6_OUTDATED);
+        assert_int_equal(store(&solo, keys[i], &dead), VX6_OK); /* the same bytes again */
+        assert_int_equal(store(&solo, keys[i], &later), VX6_OK);
+        assert_int_equal(store(&solo, keys[i], &dead), VX6_OUTDATED);
+        assert_true(is_held(&solo, keys[i], &later));
+        assert_false(is_held(&solo, keys[i], &last));
+    }
+    assert_true(holder_has_tombstone(solo.node, last.id));
+    solo_wait(&solo, 1801000); /* nobody has stored it again */
+    assert_false(holder_has_tombstone(solo.node, last.id));
+    assert_int_equal(solo.node->holder.count, 0);
+}
+
+/* VX6-REC-017, VX6-DHT-017 */
+static void test_it_is_held_only_where_it_belongs_and_if_it_is_sound(void **state)
+{
+    (void)state;
+    struct ancestry to_heir = hand_over(&solo.crypto, ALICE, NULL, HEIRS);
+    struct value alice = bundle_of(&solo, ALICE, 1, NULL);
+    struct value heir = bundle_of(&solo, HEIRS, 1, &to_heir);
+    struct value dead = tombstone(&solo, HEIRS, &to_heir, 0);
+    struct value unrelated = tombstone(&solo, HEIRS, NULL, 0), forged = dead;
+    forged.bytes[30] ^= 1; /* in the revoked key */
+    assert_int_equal(store(&solo, alice.id, &heir), VX6_OK);
+    assert_int_equal(store(&solo, alice.id, &unrelated), VX6_INVALID);
+    assert_int_equal(store(&solo, heir.id, &forged), VX6_BAD_RECORD);
+    assert_int_equal(store(&solo, solo.node->keys.id, &dead), VX6_INVALID);
+    assert_int_equal(store(&solo, alice.id, &dead), VX6_OK);
+    assert_false(is_held(&solo, alice.id, &heir));
+    assert_int_equal(store(&solo, heir.id, &dead), VX6_OK);
+    /* It is the heir who was revoked, not alice. */
+    assert_true(holder_has_tombstone(solo.node, heir.id));
+    assert_false(holder_has_tombstone(solo.node, alice.id));
+}
+
+/* VX6-DHT-055 */
+static void test_under_a_node_id_its_owner_finds_a_place(void **state)
+{
+    for (int buried = 0; buried < 2; buried++) {
+        struct value alice =
+            buried ? tombstone(&solo, ALICE, NULL, 0) : bundle_of(&solo, ALICE, 1, NULL);
+        struct value heirs[6];
+        for (uint8_t i = 0; i < 6; i++) {
+            struct ancestry to_heir = hand_over(&solo.crypto, ALICE, NULL, HEIRS + i);
+            heirs[i] = bundle_of(&solo, HEIRS + i, 1, &to_heir);
+            enum vx6_code code = store(&solo, alice.id, &heirs[i]);
+            assert_int_equal(code, i < 4 ? VX6_OK : VX6_LIMIT);
+        }
+        assert_int_equal(store(&solo, alice.id, &alice), VX6_OK);
+        assert_true(is_held(&solo, alice.id, &alice));
+        assert_true(is_held(&solo, alice.id, &heirs[0]));
+        assert_false(is_held(&solo, alice.id, &heirs[3])); /* the last that came */
+        assert_int_equal(store(&solo, alice.id, &heirs[3]), VX6_LIMIT);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* VX6-DHT-054: repair carries tombstones to those who have the bundle, and never back. */
+static void test_repair_prefers_the_tombstone(void **state)
+{
+    (void)state;
+    struct value alice = bundle_of(&solo, ALICE, INT64_MAX, NULL);
+    struct value dead = tombstone(&solo, ALICE, NULL, 10), later = tombstone(&solo, ALICE, NULL, 0);
+    struct bundle views[3];
+    bundle_view(&solo.crypto, span_of(&alice), &views[0]);
+    bundle_view(&solo.crypto, span_of(&dead), &views[1]);
+    bundle_view(&solo.crypto, span_of(&later), &views[2]);
+    const struct value *const values[] = {&alice, &dead, &later};
+    for (int held = 0; held < 3; held++) {
+        assert_int_equal(store(&solo, alice.id, values[held]), VX6_OK);
+        for (int offered = 0; offered < 3; offered++)
+            assert_int_equal(holder_wants(solo.node, alice.id, alice.id, views[offered].sequence),
+                offered > held);
+    }
+}
+
+/* VX6-NAME-018: what is stored here is news for this node, too. */
+static void test_a_holder_believes_what_it_holds(void **state)
+{
+    (void)state;
+    struct value alice = bundle_of(&solo, ALICE, 1, NULL), dead = tombstone(&solo, ALICE, NULL, 0);
+    struct bundle view;
+    struct vx6_out out;
+    bundle_view(&solo.crypto, span_of(&alice), &view);
+    assert_false(revoked_has(solo.node, view.node.identity));
+    struct vx6_in bind = {.kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)"alice", .len = 5};
+    memcpy(bind.key, view.node.identity, 32);
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &bind), VX6_OK);
+    assert_int_equal(store(&solo, alice.id, &dead), VX6_OK);
+    assert_true(revoked_has(solo.node, view.node.identity));
+    do
+        assert_true(vx6_node_output(solo.node, &out));
+    while (out.kind != VX6_OUT_KEY_REVOKED);
+    assert_memory_equal(out.key, view.node.identity, 32);
+    assert_int_equal(out.value.len, dead.len);
+    solo_wait(&solo, 1801000); /* the holder's expires, what is remembered does not */
+    assert_true(revoked_has(solo.node, view.node.identity));
+    assert_true(holder_has_tombstone(solo.node, alice.id)); /* VX6-NAME-019 */
+}
+
+/* What the driver kept comes back with the next run. */
+static void test_the_driver_restores_what_was_revoked_and_what_was_followed(void **state)
+{
+    (void)state;
+    struct value dead = tombstone(&solo, ALICE, NULL, 100000000);
+    struct value next = bundle_of(&solo, HEIRS, 1, NULL), alice = bundle_of(&solo, ALICE, 1, NULL);
+    struct bundle head, root;
+    bundle_view(&solo.crypto, span_of(&next), &head);
+    bundle_view(&solo.crypto, span_of(&alice), &root);
+    struct vx6_in in = {.kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)"al", .len = 2};
+    memcpy(in.key, head.node.identity, 32);
+    memcpy(in.key_before, root.node.identity, 32);
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+    const struct binding *binding = binding_find(solo.node, (vx6_span){(const uint8_t *)"al", 2});
+    assert_memory_equal(binding->key, head.node.identity, 32);
+    assert_memory_equal(binding->root, root.node.identity, 32);
+    in = (struct vx6_in){.kind = VX6_IN_REVOKED, .data = dead.bytes, .len = dead.len};
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+    assert_true(revoked_has(solo.node, root.node.identity));
+    in.len--;
+    assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_INVALID);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_tombstone_takes_the_place_of_the_bundle_for_good),
+        TEST(test_it_is_held_only_where_it_belongs_and_if_it_is_sound),
+        TEST(test_under_a_node_id_its_owner_finds_a_place),
+        TEST(test_repair_prefers_the_tombstone),
+        TEST(test_a_holder_believes_what_it_holds),
+        TEST(test_the_driver_restores_what_was_revoked_and_what_was_followed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
