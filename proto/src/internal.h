@@ -103,16 +103,16 @@ static inline int64_t node_local_unix_s(const struct vx6_node *node)
     return (node->unix_ms_at_zero + (int64_t)(node->now / VX6_MILLISECOND)) / 1000;
 }
 
-/* Empty: the identity is the first of its owner. */
-static inline vx6_span node_lineage(const struct vx6_node *node)
-{
-    return node->lineage ? (vx6_span){node->lineage->data, node->lineage->len} : (vx6_span){0};
-}
-
 /* VX6-QUERY-018: what records are judged and issued by. */
 static inline int64_t node_unix_s(const struct vx6_node *node)
 {
     return node_local_unix_s(node) + node->clock.offset_s;
+}
+
+/* Empty: the identity is the first of its owner. */
+static inline vx6_span node_lineage(const struct vx6_node *node)
+{
+    return node->lineage ? (vx6_span){node->lineage->data, node->lineage->len} : (vx6_span){0};
 }
 
 static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)

@@ -121,6 +121,8 @@ static void check_services(const struct host *host, json_t *checks)
         if (facts->exposure == EXPOSURE_HOSTED)
             continue; /* its host knows */
         char target[TEXT_ADDR_SIZE];
+        if (facts->exposure == EXPOSURE_HOSTED)
+            continue; /* its program is at another node */
         text_addr(target, &facts->target);
         if (facts->is_up_known && !facts->is_up)
             add(checks, "service", RESULT_FAILED,

@@ -37,8 +37,8 @@ static void add_reach(const struct host *host, json_t *service, const struct off
     bool is_down = facts->is_up_known && !facts->is_up;
     json_t *is_reachable = json_null();
     if (facts->exposure == EXPOSURE_HOSTED)
-        is_reachable = json_null(); /* its host knows */
-    else if (is_down || state == REACH_NO)
+        state = REACH_UNKNOWN; /* what counts is the way to that node */
+    if (is_down || state == REACH_NO)
         is_reachable = json_false();
     else if (facts->is_up_known && state == REACH_YES)
         is_reachable = json_true();

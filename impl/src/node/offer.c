@@ -496,7 +496,7 @@ void offers_look(struct offers *offers)
     for (size_t i = 0; i < offers->count; i++) {
         struct offer *offer = offers->items[i];
         if (offer->facts.exposure == EXPOSURE_HOSTED)
-            continue; /* its target is its host's */
+            continue;
         enum listening listening = listening_on(&offer->facts.target);
         if (listening == LISTENING_YES) {
             saw_up(offer);

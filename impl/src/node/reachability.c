@@ -167,7 +167,8 @@ static bool is_clear(const struct watched *watched)
 
 static void plan(struct watched *watched)
 {
-    bool is_soon = !is_clear(watched) && watched->soon < SOON_MAX;
+    bool has_said = watched->trouble == VX6_OK; /* else the next one may */
+    bool is_soon = !(has_said && is_clear(watched)) && watched->soon < SOON_MAX;
     watched->soon = is_soon ? watched->soon + 1 : 0;
     if (watched->trouble == VX6_NO_PEERS)
         ask_in_ms(watched, NO_PEERS_MS);
