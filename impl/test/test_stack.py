@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""A stack of three hosts that knows names only: nginx in front of an API in front of PostgreSQL, each on
-its own 127.0.0.1. A fourth host, which knows the address of one peer, uses all of them.
+"""A stack of three hosts that knows the names of one team only: nginx in front of an API in front of
+PostgreSQL, each on its own 127.0.0.1. A fourth host, which knows the address of one peer, uses all of them.
 
 usage: test_stack.py BIN_DIR
 """
@@ -19,9 +19,10 @@ from hosts import run, until
 
 ADDRESSES = {"frontend": ["2001:1000::1"], "api": ["2001:2000::1"], "db": ["2001:3000::1"],
              "visitor": ["2001:4000::1"]}
-# What each host offers: the name by which all others know it, and where it listens on that host.
-OFFERED = {"page": ("frontend", "frontend.web", 8080), "orders": ("api", "api.http", 8000),
-           "shell": ("api", "api.ssh", 2222), "database": ("db", "db.postgres", 5432)}
+# What each host offers: the name by which all others know it, and where it listens on that host. The frontend
+# is called team, and says for the others at which host they are.
+OFFERED = {"page": ("frontend", "team.frontend", 8080), "orders": ("api", "team.api", 8000),
+           "shell": ("api", "team.shell", 2222), "database": ("db", "team.db", 5432)}
 # Who uses what, and where on its own loopback. One port everywhere: it is the host that differs.
 USED = {"api": ["database"], "frontend": ["orders"], "visitor": ["page", "orders", "shell", "database"]}
 LOCAL = {"page": 9080, "orders": 9000, "shell": 9022, "database": 9432}
@@ -121,9 +122,9 @@ class Test(hosts.Test):
 
     def join(self):
         """Each host knows one address: that of the host that came before it."""
-        self.start_node("frontend", "--name", "frontend")
-        self.start_node("api", "--name", "api", "--peer", self.entry_addr("frontend"))
-        self.start_node("db", "--name", "db", "--peer", self.entry_addr("frontend"))
+        self.start_node("frontend", "--name", "team")
+        self.start_node("api", "--peer", self.entry_addr("frontend"))
+        self.start_node("db", "--peer", self.entry_addr("frontend"))
         self.start_node("visitor", "--peer", self.entry_addr("api"))
 
     def offer(self):
@@ -132,7 +133,10 @@ class Test(hosts.Test):
             if what == "shell":
                 exposure = ["--private", "--allow", self.ask("visitor", "identity")["key"]]
             # What the API and the page need, they reach by name: these come up later.
-            self.cli(host, "service", "add", name.split(".")[1], f"127.0.0.1:{port}", *exposure, expect=None)
+            service = name.split(".")[1]
+            self.cli(host, "service", "add", service, f"127.0.0.1:{port}", *exposure, expect=None)
+            if host != "frontend":
+                self.cli("frontend", "service", "add", service, "--at", self.ask(host, "identity")["key"])
 
     def use(self, host):
         for what in USED[host]:

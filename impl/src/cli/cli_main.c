@@ -333,7 +333,7 @@ static bool is_first_word(const char *word)
 static int first_sentence(const char *doc)
 {
     size_t len = strcspn(doc, ":;.");
-    while (doc[len] && doc[len + 1] && doc[len + 1] != ' ')
+    while (doc[len] && doc[len + 1] && doc[len + 1] != ' ' && doc[len + 1] != '\v')
         len += 1 + strcspn(doc + len + 1, ":;.");
     return (int)len;
 }
