@@ -118,6 +118,8 @@ static void check_services(const struct host *host, json_t *checks)
     struct offer_facts *facts;
     offers_look(host->offers);
     for (size_t i = 0; (facts = offers_facts(host->offers, i)) != NULL; i++) {
+        if (facts->exposure == EXPOSURE_HOSTED)
+            continue; /* its host knows */
         char target[TEXT_ADDR_SIZE];
         if (facts->exposure == EXPOSURE_HOSTED)
             continue; /* its program is at another node */

@@ -17,7 +17,7 @@ struct host {
     struct udp *udp;               /* sealed queries */
     struct endpoints *endpoints;   /* own addresses */
     struct operations *operations; /* peer add, resolve */
-    struct reachability *reach;           /* can others reach this node? */
+    struct reachability *reach;    /* can others reach this node? */
     struct peers *peers;           /* entry points */
     struct pumps *pumps;           /* local connections joined to streams */
     struct offers *offers;         /* what this node offers */

@@ -287,8 +287,7 @@ static bool run(struct host *host)
     if (ready) {
         say_who(host);
         ready = event_base_dispatch(host->base) == 0 || driver_is_shutting_down(host->driver);
-        REPORT(
-            host->journal, stopped, .uptime_ms = (uint64_t)(steady_ms_now() - host->started_ms));
+        REPORT(host->journal, stopped, .uptime_ms = (uint64_t)(steady_ms_now() - host->started_ms));
     }
     if (terminate)
         event_free(terminate);

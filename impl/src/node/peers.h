@@ -37,7 +37,7 @@ void peers_start(struct peers *peers);
 bool peers_try(struct peers *peers, const vx6_addr *addr, peer_heard *heard, void *context,
     char error[TEXT_ERROR_SIZE]);
 void peers_ignore(struct peers *peers, void *context); /* nobody waits any more */
-bool peers_any(const struct peers *peers); /* there is one */
+bool peers_any(const struct peers *peers);             /* there is one */
 const struct peer_facts *peers_facts(const struct peers *peers, size_t index);
 /* "[2001:db8::7]:4242: UNREACHABLE: ..." */
 void peers_explain(

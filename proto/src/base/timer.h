@@ -32,7 +32,7 @@ struct timer {
 struct timers {
     struct timer *first;   /* NULL: none is set */
     vx6_ns first_deadline; /* its deadline: asked for more often than timers are set */
-    uint64_t order_next; /* 56 bits are enough for ever */
+    uint64_t order_next;   /* 56 bits are enough for ever */
 };
 
 void timer_init(struct timer *timer, enum timer_kind kind);
