@@ -94,6 +94,8 @@ class DoctorTest(Test):
 
     def check_without_node(self):
         self.vx6("bob", "init", "--name", "bob", check=True)
+        self.key, self.other = (json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
+                                for who in ("bob", "alice"))
         answer = self.says("bob", "node", "warning", "no node is running")
         check(answer["failed"] == 0 and not answer["running"], "a state without a node is well", answer)
         with open(self.dir / "bob" / "lock", "a") as lock:
@@ -126,8 +128,8 @@ class DoctorTest(Test):
         self.make(who)
         for number in range(100):
             self.execute(who, "INSERT INTO binding (label, key, pinned) VALUES (?, ?, 1)", f"friend-{number}", PINNED)
-        self.execute(who, "INSERT INTO service VALUES ('web', '127.0.0.1:80', 'private')")
-        self.execute(who, "INSERT INTO allowed VALUES ('web', ?)", FIRST_USE)
+        self.execute(who, "INSERT INTO service VALUES ('web', '127.0.0.1:80', 'private'), ('far', ?, 'hosted')", self.other)
+        self.execute(who, "INSERT INTO allowed (service, key) VALUES ('web', ?)", FIRST_USE)
 
     def lines(self, answer, result="warning"):
         return [item["what"] for item in answer["checks"] if item["check"] == "repair" and item["result"] == result]
@@ -137,16 +139,15 @@ class DoctorTest(Test):
         check(len(copies) == 1 and copies[0].stat().st_mode & 0o777 == 0o600, "a copy is kept, its owner's alone", copies)
         return copies[0].read_bytes()
 
-    def starts(self, who, key):
+    def starts(self, who):
         node, _ = self.launch(who)
         self.vx6(who, "status", "--wait", check=True)
         found = self.line(who).ask({"command": "identity"})["key"]
         node.terminate()
-        check(node.wait(timeout=DEADLINE_S) == 0 and found == key, "the node starts, and is the same", found)
+        check(node.wait(timeout=DEADLINE_S) == 0 and found == self.key, "the node starts, and is the same", found)
 
     def check_rows(self):
         """VX6-CTRL-034: what is lost is named, and what is not is kept."""
-        key = json.loads(self.vx6("bob", "identity", "--json", check=True).stdout)["key"]
         self.fill("rows")
         for sql in ("INSERT INTO binding (label, key) VALUES ('mallory', x'00')",
                     "INSERT INTO binding (label, key) VALUES ('a\x1b[31m', zeroblob(32))",
@@ -162,15 +163,14 @@ class DoctorTest(Test):
         check(answer["failed"] == 0 and sorted(self.lines(answer)) == sorted(found), "the same are said to be lost", answer)
         check(self.copy_of("rows") == before, "the copy is what was there")
         check(self.execute("rows", "SELECT count(*), min(key), min(pinned) FROM binding") == [(100, PINNED, 1)] and
-              self.execute("rows", "SELECT name, exposure FROM service") == [("web", "private")] and
-              self.execute("rows", "SELECT * FROM allowed") == [("web", FIRST_USE)], "all else is kept")
+              self.execute("rows", "SELECT name, exposure FROM service") == [("far", "hosted"), ("web", "private")] and
+              self.execute("rows", "SELECT service, key FROM allowed") == [("web", FIRST_USE)], "all else is kept")
         check(self.execute("rows", "SELECT sequence FROM identity")[0][0] >= sequence[0][0] + 2**40,
               "no number comes twice")
-        self.starts("rows", key)
+        self.starts("rows")
 
     def check_pages(self):
         """A page of a table gone: its other rows are kept, and that some are not is said."""
-        key = json.loads(self.vx6("bob", "identity", "--json", check=True).stdout)["key"]
         self.fill("pages")
         path = self.dir / "pages" / "state.db"
         content = path.read_bytes()
@@ -181,9 +181,9 @@ class DoctorTest(Test):
         check(any("binding: some rows could not be read" in line for line in self.lines(answer)), "which table is said",
               answer)
         left = self.execute("pages", "SELECT count(*) FROM binding")[0][0]
-        check(0 < left < 100 and self.execute("pages", "SELECT * FROM allowed") == [("web", FIRST_USE)],
+        check(0 < left < 100 and self.execute("pages", "SELECT service, key FROM allowed") == [("web", FIRST_USE)],
               f"{left} of 100 names are left, and all else", left)
-        self.starts("pages", key)
+        self.starts("pages")
 
     def check_lost_identity(self):
         self.make("nobody")

@@ -42,8 +42,10 @@ static const char *column_problem(const char *table, sqlite3_stmt *row, int colu
     if (!is_addr && !is_label)
         return NULL;
     sql_copy_text(text, sizeof text, row, column);
-    if (is_addr)
-        return text_addr_parse(text, &addr) == NULL ? NULL : "its address is none";
+    if (is_addr) /* a service may be at another node, and that is a key */
+        return text_addr_parse(text, &addr) == NULL || text_key_parse(text, key)
+                   ? NULL
+                   : "its address is none";
     return text_is_label(text) ? NULL : "its name is none";
 }
 
