@@ -127,8 +127,8 @@ static void store_integer(struct buffer *message, const struct place *place, uin
 static void change_integer(struct chance *chance, struct buffer *message, const struct place *place)
 {
     const uint64_t min = place->field->min, max = place->field->max;
-    const uint64_t values[] = {min, max, min - 1, max + 1, max / 2, chance_below(chance, 8),
-        chance_below(chance, 70000), chance_next(chance)};
+    const uint64_t values[] = {min, max, min - 1, min - 1, max + 1, max / 2,
+        chance_below(chance, 8), chance_below(chance, 70000), chance_next(chance)};
     store_integer(message, place, values[chance_below(chance, sizeof values / sizeof values[0])]);
 }
 

@@ -91,6 +91,24 @@ static void misplace(struct play *play, const struct buffer *bundle, const struc
     piece->len = other.len;
 }
 
+/* The time of a tombstone is not signed: it is a valid one, of some time ago. */
+static bool make_older(struct play *play, struct buffer *value)
+{
+    if (play->piece != VX6_MSG_tombstone || value->len < 1 + 8 || chance_of(&play->chance, 80))
+        return false;
+    store_u64(value->data + 1, load_u64(value->data + 1) - 1 - chance_below(&play->chance, 900));
+    return true;
+}
+
+/* It is a tombstone, and its part is to blame. */
+static bool is_no_revocation(const struct anatomy *anatomy)
+{
+    struct vx6_msg msg;
+    vx6_span part = anatomy->parts[0];
+    return anatomy->types[0] == VX6_MSG_revocation &&
+           vx6_msg_decode(&msg, VX6_SCOPE_RECORD, part.data, part.len) != NULL;
+}
+
 /* One part of a bundle, whose length then fits. */
 static void change_bundle(struct play *play, struct buffer *bundle)
 {
@@ -99,8 +117,12 @@ static void change_bundle(struct play *play, struct buffer *bundle)
     struct anatomy anatomy;
     play->piece = claimed_type((vx6_span){bundle->data, bundle->len});
     said_keep(&play->said, bundle);
+    if (make_older(play, bundle))
+        return;
     if (chance_of(&play->chance, 25) || !dissect(bundle, &anatomy)) {
         mutate_message(&play->chance, &play->said, bundle);
+        if (dissect(bundle, &anatomy) && is_no_revocation(&anatomy))
+            play->piece = VX6_MSG_revocation;
         return;
     }
     for (uint32_t i = 0; i < anatomy.count; i++) {
