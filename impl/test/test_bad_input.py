@@ -71,11 +71,13 @@ COMMANDS = {
     "identity rename": ("label", WAIT),
     "identity export": ("new file", {"passphrase-file": "file"}),
     "identity import": ("file", {"passphrase-file": "file"}),
+    "identity rotate": ("", {"revocation": "new file"}),
+    "identity revocation": ("new file", {}),
     "status": ("", {"wait": None, **WAIT}),
     "doctor": ("", {"repair": None, **WAIT}),
     "peers": ("", WAIT),
     "peer add": ("addr", WAIT),
-    "service add": ("label, target", {"public": None, "private": None, "allow": "who", **WAIT}),
+    "service add": ("label, target", {"public": None, "private": None, "allow": "who", "at": "who", **WAIT}),
     "service allow": ("label, who", WAIT),
     "service deny": ("label, who", WAIT),
     "service list": ("name?", {"addr": "addr", "key": "key", **WAIT}),
@@ -86,6 +88,7 @@ COMMANDS = {
     "names": ("", WAIT),
     "pin": ("label, key", {"replace": None, **WAIT}),
     "forget": ("forgettable", WAIT),
+    "revoke": ("file", WAIT),
     "rename": ("label, label", WAIT),
     "watch": ("event*", {"level": "level", "addresses": None, "list": None, **WAIT}),
 }
@@ -98,6 +101,7 @@ REQUESTS = {
     "service_add": "name target exposure allow?", "service_allow": "name who", "service_deny": "name who",
     "service_list": "name? addr? key?", "service_remove": "name", "resolve": "name", "names": "",
     "pin": "name key replace?", "forget": "name", "rename": "name to", "disconnect": "what",
+    "revoke": "certificate", "service_host": "name at",
     "connect": "name? addr? service? key? listen? background?", "watch": "events? level? addresses?",
 }
 # Fields of requests that are no strings.
@@ -307,7 +311,7 @@ class BadInputTest(harness.Test):
         good = {"name": "carol", "who": KEY, "target": "127.0.0.1:1", "exposure": "private", "allow": [],
                 "addr": "::", "key": KEY, "replace": True, "to": "dora", "what": "0", "wait_ms": 1,
                 "service": "web", "listen": "0.0.0.0:1", "background": True, "events": [], "level": "info",
-                "addresses": True}
+                "addresses": True, "certificate": "vx6-revocation-1", "at": KEY}
         line = self.line("alice")
         check(REQUESTS.keys() == contract.ANSWERS["properties"].keys() - contract.BY_THE_CLIENT, "each request has a row")
         for command, fields in REQUESTS.items():

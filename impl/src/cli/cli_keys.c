@@ -140,7 +140,7 @@ int cli_run_revoke(struct cli *cli)
     if (!cli_read_file(cli->words[0], text, sizeof text, error))
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
     if (!certificate_read(text, &revoked, error))
-        return cli_fail(cli, CLI_USAGE, "INVALID", "%.200s: %.200s", cli->words[0], error);
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%.200s: %.200s", cli->words[0], error);
     int exit_code = CLI_OK;
     json_t *answer =
         cli_ask(cli, json_pack("{s:s, s:s}", "command", "revoke", "certificate", text), &exit_code);

@@ -371,6 +371,21 @@ static void put_indented(struct page *page, const char *text, size_t len)
     }
 }
 
+/* The ways to give a command its words, a line each. */
+static void put_usage(struct page *page, const struct command *command)
+{
+    const char *words = command->words;
+    do {
+        size_t len = strcspn(words, "\n");
+        put(page, "  vx6 ", 6);
+        put(page, command->name, strlen(command->name));
+        put(page, " ", len > 0);
+        put(page, words, len);
+        put(page, "\n", 1);
+        words += len + (words[len] != 0);
+    } while (*words);
+}
+
 /* The list of commands, each with what its help says first, behind the options of --help. */
 static char *list_commands(int key, const char *text, void *input)
 {
@@ -390,13 +405,8 @@ static char *list_commands(int key, const char *text, void *input)
         return NULL;
     put(&page, "Commands:\n", 10);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const struct command *command = &commands[i];
-        put(&page, "  vx6 ", 6);
-        put(&page, command->name, strlen(command->name));
-        put(&page, " ", command->words[0] ? 1 : 0);
-        put(&page, command->words, strlen(command->words));
-        put(&page, "\n", 1);
-        put_indented(&page, command->doc, (size_t)first_sentence(command->doc));
+        put_usage(&page, &commands[i]);
+        put_indented(&page, commands[i].doc, (size_t)first_sentence(commands[i].doc));
     }
     return page.text;
 }
@@ -414,8 +424,8 @@ static int run_command(struct cli *cli, const struct command *command, int argc,
     argv[0] = name;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
     if (cli->word_count < command->words_min)
-        return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %s: see vx6 %s --help", command->name,
-            command->words, command->name);
+        return cli_fail(cli, CLI_USAGE, "INVALID", "%s needs %.*s: see vx6 %s --help",
+            command->name, (int)strcspn(command->words, "\n"), command->words, command->name);
     char error[TEXT_ERROR_SIZE];
     if (!paths_init(&cli->paths, cli->state, error))
         return cli_fail(cli, CLI_USAGE, "INVALID", "%s", error);
