@@ -141,6 +141,7 @@ class Rivals:
         nodes.vx6("bob", "connect", "alice.web", "--listen", f"127.0.0.1:{PORTS['vx6']}", "--background",
                   check=True)
         self.pids["vx6"] = [node.pid for node in nodes.nodes]
+        self.lines = [nodes.line(who) for who in ("alice", "bob")]
 
     def start_ssh(self):
         for key in ("host", "user"):
@@ -169,9 +170,13 @@ class Rivals:
                    f"TCP:127.0.0.1:{PORTS['direct']}")
         self.ready("socat")
 
+    def links(self):
+        """Of the two nodes: they have some of their own, to see whether others reach them."""
+        return sum(line.ask({"command": "status"})["counts"]["links"] for line in self.lines)
+
     def descriptors(self):
-        """That the two nodes have open."""
-        return sum(harness.Process(pid).descriptors() for pid in self.pids["vx6"])
+        """That the two nodes have open, but for links."""
+        return sum(harness.Process(pid).descriptors() for pid in self.pids["vx6"]) - self.links()
 
     def descriptors_left(self):
         """Of connections that have ended, once the nodes have had the time to close them."""
