@@ -80,7 +80,8 @@ static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys 
 
 int label_compare(vx6_span a, vx6_span b)
 {
-    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len > 0 ? memcmp(a.data, b.data, len) : 0;
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 

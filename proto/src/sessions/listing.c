@@ -212,7 +212,7 @@ static bool is_sorted(vx6_list offers)
 {
     struct vx6_offer offer, before = {0};
     while (vx6_next_offer(&offers, &offer)) {
-        if (before.name.len > 0 && name_compare(before.name, offer.name) >= 0)
+        if (before.name.len > 0 && label_compare(before.name, offer.name) >= 0)
             return false;
         before = offer;
     }

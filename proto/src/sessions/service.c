@@ -20,18 +20,12 @@ static vx6_span service_name(const struct local_service *service)
     return (vx6_span){(const uint8_t *)service->name, service->len};
 }
 
-int name_compare(vx6_span a, vx6_span b)
-{
-    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Index of the first service that does not come before `name`. */
 static uint32_t position(const struct sessions *sessions, vx6_span name)
 {
     uint32_t at = 0;
     while (at < sessions->service_count &&
-           name_compare(service_name(&sessions->services[at]), name) < 0)
+           label_compare(service_name(&sessions->services[at]), name) < 0)
         at++;
     return at;
 }

@@ -153,7 +153,6 @@ enum {
 /* What there is for this peer, as `service_admits` decides it; the list lies in `storage`. */
 void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
     uint8_t storage[OFFERS_SIZE_MAX], vx6_list *offers);
-int name_compare(vx6_span a, vx6_span b); /* the order of services in a list */
 /* The peer has shown its lineage: if one of its earlier keys may use the service, it takes that
  * one's place in all that this node has to do with it. */
 void service_follow_peer(
