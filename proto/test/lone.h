@@ -158,6 +158,13 @@ void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
         memcpy(lone_allowed, to, 32);
 }
 
+bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32])
+{
+    (void)node;
+    (void)key;
+    return false;
+}
+
 bool services_have(const struct vx6_node *node, const uint8_t key[32])
 {
     (void)node;

@@ -295,6 +295,18 @@ static void test_a_session_that_waits_for_the_old_key_takes_the_new_one(void **s
     }
 }
 
+static void test_a_revocation_is_not_shed_by_one_more_rotation(void **state)
+{
+    (void)state;
+    offer("web", ALICE);
+    assert_int_equal(try(NEXT, &to_next), VX6_OK); /* NEXT: a thief's successor of ALICE */
+    expect_followed(ALICE, NEXT);
+    memcpy(world.revoked, key_of(ALICE), 32);
+    assert_int_equal(try(NEXT, &to_next), VX6_REVOKED);
+    assert_int_not_equal(try(THIRD, &to_third), VX6_OK); /* NEXT hands over to THIRD */
+    assert_false(is_admitted("web", THIRD));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +321,7 @@ int main(void)
         TEST(test_nobody_follows_over_a_revoked_key),
         TEST(test_the_successor_of_a_revoked_key_is_sent_away),
         TEST(test_a_revoked_key_is_sent_away),
+        TEST(test_a_revocation_is_not_shed_by_one_more_rotation),
         TEST(test_what_is_listed_goes_along_with_the_key),
         TEST(test_a_session_that_waits_for_the_old_key_takes_the_new_one),
     };

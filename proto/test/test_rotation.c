@@ -385,7 +385,7 @@ static void test_a_revoked_claimant_is_none(void **state)
     show(&bench, 0, &cast.alice, 1, 2); /* it had handed over */
     end_lookup(&bench, VX6_OK);
     lone_run(bench.node, 0);
-    expect(&bench, VX6_REVOKED);
+    expect(&bench, VX6_NOT_FOUND);
     assert_null(binding_find(bench.node, lone_text("alice")));
 }
 
@@ -420,11 +420,23 @@ static void test_without_memory_a_name_stays_where_it_was(void **state)
     fail();
 }
 
+static void test_a_stranger_cannot_make_a_name_look_revoked(void **state)
+{
+    (void)state;
+    struct owner dead;
+    owner_bury(&dead, 77, "carol", NULL); /* a throwaway key; carol's owner is offline */
+    OPEN_AND_SHOW("carol.web", &dead);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, VX6_SECOND);
+    expect(&bench, VX6_NOT_FOUND);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_a_stranger_cannot_make_a_name_look_revoked),
         TEST(test_a_name_goes_along_with_its_key),
         TEST(test_the_rotation_wins_over_the_old_key_in_any_order),
         TEST(test_the_second_and_the_third_rotation_are_found),

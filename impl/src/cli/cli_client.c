@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,13 +23,15 @@ enum {
     ANSWER_MAX_BYTES = 16 * 1024 * 1024
 };
 
-static bool try_open(struct client *client, const char *path)
+static bool try_open(struct client *client, const char *path, int patience_s)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0)
         return false;
+    struct timeval patience = {.tv_sec = patience_s}; /* a node that is stopped accepts nobody */
+    (void)setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(client->fd, (struct sockaddr *)&addr, sizeof addr) == 0)
         return true;
     int error = errno;
@@ -41,7 +44,7 @@ static bool try_open(struct client *client, const char *path)
 bool client_open(struct client *client, const struct cli *cli, int wait_ms)
 {
     *client = (struct client){.fd = -1};
-    while (!try_open(client, cli->paths.socket)) {
+    while (!try_open(client, cli->paths.socket, client_patience_s(cli))) {
         if ((errno != ENOENT && errno != ECONNREFUSED) || wait_ms <= 0)
             return false;
         struct timespec pause = {0, TRY_AGAIN_MS * 1000000L};
@@ -183,7 +186,7 @@ static int say_no_answer(const struct cli *cli, int error)
 json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code)
 {
     if (!client_open(client, cli, 0)) {
-        *exit_code = say_not_open(cli, errno);
+        *exit_code = errno == EAGAIN ? say_no_answer(cli, ETIMEDOUT) : say_not_open(cli, errno);
         json_decref(request);
         return NULL;
     }

@@ -45,7 +45,8 @@ static void on_signal(int number)
 
 void follow_catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: recv() must return */
+    /* no SA_RESTART: recv() must return; a program that is stopped has not ended */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NOCLDSTOP};
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         sigaction(signals[i], &action, NULL);
 }
@@ -164,10 +165,22 @@ static bool wait_for_news(struct follow *follow)
     return ppoll(&line, 1, follow->shows_traffic ? &pause : NULL, &follow->open) > 0;
 }
 
+/* The terminal has told the program of SIGINT, but nobody else of this. */
+static void pass_on(const struct follow *follow)
+{
+    if (interrupted == SIGTERM)
+        kill(follow->child, SIGTERM);
+}
+
 static int program_result(const struct follow *follow)
 {
     int status = 0;
-    if (waitpid(follow->child, &status, 0) != follow->child)
+    pid_t ended;
+    while ((ended = waitpid(follow->child, &status, WNOHANG)) == 0) {
+        pass_on(follow);
+        (void)sigsuspend(&follow->open);
+    }
+    if (ended != follow->child)
         return CLI_FAILED;
     return WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
 }
@@ -176,8 +189,7 @@ static bool is_over(const struct follow *follow)
 {
     if (follow->child == 0)
         return interrupted;
-    if (interrupted == SIGTERM) /* the terminal has told it of SIGINT, but nobody else of this */
-        kill(follow->child, SIGTERM);
+    pass_on(follow);
     return child_ended;
 }
 

@@ -358,7 +358,7 @@ static void put_indented(struct page *page, const char *text, size_t len)
 {
     enum {
         INDENT = 6,
-        WIDTH = 79
+        WIDTH = 78
     };
     for (size_t at = 0; at < len;) {
         size_t end = len - at <= WIDTH - INDENT ? len : at + WIDTH - INDENT;

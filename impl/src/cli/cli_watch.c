@@ -41,7 +41,7 @@ static int list(const struct cli *cli)
         const struct journal_layout *layout = journal_layout((enum journal_kind)kind);
         json_array_append_new(events, layout_json(layout));
         if (!cli->json)
-            printf("%-17s %-8s %s\n", layout->name, journal_level_name(layout->level), layout->doc);
+            printf("%-19s %-8s %s\n", layout->name, journal_level_name(layout->level), layout->doc);
     }
     if (cli->json)
         cli_print_json(events);

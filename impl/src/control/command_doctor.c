@@ -119,10 +119,8 @@ static void check_services(const struct host *host, json_t *checks)
     offers_look(host->offers);
     for (size_t i = 0; (facts = offers_facts(host->offers, i)) != NULL; i++) {
         if (facts->exposure == EXPOSURE_HOSTED)
-            continue; /* its host knows */
-        char target[TEXT_ADDR_SIZE];
-        if (facts->exposure == EXPOSURE_HOSTED)
             continue; /* its program is at another node */
+        char target[TEXT_ADDR_SIZE];
         text_addr(target, &facts->target);
         if (facts->is_up_known && !facts->is_up)
             add(checks, "service", RESULT_FAILED,

@@ -13,6 +13,7 @@
 
 #include "driver.h"
 #include "idtable.h"
+#include "keys.h"
 #include "listening.h"
 #include "net.h"
 #include "paths.h"
@@ -291,6 +292,10 @@ static bool restore(
         wish.allowed = (const uint8_t(*)[32])keys;
         wish.allowed_count = (size_t)count;
         done = make_offer(offers, &wish, error);
+        if (!done && wish.exposure == EXPOSURE_HOSTED) { /* the bundle has grown: VX6-REC-026 */
+            REPORT(offers->host->journal, service_left_out, .service = stored->name);
+            done = true;
+        }
     } else {
         text_fail(error, "%s", keys ? store_error(store) : "out of memory");
     }
@@ -428,6 +433,7 @@ static enum vx6_code refuse_open(
 enum vx6_code offers_allow(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
 {
+    keys_save(offers->host->keys); /* what was followed before stays before */
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
@@ -453,6 +459,7 @@ enum vx6_code offers_allow(
 enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
 {
+    keys_save(offers->host->keys); /* what was followed before stays before */
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;

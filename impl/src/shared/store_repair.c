@@ -39,6 +39,10 @@ static const char *column_problem(const char *table, sqlite3_stmt *row, int colu
     vx6_addr addr;
     if (strcmp(name, "key") == 0)
         return sql_copy_key(key, row, column) ? NULL : "its key is not whole";
+    if (strcmp(name, "root") == 0) /* NULL: the key is the first one */
+        return sqlite3_column_type(row, column) == SQLITE_NULL || sql_copy_key(key, row, column)
+                   ? NULL
+                   : "its first key is not whole";
     if (!is_addr && !is_label)
         return NULL;
     sql_copy_text(text, sizeof text, row, column);
@@ -105,16 +109,20 @@ struct finder {
     void *context;
 };
 
-static bool find_problem(void *context, const char *table, sqlite3_stmt *row)
+static void tell(
+    const struct finder *finder, const char *table, sqlite3_stmt *row, const char *problem)
 {
-    const struct finder *finder = context;
-    const char *problem = row_problem(table, row);
     char name[TEXT_ERROR_SIZE], line[2 * TEXT_ERROR_SIZE];
-    if (problem == NULL)
-        return true;
     name_row(name, table, row);
     snprintf(line, sizeof line, "%s: %s", name, problem);
     finder->found(finder->context, line);
+}
+
+static bool find_problem(void *context, const char *table, sqlite3_stmt *row)
+{
+    const char *problem = row_problem(table, row);
+    if (problem)
+        tell(context, table, row, problem);
     return true;
 }
 
@@ -171,6 +179,7 @@ bool store_examine(
 struct repair {
     struct store *to;
     struct finder lost;
+    bool is_again;   /* rows come a second time */
     bool has_failed; /* the new one cannot be written */
 };
 
@@ -201,6 +210,8 @@ static bool keep_row(void *context, const char *table, sqlite3_stmt *row)
     for (int i = 0; insert && i < sqlite3_column_count(row); i++)
         sqlite3_bind_value(insert, i + 1, sqlite3_column_value(row, i));
     repair->has_failed = insert == NULL || !sql_finish(repair->to, insert);
+    if (!repair->has_failed && !repair->is_again && sqlite3_changes(repair->to->database) == 0)
+        tell(&repair->lost, table, row, "a value in it is missing, or another row has its place");
     return !repair->has_failed;
 }
 
@@ -219,7 +230,9 @@ static bool keep_tables(struct store *from, struct repair *repair)
         char line[TEXT_ERROR_SIZE];
         if (read_rows(from, table, "ASC", keep_row, repair) || repair->has_failed)
             continue;
+        repair->is_again = true;
         (void)read_rows(from, table, "DESC", ignore_problem, repair);
+        repair->is_again = false;
         snprintf(line, sizeof line, "%s: some rows could not be read", table);
         repair->lost.found(repair->lost.context, line);
     }

@@ -26,12 +26,14 @@ static void forget_old(struct links *links, vx6_ns now)
         memmove(links->dials, links->dials + old, links->dial_count * sizeof *links->dials);
 }
 
-/* VX6-LINK-018 */
-enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr)
+/* VX6-LINK-018. What is dialled for others leaves half to this node's own dials. */
+enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr, bool for_other)
 {
     struct links *links = &node->links;
     forget_old(links, node->now);
     uint32_t limit = node->env->limits->dials_per_target_per_minute;
+    if (for_other)
+        limit = (limit + 1) / 2;
     uint32_t to_target = 0, to_site = 0;
     for (uint32_t i = 0; i < links->dial_count; i++) {
         const vx6_addr *dialled = &links->dials[i].addr;

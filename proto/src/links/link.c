@@ -125,7 +125,7 @@ static struct link *find_link(
         bool key_fits = !link->pinned || link->state == LINK_UP;
         if (expected)
             key_fits = link->pinned && bytes_equal(link->peer_key, expected, 32);
-        if (!is_live(link) || link->doubts > 0 || !key_fits ||
+        if (!is_live(link) || link->doubts > 0 || link->reach_for.bits != 0 || !key_fits ||
             !leads_to(link, addr, may_be_accepted))
             continue;
         if (link->state == LINK_UP)
@@ -138,9 +138,9 @@ static struct link *find_link(
 
 /* `room`: who goes for it. */
 static struct link *dial(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected,
-    const struct room *room, enum vx6_code *code)
+    const struct room *room, bool for_other, enum vx6_code *code)
 {
-    *code = dial_allowed(node, addr);
+    *code = dial_allowed(node, addr, for_other);
     if (*code != VX6_OK)
         return NULL;
     struct link *link = link_new(node, addr, true);
@@ -166,7 +166,7 @@ struct link *link_dial_anew(
     *code = node->shutting_down ? VX6_SHUTDOWN : VX6_LIMIT;
     if (node->shutting_down || !room_for_dialled(node, &room) || room.idle)
         return NULL;
-    return dial(node, addr, expected, &room, code);
+    return dial(node, addr, expected, &room, true, code);
 }
 
 static struct link *get(struct vx6_node *node, const vx6_addr *addr, const uint8_t *expected,
@@ -189,7 +189,7 @@ static struct link *get(struct vx6_node *node, const vx6_addr *addr, const uint8
         *code = VX6_LIMIT;
         return NULL;
     }
-    return dial(node, addr, expected, &room, code);
+    return dial(node, addr, expected, &room, false, code);
 }
 
 /* VX6-LINK-016 */

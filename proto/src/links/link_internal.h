@@ -187,7 +187,7 @@ void handshake_free(struct vx6_node *node, struct link *link); /* there may be n
 
 /* ---- dial.c ---- */
 /* May this address be dialled now? OK counts as a dial; LIMIT, NOMEM. */
-enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr);
+enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr, bool for_other);
 void dials_free(struct vx6_node *node);
 
 #endif

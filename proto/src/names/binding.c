@@ -145,6 +145,17 @@ bool bindings_have(const struct vx6_node *node, const uint8_t key[32])
     return false;
 }
 
+bool bindings_came_by_revoked(const struct vx6_node *node, const uint8_t key[32])
+{
+    const struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count; i++) {
+        const struct binding *binding = &bindings->items[i];
+        if (bytes_equal(binding->key, key, 32) && revoked_has(node, binding->root))
+            return true;
+    }
+    return false;
+}
+
 /* VX6-NAME-017: the driver hears of each once, however often it is shown. */
 void binding_clash(struct vx6_node *node, vx6_span label, const uint8_t rival[32])
 {

@@ -194,13 +194,11 @@ enum vx6_code claimants_select_bound(struct vx6_node *node, struct claimants *cl
 
 /* Of an unbound one: neither those that were revoked, nor those that have handed over to another.
  * VX6-NAME-020 */
-enum vx6_code claimants_select_unbound(struct vx6_node *node, struct claimants *claimants)
+void claimants_select_unbound(struct vx6_node *node, struct claimants *claimants)
 {
     bool keep[CLAIMANT_MAX] = {false};
-    bool any_revoked = false;
     for (uint32_t i = 0; i < claimants->count; i++) {
         keep[i] = !is_revoked(node, claimants, claimants->items[i].key);
-        any_revoked |= !keep[i];
     }
     for (uint32_t i = 0; i < claimants->count; i++) {
         struct bundle bundle;
@@ -209,5 +207,4 @@ enum vx6_code claimants_select_unbound(struct vx6_node *node, struct claimants *
             keep[j] = keep[j] && !lineage_has(&bundle.lineage, claimants->items[j].key);
     }
     select_marked(node, claimants, keep);
-    return claimants->count == 0 && any_revoked ? VX6_REVOKED : VX6_OK;
 }

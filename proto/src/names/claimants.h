@@ -50,7 +50,7 @@ struct chain {
  * those between whom nobody can tell. OK, AMBIGUOUS, REVOKED. */
 enum vx6_code claimants_select_bound(struct vx6_node *node, struct claimants *claimants,
     const uint8_t key[32], const uint8_t root[32], struct chain *chain);
-/* The same for a name that is not bound. OK, REVOKED. */
-enum vx6_code claimants_select_unbound(struct vx6_node *node, struct claimants *claimants);
+/* The same for a name that is not bound. */
+void claimants_select_unbound(struct vx6_node *node, struct claimants *claimants);
 
 #endif

@@ -23,9 +23,10 @@ struct resolve {
     struct waiter waiter;
     struct kept_name name;
     bool bound;
-    bool at_host; /* the name is resolved: this is for the key that hosts its service */
-    bool waiting; /* there is somebody to use; rivals may still show */
-    bool starved; /* a bundle that was shown could not be kept */
+    bool at_host;   /* the name is resolved: this is for the key that hosts its service */
+    bool waiting;   /* there is somebody to use; rivals may still show */
+    bool starved;   /* a bundle that was shown could not be kept */
+    bool is_taking; /* a bundle is being looked at: what is cancelled by it ends in its timer */
     uint8_t bound_key[32], bound_root[32];
     uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
@@ -78,8 +79,18 @@ static void resolve_free(struct vx6_node *node, struct resolve *resolve)
     env_free(node->env, resolve, sizeof *resolve);
 }
 
+static void settle(struct vx6_node *node, struct resolve *resolve)
+{
+    timer_set(&node->timers, &resolve->timer, node->now);
+}
+
 void resolve_cancel(struct vx6_node *node, struct resolve *resolve)
 {
+    if (resolve->is_taking) {
+        resolve->waiter = (struct waiter){0};
+        settle(node, resolve);
+        return;
+    }
     if (resolve->lookup != NULL)
         lookup_cancel(node, resolve->lookup);
     resolve_free(node, resolve);
@@ -89,11 +100,6 @@ void resolves_free(struct vx6_node *node)
 {
     while (node->resolves != NULL)
         resolve_cancel(node, node->resolves);
-}
-
-static void settle(struct vx6_node *node, struct resolve *resolve)
-{
-    timer_set(&node->timers, &resolve->timer, node->now);
 }
 
 /* VX6-NAME-022: does a claimant say that the service is at another node? What is said there of that
@@ -436,8 +442,10 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
     struct resolve *resolve = context;
     enum addr_scope scope = value->holder ? addr_scope(&value->holder->addr) : SCOPE_GLOBAL;
     enum vx6_code code = VX6_OK;
+    resolve->is_taking = true;
     if (!claimants_show_again(&resolve->claimants, value->bundle, scope))
         code = take_bundle(node, resolve, value->bundle, scope);
+    resolve->is_taking = false;
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
         refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
@@ -644,7 +652,11 @@ static bool turn_to_host(
 void resolve_timer(struct vx6_node *node, struct timer *timer)
 {
     struct resolve *resolve = CONTAINER_OF(timer, struct resolve, timer);
-    bool timed_out = resolve->lookup != NULL;
+    if (resolve->waiter.session == NULL && resolve->waiter.op == NULL) {
+        resolve_cancel(node, resolve); /* nobody waits any more */
+        return;
+    }
+    bool timed_out = resolve->lookup != NULL && resolve->claimants.count == 0;
     if (resolve->lookup != NULL) {
         struct lookup_result result = {0};
         lookup_progress(resolve->lookup, &result);
@@ -654,9 +666,12 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
         resolve->lookup = NULL;
     }
     struct chain chain = {.count = 0};
-    enum vx6_code code = resolve->bound ? claimants_select_bound(node, &resolve->claimants,
-                                              resolve->bound_key, resolve->bound_root, &chain)
-                                        : claimants_select_unbound(node, &resolve->claimants);
+    enum vx6_code code = VX6_OK;
+    if (resolve->bound)
+        code = claimants_select_bound(
+            node, &resolve->claimants, resolve->bound_key, resolve->bound_root, &chain);
+    else
+        claimants_select_unbound(node, &resolve->claimants);
     code = outcome(resolve, code, timed_out);
     if (turn_to_host(node, resolve, &chain, &code))
         return;

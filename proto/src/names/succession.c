@@ -36,7 +36,8 @@ enum vx6_code succession_follow(struct vx6_node *node, const struct lineage *lin
 {
     const uint8_t *key;
     for (key = from; key; key = lineage_successor(lineage, identity, key)) {
-        if (revoked_has(node, key))
+        if (revoked_has(node, key) || bindings_came_by_revoked(node, key) ||
+            services_came_by_revoked(node, key))
             return VX6_REVOKED;
     }
     uint8_t at[32];

@@ -395,7 +395,8 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     node->queries.lost_in_row = 0;
     take_rtt(node, node->now - query->sent);
     trace(node, VX6_EVENT_query_answered, from, (uint8_t)answer.type, query->len, VX6_OK);
-    clock_heard(node, query->peer->key, from, head.time_s);
+    if (query->user != QUERY_CONSIDER) /* whoever announces itself would choose when it is heard */
+        clock_heard(node, query->peer->key, from, head.time_s);
     learn(node, query->peer, &head, answer.type);
     query_done(node, query, &answer, head.token);
 }

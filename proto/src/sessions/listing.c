@@ -261,7 +261,7 @@ static enum vx6_code take_answer(
 /* ---- being asked ---- */
 
 /* VX6-SESS-028. Networks first: keys cost nothing, and would use up what there is for all. */
-static enum vx6_code may_ask(struct vx6_node *node, struct link *link)
+enum vx6_code peer_may_ask(struct vx6_node *node, struct link *link)
 {
     const struct vx6_limits *limits = node->env->limits;
     struct sessions *sessions = &node->sessions;
@@ -282,7 +282,7 @@ static enum vx6_code take_question(
         return VX6_UNEXPECTED;
     on_link->is_owed = true;
     on_link->owed = question->number;
-    enum vx6_code code = may_ask(node, link);
+    enum vx6_code code = peer_may_ask(node, link);
     on_link->owed_code = (uint16_t)code;
     if (code == VX6_OK)
         services_follow_peer(node, link_peer_key(link), question->lineage); /* VX6-NAME-021 */

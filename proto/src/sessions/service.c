@@ -232,6 +232,17 @@ bool services_have(const struct vx6_node *node, const uint8_t key[32])
     return false;
 }
 
+bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32])
+{
+    const struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        const struct allowed *allowed = find_allowed(&sessions->services[i], key);
+        if (allowed && revoked_has(node, allowed->root))
+            return true;
+    }
+    return false;
+}
+
 static void take_off(struct local_service *service, const uint8_t key[32])
 {
     uint32_t at = allowed_position(service, key);
@@ -265,28 +276,29 @@ void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
     services_end_sessions(node);
 }
 
-/* Costs nothing unless the list has a key that the lineage names: strangers cannot make this node
- * verify signatures. */
-void service_follow_peer(
-    struct vx6_node *node, vx6_span name, const uint8_t peer_key[32], vx6_span record)
+/* The list may have a key that has handed over to that of the peer. */
+static void follow_peer(struct vx6_node *node, const struct local_service *service,
+    const uint8_t peer_key[32], const struct lineage *lineage)
 {
-    const struct local_service *service = find(&node->sessions, name);
-    struct lineage lineage;
-    if (service == NULL || lineage_decode(record, peer_key, &lineage) != VX6_OK)
-        return;
-    uint32_t i = lineage.count;
-    while (i > 0 && !is_allowed(service, lineage.predecessors[i - 1]))
+    uint32_t i = lineage->count;
+    while (i > 0 && !is_allowed(service, lineage->predecessors[i - 1]))
         i--;
-    if (i > 0 && lineage_signatures_are_good(node->env->crypto, record))
-        (void)succession_follow(node, &lineage, peer_key, lineage.predecessors[i - 1]);
+    if (i > 0)
+        (void)succession_follow(node, lineage, peer_key, lineage->predecessors[i - 1]);
 }
 
+/* It is verified before any list is looked at, and once: the time that it takes says nothing of
+ * what is in them. */
 void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span record)
 {
-    for (uint32_t i = 0; i < node->sessions.service_count && record.len > 0; i++) {
+    struct lineage lineage;
+    if (record.len == 0 || lineage_decode(record, peer_key, &lineage) != VX6_OK ||
+        !lineage_signatures_are_good(node->env->crypto, record))
+        return;
+    for (uint32_t i = 0; i < node->sessions.service_count; i++) {
         const struct local_service *service = &node->sessions.services[i];
         if (admits(node, service, peer_key) != VX6_OK)
-            service_follow_peer(node, service_name(service), peer_key, record);
+            follow_peer(node, service, peer_key, &lineage);
     }
 }
 

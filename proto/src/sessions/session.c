@@ -217,11 +217,19 @@ void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
     services_end_sessions(node);
 }
 
+/* The key that the link has proved, or the one by which the name came to it. */
+static bool is_revoked(const struct vx6_node *node, const struct session *session)
+{
+    const uint8_t *key = link_peer_key(session->path->link);
+    const struct binding *binding =
+        session->is_resolved ? binding_find(node, name_view(&session->name).label) : NULL;
+    return revoked_has(node, key) ||
+           (binding && bytes_equal(binding->key, key, 32) && revoked_has(node, binding->root));
+}
+
 void session_path_up(struct vx6_node *node, struct session *session)
 {
-    enum vx6_code code = revoked_has(node, link_peer_key(session->path->link))
-                             ? VX6_REVOKED
-                             : path_start(node, session->path);
+    enum vx6_code code = is_revoked(node, session) ? VX6_REVOKED : path_start(node, session->path);
     if (code != VX6_OK) {
         session_end(node, session, code, NOTICE_NONE);
         return;
@@ -304,8 +312,9 @@ static enum vx6_code admit(
 {
     const uint8_t *peer_key = link_peer_key(path->link);
     enum vx6_code code = service_admits(node, open->service, peer_key);
-    if (code == VX6_NOT_ALLOWED || code == VX6_NO_SERVICE) {
-        service_follow_peer(node, open->service, peer_key, open->lineage);
+    bool is_refused = code == VX6_NOT_ALLOWED || code == VX6_NO_SERVICE;
+    if (is_refused && open->lineage.len > 0 && peer_may_ask(node, path->link) == VX6_OK) {
+        services_follow_peer(node, peer_key, open->lineage); /* VX6-NAME-021 */
         code = service_admits(node, open->service, peer_key);
     }
     if (code != VX6_OK)

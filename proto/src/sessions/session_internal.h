@@ -153,11 +153,8 @@ enum {
 /* What there is for this peer, as `service_admits` decides it; the list lies in `storage`. */
 void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
     uint8_t storage[OFFERS_SIZE_MAX], vx6_list *offers);
-/* The peer has shown its lineage: if one of its earlier keys may use the service, it takes that
- * one's place in all that this node has to do with it. */
-void service_follow_peer(
-    struct vx6_node *node, vx6_span name, const uint8_t peer_key[32], vx6_span lineage);
-/* The same for every service. */
+/* The peer has shown its lineage, and peer_may_ask(): if one of its earlier keys may use a service,
+ * it takes that one's place in all that this node has to do with it. */
 void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span lineage);
 /* Ends the sessions that are not admitted, or not any more. */
 void services_end_sessions(struct vx6_node *node);
@@ -174,6 +171,8 @@ void listings_free(struct vx6_node *node); /* not the operations that they are f
 void listings_link_up(struct vx6_node *node, struct link *link);
 void listings_link_down(struct vx6_node *node, struct link *link, enum vx6_code code);
 /* Takes find_services and services. */
+/* VX6-SESS-028: LIMIT: not so often; REVOKED. */
+enum vx6_code peer_may_ask(struct vx6_node *node, struct link *link);
 enum vx6_code listing_frame(struct vx6_node *node, struct link *link, const struct vx6_msg *frame);
 /* The next frame to be sent on the link; false: there is none. */
 bool listing_next(struct vx6_node *node, struct link *link, struct vx6_msg *msg,
