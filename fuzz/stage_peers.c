@@ -340,9 +340,10 @@ static void absent_seed(const struct stage_peer *peer, uint8_t seed[32])
     seed[31] ^= 0xff;
 }
 
-/* The tombstone of a key to which the peer's own has handed over. */
+/* The tombstone of a key to which the peer's own has handed over; it may have been the first of its
+ * owner. */
 static size_t heir_tombstone(
-    struct stage *stage, const struct stage_peer *peer, int64_t unix_s, uint8_t *out)
+    struct stage *stage, const struct stage_peer *peer, bool is_first, int64_t unix_s, uint8_t *out)
 {
     uint8_t heir[32], lineage[VX6_LINEAGE_MAX], certificate[VX6_TOMBSTONE_MAX];
     struct tombstone tombstone;
@@ -350,7 +351,7 @@ static size_t heir_tombstone(
     size_t len = vx6_identity_rotate(
         &stage->crypto, peer->keys.identity_seed, (vx6_span){0}, heir, unix_s, lineage);
     len = vx6_identity_revoke(&stage->crypto, heir, (vx6_span){(const uint8_t *)"alice", 5},
-        (vx6_span){lineage, len}, unix_s, certificate);
+        (vx6_span){lineage, is_first ? 0 : len}, unix_s, certificate);
     enum vx6_code code = tombstone_decode((vx6_span){certificate, len}, &tombstone);
     VX6_ASSERT(code == VX6_OK);
     return tombstone_renew(&tombstone, unix_s, 1800, out);
@@ -362,7 +363,7 @@ size_t peer_bundle(
     const int64_t unix_s = stage_unix_s(stage) - 600 * (facts >> 6);
     uint8_t before[32], lineage[VX6_LINEAGE_MAX];
     if ((facts & 6) == 6)
-        return heir_tombstone(stage, peer, unix_s, out);
+        return heir_tombstone(stage, peer, (facts >> 3 & 7u) == 0, unix_s, out);
     static const char *const labels[] = {"", "alice", "alice", "bob"};
     const char *label = labels[facts & 3];
     vx6_span services[] = {{(const uint8_t *)"web", 3}};
