@@ -129,7 +129,7 @@ static void pump_read(struct pump *pump)
         if (n > 0)
             traffic_count(&pump->config.traffic->to_stream, (uint64_t)n);
         if (n < (ssize_t)room)
-            break; /* that was all, for now */
+            break; /* the socket is empty: what comes later wakes this again */
     }
     if (pump->read_ended)
         event_del(pump->readable);
