@@ -4,7 +4,8 @@
 
 struct allowed {
     uint8_t key[32];
-    uint8_t root[32]; /* that has handed over to it, or the same */
+    struct blob *before; /* keys by which it came: before.h */
+    struct blob *longer; /* while a key is followed: what `before` is about to be */
 };
 
 struct local_service {
@@ -141,6 +142,8 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
 
 static void forget_allowed(struct vx6_node *node, struct local_service *service)
 {
+    for (uint32_t i = 0; i < service->allowed_count; i++)
+        blob_drop(node->env, service->allowed[i].before);
     env_free(node->env, service->allowed, service->allowed_capacity * sizeof *service->allowed);
     service->allowed = NULL;
     service->allowed_count = service->allowed_capacity = 0;
@@ -213,7 +216,7 @@ static enum vx6_code admits(
         return VX6_OK;
     const struct allowed *allowed = find_allowed(service, peer_key);
     if (allowed)
-        return revoked_has(node, allowed->root) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
+        return before_is_revoked(node, allowed->before) ? VX6_REVOKED : VX6_OK; /* VX6-NAME-018 */
     return service->exposure == EXPOSURE_LISTED ? VX6_NOT_ALLOWED : VX6_NO_SERVICE;
 }
 
@@ -225,7 +228,7 @@ bool services_have(const struct vx6_node *node, const uint8_t key[32])
         const struct local_service *service = &sessions->services[i];
         for (uint32_t j = 0; j < service->allowed_count; j++) {
             if (bytes_equal(service->allowed[j].key, key, 32) ||
-                bytes_equal(service->allowed[j].root, key, 32))
+                before_has(service->allowed[j].before, key))
                 return true;
         }
     }
@@ -237,29 +240,57 @@ bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]
     const struct sessions *sessions = &node->sessions;
     for (uint32_t i = 0; i < sessions->service_count; i++) {
         const struct allowed *allowed = find_allowed(&sessions->services[i], key);
-        if (allowed && revoked_has(node, allowed->root))
+        if (allowed && before_is_revoked(node, allowed->before))
             return true;
     }
     return false;
 }
 
-static void take_off(struct local_service *service, const uint8_t key[32])
+/* What it came by is the caller's now. */
+static struct allowed take_off(struct local_service *service, const uint8_t key[32])
 {
     uint32_t at = allowed_position(service, key);
+    struct allowed taken = service->allowed[at];
     service->allowed_count--;
     memmove(service->allowed + at, service->allowed + at + 1,
         (service->allowed_count - at) * sizeof *service->allowed);
+    return taken;
 }
 
-/* There is room. */
-static void put_on(struct local_service *service, const uint8_t key[32], const uint8_t root[32])
+/* There is room. Takes over `before`. */
+static void put_on(struct local_service *service, const uint8_t key[32], struct blob *before)
 {
     uint32_t at = allowed_position(service, key);
     memmove(service->allowed + at + 1, service->allowed + at,
         (service->allowed_count - at) * sizeof *service->allowed);
+    service->allowed[at] = (struct allowed){.before = before};
     memcpy(service->allowed[at].key, key, 32);
-    memcpy(service->allowed[at].root, root, 32);
     service->allowed_count++;
+}
+
+/* One that has the successor already, for its own sake or another's, keeps it as it is. */
+enum vx6_code services_make_room(
+    struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    struct sessions *sessions = &node->sessions;
+    enum vx6_code code = VX6_OK;
+    for (uint32_t i = 0; i < sessions->service_count && code == VX6_OK; i++) {
+        struct allowed *allowed = find_allowed(&sessions->services[i], from);
+        if (allowed && !is_allowed(&sessions->services[i], to))
+            code = before_longer(node, allowed->before, from, &allowed->longer);
+    }
+    return code;
+}
+
+void services_give_up(struct vx6_node *node)
+{
+    for (uint32_t i = 0; i < node->sessions.service_count; i++) {
+        struct local_service *service = &node->sessions.services[i];
+        for (uint32_t j = 0; j < service->allowed_count; j++) {
+            blob_drop(node->env, service->allowed[j].longer);
+            service->allowed[j].longer = NULL;
+        }
+    }
 }
 
 void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
@@ -269,9 +300,10 @@ void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
         struct local_service *service = &sessions->services[i];
         if (!is_allowed(service, from))
             continue;
-        take_off(service, from);
-        if (!is_allowed(service, to))
-            put_on(service, to, from);
+        struct allowed old = take_off(service, from);
+        blob_drop(node->env, old.before);
+        if (old.longer)
+            put_on(service, to, old.longer);
     }
     services_end_sessions(node);
 }
@@ -302,8 +334,26 @@ void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6
     }
 }
 
+static enum vx6_code make_list_room(struct vx6_node *node, struct local_service *service)
+{
+    if (service->allowed_count >= node->env->limits->service_allow_max) {
+        trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
+        return VX6_LIMIT;
+    }
+    if (service->allowed_count < service->allowed_capacity)
+        return VX6_OK;
+    uint32_t capacity = service->allowed_capacity == 0 ? 2 : service->allowed_capacity * 2;
+    void *allowed = env_resize(node->env, service->allowed,
+        service->allowed_capacity * sizeof *service->allowed, capacity * sizeof *service->allowed);
+    if (allowed == NULL)
+        return VX6_NOMEM;
+    service->allowed = allowed;
+    service->allowed_capacity = capacity;
+    return VX6_OK;
+}
+
 enum vx6_code service_allow(
-    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32])
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], vx6_span before)
 {
     if (!vx6_label_is_valid(name) || is_zero(key, 32))
         return VX6_INVALID;
@@ -312,27 +362,20 @@ enum vx6_code service_allow(
         return VX6_STALE;
     if (service->exposure == EXPOSURE_HOSTED)
         return VX6_INVALID;
+    struct blob *list;
+    enum vx6_code code = before_get(node, before, &list);
     struct allowed *allowed_already = find_allowed(service, key);
-    if (allowed_already) { /* whoever allows it anew does so for its own sake */
-        memcpy(allowed_already->root, root, 32);
-        return VX6_OK;
+    if (code == VX6_OK && allowed_already == NULL)
+        code = make_list_room(node, service);
+    if (code != VX6_OK) {
+        blob_drop(node->env, list);
+    } else if (allowed_already) { /* whoever allows it anew does so for its own sake */
+        blob_drop(node->env, allowed_already->before);
+        allowed_already->before = list;
+    } else {
+        put_on(service, key, list);
     }
-    if (service->allowed_count >= node->env->limits->service_allow_max) {
-        trace(node, VX6_EVENT_limit_reached, NULL, 0, 0, VX6_LIMIT);
-        return VX6_LIMIT;
-    }
-    if (service->allowed_count == service->allowed_capacity) {
-        uint32_t capacity = service->allowed_capacity == 0 ? 2 : service->allowed_capacity * 2;
-        void *allowed = env_resize(node->env, service->allowed,
-            service->allowed_capacity * sizeof *service->allowed,
-            capacity * sizeof *service->allowed);
-        if (allowed == NULL)
-            return VX6_NOMEM;
-        service->allowed = allowed;
-        service->allowed_capacity = capacity;
-    }
-    put_on(service, key, root);
-    return VX6_OK;
+    return code;
 }
 
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32])
@@ -342,7 +385,7 @@ enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t k
     struct local_service *service = find(&node->sessions, name);
     if (service == NULL || !is_allowed(service, key))
         return VX6_STALE;
-    take_off(service, key);
+    blob_drop(node->env, take_off(service, key).before);
     services_end_sessions(node);
     return VX6_OK;
 }

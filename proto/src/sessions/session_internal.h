@@ -72,6 +72,7 @@ struct session {
     uint8_t privacy;
     struct kept_name name; /* by an address and at the owner only a service */
     uint8_t key[32];       /* whose it is, once the link is up */
+    struct blob *via;      /* keys by which that was found, the name's first; NULL: the name's */
     vx6_addr peer;
     uint8_t session_id[16];
     uint8_t random[32]; /* this end's half, until the secret is made */
