@@ -88,6 +88,7 @@ static int teardown(void **state)
 {
     for (int i = 0; i < SIDES; i++) {
         succession_free(&world.nodes[i]);
+        bindings_free(&world.nodes[i]);
         ready_remove(&world.nodes[i].ready_list, &world.nodes[i].ready);
     }
     return world_teardown(state);
@@ -352,7 +353,6 @@ static void test_a_session_ends_with_what_led_to_it(void **state)
         assert_int_equal(seen_count(0, VX6_OUT_SESSION_DOWN), depends);
         if (depends)
             assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_REVOKED);
-        bindings_free(node);
         teardown(state);
         setup(state);
     }

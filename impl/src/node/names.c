@@ -281,7 +281,7 @@ static bool put(struct names *names, const struct store_binding *binding,
     if (store_binding_set(names->host->store, binding))
         return true;
     if (old)
-        (void)bind(names, old->label, old); /* needs no memory */
+        (void)bind(names, old->label, old); /* needs no more memory than it had */
     else
         (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label);
     return refuse_by_store(names, code, error);

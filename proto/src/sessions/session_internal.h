@@ -143,7 +143,7 @@ enum notice {
     NOTICE_NONE
 };
 
-/* ---- service.c ---- */
+/* ---- access.c ---- */
 /* VX6-SESS-003: may this peer use this service? The one place that decides. OK, SELF, REVOKED,
  * NO_SERVICE or NOT_ALLOWED. */
 enum vx6_code service_admits(
@@ -159,6 +159,8 @@ void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
 void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span lineage);
 /* Ends the sessions that are not admitted, or not any more. */
 void services_end_sessions(struct vx6_node *node);
+
+/* ---- service.c ---- */
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */
