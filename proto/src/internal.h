@@ -18,6 +18,7 @@
 #include "reach.h"
 #include "ready.h"
 #include "record.h"
+#include "relied.h"
 #include "resolve.h"
 #include "revoked.h"
 #include "rng.h"
@@ -84,6 +85,7 @@ struct vx6_node {
     struct known known;
     struct succession succession;
     struct revoked revoked;
+    struct relied relied;
     struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct slots slots;
     struct discovery discovery;

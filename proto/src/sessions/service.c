@@ -243,6 +243,18 @@ bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]
     return false;
 }
 
+void services_show_keys(const struct vx6_node *node, struct key_step *step)
+{
+    const struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        const struct local_service *service = &sessions->services[i];
+        for (uint32_t j = 0; j < service->allowed_count; j++) {
+            key_step_see(step, service->allowed[j].key);
+            key_step_see(step, service->allowed[j].root);
+        }
+    }
+}
+
 static void take_off(struct local_service *service, const uint8_t key[32])
 {
     uint32_t at = allowed_position(service, key);
@@ -332,6 +344,7 @@ enum vx6_code service_allow(
         service->allowed_capacity = capacity;
     }
     put_on(service, key, root);
+    relied_added(node, false);
     return VX6_OK;
 }
 
