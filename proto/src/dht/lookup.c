@@ -316,8 +316,7 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
     /* VX6-DHT-030 */
-    bool is_relied_on =
-        user == LOOKUP_RESOLVE || user == LOOKUP_RELIED || user == LOOKUP_PUBLISH;
+    bool is_relied_on = user == LOOKUP_RESOLVE || user == LOOKUP_RELIED || user == LOOKUP_PUBLISH;
     lookup->list.path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
     if (lookup->list.path_count > count && count > 0)
         lookup->list.path_count = count;

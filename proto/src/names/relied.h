@@ -10,8 +10,8 @@
 #include "vx6/node.h"
 
 struct relied {
-    struct timer timer;    /* the next key of this round, or the next round */
-    struct lookup *lookup; /* about `key` */
+    struct timer timer;        /* the next key of this round, or the next round */
+    struct lookup *lookup;     /* about `key` */
     uint8_t key[32], done[32]; /* of this round: that is asked about, and the last one before it */
     vx6_ns round_at;           /* it began */
     uint32_t retry_ms;         /* grows while nobody answers; 0: somebody did */
