@@ -89,7 +89,7 @@ class EventsTest(harness.Test):
               "vx6 watch --list shows the events of the table")
         watcher = self.popen("alice")
         first = watcher.stdout.readline()
-        check(re.match(r"following \d+ events of alice: joined, 1 contacts, 0 services, 0 forwards", first),
+        check(re.match(r"following \d+ kinds of events of alice: joined, 1 contact, 0 services, 0 forwards", first),
               f"vx6 watch says what it follows, and how things are: {first.strip()}")
         self.offer("shown")
         said = watcher.stdout.readline()

@@ -4,6 +4,7 @@
 #define VX6_CLI_H
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "paths.h"
@@ -76,6 +77,8 @@ void cli_print_traffic(FILE *out, json_t *object);
 /* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.
  */
 const char *cli_text(json_t *object, const char *name);
+/* "1 contact", "2 contacts". Valid until the eighth next call. */
+const char *cli_count(intmax_t count, const char *one, const char *more);
 
 /* ---- cli_keyfile.c ---- */
 /* As much of a file as fits, as text. */

@@ -85,25 +85,22 @@ int cli_run_peer_add(struct cli *cli)
         print_peer_added);
 }
 
-/* How many keys, in words. */
-static const char *keys_in_words(json_t *answer, char text[32])
+static const char *count_allowed(json_t *answer)
 {
     size_t count = json_array_size(json_object_get(answer, "allowed"));
-    snprintf(text, 32, count == 1 ? "%zu key" : "%zu keys", count);
-    return text;
+    return cli_count((intmax_t)count, "key", "keys");
 }
 
 /* Whom a service is open to, and what others see of it. */
 static void print_exposure(json_t *answer)
 {
-    char keys[32];
     const char *exposure = cli_text(answer, "exposure"), *name = cli_text(answer, "name");
     bool is_public = strcmp(exposure, "public") == 0;
     bool is_empty = json_array_size(json_object_get(answer, "allowed")) == 0;
     printf("%s leads to %s, for %s%s\n", name, cli_text(answer, "target"),
         is_public  ? "whoever resolves this node"
         : is_empty ? "nobody yet"
-                   : keys_in_words(answer, keys),
+                   : count_allowed(answer),
         is_public                         ? ""
         : strcmp(exposure, "listed") == 0 ? "; whoever resolves this node sees that it is there"
                                           : "; nobody else learns that it is there");
@@ -192,8 +189,7 @@ int cli_run_service_add(struct cli *cli)
 
 static void print_allowed(json_t *answer)
 {
-    char keys[32];
-    printf("%s is open to %s\n", cli_text(answer, "name"), keys_in_words(answer, keys));
+    printf("%s is open to %s\n", cli_text(answer, "name"), count_allowed(answer));
 }
 
 static int change_allowed(struct cli *cli, const char *command)

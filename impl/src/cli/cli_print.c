@@ -19,6 +19,15 @@ const char *cli_text(json_t *object, const char *name)
     return text;
 }
 
+const char *cli_count(intmax_t count, const char *one, const char *more)
+{
+    static char texts[8][TEXT_COUNT_SIZE];
+    static unsigned next;
+    char *text = texts[next++ % 8];
+    text_count(text, (uint64_t)count, one, more);
+    return text;
+}
+
 static intmax_t number(json_t *object, const char *name)
 {
     return (intmax_t)json_integer_value(json_object_get(object, name));
@@ -289,7 +298,8 @@ static void print_load(json_t *answer)
     json_t *counters = json_object_get(answer, "counters");
     intmax_t cookies = number(counters, "cookie_sent");
     if (cookies > 0)
-        printf("load       %" PRIdMAX " asks had to prove their address\n", cookies);
+        printf("load       %s had to prove the sender's address first\n",
+            cli_count(cookies, "query", "queries"));
 }
 
 void cli_print_status(json_t *answer)
@@ -306,13 +316,15 @@ void cli_print_status(json_t *answer)
     print_list("listening  ", json_object_get(answer, "listen"));
     print_list("endpoints  ", json_object_get(answer, "endpoints"));
     print_reach(answer);
-    printf("network    %" PRIdMAX " contacts, %" PRIdMAX " links, %" PRIdMAX " sessions, %" PRIdMAX
-           " streams, %" PRIdMAX " records held\n",
-        number(counts, "contacts"), number(counts, "links"), number(counts, "sessions"),
-        number(counts, "streams"), number(counts, "bundles"));
+    printf("network    %s, %s, %s, %s, records of %s held\n",
+        cli_count(number(counts, "contacts"), "contact", "contacts"),
+        cli_count(number(counts, "links"), "link", "links"),
+        cli_count(number(counts, "sessions"), "session", "sessions"),
+        cli_count(number(counts, "streams"), "stream", "streams"),
+        cli_count(number(counts, "bundles"), "node", "nodes"));
     if (number(counts, "contacts_crowded") > 0)
-        printf("diversity  %" PRIdMAX " contacts are too many from one site, network or provider\n",
-            number(counts, "contacts_crowded"));
+        printf("diversity  %s more than there should be from one site, network or provider\n",
+            cli_count(number(counts, "contacts_crowded"), "contact", "contacts"));
     cli_print_services(answer);
     print_forwards(answer);
     print_load(answer);

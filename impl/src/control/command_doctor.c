@@ -101,16 +101,18 @@ static void check_clock(const struct host *host, json_t *checks)
 static void check_peers(const struct host *host, json_t *checks)
 {
     struct vx6_counts counts;
+    char contacts[TEXT_COUNT_SIZE];
     driver_counts(host->driver, &counts);
+    text_count(contacts, counts.contacts, "contact", "contacts");
     if (counts.contacts == 0 && !peers_any(host->peers))
         add(checks, "peers", RESULT_WARNING, "add one with vx6 peer add ADDR: any node will do",
             "this node knows nobody");
     else if (!driver_has_joined(host->driver))
         add(checks, "peers", RESULT_FAILED,
             "see vx6 peers, and that UDP gets out; add another with vx6 peer add ADDR",
-            "this node has not joined: %u contacts, and nobody holds its records", counts.contacts);
+            "this node has not joined: %s, and nobody holds its records", contacts);
     else
-        add(checks, "peers", RESULT_OK, NULL, "joined, with %u contacts", counts.contacts);
+        add(checks, "peers", RESULT_OK, NULL, "joined, with %s", contacts);
 }
 
 static void check_services(const struct host *host, json_t *checks)
