@@ -36,29 +36,20 @@ static int ask_and_print(struct cli *cli, json_t *request, void (*print)(json_t 
 
 int cli_run_status(struct cli *cli)
 {
-    struct client client;
-    int wait_ms = cli->wait ? client_patience_s(cli) * 1000 : 0;
-    if (cli->wait)
-        wait_ms = cli_show_waiting(cli, wait_ms);
-    /* The node may be on its way up: its socket is waited for like everything else. */
-    if (client_open(&client, cli, wait_ms))
-        client_close(&client);
     json_t *request = json_pack("{s:s}", "command", "status");
-    if (cli->wait)
-        json_object_set_new(request, "wait_ms", json_integer(wait_ms));
+    if (cli->wait) {
+        cli->wait_until_ms = cli_now_ms() + client_patience_s(cli) * (int64_t)1000;
+        cli_show_waiting(cli);
+        json_object_set_new(request, "wait_ms", json_integer(cli_wait_left_ms(cli)));
+    }
     return ask_and_print(cli, request, cli_print_status);
 }
 
 json_t *cli_forward(const struct cli *cli, intmax_t number)
 {
-    struct client client;
-    json_t *status = NULL, *item, *found = NULL;
+    json_t *status = client_look(cli, json_pack("{s:s}", "command", "status"));
+    json_t *item, *found = NULL;
     size_t index;
-    if (!client_open(&client, cli, 0))
-        return NULL;
-    if (client_send(&client, json_pack("{s:s}", "command", "status")))
-        status = client_receive(&client);
-    client_close(&client);
     json_array_foreach(json_object_get(status, "forwards"), index, item)
     {
         if (json_integer_value(json_object_get(item, "forward")) == number)

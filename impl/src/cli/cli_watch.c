@@ -62,8 +62,7 @@ static json_t *make_request(const struct cli *cli)
     return request;
 }
 
-static const char *count_of(
-    json_t *answer, const char *list, const char *one, const char *more)
+static const char *count_of(json_t *answer, const char *list, const char *one, const char *more)
 {
     return cli_count((intmax_t)json_array_size(json_object_get(answer, list)), one, more);
 }
@@ -110,7 +109,7 @@ static int follow(const struct cli *cli, struct client *client, json_t *answer)
         return cli_refused(cli, answer);
     show(cli, answer, print_beginning);
     json_t *event;
-    while ((event = client_receive(client)) != NULL) {
+    while ((event = client_receive(client, CLI_FOREVER)) != NULL) {
         show(cli, event, print_event);
         json_decref(event);
     }
