@@ -281,6 +281,8 @@ static void print_reach(json_t *answer)
             print_last(item, "reached_unix_ms");
         } else if (strcmp(state, "reachable") == 0) {
             printf("is reached by others\n");
+        } else if (number(item, "heard") > 0) {
+            printf("is reached by some and not by others (%s): vx6 doctor asks again\n", code);
         } else {
             printf("may or may not be reached by others: no peer has said so yet%s%s\n",
                 code[0] ? ": " : "", code);

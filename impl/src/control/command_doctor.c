@@ -69,8 +69,8 @@ static void check_reach(const struct host *host, json_t *checks)
                 facts.code == VX6_NO_PEERS ? "add a peer with vx6 peer add ADDR"
                                            : "ask again later",
                 "whether others reach %s is not known: %s", text,
-                facts.code == VX6_OK ? "those that were asked do not agree"
-                                     : vx6_code_text(facts.code));
+                facts.heard > 0 ? "those that were asked do not agree"
+                                : vx6_code_text(facts.code));
     }
 }
 

@@ -117,8 +117,9 @@ json_t *json_reach(const struct reachability *reach)
     struct reach_facts facts;
     for (size_t i = 0; reachability_facts(reach, i, &facts); i++)
         json_array_append_new(endpoints,
-            json_pack("{s:o, s:s, s:I, s:s?, s:o}", "endpoint", json_addr(&facts.endpoint), "state",
-                reach_state_name(facts.state), "peers", (json_int_t)facts.peers, "code",
+            json_pack("{s:o, s:s, s:I, s:I, s:s?, s:o}", "endpoint", json_addr(&facts.endpoint),
+                "state", reach_state_name(facts.state), "peers", (json_int_t)facts.peers, "heard",
+                (json_int_t)facts.heard, "code",
                 facts.code == VX6_OK ? NULL : vx6_code_name(facts.code), "reached_unix_ms",
                 json_time_or_null(facts.reached_unix_ms)));
     enum reach_state state = reachability_of_node(reach, &reached_unix_ms);

@@ -80,6 +80,9 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
                "shows here, for vx6 service allow";
     if (code == VX6_SERVICE_DOWN)
         return "the service behind it does not accept connections: its owner must start it";
+    if (code == VX6_SELF && subject->addr && subject->key_source == EXPLAIN_KEY_GIVEN)
+        return "the key given with --key is that of this node itself: give the key of the node "
+               "there, from vx6 identity at that node";
     if (code == VX6_SELF && subject->name == NULL)
         return "that is this node itself: give the address of another one";
     if (code == VX6_SELF)
