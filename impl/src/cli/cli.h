@@ -93,8 +93,7 @@ void cli_print_resolved(json_t *answer);
 void cli_print_names(json_t *answer);
 /* "2 open, 14 so far, sent 3.0 MB (120.0 kB/s), received ...": of a service or a forward. */
 void cli_print_traffic(FILE *out, json_t *object);
-/* Strings of an answer, harmless for a terminal; "" when absent. Valid until the fourth next call.
- */
+/* Strings of an answer, harmless for a terminal; "" when absent. Valid until the 16th next call. */
 const char *cli_text(json_t *object, const char *name);
 /* "1 contact", "2 contacts". Valid until the eighth next call. */
 const char *cli_count(intmax_t count, const char *one, const char *more);

@@ -79,7 +79,13 @@ int cli_run_peer_add(struct cli *cli)
 static const char *count_allowed(json_t *answer)
 {
     size_t count = json_array_size(json_object_get(answer, "allowed"));
-    return cli_count((intmax_t)count, "key", "keys");
+    return count == 0 ? "nobody" : cli_count((intmax_t)count, "key", "keys");
+}
+
+static bool is_for_nobody(json_t *answer)
+{
+    return strcmp(cli_text(answer, "exposure"), "public") != 0 &&
+           json_array_size(json_object_get(answer, "allowed")) == 0;
 }
 
 /* Whom a service is open to, and what others see of it. */
@@ -87,16 +93,12 @@ static void print_exposure(json_t *answer)
 {
     const char *exposure = cli_text(answer, "exposure"), *name = cli_text(answer, "name");
     bool is_public = strcmp(exposure, "public") == 0;
-    bool is_empty = json_array_size(json_object_get(answer, "allowed")) == 0;
     printf("%s leads to %s, for %s%s\n", name, cli_text(answer, "target"),
-        is_public  ? "whoever resolves this node"
-        : is_empty ? "nobody yet"
-                   : count_allowed(answer),
+        is_public ? "whoever resolves this node" : count_allowed(answer),
         is_public                         ? ""
+        : is_for_nobody(answer)           ? " yet"
         : strcmp(exposure, "listed") == 0 ? "; whoever resolves this node sees that it is there"
                                           : "; nobody else learns that it is there");
-    if (!is_public && is_empty)
-        printf("open it with vx6 service allow %s WHO\n", name);
 }
 
 /* What others have to type. */
@@ -172,7 +174,10 @@ int cli_run_service_add(struct cli *cli)
         exit_code = CLI_FAILED;
     } else if (!cli->json) {
         print_exposure(answer);
-        print_reach(cli, cli->words[0]);
+        if (is_for_nobody(answer))
+            printf("open it with vx6 service allow %s WHO\n", name);
+        else
+            print_reach(cli, cli->words[0]);
     }
     json_decref(answer);
     return exit_code;

@@ -153,6 +153,14 @@ bool text_is_label(const char *text)
     return vx6_label_is_valid(span_of(text));
 }
 
+bool text_label_fail(char error[TEXT_ERROR_SIZE], const char *text)
+{
+    char shown[TEXT_ADDR_SIZE];
+    text_printable(shown, sizeof shown, text, strlen(text));
+    return text_fail(
+        error, "%s is no valid name: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+}
+
 bool text_is_service_name(const char *text)
 {
     struct vx6_name name;

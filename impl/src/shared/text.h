@@ -38,6 +38,8 @@ void text_count(
 void text_duration(char text[TEXT_DURATION_SIZE], int64_t seconds);
 
 bool text_is_label(const char *text);
+/* False, with the line that says so of what is none. */
+bool text_label_fail(char error[TEXT_ERROR_SIZE], const char *text);
 /* A name, with or without a service; one with. */
 bool text_is_name(const char *text);
 bool text_is_service_name(const char *text);
