@@ -117,13 +117,22 @@ class EventsTest(harness.Test):
         self.until(bob, "name_bound", "a name is bound", name="alice")
         up = self.until(bob, "forward_up", "a forward is up", forward=forward["forward"])
         check(up["listen"] == forward["listen"] and up["key"] == first["key"], "with whom and where", up)
-        self.ask("alice", command="service_add", name="web", target=f"127.0.0.1:{free_port()}", exposure="public")
-        self.use(forward)
-        self.until(alice, "service_down", "its target is down", level="error", service="web")
-        self.until(bob, "forward_failed", "the user hears of it", code="SERVICE_DOWN")
+        port = free_port()
+        self.ask("alice", command="service_add", name="web", target=f"127.0.0.1:{port}", exposure="public")
+        for by in ("status", "a connection"):
+            self.use(forward)
+            self.until(alice, "service_down", "its target is down", level="error", service="web")
+            self.until(bob, "forward_failed", "the user hears of it", code="SERVICE_DOWN")
+            with socket.create_server(("127.0.0.1", port)) as server:
+                if by == "status":
+                    self.ask("alice", command="status")
+                else:
+                    ip, local = forward["listen"].rsplit(":", 1)
+                    with socket.create_connection((ip, int(local)), timeout=DEADLINE_S):
+                        server.accept()[0].close()
+                self.until(alice, "service_up", f"its target is up again, as {by} shows", service="web")
         self.offer("web")
         self.use(forward)
-        self.until(alice, "service_up", "its target is up again", service="web")
         self.offer("web", exposure="private")
         self.until(bob, "forward_down", "a session of a service that is closed ends", name="alice.web")
         self.use(forward)
