@@ -75,6 +75,7 @@ static enum vx6_code binding_insert(
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
+    relied_added(node, untold);
     return VX6_OK;
 }
 
@@ -97,6 +98,7 @@ enum vx6_code binding_set(
     node->bindings.untold -= binding->untold;
     node->bindings.rivals_untold -= binding->rival_untold;
     binding->untold = binding->rival_untold = false;
+    relied_added(node, false);
     return VX6_OK;
 }
 
@@ -185,6 +187,15 @@ bool bindings_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]
             return true;
     }
     return false;
+}
+
+void bindings_show_keys(const struct vx6_node *node, struct key_step *step)
+{
+    const struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count; i++) {
+        key_step_see(step, bindings->items[i].key);
+        before_show(bindings->items[i].before, step);
+    }
 }
 
 /* VX6-NAME-017: the driver hears of each once, however often it is shown. */
