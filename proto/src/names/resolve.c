@@ -374,7 +374,7 @@ static enum vx6_code take_bundle(
         .scope = scope,
         .is_tombstone = bundle.is_tombstone};
     memcpy(shown.key, bundle.node.identity, sizeof shown.key);
-    code = claimants_keep(node, &resolve->claimants, &shown);
+    code = claimants_keep(node, &resolve->claimants, &shown, resolve->bound);
     blob_drop(node->env, blob);
     return code;
 }
@@ -437,6 +437,18 @@ static bool is_honest(enum vx6_code code)
     return code == VX6_OK || code == VX6_OUTDATED || code == VX6_LIMIT;
 }
 
+/* Somebody the name may stand for, or has stood for. Under a label anybody can bury any key of his:
+ * that is none. VX6-NAME-028 */
+static bool has_claimant(const struct resolve *resolve)
+{
+    const struct claimants *claimants = &resolve->claimants;
+    for (uint32_t i = 0; i < claimants->count; i++) {
+        if (resolve->bound || !claimants->items[i].is_tombstone)
+            return true;
+    }
+    return false;
+}
+
 void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_value *value)
 {
     struct resolve *resolve = context;
@@ -451,7 +463,7 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
         refuse(node, VX6_EVENT_bundle_refused, from, VX6_MSG_value, value->bundle.len, code);
         resolve->starved |= code == VX6_NOMEM;
     }
-    if (resolve->claimants.count == 0 || !is_honest(code))
+    if (!has_claimant(resolve) || !is_honest(code))
         return;
     if (resolve->hops == 0)
         resolve->hops = value->hops;
@@ -472,7 +484,7 @@ void resolve_lookup_done(struct vx6_node *node, void *context, const struct look
     resolve->lookup_code = result->code;
     resolve->queries = result->queries;
     resolve->lost = result->lost;
-    if (resolve->claimants.count == 0)
+    if (!has_claimant(resolve))
         resolve->hops = result->hops;
     settle(node, resolve);
 }
@@ -656,7 +668,7 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
         resolve_cancel(node, resolve); /* nobody waits any more */
         return;
     }
-    bool timed_out = resolve->lookup != NULL && resolve->claimants.count == 0;
+    bool timed_out = resolve->lookup != NULL && !has_claimant(resolve);
     if (resolve->lookup != NULL) {
         struct lookup_result result = {0};
         lookup_progress(resolve->lookup, &result);
