@@ -46,14 +46,11 @@ static enum vx6_code make_room(struct vx6_node *node)
     }
     if (bindings->count < bindings->capacity)
         return VX6_OK;
-    uint32_t capacity = bindings->capacity == 0 ? 4 : bindings->capacity * 2;
-    capacity = capacity > max ? max : capacity;
-    struct binding *items = env_resize(
-        node->env, bindings->items, bindings->capacity * sizeof *items, capacity * sizeof *items);
+    struct binding *items =
+        env_grow(node->env, bindings->items, &bindings->capacity, sizeof *items, 4, max);
     if (items == NULL)
         return VX6_NOMEM;
     bindings->items = items;
-    bindings->capacity = capacity;
     return VX6_OK;
 }
 

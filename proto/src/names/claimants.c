@@ -13,16 +13,12 @@ enum {
 bool claimants_add(
     struct vx6_node *node, struct claimants *claimants, const struct claimant *claimant)
 {
-    uint32_t max = node->env->limits->claimant_max;
     if (claimants->count == claimants->capacity) {
-        uint32_t capacity = claimants->capacity == 0 ? 1 : claimants->capacity * 4;
-        capacity = capacity > max ? max : capacity;
-        struct claimant *items = env_resize(node->env, claimants->items,
-            claimants->capacity * sizeof *items, capacity * sizeof *items);
+        struct claimant *items = env_grow(node->env, claimants->items, &claimants->capacity,
+            sizeof *items, 1, node->env->limits->claimant_max);
         if (items == NULL)
             return false;
         claimants->items = items;
-        claimants->capacity = capacity;
     }
     claimants->items[claimants->count++] = *claimant;
     blob_hold(claimant->blob);
