@@ -7,8 +7,9 @@ enum {
     HELD_STEP = 16, /* places by which the array grows */
     SWEEP_MAX_S = 86400,
     SOURCE_SHARE = 4, /* one source may bring a quarter of what is held */
-    NONE = UINT32_MAX
 };
+
+static const uint32_t NONE = UINT32_MAX; /* an index */
 
 /* Many nodes hold the same: what is the same for all is shared. */
 struct held {
