@@ -134,13 +134,13 @@ static void test_a_claimant_that_was_revoked_stays_so_in_a_crowd(void **state)
 static void test_of_a_bound_name_no_tombstone_gives_way(void **state)
 {
     (void)state;
-    const uint8_t *key = alice.keys.identity;
     struct ancestry to_next = hand_over(&vx6_crypto_model, ALICE, NULL, NEXT);
     struct ancestry to_thief = hand_over(&vx6_crypto_model, NEXT, &to_next, MALLORY);
     struct owner dead_next;
     owner_bury(&dead_next, NEXT, "alice", &to_next);
     owner_make(&mallory, MALLORY, (struct claim){.label = "alice", .ancestry = &to_thief});
-    assert_int_equal(binding_set(bench.node, lone_text("alice"), key, key), VX6_OK);
+    assert_int_equal(
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, (vx6_span){0}), VX6_OK);
     lone_limits.claimant_max = 2;
     bench_open(&bench, "alice");
     show(&bench, 0, &alice, 0, 3);
