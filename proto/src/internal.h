@@ -19,6 +19,7 @@
 #include "reach.h"
 #include "ready.h"
 #include "record.h"
+#include "relied.h"
 #include "resolve.h"
 #include "revoked.h"
 #include "rng.h"
@@ -85,6 +86,7 @@ struct vx6_node {
     struct known known;
     struct succession succession;
     struct revoked revoked;
+    struct relied relied;
     struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct slots slots;
     struct discovery discovery;

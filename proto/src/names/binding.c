@@ -72,6 +72,7 @@ static enum vx6_code binding_insert(
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
+    relied_added(node, untold);
     return VX6_OK;
 }
 
@@ -106,6 +107,7 @@ enum vx6_code binding_set(
     rivals_forget(node, binding);
     node->bindings.untold -= binding->untold;
     binding->untold = false;
+    relied_added(node, false);
     return VX6_OK;
 }
 
@@ -194,6 +196,15 @@ bool bindings_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]
             return true;
     }
     return false;
+}
+
+void bindings_show_keys(const struct vx6_node *node, struct key_step *step)
+{
+    const struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count; i++) {
+        key_step_see(step, bindings->items[i].key);
+        before_show(bindings->items[i].before, step);
+    }
 }
 
 static bool is_known_rival(const struct binding *binding, const uint8_t rival[32])

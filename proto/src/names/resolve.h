@@ -54,6 +54,8 @@ void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
 bool bindings_have(const struct vx6_node *node, const uint8_t key[32]);
 /* Is it bound by a key before it that was revoked since? */
 bool bindings_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]);
+struct key_step;
+void bindings_show_keys(const struct vx6_node *node, struct key_step *step);
 /* `rival` was shown as the successor of a key that has handed over to another: the driver hears of
  * each once, of so many of a name. */
 void binding_clash(struct vx6_node *node, vx6_span label, const uint8_t rival[32]);

@@ -73,6 +73,8 @@ enum vx6_code services_make_room(
 void services_give_up(struct vx6_node *node);
 void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
 bool services_have(const struct vx6_node *node, const uint8_t key[32]); /* in a list of keys */
+struct key_step;
+void services_show_keys(const struct vx6_node *node, struct key_step *step);
 /* The same, where a key before it, by which it came, was revoked since. */
 bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]);
 /* A session that waits for a name which has to lead to `from` waits for `to` from now on. */
