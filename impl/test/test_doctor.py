@@ -71,7 +71,7 @@ class DoctorTest(Test):
         self.vx6("lost", "status", "--wait", "--timeout", "1")
         self.says("lost", "peers", "failed", "has not joined")
         before = self.state("alice")
-        self.says("alice", "repair", "failed", "another node is running", "--repair")
+        self.says("alice", "repair", "failed", "a node is running", "--repair")
         check(self.state("alice") == before, "a running node's state is not repaired")
 
     def state(self, who):

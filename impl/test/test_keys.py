@@ -256,6 +256,9 @@ class Test(harness.Test):
         check(True, "a node whose key was revoked is told")
         wait_for(lambda: self.ask("bob", "status")["forwards"][0]["state"] == "down", "it is sent away")
         self.refused("bob", "REVOKED", "connect", "alice.web")
+        check("the key of this node itself was revoked" in self.vx6("bob", "connect", "alice.web").stderr and
+              self.ask("bob", "status")["revoked"] and "is revoked" in self.vx6("bob", "status").stdout,
+              "and that it is its own, not that of alice, is what connect and status say")
 
     def check_export(self):
         """VX6-CTRL-022: the keys before go along with an identity."""

@@ -73,7 +73,7 @@ class Test(harness.Test):
                 (("db", "127.0.0.1:1", "--at", "KEY"), 2, "leave out the rest"),
                 (("db",), 2, "NAME --at WHO"),
                 (("db", "--at", "nobody"), 2, "neither a key nor a name"),
-                (("Db", "--at", "KEY"), 2, "no label"),
+                (("Db", "--at", "KEY"), 2, "no valid name"),
                 (("db", "--at", self.key["team"]), 1, "this node itself")]
         for words, code, text in rows:
             words = [self.key["db"] if word == "KEY" else word for word in words]

@@ -66,6 +66,13 @@ bool keys_is_revoked(const struct keys *keys, const uint8_t key[32])
     return find(keys, key) != NULL;
 }
 
+bool keys_own_is_revoked(const struct keys *keys)
+{
+    uint8_t own[32], id[32];
+    driver_identity(keys->host->driver, own, id);
+    return keys_is_revoked(keys, own);
+}
+
 /* NULL: no memory. */
 static struct revoked *put(struct keys *keys, const struct store_revoked *stored)
 {
