@@ -38,10 +38,11 @@ static int teardown(void **state)
     return 0;
 }
 
-static void bind(const char *label, const struct owner *key, const struct owner *root)
+/* `before` has handed over to `key`; NULL: nobody has. */
+static void bind(const char *label, const struct owner *key, const struct owner *before)
 {
-    enum vx6_code code =
-        binding_set(node, lone_text(label), key->keys.identity, root->keys.identity);
+    vx6_span keys = before ? (vx6_span){before->keys.identity, 32} : (vx6_span){0};
+    enum vx6_code code = binding_set(node, lone_text(label), key->keys.identity, keys);
     assert_int_equal(code, VX6_OK);
 }
 
@@ -49,7 +50,7 @@ static void bind(const char *label, const struct owner *key, const struct owner 
 static void rely_on_three(void)
 {
     bind("alice", &next, &alice);
-    bind("her", &next, &next);
+    bind("her", &next, NULL);
     memcpy(lone_allowed, carol.keys.identity, 32);
 }
 
@@ -142,7 +143,7 @@ static void test_a_node_that_relies_on_nobody_sets_no_timer(void **state)
     (void)state;
     relied_joined(node);
     assert_int_equal(timer_deadline(&node->timers), VX6_NEVER);
-    bind("alice", &alice, &alice);
+    bind("alice", &alice, NULL);
     assert_int_not_equal(timer_deadline(&node->timers), VX6_NEVER);
     binding_remove(node, lone_text("alice"));
     lone_run(node, soon);
@@ -166,10 +167,10 @@ static void test_a_key_that_a_command_adds_is_asked_about_soon(void **state)
 {
     (void)state;
     relied_joined(node);
-    bind("alice", &alice, &alice);
+    bind("alice", &alice, NULL);
     assert_true(until_ask(soon) > soon / 2);
     assert_true(is_about(&alice));
-    bind("other", &other, &other); /* this round may have passed it, so there is another one */
+    bind("other", &other, NULL); /* this round may have passed it, so there is another one */
     uint32_t asked = 0;
     do {
         asked += is_about(&other);
@@ -235,7 +236,7 @@ static void test_only_a_tombstone_of_the_key_counts(void **state)
     struct owner dead, forged, stranger;
     struct vx6_out out;
     memcpy(lone_allowed, carol.keys.identity, 32);
-    bind("alice", &alice, &alice);
+    bind("alice", &alice, NULL);
     relied_joined(node);
     while (until_ask(soon) != VX6_NEVER && !is_about(&carol))
         end_ask(3);
@@ -270,7 +271,7 @@ static void test_a_successor_is_not_gone_along_with(void **state)
     struct vx6_out out;
     struct ancestry ancestry = hand_over(&vx6_crypto_model, ALICE, NULL, NEXT);
     owner_make(&successor, NEXT, (struct claim){.label = "alice", .ancestry = &ancestry});
-    bind("alice", &alice, &alice);
+    bind("alice", &alice, NULL);
     relied_joined(node);
     (void)until_ask(soon);
     show_asker(0, &successor);
@@ -317,7 +318,7 @@ static void test_who_shuts_down_asks_nobody(void **state)
     (void)until_ask(soon);
     relied_shutdown(node);
     assert_false(is_asking());
-    bind("other", &other, &other);
+    bind("other", &other, NULL);
     assert_int_equal(timer_deadline(&node->timers), VX6_NEVER);
 }
 
