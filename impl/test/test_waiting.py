@@ -88,10 +88,10 @@ class Test(harness.Test):
 
     def check_going_on(self):
         with self.stopped(self.bob):
-            waiting = self.begin("names")
+            waiting = self.begin("peers")
             said = waiting.stderr.readline()
             check("no answer yet" in said, "who waits hears of it", said)
-        check("no name is bound" in waiting.communicate(timeout=DEADLINE_S)[0] and waiting.returncode == 0,
+        check("answered" in waiting.communicate(timeout=DEADLINE_S)[0] and waiting.returncode == 0,
               "and has the answer when the node goes on")
 
     def check_terminal(self):
