@@ -75,7 +75,7 @@ static enum vx6_code binding_insert(
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
-    relied_added(node, untold);
+    relied_added(node, false);
     return VX6_OK;
 }
 
@@ -98,7 +98,6 @@ enum vx6_code binding_set(
     node->bindings.untold -= binding->untold;
     node->bindings.rivals_untold -= binding->rival_untold;
     binding->untold = binding->rival_untold = false;
-    relied_added(node, false);
     return VX6_OK;
 }
 
