@@ -58,6 +58,21 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
+void cli_print_file(const struct cli *cli, const char *file, const char *format, ...)
+{
+    va_list arguments;
+    if (cli->json) {
+        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", file);
+        cli_print_json(answer);
+        json_decref(answer);
+        return;
+    }
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+}
+
 static void print_size(FILE *out, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
