@@ -122,9 +122,9 @@ bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
     return bytes_equal(world.revoked, key, 32);
 }
 
-void relied_added(struct vx6_node *node, bool was_just_found)
+void relied_added(struct vx6_node *node, bool is_on_list)
 {
-    (void)node, (void)was_just_found;
+    (void)node, (void)is_on_list;
 }
 
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,

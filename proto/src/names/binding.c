@@ -72,7 +72,7 @@ static enum vx6_code binding_insert(
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
-    relied_added(node, untold);
+    relied_added(node, false);
     return VX6_OK;
 }
 
@@ -107,7 +107,6 @@ enum vx6_code binding_set(
     rivals_forget(node, binding);
     node->bindings.untold -= binding->untold;
     binding->untold = false;
-    relied_added(node, false);
     return VX6_OK;
 }
 

@@ -223,7 +223,7 @@ enum vx6_code service_allow(
         allowed_already->before = list;
     } else {
         put_on(service, key, list);
-        relied_added(node, false);
+        relied_added(node, true);
     }
     return code;
 }
