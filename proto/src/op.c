@@ -210,12 +210,14 @@ bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
 
 void ops_reap(struct vx6_node *node)
 {
-    if (node->ops.told_candidate != NULL)
+    if (node->ops.told_candidate != NULL) {
         candidate_free(node, node->ops.told_candidate);
-    if (node->ops.told != NULL)
+        node->ops.told_candidate = NULL;
+    }
+    if (node->ops.told != NULL) {
         op_release(node, node->ops.told);
-    node->ops.told_candidate = NULL;
-    node->ops.told = NULL;
+        node->ops.told = NULL;
+    }
 }
 
 /* Their work is freed by its own part. */
