@@ -223,14 +223,18 @@ static void report_clock(struct host *host)
     struct vx6_clock clock;
     char amount[TEXT_DURATION_SIZE];
     vx6_node_clock(host->driver->node, &clock);
-    text_duration(amount, clock.offset_s);
-    if (clock.offset_s == 0)
-        REPORT(host->journal, clock_trusted, .responders = clock.responders);
+    int64_t wrong_s = clock.is_beyond ? clock.wrong_s : clock.offset_s;
+    const char *direction = wrong_s > 0 ? "slow" : "fast";
+    uint64_t seconds = (uint64_t)(wrong_s > 0 ? wrong_s : -wrong_s);
+    text_duration(amount, wrong_s);
+    if (clock.is_beyond)
+        REPORT(host->journal, clock_wrong, .amount = amount, .direction = direction,
+            .seconds = seconds, .responders = clock.responders, .networks = clock.networks);
+    else if (wrong_s != 0)
+        REPORT(host->journal, clock_corrected, .amount = amount, .direction = direction,
+            .seconds = seconds, .responders = clock.responders, .networks = clock.networks);
     else
-        REPORT(host->journal, clock_corrected, .amount = amount,
-            .direction = clock.offset_s > 0 ? "slow" : "fast",
-            .seconds = (uint64_t)(clock.offset_s > 0 ? clock.offset_s : -clock.offset_s),
-            .responders = clock.responders, .networks = clock.networks);
+        REPORT(host->journal, clock_trusted, .responders = clock.responders);
 }
 
 static void act(struct host *host, const struct vx6_out *out)

@@ -19,7 +19,8 @@ enum timer_kind {
     TIMER_SYNC,
     TIMER_REVOKED,
     TIMER_LISTING,
-    TIMER_REACH
+    TIMER_REACH,
+    TIMER_CLOCK
 };
 
 struct timer {
