@@ -269,6 +269,9 @@ static void query_done(
     case QUERY_SYNC:
         sync_query_done(node, context, &result);
         break;
+    case QUERY_REACH:
+        reach_query_done(node, context, &result);
+        break;
     case QUERY_ENTRY:
     case QUERY_CHECK:
     case QUERY_CONSIDER:
@@ -395,7 +398,8 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     node->queries.lost_in_row = 0;
     take_rtt(node, node->now - query->sent);
     trace(node, VX6_EVENT_query_answered, from, (uint8_t)answer.type, query->len, VX6_OK);
-    if (query->user != QUERY_CONSIDER) /* whoever announces itself would choose when it is heard */
+    /* Whoever announces itself, or asks to be dialled, would choose when it is heard. */
+    if (query->user != QUERY_CONSIDER && query->user != QUERY_REACH)
         clock_heard(node, query->peer->key, from, head.time_s);
     learn(node, query->peer, &head, answer.type);
     query_done(node, query, &answer, head.token);
