@@ -129,8 +129,8 @@ static void send_datagram(struct pair_node *from, const vx6_addr *to, uint8_t *d
         net->on_datagram(net, data, &len);
     if (target == NULL || draw(net, 1000) < net->faults.drop_permille)
         return;
-    const vx6_addr *source = &from->spoken_to[target - net->nodes];
-    target->spoken_to[from - net->nodes] = *to;
+    bool from_also = from->also_met[target - net->nodes];
+    target->also_met[from - net->nodes] = memcmp(target->addr.ip, to->ip, 16) != 0;
     int copies = draw(net, 1000) < net->faults.duplicate_permille ? 2 : 1;
     while (copies-- > 0) {
         vx6_ns at = net->now + net->delay;
@@ -138,7 +138,7 @@ static void send_datagram(struct pair_node *from, const vx6_addr *to, uint8_t *d
             at += draw(net, 200) * VX6_MILLISECOND;
         struct pair_event *event = event_add(net, EVENT_DATAGRAM, at, data, len);
         event->to = (uint32_t)(target - net->nodes);
-        event->from = source->port != 0 ? *source : from->addr;
+        event->from = from_also ? from->also : from->addr;
     }
 }
 
