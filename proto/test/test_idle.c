@@ -66,16 +66,18 @@ static void test_who_has_failed_is_asked_again_after_five_seconds(void **state)
     for (uint32_t i = 0; i < 3; i++)
         (void)enter(&solo, i);
     solo.node->discovery.joined = true; /* and nothing else to do */
+    solo.node->discovery.announced = solo.node->endpoints[0];
     for (uint32_t i = 0; i < REFRESH_SLOTS; i++)
         solo.node->discovery.refresh_at[i] = VX6_NEVER;
     pass(&solo, 60000);
     struct contact *failing = &solo.node->table.contacts[0];
     for (uint32_t i = 1; i < 3; i++)
         (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
-    idle_asked(solo.node, failing);
-    pass(&solo, 2000);
-    table_failed(solo.node, failing->peer);
     solo_wait(&solo, 600); /* the pace of maintenance */
+    idle_asked(solo.node, failing);
+    solo_wait(&solo, 2000);
+    table_failed(solo.node, failing->peer);
+    solo_wait(&solo, 600);
     assert_in_range(vx6_node_deadline(solo.node) - solo.now, 0, 4 * VX6_SECOND);
     solo_wait(&solo, 4000);
     assert_in_range(solo.node->table.ages[0].asked_s, 65, 67);
