@@ -565,15 +565,6 @@ static void test_K15_a_try_waits_as_long_as_answers_take(void **state)
     }
 }
 
-/* As many asks as need no proof, opened by nobody. */
-static void flood(struct two *two, const vx6_addr *from, uint32_t count)
-{
-    uint8_t garbage[VX6_DATAGRAM_SIZE] = {0x08, 1};
-    memcpy(garbage + 2, two->responder.node->keys.id, 2);
-    for (uint32_t i = 0; i < count; i++)
-        solo_give(&two->responder, from, garbage, sizeof garbage);
-}
-
 static size_t take_any(struct solo *solo, uint8_t *datagram)
 {
     static uint8_t buffer[VX6_FILL_MIN];
@@ -583,6 +574,48 @@ static size_t take_any(struct solo *solo, uint8_t *datagram)
     assert_int_equal(batch.len, batch.segment_len);
     memcpy(datagram, buffer, batch.len);
     return batch.len;
+}
+
+/* VX6-QUERY-010: who starts among contacts of whom some are gone. */
+static void test_the_first_answer_shortens_the_tries_in_flight(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rtt_ms, lost_ms; /* a first try of so long, and a second */
+    } rows[] = {{20, 500 + 1000}, {300, 900 + 1500}, {600, 1500 + 1500}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE], nobody[VX6_DATAGRAM_SIZE];
+        two_start(&two, &vx6_crypto_model);
+        struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = two.responder.addr};
+        assert_int_equal(vx6_node_input(two.responder.node, two.responder.now, &in), VX6_OK);
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, nobody);
+        assert_true(take_answer(&two, question, answer));
+        two.asker.now += rows[i].rtt_ms * VX6_MILLISECOND;
+        give_answer(&two, answer);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+        uint32_t waited_ms = rows[i].rtt_ms;
+        while (two.asker.counts[VX6_EVENT_query_lost] == 0 && waited_ms < 5000) {
+            solo_wait(&two.asker, 10);
+            while (take_any(&two.asker, nobody) > 0)
+                continue;
+            waited_ms += 10;
+        }
+        assert_in_range(waited_ms, rows[i].lost_ms - 10, rows[i].lost_ms + 20);
+        two_stop(&two);
+    }
+}
+
+/* As many asks as need no proof, opened by nobody. */
+static void flood(struct two *two, const vx6_addr *from, uint32_t count)
+{
+    uint8_t garbage[VX6_DATAGRAM_SIZE] = {0x08, 1};
+    memcpy(garbage + 2, two->responder.node->keys.id, 2);
+    for (uint32_t i = 0; i < count; i++)
+        solo_give(&two->responder, from, garbage, sizeof garbage);
 }
 
 /* VX6-QUERY-011, VX6-QUERY-012, VX6-QUERY-013 */
@@ -747,6 +780,7 @@ int main(void)
         cmocka_unit_test(test_K15_losses_in_a_row_are_not_held_against_contacts),
         cmocka_unit_test(test_R9_newcomers_at_one_site_are_asked_few_at_a_time),
         cmocka_unit_test(test_K15_a_try_waits_as_long_as_answers_take),
+        cmocka_unit_test(test_the_first_answer_shortens_the_tries_in_flight),
         cmocka_unit_test(test_under_load_who_asks_proves_that_it_receives),
         cmocka_unit_test(test_a_query_that_the_carrier_never_takes_after_a_cookie_ends_as_well),
         cmocka_unit_test(test_K10_a_network_over_its_share_proves_its_addresses_alone),
