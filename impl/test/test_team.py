@@ -41,6 +41,7 @@ class Test(harness.Test):
         self.check_moves()
         self.check_runs()
         self.check_bounds()
+        self.check_revocation()
 
     def ask(self, who, *words):
         """The code, OK where there is none, and the answer."""
@@ -72,7 +73,7 @@ class Test(harness.Test):
                 (("db", "127.0.0.1:1", "--at", "KEY"), 2, "leave out the rest"),
                 (("db",), 2, "NAME --at WHO"),
                 (("db", "--at", "nobody"), 2, "neither a key nor a name"),
-                (("Db", "--at", "KEY"), 2, "no label"),
+                (("Db", "--at", "KEY"), 2, "no valid name"),
                 (("db", "--at", self.key["team"]), 1, "this node itself")]
         for words, code, text in rows:
             words = [self.key["db"] if word == "KEY" else word for word in words]
@@ -184,6 +185,20 @@ class Test(harness.Test):
             _, answer = self.ask("client", "resolve", f"team.{names[count - 1]}")
             return [h["name"] for h in answer["candidates"][0]["hosted"]] == names[:count]
         harness.wait_for(shown, "all that were taken are published")
+
+    def check_revocation(self):
+        """VX6-NAME-018: what is open with a host stands and falls with the name that led there."""
+        self.vx6("team", "service", "remove", self.ask("team", "service", "list")[1]["services"][0]["name"], check=True)
+        self.vx6("team", "service", "add", "db", "--at", self.key["spare"], check=True)
+        self.arrives("spare")
+        forward = self.ask("client", "connect", "team.db", "--background")[1]
+        check(forward["key"] == self.key["spare"], "a session with the host", forward)
+        certificate = str(self.dir / "team.revocation")
+        self.vx6("team", "identity", "revocation", certificate, check=True)
+        self.vx6("other", "revoke", certificate, check=True)
+        harness.wait_for(lambda: [f["state"] for f in self.ask("client", "status")[1]["forwards"]] == ["down"],
+                         "it ends with the team's key")
+        check(self.connect("client") == ("REVOKED", None), "and is not made anew")
 
 
 if __name__ == "__main__":

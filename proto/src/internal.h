@@ -3,6 +3,7 @@
 #ifndef VX6_INTERNAL_H
 #define VX6_INTERNAL_H
 
+#include "before.h"
 #include "bytes.h"
 #include "clock.h"
 #include "discovery.h"
@@ -18,6 +19,7 @@
 #include "reach.h"
 #include "ready.h"
 #include "record.h"
+#include "relied.h"
 #include "resolve.h"
 #include "revoked.h"
 #include "rng.h"
@@ -84,6 +86,7 @@ struct vx6_node {
     struct known known;
     struct succession succession;
     struct revoked revoked;
+    struct relied relied;
     struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct slots slots;
     struct discovery discovery;

@@ -135,6 +135,11 @@ bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
     return bytes_equal(world.revoked, key, 32);
 }
 
+void relied_added(struct vx6_node *node, bool was_just_found)
+{
+    (void)node, (void)was_just_found;
+}
+
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
     struct session *session, enum vx6_code *code)
 {
@@ -557,6 +562,7 @@ static int world_teardown(void **state)
         assert_int_equal(timer_deadline(&world.nodes[i].timers), VX6_NEVER);
         assert_null(world.nodes[i].ready_list.first);
     }
+    intern_clear(&world.env, &world.env.blobs);
     assert_int_equal(world.memory, 0);
     while (world.links) {
         struct link *link = world.links;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -166,13 +165,11 @@ static bool check_node(json_t *checks, struct cli *cli)
 {
     struct client client;
     cli->is_far = true; /* peers are asked, and may take a while to dial */
-    struct timeval patience = {client_patience_s(cli), 0};
     json_t *answer = NULL;
-    if (!client_open(&client, cli, 0))
+    if (!client_open(&client, cli, 0, client_patience_s(cli) * 1000) && errno != ETIMEDOUT)
         return false;
-    (void)setsockopt(client.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (client_send(&client, json_pack("{s:s}", "command", "doctor")))
-        answer = client_receive(&client);
+    if (client.fd >= 0 && client_send(&client, json_pack("{s:s}", "command", "doctor")))
+        answer = client_answer(&client);
     client_close(&client);
     if (json_is_true(json_object_get(answer, "ok"))) {
         add(checks, "node", "ok", NULL, "a node is running on %.200s", cli->paths.dir);

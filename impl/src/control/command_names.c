@@ -13,15 +13,17 @@
 
 static json_t *binding_json(const struct host *host, const struct store_binding *binding)
 {
-    bool has_followed = binding->followed_unix_ms != 0;
-    bool is_revoked =
-        keys_is_revoked(host->keys, binding->key) || keys_is_revoked(host->keys, binding->root);
+    const struct store_before *before = &binding->before;
+    bool is_revoked = keys_is_revoked(host->keys, binding->key);
+    for (size_t i = 0; i < before->count; i++)
+        is_revoked = is_revoked || keys_is_revoked(host->keys, before->keys[i]);
     return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "name", binding->label, "key",
         json_key(binding->key), "how", binding->is_pinned ? "pinned" : "first_use", "since_unix_ms",
         binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null(), "key_before",
-        has_followed ? json_key(binding->root) : json_null(), "followed_unix_ms",
-        has_followed ? json_integer(binding->followed_unix_ms) : json_null(), "revoked",
-        is_revoked ? 1 : 0);
+        before->count > 0 ? json_key(before->keys[before->count - 1]) : json_null(),
+        "followed_unix_ms",
+        binding->followed_unix_ms ? json_integer(binding->followed_unix_ms) : json_null(),
+        "revoked", is_revoked ? 1 : 0);
 }
 
 /* The keys kept for addresses that were connected to without a name; NULL: they cannot be read. */
@@ -56,11 +58,10 @@ void command_names(struct request *request)
 /* False: the request has been refused. */
 static bool check_label(struct request *request, const char *label)
 {
-    char shown[TEXT_ADDR_SIZE], line[TEXT_ERROR_SIZE];
+    char line[TEXT_ERROR_SIZE];
     if (text_is_label(label))
         return true;
-    text_printable(shown, sizeof shown, label, strlen(label));
-    text_fail(line, "%s is no name to bind: give the label alone, such as alice", shown);
+    text_label_fail(line, label);
     request_fail(request, VX6_INVALID, line);
     return false;
 }

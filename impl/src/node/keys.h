@@ -15,6 +15,7 @@ void keys_free(struct keys *keys);
 bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE]);
 
 bool keys_is_revoked(const struct keys *keys, const uint8_t key[32]);
+bool keys_own_is_revoked(const struct keys *keys);
 /* The certificate of a revocation, as its file says it: true means that it is on the disk, in
  * force, and on its way to the network. */
 bool keys_revoke(struct keys *keys, const char *text, uint8_t key[32], enum vx6_code *code,

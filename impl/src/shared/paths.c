@@ -143,7 +143,8 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
 }
 
 /* Who holds it wrote its name into it; an older node wrote nothing. */
-static int say_who_holds(const struct paths *paths, int fd, char error[TEXT_ERROR_SIZE])
+static int say_who_holds(
+    const struct paths *paths, int fd, const char *asker, char error[TEXT_ERROR_SIZE])
 {
     char holder[32], shown[4 * sizeof holder];
     ssize_t len = pread(fd, holder, sizeof holder, 0);
@@ -152,10 +153,13 @@ static int say_who_holds(const struct paths *paths, int fd, char error[TEXT_ERRO
         end++;
     text_printable(shown, sizeof shown, holder, end);
     if (end == 0 || strcmp(shown, paths_node) == 0) {
-        text_fail(error,
-            "another node is running on %.200s: stop it first, or give this one its own --state "
-            "DIR and --listen ADDR",
-            paths->dir);
+        if (strcmp(asker, paths_node) == 0)
+            text_fail(error,
+                "another node is running on %.200s: stop it first, or give this one its own "
+                "--state DIR and --listen ADDR",
+                paths->dir);
+        else
+            text_fail(error, "a node is running on %.200s: stop it first", paths->dir);
         return PATHS_LOCKED_BY_NODE;
     }
     text_fail(error, "%s is at work on %.200s: try again when it has ended", shown, paths->dir);
@@ -177,7 +181,7 @@ int paths_lock(const struct paths *paths, const char *holder, char error[TEXT_ER
     }
     int failed = -1;
     if (errno == EWOULDBLOCK)
-        failed = say_who_holds(paths, fd, error);
+        failed = say_who_holds(paths, fd, holder, error);
     else
         paths_fail(error, "lock", paths->lock);
     close(fd);

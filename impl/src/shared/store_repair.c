@@ -36,13 +36,13 @@ static const char *column_problem(const char *table, sqlite3_stmt *row, int colu
                     (strcmp(table, "service") == 0 && strcmp(name, "name") == 0);
     char text[TEXT_ERROR_SIZE];
     uint8_t key[32];
+    struct store_before before;
     vx6_addr addr;
     if (strcmp(name, "key") == 0)
         return sql_copy_key(key, row, column) ? NULL : "its key is not whole";
-    if (strcmp(name, "root") == 0) /* NULL: the key is the first one */
-        return sqlite3_column_type(row, column) == SQLITE_NULL || sql_copy_key(key, row, column)
-                   ? NULL
-                   : "its first key is not whole";
+    if (strcmp(name, "root") == 0)
+        return sql_copy_before(&before, row, column) ? NULL
+                                                     : "the keys before its own are not whole";
     if (!is_addr && !is_label)
         return NULL;
     sql_copy_text(text, sizeof text, row, column);

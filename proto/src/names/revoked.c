@@ -30,6 +30,11 @@ static struct revoked_key *find(const struct vx6_node *node, const uint8_t key[3
     return NULL;
 }
 
+bool revoked_remembers(const struct vx6_node *node, const uint8_t key[32])
+{
+    return find(node, key) != NULL;
+}
+
 /* What others brought counts as well. VX6-NAME-018 */
 bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
 {
