@@ -37,6 +37,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     publish_init(node);
     sync_init(node);
     revoked_init(node);
+    clock_init(node);
     relied_init(node);
     if (config->lineage.len > 0) {
         VX6_ASSERT(vx6_lineage_check(env->crypto, config->lineage, node->keys.identity));
@@ -230,6 +231,9 @@ static void timers_run(struct vx6_node *node)
             break;
         case TIMER_REACH:
             reach_timer(node, timer);
+            break;
+        case TIMER_CLOCK:
+            clock_judge(node);
             break;
         }
     }

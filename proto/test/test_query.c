@@ -309,6 +309,39 @@ static void test_K15_a_try_waits_as_long_as_answers_take(void **state)
     }
 }
 
+/* VX6-QUERY-010: who starts among contacts of whom some are gone. */
+static void test_the_first_answer_shortens_the_tries_in_flight(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rtt_ms, lost_ms; /* a first try of so long, and a second */
+    } rows[] = {{20, 500 + 1000}, {300, 900 + 1500}, {600, 1500 + 1500}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE], nobody[VX6_DATAGRAM_SIZE];
+        two_start(&two, &vx6_crypto_model);
+        struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = two.responder.addr};
+        assert_int_equal(vx6_node_input(two.responder.node, two.responder.now, &in), VX6_OK);
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, nobody);
+        assert_true(take_answer(&two, question, answer));
+        two.asker.now += rows[i].rtt_ms * VX6_MILLISECOND;
+        give_answer(&two, answer);
+        assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
+        uint32_t waited_ms = rows[i].rtt_ms;
+        while (two.asker.counts[VX6_EVENT_query_lost] == 0 && waited_ms < 5000) {
+            solo_wait(&two.asker, 10);
+            while (take_any(&two.asker, nobody) > 0)
+                continue;
+            waited_ms += 10;
+        }
+        assert_in_range(waited_ms, rows[i].lost_ms - 10, rows[i].lost_ms + 20);
+        two_stop(&two);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_K15_losses_in_a_row_are_not_held_against_contacts),
         cmocka_unit_test(test_R9_newcomers_at_one_site_are_asked_few_at_a_time),
         cmocka_unit_test(test_K15_a_try_waits_as_long_as_answers_take),
+        cmocka_unit_test(test_the_first_answer_shortens_the_tries_in_flight),
         cmocka_unit_test(test_lost_strangers_do_not_make_a_node_believe_that_it_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

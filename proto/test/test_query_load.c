@@ -11,17 +11,6 @@ static void flood(struct two *two, const vx6_addr *from, uint32_t count)
         solo_give(&two->responder, from, garbage, sizeof garbage);
 }
 
-static size_t take_any(struct solo *solo, uint8_t *datagram)
-{
-    static uint8_t buffer[VX6_FILL_MIN];
-    struct vx6_batch batch = {.dst = buffer, .cap = sizeof buffer};
-    if (solo->node->queries.waiting_first == NULL || !query_fill(solo->node, &batch))
-        return 0;
-    assert_int_equal(batch.len, batch.segment_len);
-    memcpy(datagram, buffer, batch.len);
-    return batch.len;
-}
-
 /* VX6-QUERY-011, VX6-QUERY-012, VX6-QUERY-013 */
 static void test_under_load_who_asks_proves_that_it_receives(void **state)
 {

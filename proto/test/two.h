@@ -40,6 +40,18 @@ static inline struct query *ask(struct two *two, enum vx6_msg_type type)
     return query_start(two->asker.node, two->peer, &msg, QUERY_ANNOUNCE, NULL);
 }
 
+/* 0: nothing waits to be sent. */
+static inline size_t take_any(struct solo *solo, uint8_t *datagram)
+{
+    static uint8_t buffer[VX6_FILL_MIN];
+    struct vx6_batch batch = {.dst = buffer, .cap = sizeof buffer};
+    if (solo->node->queries.waiting_first == NULL || !query_fill(solo->node, &batch))
+        return 0;
+    assert_int_equal(batch.len, batch.segment_len);
+    memcpy(datagram, buffer, batch.len);
+    return batch.len;
+}
+
 static inline void take_ask(struct two *two, uint8_t datagram[VX6_DATAGRAM_SIZE])
 {
     vx6_addr to;

@@ -20,7 +20,8 @@ enum timer_kind {
     TIMER_REVOKED,
     TIMER_RELIED,
     TIMER_LISTING,
-    TIMER_REACH
+    TIMER_REACH,
+    TIMER_CLOCK
 };
 
 struct timer {
