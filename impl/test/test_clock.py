@@ -116,6 +116,8 @@ class ClockTest(Clocked):
         shown = self.vx6("nora", "status").stdout
         check("3 days slow, too far to be corrected" in shown, "a clock beyond help is said", shown)
         check(self.clock("nora")["correction_s"] == 0, "and not corrected")
+        check("networks, too far to be corrected: nobody takes this node's records: set it" in self.log("nora"),
+              "its log says so, and what to do", self.log("nora"))
         done = self.vx6("nora", "doctor")
         check(done.returncode == 1 and "failed   clock " in done.stdout, "vx6 doctor says so, and ends with 1", done)
 

@@ -687,9 +687,9 @@ class Test:
     def check_dial_rate(self):
         peer = self.new_peer()
         peer.on_link = lambda link: "OK"  # ends the carrier at once
-        codes = [self.connect(peer) for _ in range(7)]
-        check(codes == 6 * ["TRUNCATED"] + ["LIMIT"],
-              "one address is dialled six times a minute and no more (VX6-LINK-018)", codes)
+        codes = [self.connect(peer) for _ in range(13)]
+        check(codes == 12 * ["TRUNCATED"] + ["LIMIT"],
+              "one address is dialled twelve times a minute and no more (VX6-LINK-018)", codes)
 
     def check_pending(self):
         """A quarter of 64 for one site; the node's hello to another link shows that all were taken."""

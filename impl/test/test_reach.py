@@ -15,8 +15,11 @@ import sys
 sys.dont_write_bytecode = True
 import arena
 from arena import PORT, source_of
-from harness import Test, check, main, wait_for
+from peer import Peer
+from peer_records import Identity
+from harness import DEADLINE_S, Test, check, main, wait_for
 
+LIAR = 1000  # its network
 HELPERS = 12  # on one host all ask from one address, and so share what each of them dials in a minute
 
 
@@ -39,6 +42,7 @@ class ReachTest(Test):
         self.check_reached()
         self.check_blocked()
         self.check_target()
+        self.check_liars()
         self.check_split(entry)
         self.check_alone()
         self.check_no_address()
@@ -111,13 +115,40 @@ class ReachTest(Test):
         check(f"cannot be reached: nothing listens at {self.target}, last " in self.shown(), "status says so",
               self.shown())
 
+    def check_liars(self):
+        """VX6-LINK-035, VX6-CTRL-033: one peer and what it says; then two more that are honest."""
+        liar = Peer(Identity("liar"), source_of(LIAR), PORT)
+        liar.reach = lambda *_, **__: "OK"
+        self.start("victor", "--peer", f"[{source_of(LIAR)}]:{PORT}")
+        self.victor = self.line("victor")
+        self.victor.ask({"command": "doctor"})
+        endpoint = self.endpoint_of(self.victor)
+        check(endpoint["state"] == "unknown" and endpoint["code"] == "UNEXPECTED" and endpoint["reached_unix_ms"] is None,
+              "who says that it reached victor, and never dialled, is not believed", endpoint)
+        check(liar.ended.get(timeout=DEADLINE_S) is not None, "and its link is closed")
+        liar.reach = lambda *_, **__: "UNREACHABLE"
+        self.victor.ask({"command": "doctor"})
+        endpoint = self.endpoint_of(self.victor)
+        check(endpoint["state"] == "unreachable" and endpoint["peers"] == 1, "who says that it did not is one peer", endpoint)
+        for number in range(2):
+            self.start(f"honest-{number}", "--peer", self.address_of("victor"))
+        wait_for(lambda: self.endpoint_of(self.victor)["peers"] == 2, "two that dialled say something else")
+        endpoint = self.endpoint_of(self.victor)
+        check(endpoint["state"] == "reachable" and endpoint["code"] is None, "and two outweigh it", endpoint)
+        check("others cannot reach" not in self.log("victor"), "the log never said what one alone did", self.log("victor"))
+        liar.close()
+
+    @staticmethod
+    def endpoint_of(line):
+        return line.ask({"command": "status"})["reach"]["endpoints"][0]
+
     def check_split(self, entry):
         """One peer has reached the node, the next one could not; the one after that is asked 2 s later."""
         self.start("erin", "--peer", entry)
         erin = self.line("erin")
 
         def endpoint():
-            return erin.ask({"command": "status"})["reach"]["endpoints"][0]
+            return self.endpoint_of(erin)
 
         wait_for(lambda: endpoint()["heard"] == 1, "one peer has spoken")
         self.block("erin", True)

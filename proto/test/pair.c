@@ -112,7 +112,9 @@ static struct pair_event *event_add(
 static struct pair_node *node_at(struct pair_net *net, const vx6_addr *addr)
 {
     for (uint32_t i = 0; i < net->node_count; i++) {
-        if (memcmp(net->nodes[i].addr.ip, addr->ip, 16) == 0)
+        const struct pair_node *node = &net->nodes[i];
+        if (memcmp(node->addr.ip, addr->ip, 16) == 0 ||
+            (node->also.port != 0 && memcmp(node->also.ip, addr->ip, 16) == 0))
             return &net->nodes[i];
     }
     return NULL;
@@ -127,6 +129,8 @@ static void send_datagram(struct pair_node *from, const vx6_addr *to, uint8_t *d
         net->on_datagram(net, data, &len);
     if (target == NULL || draw(net, 1000) < net->faults.drop_permille)
         return;
+    bool from_also = from->also_met[target - net->nodes];
+    target->also_met[from - net->nodes] = memcmp(target->addr.ip, to->ip, 16) != 0;
     int copies = draw(net, 1000) < net->faults.duplicate_permille ? 2 : 1;
     while (copies-- > 0) {
         vx6_ns at = net->now + net->delay;
@@ -134,7 +138,7 @@ static void send_datagram(struct pair_node *from, const vx6_addr *to, uint8_t *d
             at += draw(net, 200) * VX6_MILLISECOND;
         struct pair_event *event = event_add(net, EVENT_DATAGRAM, at, data, len);
         event->to = (uint32_t)(target - net->nodes);
-        event->from = from->addr;
+        event->from = from_also ? from->also : from->addr;
     }
 }
 

@@ -31,9 +31,11 @@ struct pair_node {
     struct pair_net *net;
     vx6_node *node;
     vx6_addr addr;
-    vx6_ns clock_offset;   /* added to the network's time: a clock that jumped forward */
-    bool dead;             /* takes nothing, says nothing */
-    struct pair_out *outs; /* what it put out, carriers aside, in order */
+    vx6_addr also;                 /* another address of it, or nothing */
+    bool also_met[PAIR_NODES_MAX]; /* who spoke to that one last: it is answered from there */
+    vx6_ns clock_offset;           /* added to the network's time: a clock that jumped forward */
+    bool dead;                     /* takes nothing, says nothing */
+    struct pair_out *outs;         /* what it put out, carriers aside, in order */
     uint32_t out_count;
 };
 

@@ -15,14 +15,28 @@ enum {
 
 /* ---- one node, told by the test ---- */
 
+static void hear_from(struct solo *solo, uint32_t key, const vx6_addr *addr, int64_t wrong_s)
+{
+    uint8_t bytes[32] = {0};
+    store_u32(bytes, key);
+    clock_heard(solo->node, bytes, addr,
+        (uint32_t)(node_local_unix_s(solo->node) + wrong_s) / TIME_STEP_S * TIME_STEP_S);
+}
+
 /* Somebody in this network, who is `key`, states a time that is wrong by so much. */
 static void hear(struct solo *solo, uint32_t key, uint32_t network, int64_t wrong_s)
 {
-    uint8_t bytes[32] = {0};
     vx6_addr addr = solo_addr(network << 16);
-    store_u32(bytes, key);
-    clock_heard(solo->node, bytes, &addr,
-        (uint32_t)(node_local_unix_s(solo->node) + wrong_s) / TIME_STEP_S * TIME_STEP_S);
+    hear_from(solo, key, &addr, wrong_s);
+}
+
+/* The same in this network of that provider. */
+static void hear_of(
+    struct solo *solo, uint32_t key, uint32_t provider, uint32_t network, int64_t wrong_s)
+{
+    vx6_addr addr = solo_addr(network << 16);
+    store_u32(addr.ip, 0x24000000 + provider);
+    hear_from(solo, key, &addr, wrong_s);
 }
 
 static int64_t offset_of(struct solo *solo)
@@ -101,6 +115,56 @@ static void test_one_network_counts_twice_whoever_it_says_it_is(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-QUERY-016: as many networks as they like, of few providers. */
+static void test_who_fills_all_places_with_networks_of_one_provider_moves_nothing(void **state)
+{
+    (void)state;
+    enum {
+        HONEST = 16
+    };
+    for (int first = 0; first < 2; first++) { /* honest ones come first, or last */
+        struct solo solo;
+        struct vx6_clock facts;
+        solo_init(&solo);
+        solo_start(&solo, 1);
+        for (uint32_t i = 0; first == 0 && i < HONEST; i++)
+            hear_of(&solo, 100 + i, 100 + i, 1, 0);
+        for (uint32_t i = 0; i < 1000; i++)
+            hear_of(&solo, 1000 + i, i % 3, i, DAY_S);
+        for (uint32_t i = 0; first == 1 && i < HONEST; i++)
+            hear_of(&solo, 100 + i, 100 + i, 1, 0);
+        vx6_node_clock(solo.node, &facts);
+        assert_int_equal(facts.responders, 24);
+        assert_int_equal(facts.offset_s, 0);
+        solo_stop(&solo);
+    }
+}
+
+/* VX6-QUERY-016: ten providers of liars, thirty of honest ones; a liar is heard whenever it likes.
+ */
+static void test_who_is_heard_most_has_no_more_places_for_it(void **state)
+{
+    (void)state;
+    enum {
+        HONEST = 30,
+        LIARS = 10
+    };
+    uint32_t moved = 0;
+    for (uint32_t run = 0; run < 20; run++) {
+        struct solo solo;
+        solo_init(&solo);
+        solo_start(&solo, 1 + run);
+        for (uint32_t i = 0; i < HONEST; i++) {
+            hear_of(&solo, 100 + i, 100 + i, 1, 0);
+            for (uint32_t j = 0; j < 100; j++)
+                hear_of(&solo, 1000 + 100 * i + j, j % LIARS, j, DAY_S);
+        }
+        moved += offset_of(&solo) != 0;
+        solo_stop(&solo);
+    }
+    assert_int_equal(moved, 0);
+}
+
 /* VX6-QUERY-016 */
 static void test_what_was_said_long_ago_does_not_count(void **state)
 {
@@ -156,6 +220,86 @@ static void test_a_clock_that_is_set_is_corrected_at_once_or_no_longer(void **st
         told = told || out.kind == VX6_OUT_CLOCK;
     assert_true(told);
     solo_stop(&solo);
+}
+
+static uint32_t clock_outputs(struct solo *solo)
+{
+    struct vx6_out out;
+    uint32_t count = 0;
+    while (vx6_node_output(solo->node, &out))
+        count += out.kind == VX6_OUT_CLOCK;
+    return count;
+}
+
+/* VX6-CTRL-032: beyond help, and within it again. */
+static void test_a_clock_that_is_too_far_off_says_so_when_that_changes(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct vx6_clock facts;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint32_t i = 0; i < 8; i++)
+        hear(&solo, 100 + i, 2 + i, 4 * DAY_S);
+    assert_int_equal(clock_outputs(&solo), 1);
+    vx6_node_clock(solo.node, &facts);
+    assert_true(facts.is_beyond);
+    assert_close(facts.wrong_s, 4 * DAY_S);
+    assert_int_equal(facts.offset_s, 0);
+    for (uint32_t i = 0; i < 8; i++)
+        hear(&solo, 100 + i, 2 + i, 4 * DAY_S);
+    assert_int_equal(clock_outputs(&solo), 0); /* it has not changed */
+    set_clock(&solo, 2 * DAY_S);
+    assert_int_equal(clock_outputs(&solo), 1);
+    vx6_node_clock(solo.node, &facts);
+    assert_false(facts.is_beyond);
+    assert_close(facts.offset_s, 2 * DAY_S);
+    set_clock(&solo, -8 * DAY_S);
+    assert_int_equal(clock_outputs(&solo), 1);
+    set_clock(&solo, 10 * DAY_S);
+    assert_int_equal(clock_outputs(&solo), 1);
+    vx6_node_clock(solo.node, &facts);
+    assert_false(facts.is_beyond);
+    assert_int_equal(facts.offset_s, 0);
+    solo_stop(&solo);
+}
+
+/* VX6-QUERY-020 */
+static void test_what_was_agreed_holds_for_a_day_after_the_last_who_said_so(void **state)
+{
+    (void)state;
+    enum {
+        HOUR_MS = 3600 * 1000
+    };
+    static const int64_t rows[] = {DAY_S, 4 * DAY_S};
+    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        struct solo solo;
+        struct vx6_clock facts;
+        solo_init(&solo);
+        solo_start(&solo, 1);
+        for (uint32_t hour = 0; hour < 3; hour++) {
+            for (uint32_t i = 0; i < 8; i++)
+                hear(&solo, 100 + i, 2 + i, rows[row]);
+            solo_wait(&solo, HOUR_MS / 2);
+        }
+        solo_wait(&solo, 23 * HOUR_MS);
+        hear(&solo, 100, 2, rows[row]); /* one alone is not enough */
+        vx6_node_clock(solo.node, &facts);
+        assert_false(facts.is_known);
+        assert_int_equal(facts.is_beyond, rows[row] > 3 * DAY_S);
+        assert_int_equal(facts.offset_s != 0, rows[row] <= 3 * DAY_S);
+        assert_close(facts.wrong_s, rows[row]);
+        (void)clock_outputs(&solo);
+        solo_wait(&solo, HOUR_MS);
+        assert_int_equal(clock_outputs(&solo), 1);
+        vx6_node_clock(solo.node, &facts);
+        assert_false(facts.is_beyond);
+        assert_int_equal(facts.offset_s, 0);
+        assert_int_equal(facts.wrong_s, 0);
+        set_clock(&solo, -DAY_S); /* nor does it come back */
+        assert_int_equal(offset_of(&solo), 0);
+        solo_stop(&solo);
+    }
 }
 
 /* VX6-QUERY-017: it does not come and go, nor follow the coarseness of what is stated. */
@@ -291,7 +435,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_median_of_enough_responders_corrects_the_clock),
         cmocka_unit_test(test_one_network_counts_twice_whoever_it_says_it_is),
+        cmocka_unit_test(test_who_fills_all_places_with_networks_of_one_provider_moves_nothing),
+        cmocka_unit_test(test_who_is_heard_most_has_no_more_places_for_it),
         cmocka_unit_test(test_what_was_said_long_ago_does_not_count),
+        cmocka_unit_test(test_a_clock_that_is_too_far_off_says_so_when_that_changes),
+        cmocka_unit_test(test_what_was_agreed_holds_for_a_day_after_the_last_who_said_so),
         cmocka_unit_test(test_a_clock_that_is_set_is_corrected_at_once_or_no_longer),
         cmocka_unit_test(test_a_correction_stays_until_the_clock_is_well_again),
         cmocka_unit_test(test_what_a_node_states_is_its_own_clock),

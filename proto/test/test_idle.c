@@ -33,6 +33,57 @@ static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **st
     solo_stop(&solo);
 }
 
+/* VX6-DHT-010: who was next in line has answered meanwhile; nobody need look before the one behind.
+ */
+static void test_when_the_next_is_due_is_known_though_others_have_answered(void **state)
+{
+    (void)state;
+    struct solo solo;
+    uint32_t idle_ms[2];
+    start(&solo);
+    for (uint32_t i = 0; i < 3; i++) {
+        (void)enter(&solo, i);
+        pass(&solo, 1000);
+    }
+    (void)idle_longest(solo.node, idle_ms);
+    pass(&solo, 50000);
+    (void)table_seen(solo.node, solo.node->table.contacts[0].peer);
+    pass(&solo, 1000);
+    (void)table_seen(solo.node, solo.node->table.contacts[1].peer);
+    pass(&solo, 1000);
+    assert_ptr_equal(idle_longest(solo.node, idle_ms), &solo.node->table.contacts[2]);
+    assert_in_range(idle_ms[0], 53000, 55000);
+    assert_int_equal(idle_ms[1], 2000);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-010: however few contacts there are, and whenever another one would be asked. */
+static void test_who_has_failed_is_asked_again_after_five_seconds(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    for (uint32_t i = 0; i < 3; i++)
+        (void)enter(&solo, i);
+    solo.node->discovery.joined = true; /* and nothing else to do */
+    solo.node->discovery.announced = solo.node->endpoints[0];
+    for (uint32_t i = 0; i < REFRESH_SLOTS; i++)
+        solo.node->discovery.refresh_at[i] = VX6_NEVER;
+    pass(&solo, 60000);
+    struct contact *failing = &solo.node->table.contacts[0];
+    for (uint32_t i = 1; i < 3; i++)
+        (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+    solo_wait(&solo, 600); /* the pace of maintenance */
+    idle_asked(solo.node, failing);
+    solo_wait(&solo, 2000);
+    table_failed(solo.node, failing->peer);
+    solo_wait(&solo, 600);
+    assert_in_range(vx6_node_deadline(solo.node) - solo.now, 0, 4 * VX6_SECOND);
+    solo_wait(&solo, 4000);
+    assert_in_range(solo.node->table.ages[0].asked_s, 65, 67);
+    solo_stop(&solo);
+}
+
 static uint32_t longest_idle_ms(const struct solo *solo)
 {
     const struct table *table = &solo->node->table;
@@ -117,6 +168,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_longest_idle_contact_is_asked_first_and_not_again),
+        cmocka_unit_test(test_when_the_next_is_due_is_known_though_others_have_answered),
+        cmocka_unit_test(test_who_has_failed_is_asked_again_after_five_seconds),
         cmocka_unit_test(test_who_is_asked_is_the_longest_idle_of_all),
         cmocka_unit_test(test_patience_follows_how_fast_contacts_go_away),
     };

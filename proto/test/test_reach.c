@@ -75,6 +75,14 @@ static vx6_addr addr_of(uint8_t network, uint16_t port)
     return addr;
 }
 
+/* Another address at the site of that node. */
+static vx6_addr neighbour_of(const struct pair_node *node, uint8_t host)
+{
+    vx6_addr addr = node->addr;
+    addr.ip[15] = host;
+    return addr;
+}
+
 /* The link between the two, seen from the first. */
 static struct link *link_to(const struct pair_node *from, const struct pair_node *to)
 {
@@ -112,25 +120,58 @@ static void test_what_cannot_be_reached_is_said_with_why(void **state)
     (void)state;
     struct world world;
     world_make(&world, 2, 1);
-    vx6_addr nowhere = addr_of(200, 4242), other = addr_of(1, 4242);
+    vx6_addr nobody = neighbour_of(world.asker, 2), other = neighbour_of(world.asker, 3);
     assert_int_equal(ask(&world, &world.asker->addr).code, VX6_OK);
     (void)link_to(world.asker, &world.net->nodes[0]);
-    add_endpoint(world.asker, &nowhere);
-    assert_int_equal(ask(&world, &nowhere).code, VX6_UNREACHABLE);
-    /* Whoever has one's old address is not taken for oneself. */
-    add_endpoint(world.asker, &other);
-    struct vx6_out out = ask(&world, &other);
-    assert_int_equal(out.code, VX6_UNREACHABLE); /* it leads to the helper itself: SELF */
+    add_endpoint(world.asker, &nobody);
+    struct vx6_out out = ask(&world, &nobody);
+    assert_int_equal(out.code, VX6_UNREACHABLE);
     assert_int_equal(out.queries, 1);
+    /* Whoever has one's old address is not taken for oneself. */
+    world.net->nodes[0].also = other;
+    add_endpoint(world.asker, &other);
+    assert_int_equal(ask(&world, &other).code, VX6_UNREACHABLE); /* the helper itself: SELF */
     pair_net_free(world.net);
 
     world_make(&world, 3, 2);
-    vx6_addr third = world.net->nodes[1].addr;
+    vx6_addr third = neighbour_of(world.asker, 3);
+    world.net->nodes[1].also = third;
     add_endpoint(world.asker, &third);
     uint32_t mismatches = 0;
     for (int i = 0; i < 4; i++)
         mismatches += ask(&world, &third).code == VX6_KEY_MISMATCH;
-    assert_int_equal(mismatches, 2); /* they take turns, and one is asked for its own address */
+    assert_int_equal(mismatches, 2); /* they take turns, and one finds itself there */
+    pair_net_free(world.net);
+}
+
+/* VX6-LINK-042: of a host with several addresses each is tried, wherever the link comes from. */
+static void test_an_address_elsewhere_is_dialled_when_the_asker_answers_there(void **state)
+{
+    (void)state;
+    struct world world;
+    world_make(&world, 9, 1);
+    vx6_addr elsewhere = addr_of(150, 4242), gone = addr_of(151, 4242);
+    world.asker->also = elsewhere;
+    add_endpoint(world.asker, &elsewhere);
+    add_endpoint(world.asker, &gone);
+    uint64_t dialled = world.net->counts[VX6_EVENT_link_dialled];
+    struct vx6_out out = ask(&world, &elsewhere);
+    assert_int_equal(out.code, VX6_OK);
+    assert_int_equal(out.queries, 1);
+    assert_int_equal(world.net->counts[VX6_EVENT_link_dialled], dialled + 2); /* there and back */
+    out = ask(&world, &gone);
+    assert_int_equal(out.code, VX6_TIMEOUT);
+    assert_int_equal(out.queries, 1); /* that is known */
+    assert_int_equal(world.net->counts[VX6_EVENT_link_dialled], dialled + 2);
+    /* Who asked goes while it is looked for. */
+    vx6_id id;
+    assert_int_equal(reach(&world, &gone, &id), VX6_OK);
+    pair_run(world.net, VX6_SECOND);
+    pair_remove(world.asker);
+    pair_run(world.net, 10 * VX6_SECOND);
+    struct vx6_counts counts;
+    vx6_node_counts(world.net->nodes[0].node, &counts);
+    assert_int_equal(counts.links, 0);
     pair_net_free(world.net);
 }
 
@@ -313,11 +354,13 @@ static void ask_for(struct crime *crime, const struct claim *claim, uint8_t endp
     say(crime, &msg);
 }
 
-/* VX6-LINK-032, VX6-DHT-003 */
+/* VX6-LINK-032, VX6-LINK-042, VX6-DHT-003 */
 static void test_only_an_askers_own_endpoints_are_dialled_and_only_in_scope(void **state)
 {
     (void)state;
-    static const vx6_addr global = {{0x20, 0x01, 0x0d, 0xb8, 0, 99, [15] = 1}, 4242};
+    static const vx6_addr beside = {{0x20, 0x01, 0x0d, 0xb8, 0, 2, [15] = 99}, 4242};
+    static const vx6_addr elsewhere = {{0x20, 0x01, 0x0d, 0xb8, 0, 99, [15] = 1}, 4242};
+    static const vx6_addr of_victim = {{0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 1}, 4242};
     static const vx6_addr loopback = {{[15] = 1}, 4242};
     static const vx6_addr private_one = {{0xfd, [15] = 1}, 4242};
     static const vx6_addr link_local = {{0xfe, 0x80, [15] = 1}, 4242};
@@ -330,16 +373,18 @@ static void test_only_an_askers_own_endpoints_are_dialled_and_only_in_scope(void
         uint16_t answered, refused; /* 0: neither */
         uint32_t dials;
     } rows[] = {
-        {global, 0, 0, false, false, 0, 0, 1},
-        {global, 1, 0, false, false, VX6_INVALID, 0, 0}, /* there is no second */
+        {beside, 0, 0, false, false, VX6_UNREACHABLE, 0, 1},
+        {elsewhere, 0, 0, false, false, VX6_TIMEOUT, 0, 0}, /* nobody there answers by its key */
+        {of_victim, 0, 0, false, false, VX6_TIMEOUT, 0, 0},
+        {beside, 1, 0, false, false, VX6_INVALID, 0, 0}, /* there is no second */
         {loopback, 0, 0, false, false, VX6_INVALID, 0, 0},
         {private_one, 0, 0, false, false, VX6_INVALID, 0, 0},
         {link_local, 0, 0, false, false, VX6_INVALID, 0, 0},
         {behind, 0, 0, false, false, VX6_INVALID, 0, 0},
-        {global, 0, 1800, false, false, 0, VX6_EXPIRED, 0},
-        {global, 0, -700, false, false, 0, VX6_EXPIRED, 0},
-        {global, 0, 0, false, true, 0, VX6_BAD_RECORD, 0},
-        {global, 0, 0, true, false, 0, VX6_BAD_RECORD, 0}, /* signed, by somebody else */
+        {beside, 0, 1800, false, false, 0, VX6_EXPIRED, 0},
+        {beside, 0, -700, false, false, 0, VX6_EXPIRED, 0},
+        {beside, 0, 0, false, true, 0, VX6_BAD_RECORD, 0},
+        {beside, 0, 0, true, false, 0, VX6_BAD_RECORD, 0}, /* signed, by somebody else */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct crime crime;
@@ -353,6 +398,7 @@ static void test_only_an_askers_own_endpoints_are_dialled_and_only_in_scope(void
             .signer = rows[i].is_others ? &other : NULL,
             .is_forged = rows[i].is_forged};
         ask_for(&crime, &claim, rows[i].index);
+        pair_run(crime.world.net, 4 * VX6_SECOND);
         print_message("row %zu\n", i);
         assert_int_equal(crime.heard.answers, rows[i].answered != 0);
         assert_int_equal(crime.heard.answered, rows[i].answered);
@@ -368,8 +414,8 @@ static void test_an_asker_gets_few_dials_and_a_third_party_feels_few(void **stat
 {
     (void)state;
     struct crime crime;
-    vx6_addr third = addr_of(99, 4242);
     crime_make(&crime, 40);
+    vx6_addr third = neighbour_of(crime.foe, 99);
     const struct vx6_limits *limits = &crime.world.net->limits;
     vx6_ns end = crime.world.net->now + 55 * VX6_SECOND; /* the link is closed as idle then */
     uint32_t asks = 0;
@@ -458,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_time_somebody_else_says_that_a_node_is_reached),
         cmocka_unit_test(test_what_cannot_be_reached_is_said_with_why),
+        cmocka_unit_test(test_an_address_elsewhere_is_dialled_when_the_asker_answers_there),
         cmocka_unit_test(test_an_end_that_says_nothing_is_not_reached),
         cmocka_unit_test(test_who_cannot_ask_hears_so_at_once),
         cmocka_unit_test(test_without_an_answer_nothing_is_known),

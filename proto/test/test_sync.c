@@ -160,7 +160,7 @@ static void test_rounds_follow_how_fast_contacts_go_away(void **state)
 static void test_who_leaves_hands_over(void **state)
 {
     (void)state;
-    struct pair_net *net = pair_net_new(6, false);
+    struct pair_net *net = pair_net_new(13, false);
     for (uint32_t i = 0; i < 26; i++) {
         (void)join(net, i < OWNERS ? "alice" : "");
         pair_run(net, 2 * VX6_SECOND);

@@ -22,6 +22,7 @@ import threading
 from peer_codec import Refused
 from peer_link import Closed, Link
 from peer_query import Asker, Responder, publish
+from peer_reach import dial_back
 from peer_records import Identity, key_from_text, key_text, name_key, verify_bundle
 from peer_session import Sessions, echo
 
@@ -29,16 +30,17 @@ from peer_session import Sessions, echo
 class Peer:
     """A node of its own on one port: answers queries and takes links, each in a thread.
 
-    `bend` is for accepted links (see Link); `on_link` may take over once a link is up. How each link
-    ended, as the name of a code, comes out of `ended`."""
+    `bend` is for accepted links (see Link); `on_link` may take over once a link is up; `reach` says
+    whether who asks can be reached. How each link ended, as the name of a code, comes out of `ended`."""
 
     def __init__(self, me, ip="127.0.0.1", port=0):
         self.me, self.services = me, {"echo": echo}
-        self.listener = socket.create_server((ip, port))
-        self.address = self.listener.getsockname()
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self.listener = socket.create_server((ip, port), family=family)
+        self.address = self.listener.getsockname()[:2]
         me.listen_on(*self.address)
         self.responder = Responder(me, self.address)
-        self.bend, self.on_link, self.ended = {}, None, queue.Queue()
+        self.bend, self.on_link, self.reach, self.ended = {}, None, dial_back, queue.Queue()
         self.carriers = []
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -71,7 +73,7 @@ class Peer:
         try:
             if self.on_link:
                 return self.on_link(link)
-            Sessions(link, self.services).run(lambda: False)
+            Sessions(link, self.services, self.reach).run(lambda: False)
         except Refused as refused:
             link.close(refused.code)
             return refused.code

@@ -6,6 +6,7 @@ import os
 
 import primitives as c
 from peer_codec import CODE_NAMES, CODES, encode
+from peer_reach import dial_back
 from peer_records import require
 
 WINDOW, CHUNK = 65536, 16384
@@ -104,8 +105,8 @@ class Sessions:
     """All sessions of a link. `services`: name -> function(stream), called after each frame of a stream
     of that service, to take and write bytes; the one thing that an owner brings."""
 
-    def __init__(self, link, services=None):
-        self.link, self.services = link, services or {}
+    def __init__(self, link, services=None, reach=dial_back):
+        self.link, self.services, self.reach = link, services or {}, reach
         self.paths = {}
         self.next_path = 1 if link.is_initiator else 2
         self.peer_path = 0  # the highest that the peer has used
@@ -147,6 +148,9 @@ class Sessions:
             return self.link.send(encode("services", number=fields["number"], code=0, offers=offers))
         if name == "services":
             return self.on_offers(**fields)
+        if name == "reach_ask":
+            code = self.reach(self.link, **fields)
+            return self.link.send(encode("reach_answer", code=CODES[code]))
         path = fields.pop("path")
         if name == "session_open":
             return self.on_open(path, fields)

@@ -106,8 +106,8 @@ static json_t *json_clock(const struct driver *driver)
                                             : "unknown";
     return json_pack("{s:s, s:I, s:o, s:I, s:I}", "state", state, "correction_s",
         (json_int_t)clock.offset_s, "wrong_s",
-        clock.is_known ? json_integer((json_int_t)clock.wrong_s) : json_null(), "responders",
-        (json_int_t)clock.responders, "networks", (json_int_t)clock.networks);
+        clock.is_known || clock.is_beyond ? json_integer((json_int_t)clock.wrong_s) : json_null(),
+        "responders", (json_int_t)clock.responders, "networks", (json_int_t)clock.networks);
 }
 
 /* VX6-CTRL-033 */

@@ -34,6 +34,8 @@ enum {
     WALLCLOCK_MOVED_MS = 500, /* more than that at once is no drift: somebody has set it */
     SAVE_FIRST_S = 2,         /* after the node has joined; then more and more seldom, up to */
     SAVE_MAX_S = 300,
+    SLACK_SHARE = 32,
+    SLACK_MAX_MS = 250,
     SHUTDOWN_POLL_MS = 20,
     SHUTDOWN_MAX_MS = 2500
 };
@@ -223,14 +225,18 @@ static void report_clock(struct host *host)
     struct vx6_clock clock;
     char amount[TEXT_DURATION_SIZE];
     vx6_node_clock(host->driver->node, &clock);
-    text_duration(amount, clock.offset_s);
-    if (clock.offset_s == 0)
-        REPORT(host->journal, clock_trusted, .responders = clock.responders);
+    int64_t wrong_s = clock.is_beyond ? clock.wrong_s : clock.offset_s;
+    const char *direction = wrong_s > 0 ? "slow" : "fast";
+    uint64_t seconds = (uint64_t)(wrong_s > 0 ? wrong_s : -wrong_s);
+    text_duration(amount, wrong_s);
+    if (clock.is_beyond)
+        REPORT(host->journal, clock_wrong, .amount = amount, .direction = direction,
+            .seconds = seconds, .responders = clock.responders, .networks = clock.networks);
+    else if (wrong_s != 0)
+        REPORT(host->journal, clock_corrected, .amount = amount, .direction = direction,
+            .seconds = seconds, .responders = clock.responders, .networks = clock.networks);
     else
-        REPORT(host->journal, clock_corrected, .amount = amount,
-            .direction = clock.offset_s > 0 ? "slow" : "fast",
-            .seconds = (uint64_t)(clock.offset_s > 0 ? clock.offset_s : -clock.offset_s),
-            .responders = clock.responders, .networks = clock.networks);
+        REPORT(host->journal, clock_trusted, .responders = clock.responders);
 }
 
 static void act(struct host *host, const struct vx6_out *out)
@@ -297,6 +303,14 @@ static void act(struct host *host, const struct vx6_out *out)
     }
 }
 
+/* A little late is harmless (VX6-NODE-005), and what falls due meanwhile shares the wake-up; too
+ * early, by the coarse clock of the event loop, would be for nothing. */
+static vx6_ns slack(vx6_ns wait)
+{
+    const vx6_ns most = SLACK_MAX_MS * VX6_MILLISECOND, share = wait / SLACK_SHARE;
+    return share < most ? share : most;
+}
+
 static void arm(struct driver *driver)
 {
     vx6_ns deadline = vx6_node_deadline(driver->node);
@@ -309,6 +323,7 @@ static void arm(struct driver *driver)
     }
     vx6_ns now = now_ns();
     vx6_ns wait = deadline > now ? deadline - now : 0;
+    wait += slack(wait);
     struct timeval timeout = timeval_of_ms((wait + VX6_MILLISECOND - 1) / VX6_MILLISECOND);
     evtimer_add(driver->tick, &timeout);
 }

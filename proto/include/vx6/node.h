@@ -188,7 +188,8 @@ enum vx6_out_kind {
                              over to another: refused */
     VX6_OUT_KEY_REVOKED,  /* key, value: the certificate; to be kept for REVOKED in the next run */
     VX6_OUT_CONTACT,      /* key, peer: a contact that answered; to be kept for the next run */
-    VX6_OUT_CLOCK         /* the correction of the clock has changed: vx6_node_clock() */
+    VX6_OUT_CLOCK         /* the correction of the clock, or whether it is beyond one, has changed:
+                             vx6_node_clock() */
 };
 
 struct vx6_out {
@@ -274,8 +275,8 @@ void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts);
 /* What others say of the time, and what the node makes of it. */
 struct vx6_clock {
     int64_t offset_s; /* in use: added to the own clock */
-    int64_t
-        wrong_s; /* what would have to be added to it, by the median of others; 0 if !is_known */
+    int64_t wrong_s;  /* what would have to be added to it, by the median of others, as it is or
+                         was in the last day; 0 if there was none */
     uint32_t responders, networks; /* that were heard of late */
     bool is_known;                 /* these are enough */
     bool is_beyond;                /* wrong by more than may be corrected */

@@ -17,6 +17,15 @@ struct clock_sample {
     uint8_t network[NETWORK_SIZE];
 };
 
+/* 24 bits that only this node knows of these bytes. */
+static uint32_t draw(const struct clock *clock, const uint8_t *bytes, size_t len)
+{
+    uint64_t mixed = clock->seed;
+    for (size_t i = 0; i < len; i++)
+        mixed = (mixed ^ bytes[i] ^ mixed >> 29) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mixed >> 40);
+}
+
 static int64_t seconds(vx6_ns ns)
 {
     return (int64_t)(ns / VX6_SECOND);
@@ -42,6 +51,21 @@ static void remove_at(struct clock *clock, uint32_t index)
     clock->samples[index] = clock->samples[--clock->count];
 }
 
+/* How much there is already of where this sample is from: of its provider, which the first four
+ * bytes say (of IPv6 a /32, of IPv4 a /16), then of its network. Among equals a draw decides that
+ * stays the same, so that who comes again and again has no more chances than others. */
+static uint64_t excess(const struct clock *clock, const struct clock_sample *sample)
+{
+    uint64_t of_provider = 0, of_network = 0;
+    for (uint32_t i = 0; i < clock->count; i++) {
+        const uint8_t *network = clock->samples[i].network;
+        of_provider += load_u32(network) == load_u32(sample->network);
+        of_network += bytes_equal(network, sample->network, NETWORK_SIZE);
+    }
+    return of_provider << 56 | (uint64_t)draw(clock, sample->network, 4) << 32 | of_network << 24 |
+           draw(clock, sample->network, NETWORK_SIZE);
+}
+
 static void remove_stale(struct vx6_node *node, uint64_t responder)
 {
     struct clock *clock = &node->clock;
@@ -51,34 +75,63 @@ static void remove_stale(struct vx6_node *node, uint64_t responder)
     }
 }
 
-/* The oldest sample, of one network or, if that is NULL, of all; how many there are. */
-static uint32_t oldest(const struct clock *clock, const uint8_t *network, uint32_t *index)
+/* Makes room in this network. */
+static void thin_out(struct clock *clock, const uint8_t network[NETWORK_SIZE])
 {
-    uint32_t count = 0;
+    uint32_t count = 0, oldest = 0;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (network && !bytes_equal(clock->samples[i].network, network, NETWORK_SIZE))
+        if (!bytes_equal(clock->samples[i].network, network, NETWORK_SIZE))
             continue;
-        if (count++ == 0 || clock->samples[i].heard < clock->samples[*index].heard)
-            *index = i;
+        if (count++ == 0 || clock->samples[i].heard < clock->samples[oldest].heard)
+            oldest = i;
     }
-    return count;
+    if (count >= PER_NETWORK)
+        remove_at(clock, oldest);
+}
+
+static void remove_excess(struct clock *clock)
+{
+    uint32_t worst = 0;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < clock->count; i++) {
+        uint64_t value = excess(clock, &clock->samples[i]);
+        if (value > most) {
+            most = value;
+            worst = i;
+        }
+    }
+    remove_at(clock, worst);
+}
+
+/* One more than may stay: who has to go is decided when the last one is there. */
+static size_t samples_size(const struct vx6_node *node)
+{
+    return ((size_t)node->env->limits->clock_samples_max + 1) * sizeof(struct clock_sample);
+}
+
+static bool make_samples(struct vx6_node *node)
+{
+    struct clock *clock = &node->clock;
+    uint8_t seed[8];
+    clock->samples = env_alloc(node->env, samples_size(node));
+    if (clock->samples == NULL)
+        return false;
+    rng_bytes(&node->public_rng, seed, sizeof seed);
+    clock->seed = load_u64(seed);
+    return true;
 }
 
 /* VX6-QUERY-016 */
 static bool keep(struct vx6_node *node, const struct clock_sample *sample)
 {
     struct clock *clock = &node->clock;
-    const uint32_t max = node->env->limits->clock_samples_max;
-    if (clock->samples == NULL)
-        clock->samples = env_alloc(node->env, max * sizeof *clock->samples);
-    if (clock->samples == NULL)
+    if (clock->samples == NULL && !make_samples(node))
         return false;
     remove_stale(node, sample->responder);
-    uint32_t index = 0;
-    if (oldest(clock, sample->network, &index) >= PER_NETWORK ||
-        (clock->count == max && oldest(clock, NULL, &index) > 0))
-        remove_at(clock, index);
+    thin_out(clock, sample->network);
     clock->samples[clock->count++] = *sample;
+    if (clock->count > node->env->limits->clock_samples_max)
+        remove_excess(clock);
     return true;
 }
 
@@ -132,32 +185,49 @@ static bool median_zero_s(const struct vx6_node *node, int64_t *median)
     return true;
 }
 
+/* VX6-QUERY-020: what was agreed once is not true for ever. */
+static void agree(struct vx6_node *node)
+{
+    struct clock *clock = &node->clock;
+    const vx6_ns life = (vx6_ns)node->env->limits->clock_agreed_s * VX6_SECOND;
+    if (median_zero_s(node, &clock->agreed_zero_s)) {
+        clock->has_agreed = true;
+        clock->agreed_at = node->now;
+    } else if (node->now - clock->agreed_at >= life) {
+        clock->has_agreed = false;
+    }
+    timer_set(
+        &node->timers, &clock->timer, clock->has_agreed ? clock->agreed_at + life : VX6_NEVER);
+}
+
 /* VX6-QUERY-017: a correction that is in use is given up only well below where it begins, or it
  * would come and go. */
-static int64_t correction_s(const struct vx6_node *node)
+static int64_t correction_s(const struct vx6_node *node, bool *is_beyond)
 {
     const struct vx6_limits *limits = node->env->limits;
     const struct clock *clock = &node->clock;
-    if (!clock->has_agreed)
-        return 0;
-    int64_t wrong_s = clock->agreed_zero_s - own_zero_s(node);
+    int64_t wrong_s = clock->has_agreed ? clock->agreed_zero_s - own_zero_s(node) : 0;
     int64_t least_s = clock->offset_s != 0 ? limits->clock_wrong_s / 2 : limits->clock_wrong_s;
     int64_t by_s = distance_s(wrong_s, 0);
-    return by_s <= least_s || by_s > limits->clock_correct_max_s ? 0 : wrong_s;
+    *is_beyond = by_s > limits->clock_correct_max_s;
+    return by_s <= least_s || *is_beyond ? 0 : wrong_s;
 }
 
 void clock_judge(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
-    if (median_zero_s(node, &clock->agreed_zero_s))
-        clock->has_agreed = true;
-    int64_t offset_s = correction_s(node);
+    bool was_beyond = clock->is_beyond;
+    agree(node);
+    int64_t offset_s = correction_s(node, &clock->is_beyond);
     bool is_slight = distance_s(offset_s, clock->offset_s) < CHANGE_MIN_S;
-    if (offset_s == clock->offset_s || (is_slight && offset_s != 0))
+    if (is_slight && offset_s != 0)
+        offset_s = clock->offset_s;
+    if (offset_s != clock->offset_s || clock->is_beyond != was_beyond)
+        ready_post(&node->ready_list, &node->ready, NODE_READY_CLOCK);
+    if (offset_s == clock->offset_s)
         return;
     clock->offset_s = offset_s;
     trace(node, VX6_EVENT_clock_corrected, NULL, 0, clock->count, VX6_OK);
-    ready_post(&node->ready_list, &node->ready, NODE_READY_CLOCK);
     publish_clock_moved(node);
 }
 
@@ -170,9 +240,9 @@ void clock_heard(
         .zero_s = (int64_t)time_s + TIME_STEP_S / 2 - seconds(node->now),
         .heard = node->now};
     addr_network(addr, sample.network);
-    /* Who agrees with what is in use changes nothing, and most do. */
-    int64_t in_use_s = own_zero_s(node) + node->clock.offset_s;
-    if (keep(node, &sample) && distance_s(sample.zero_s, in_use_s) >= CHANGE_MIN_S)
+    /* Who agrees with the own clock changes nothing, and most do. */
+    bool agrees = distance_s(sample.zero_s, own_zero_s(node)) < CHANGE_MIN_S;
+    if (keep(node, &sample) && (!agrees || node->clock.offset_s != 0))
         clock_judge(node);
 }
 
@@ -180,6 +250,16 @@ void clock_heard(
 uint32_t clock_stated_s(const struct vx6_node *node)
 {
     return (uint32_t)node_local_unix_s(node) / TIME_STEP_S * TIME_STEP_S;
+}
+
+void clock_expect(const struct vx6_node *node)
+{
+    prefetch(node->clock.samples, node->clock.count * sizeof *node->clock.samples);
+}
+
+void clock_init(struct vx6_node *node)
+{
+    timer_init(&node->clock.timer, TIMER_CLOCK);
 }
 
 bool clock_output(struct vx6_node *node, struct vx6_out *out)
@@ -192,20 +272,18 @@ bool clock_output(struct vx6_node *node, struct vx6_out *out)
 void clock_free(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
-    env_free(
-        node->env, clock->samples, node->env->limits->clock_samples_max * sizeof *clock->samples);
+    env_free(node->env, clock->samples, samples_size(node));
     clock->samples = NULL;
     clock->count = 0;
 }
 
 void vx6_node_clock(const vx6_node *node, struct vx6_clock *facts)
 {
-    int64_t median;
-    *facts = (struct vx6_clock){.offset_s = node->clock.offset_s};
+    const struct clock *clock = &node->clock;
+    int64_t zero_s = clock->agreed_zero_s;
+    *facts = (struct vx6_clock){.offset_s = clock->offset_s, .is_beyond = clock->is_beyond};
     facts->responders = count_fresh(node, &facts->networks);
-    facts->is_known = median_zero_s(node, &median);
-    if (!facts->is_known)
-        return;
-    facts->wrong_s = median - own_zero_s(node);
-    facts->is_beyond = distance_s(facts->wrong_s, 0) > node->env->limits->clock_correct_max_s;
+    facts->is_known = median_zero_s(node, &zero_s);
+    if (facts->is_known || clock->has_agreed)
+        facts->wrong_s = zero_s - own_zero_s(node);
 }

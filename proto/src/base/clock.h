@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What time it is: the own clock, and where it is far from what others say, by theirs. Each
- * responder counts once, and a network no more than twice, so that a few who lie move nothing.
+ * responder counts once, a network no more than twice, and where there are more than are kept,
+ * those go who come from where most do: so a few who lie move nothing, however often they say it.
  * Spec: spec/queries.md, "The time". */
 #ifndef VX6_CLOCK_H
 #define VX6_CLOCK_H
 
+#include "timer.h"
 #include "vx6/node.h"
 
 enum {
@@ -14,20 +16,27 @@ enum {
 struct clock_sample; /* what one responder said: clock.c */
 
 struct clock {
-    int64_t offset_s;             /* in use: added to the own clock */
-    int64_t agreed_zero_s;        /* Unix time at `now` 0, as others have it */
-    bool has_agreed;              /* there were enough of them once */
-    struct clock_sample *samples; /* in no order; NULL before the first */
+    int64_t offset_s;      /* in use: added to the own clock */
+    int64_t agreed_zero_s; /* Unix time at `now` 0, as others have it */
+    vx6_ns agreed_at;      /* when there were last enough of them */
+    bool has_agreed;       /* that was in the last day */
+    bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
+    struct clock_sample *samples; /* in no order; NULL before the first */
+    uint64_t seed;                /* of the draws among them */
+    struct timer timer;           /* until nothing is agreed any more */
 };
 
 /* A responder, authenticated and at this address, states its time. */
 void clock_heard(
     struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, uint32_t time_s);
-/* Who disagrees was heard, or the own clock was set: corrects it, or no longer. */
+/* Who disagrees was heard, the own clock was set, or what was agreed is old: corrects it, or no
+ * longer. */
 void clock_judge(struct vx6_node *node);
 /* What is stated to others: the own clock, whatever others say. */
 uint32_t clock_stated_s(const struct vx6_node *node);
+void clock_expect(const struct vx6_node *node); /* fetches what a time is compared with */
+void clock_init(struct vx6_node *node);
 bool clock_output(struct vx6_node *node, struct vx6_out *out);
 void clock_free(struct vx6_node *node);
 

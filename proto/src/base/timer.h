@@ -18,8 +18,10 @@ enum timer_kind {
     TIMER_PUBLISH,
     TIMER_SYNC,
     TIMER_REVOKED,
+    TIMER_RELIED,
     TIMER_LISTING,
-    TIMER_REACH
+    TIMER_REACH,
+    TIMER_CLOCK
 };
 
 struct timer {

@@ -270,12 +270,16 @@ static vx6_ns next_step(const struct vx6_node *node, uint32_t idle_ms)
 {
     const struct discovery *discovery = &node->discovery;
     vx6_ns next = VX6_NEVER, at;
-    uint32_t patience_ms = table_patience_ms(node);
+    uint32_t patience_ms = table_patience_ms(node), awaited_ms;
     bool can_retry = discovery->lookup == NULL && (node->table.count > 0 || discovery->entries);
     if (can_retry && (!discovery->joined || is_alone(node)))
         next = discovery->retry_at;
     if (node->table.count > 0) {
         at = idle_ms < patience_ms ? after_ms(node, patience_ms - idle_ms) : node->now;
+        next = at < next ? at : next;
+    }
+    if (idle_is_awaited(node, &awaited_ms)) {
+        at = after_ms(node, awaited_ms);
         next = at < next ? at : next;
     }
     if (discovery->joined && discovery->lookup == NULL) {

@@ -127,21 +127,32 @@ static uint32_t idle_ms_at(const struct vx6_node *node, struct idle *idle, uint3
     return others_ms;
 }
 
-/* All ages are read only when those who are remembered have had their turn. */
+/* All ages are read only when those who are remembered have had their turn, but for the last: without
+ * it nobody would know for how long there is nothing to do. */
 struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
 {
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
     idle_ms[0] = idle_ms_at(node, idle, 0);
+    idle_ms[1] = idle_ms_at(node, idle, 1);
     bool is_time = idle->is_awaited && clock_ms(node) - idle->awaited_ms <= UINT32_MAX / 2;
-    if (is_time || idle->count == 0) {
+    if (is_time || idle->count < 2) {
         read_ages(node);
         idle_ms[0] = idle_ms_at(node, idle, 0);
+        idle_ms[1] = idle_ms_at(node, idle, 1);
     }
-    idle_ms[1] = idle_ms_at(node, idle, 1);
     if (idle->count > 0)
         return &table->contacts[idle->contacts[0]];
     return table->count > 0 ? table->contacts : NULL;
+}
+
+bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)
+{
+    const struct idle *idle = &node->table.idle;
+    *in_ms = idle->awaited_ms - clock_ms(node);
+    if (*in_ms > UINT32_MAX / 2)
+        *in_ms = 0;
+    return idle->is_awaited;
 }
 
 void idle_answered(struct vx6_node *node, const struct contact *contact)
@@ -167,6 +178,7 @@ void idle_make_urgent(struct vx6_node *node, const struct contact *contact)
     struct idle *idle = &node->table.idle;
     uint32_t clock = clock_ms(node), index = (uint32_t)(contact - node->table.contacts);
     age->urgent = true;
+    discovery_wake(node);
     if (idle_ms_of(clock, age) != UINT32_MAX) {
         idle_await(idle, clock, age);
         return;

@@ -266,23 +266,63 @@ static void answer(struct vx6_node *node, struct link *link, enum vx6_code code)
     trace(node, VX6_EVENT_reach_answered, &link->addr, VX6_MSG_reach_ask, 0, code);
 }
 
-static enum vx6_code dial_back(
+static void set_due(struct vx6_node *node, struct link *link, bool is_due)
+{
+    if (link->is_reach_due != is_due)
+        link_in_use(node, link, is_due ? 1 : -1);
+    link->is_reach_due = is_due;
+}
+
+static enum vx6_code dial_back(struct vx6_node *node, struct link *link, const vx6_addr *addr)
+{
+    enum vx6_code code;
+    struct link *back = link_dial_anew(node, addr, link->peer_key, &code);
+    if (back == NULL)
+        return code;
+    back->reach_for = link->id;
+    set_due(node, link, true);
+    return VX6_OK;
+}
+
+/* VX6-LINK-042: whether the asker is there at all. A datagram tells it nothing of who else is. */
+static enum vx6_code look_for(struct vx6_node *node, struct link *link, const vx6_addr *addr)
+{
+    const struct vx6_msg ping = {.type = VX6_MSG_ping};
+    struct peer *peer = peer_get(node->env, link->peer_key, addr);
+    if (peer == NULL)
+        return VX6_NOMEM;
+    bool is_asked = !query_site_is_spent(node, addr) &&
+                    query_start(node, peer, &ping, QUERY_REACH, link) != NULL;
+    peer_drop(node->env, peer);
+    if (is_asked)
+        set_due(node, link, true);
+    return is_asked ? VX6_OK : VX6_LIMIT;
+}
+
+void reach_query_done(struct vx6_node *node, void *context, const struct query_result *result)
+{
+    struct link *link = context;
+    set_due(node, link, false);
+    enum vx6_code code = VX6_TIMEOUT;
+    if (result->answer)
+        code = dial_back(node, link, &result->peer->addr);
+    if (code != VX6_OK)
+        answer(node, link, code);
+}
+
+static enum vx6_code try_endpoint(
     struct vx6_node *node, struct link *link, const struct vx6_endpoint *endpoint)
 {
     vx6_addr addr = {.port = endpoint->port};
     memcpy(addr.ip, endpoint->ip, sizeof addr.ip);
-    if (!(endpoint->carriers & VX6_CARRIER_TCP) || !addr_is_in_scope(&addr, &link->addr))
+    bool is_met = addr_same_site(&addr, &link->addr);
+    uint8_t needed = VX6_CARRIER_TCP | (is_met ? 0 : VX6_CARRIER_UDP);
+    if ((endpoint->carriers & needed) != needed || !addr_is_in_scope(&addr, &link->addr))
         return VX6_INVALID;
     enum vx6_code code = may_ask(node, &link->addr);
     if (code != VX6_OK)
         return code;
-    struct link *back = link_dial_anew(node, &addr, link->peer_key, &code);
-    if (back == NULL)
-        return code;
-    back->reach_for = link->id;
-    link->is_reach_due = true;
-    link_in_use(node, link, 1);
-    return VX6_OK;
+    return is_met ? dial_back(node, link, &addr) : look_for(node, link, &addr);
 }
 
 /* VX6-LINK-032: what is wrong with the ask itself ends the link. */
@@ -300,7 +340,7 @@ static enum vx6_code take_ask(
         return VX6_BAD_RECORD;
     code = VX6_INVALID;
     if (find_endpoint(&record, ask->endpoint, &endpoint))
-        code = dial_back(node, link, &endpoint);
+        code = try_endpoint(node, link, &endpoint);
     if (code != VX6_OK)
         answer(node, link, code);
     return VX6_OK;
@@ -330,8 +370,7 @@ static void dialled_back(struct vx6_node *node, struct link *back, enum vx6_code
     back->reach_for = (vx6_id){0};
     if (link == NULL || !link->is_reach_due)
         return;
-    link->is_reach_due = false;
-    link_in_use(node, link, -1);
+    set_due(node, link, false);
     if (link_is_up(link))
         answer(node, link, code);
 }
@@ -357,8 +396,8 @@ void reach_link_down(struct vx6_node *node, struct link *link, enum vx6_code cod
     if (link->reach_for.bits != 0)
         dialled_back(node, link, verdict(code));
     if (link->is_reach_due)
-        link_in_use(node, link, -1);
-    link->is_reach_due = false;
+        queries_cancel(node, link);
+    set_due(node, link, false);
 }
 
 void reach_free(struct vx6_node *node)

@@ -132,6 +132,22 @@ static uint32_t timeout_ms(const struct vx6_node *node, const struct query *quer
     return ms < limits->query_timeout_ms ? (uint32_t)ms : limits->query_timeout_ms;
 }
 
+/* The tries in flight get what they would have, had this been known before. */
+static void shorten_tries(struct vx6_node *node)
+{
+    struct queries *queries = &node->queries;
+    for (uint32_t i = 0; i < queries->count; i++) {
+        struct in_flight *item = &queries->items[i];
+        vx6_ns deadline =
+            item->query->sent + (vx6_ns)timeout_ms(node, item->query) * VX6_MILLISECOND;
+        if (!item->query->sealed || item->query->waiting || deadline >= item->deadline)
+            continue;
+        item->deadline = deadline > node->now ? deadline : node->now;
+        item->order = timer_order(&node->timers);
+    }
+    watch_deadline(node);
+}
+
 /* Each try has its own ID, so that it is certain which one was answered. */
 static void take_rtt(struct vx6_node *node, vx6_ns rtt)
 {
@@ -140,6 +156,7 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
     if (queries->rtt_us == 0) {
         queries->rtt_us = sample;
         queries->rtt_deviation_us = sample / 2;
+        shorten_tries(node);
         return;
     }
     uint32_t off = sample > queries->rtt_us ? sample - queries->rtt_us : queries->rtt_us - sample;
@@ -269,6 +286,9 @@ static void query_done(
     case QUERY_SYNC:
         sync_query_done(node, context, &result);
         break;
+    case QUERY_REACH:
+        reach_query_done(node, context, &result);
+        break;
     case QUERY_ENTRY:
     case QUERY_CHECK:
     case QUERY_CONSIDER:
@@ -395,7 +415,8 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     node->queries.lost_in_row = 0;
     take_rtt(node, node->now - query->sent);
     trace(node, VX6_EVENT_query_answered, from, (uint8_t)answer.type, query->len, VX6_OK);
-    if (query->user != QUERY_CONSIDER) /* whoever announces itself would choose when it is heard */
+    /* Whoever announces itself, or asks to be dialled, would choose when it is heard. */
+    if (query->user != QUERY_CONSIDER && query->user != QUERY_REACH)
         clock_heard(node, query->peer->key, from, head.time_s);
     learn(node, query->peer, &head, answer.type);
     query_done(node, query, &answer, head.token);
@@ -431,6 +452,7 @@ void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *dat
         return;
     if (step == 0) {
         prefetch(&node->public_rng, sizeof node->public_rng);
+        clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
         return;
     }

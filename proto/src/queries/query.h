@@ -19,7 +19,8 @@ enum query_user {
     QUERY_CHECK,    /* discovery: does a silent contact live? */
     QUERY_CONSIDER, /* discovery: somebody who is not in the table yet */
     QUERY_ANNOUNCE,
-    QUERY_SYNC
+    QUERY_SYNC,
+    QUERY_REACH /* is who wants to be dialled at this address? */
 };
 
 struct query; /* in flight: query.c */
@@ -55,7 +56,7 @@ struct queries {
     uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
     struct timer timer;                /* first deadline of all */
-    struct meter asks, proven; /* that came */
+    struct meter asks, proven;         /* that came */
     struct tokens tokens;
     struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
 };
@@ -83,9 +84,11 @@ struct query_result {
 };
 /* Implemented by the user's file; dispatched in query.c. */
 void lookup_query_done(struct vx6_node *node, void *context, const struct query_result *result);
-void publication_query_done(struct vx6_node *node, void *context, const struct query_result *result);
+void publication_query_done(
+    struct vx6_node *node, void *context, const struct query_result *result);
 void sync_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result);
+void reach_query_done(struct vx6_node *node, void *context, const struct query_result *result);
 
 /* ---- for node.c ---- */
 void queries_init(struct vx6_node *node);
