@@ -53,8 +53,6 @@ static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char err
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     setvbuf(terminal, NULL, _IONBF, 0); /* no copy of it stays in memory */
-    fprintf(terminal, "%s: ", question);
-    fflush(terminal);
     /* Ctrl-C waits until the terminal shows what is typed again. */
     sigemptyset(&interrupts);
     sigaddset(&interrupts, SIGINT);
@@ -62,7 +60,10 @@ static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char err
     sigaddset(&interrupts, SIGQUIT);
     sigaddset(&interrupts, SIGTSTP);
     (void)sigprocmask(SIG_BLOCK, &interrupts, &before);
-    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
+    (void)tcsetattr(
+        fileno(terminal), TCSAFLUSH, &hidden); /* first, since it drops what was typed */
+    fprintf(terminal, "%s: ", question);
+    fflush(terminal);
     bool done = read_first_line(terminal, "the passphrase", passphrase, PASSPHRASE_SIZE, error);
     (void)tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
     fprintf(terminal, "\n");
