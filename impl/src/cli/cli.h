@@ -51,6 +51,9 @@ bool client_send(struct client *client, json_t *request); /* takes over the refe
 json_t *client_receive(struct client *client);
 /* For how long to wait for the node's answer. */
 int client_patience_s(const struct cli *cli);
+/* Until there is an answer to read; after a while the user hears that it goes on. False with errno,
+ * ETIMEDOUT when the time is over. */
+bool client_wait(const struct client *client, const struct cli *cli);
 /* Opens, asks, and waits for the answer as long as the user wants to. NULL: there is none, with a
  * line and *exit_code, or a signal came (CLI_FAILED, and no line). The client is the caller's to
  * close. */

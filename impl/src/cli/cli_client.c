@@ -140,7 +140,7 @@ int client_patience_s(const struct cli *cli)
 }
 
 /* VX6-CTRL-037. Who asked to wait is not told that it lasts. */
-static bool wait_for_answer(const struct client *client, const struct cli *cli)
+bool client_wait(const struct client *client, const struct cli *cli)
 {
     int seconds = client_patience_s(cli), ms = seconds * 1000;
     if (cli->wait)
@@ -192,7 +192,7 @@ json_t *client_ask(struct client *client, const struct cli *cli, json_t *request
     }
     json_t *answer = NULL;
     errno = 0;
-    if (client_send(client, request) && wait_for_answer(client, cli))
+    if (client_send(client, request) && client_wait(client, cli))
         answer = client_receive(client);
     if (answer == NULL)
         *exit_code = say_no_answer(cli, errno);

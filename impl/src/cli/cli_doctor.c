@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -86,15 +85,17 @@ static void check_disk(json_t *checks, const char *dir)
 
 struct registry {
     json_t *checks;
-    const char *check, *result, *todo;
+    const char *check, *result;
+    const char *todo; /* NULL: what the problem itself asks for */
     size_t count;
 };
 
-static void on_problem(void *context, const char *line)
+static void on_problem(void *context, const char *line, const char *todo)
 {
     struct registry *registry = context;
     registry->count++;
-    add(registry->checks, registry->check, registry->result, registry->todo, "%s", line);
+    add(registry->checks, registry->check, registry->result, registry->todo ? registry->todo : todo,
+        "%s", line);
 }
 
 static void check_registry(json_t *checks, const char *path)
@@ -166,12 +167,10 @@ static bool check_node(json_t *checks, struct cli *cli)
 {
     struct client client;
     cli->is_far = true; /* peers are asked, and may take a while to dial */
-    struct timeval patience = {client_patience_s(cli), 0};
     json_t *answer = NULL;
     if (!client_open(&client, cli, 0))
         return false;
-    (void)setsockopt(client.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (client_send(&client, json_pack("{s:s}", "command", "doctor")))
+    if (client_send(&client, json_pack("{s:s}", "command", "doctor")) && client_wait(&client, cli))
         answer = client_receive(&client);
     client_close(&client);
     if (json_is_true(json_object_get(answer, "ok"))) {
@@ -191,11 +190,8 @@ static bool check_node(json_t *checks, struct cli *cli)
 static bool repair(json_t *checks, const struct paths *paths)
 {
     char error[TEXT_ERROR_SIZE], copy[PATHS_MAX];
-    struct registry lost = {checks, "repair", "warning",
-        "set it again; a name or key that is lost is trusted on first use, unless it is pinned "
-        "anew",
-        0};
-    int lock = paths_lock(paths, "vx6 doctor", error);
+    struct registry lost = {checks, "repair", "warning", NULL, 0};
+    int lock = paths_lock(paths, "vx6 doctor --repair", error);
     bool done = lock >= 0 && store_repair(paths->database, copy, on_problem, &lost, error);
     if (done)
         add(checks, "repair", "ok", NULL, "all that is whole was kept; what was there is in %.300s",

@@ -96,7 +96,7 @@ int cli_run_identity_rotate(struct cli *cli)
             "there is no state at %.200s yet: run vx6 init", cli->paths.database);
     int lock = paths_lock(&cli->paths, "vx6 identity rotate", error);
     if (lock < 0)
-        return cli_fail(cli, CLI_FAILED, "INVALID", "%.300s: end that node, then rotate", error);
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
     store = store_open(cli->paths.database, STORE_CREATE, error);
     bool done = store && rotate(cli, store, path, keys, error);
     store_close(store);

@@ -296,10 +296,12 @@ void cli_print_status(json_t *answer)
 {
     const char *name = cli_text(answer, "name");
     json_t *counts = json_object_get(answer, "counts");
+    bool is_revoked = json_is_true(json_object_get(answer, "key_revoked"));
     printf("state      %s, up %" PRIdMAX " s\n",
         json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined",
         number(answer, "uptime_ms") / 1000);
-    printf("key        %s\n", cli_text(answer, "key"));
+    printf("key        %s%s\n", cli_text(answer, "key"),
+        is_revoked ? ", revoked: nobody believes it any more, and vx6 doctor says what to do" : "");
     printf("node id    %s\n", cli_text(answer, "node_id"));
     printf("name       %s\n", name[0] ? name : "none");
     print_clock(answer);
