@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ class Test(harness.Test):
         self.check_services()
         self.check_status()
         self.check_connect()
+        self.check_peer_add()
         self.check_slow_reader()
         self.check_stopped()
         self.check_strangers()
@@ -186,6 +188,21 @@ class Test(harness.Test):
         check(len(ended) == 1, "until it is disconnected", ended)
         line.close()
 
+    def check_peer_add(self):
+        """VX6-CTRL-018: an entry peer that the next start would not know is not acknowledged."""
+        line, ask = self.line("bob"), {"command": "peer_add", "addr": self.addr}
+        database = sqlite3.connect(self.dir / "bob" / "state.db", isolation_level=None)
+        database.execute("CREATE TRIGGER no BEFORE INSERT ON peer BEGIN SELECT raise(ABORT, 'worn out'); END")
+        answer = line.ask(ask)
+        check(answer["code"] == "LIMIT" and "has answered" in answer["error"] and "worn out" in answer["error"],
+              "one that cannot be kept is refused", answer)
+        check(line.ask({"command": "peers"})["entry"] == [], "and is no entry peer")
+        database.execute("DROP TRIGGER no")
+        check(line.ask(ask)["ok"] and line.ask({"command": "peers"})["entry"][0]["addr"] == self.addr and
+              database.execute("SELECT addr FROM peer").fetchall() == [(self.addr,)], "one that can be is kept")
+        database.close()
+        line.close()
+
     def check_slow_reader(self):
         """A client that does not read stops the service, and nothing grows; then all arrives."""
         size = 64 * 1000 * 1000
@@ -236,6 +253,9 @@ class Test(harness.Test):
               "a node that is stopped: a word after 2 s, and an end", done)
         done = self.vx6("alice", "names", "--timeout", "1")
         check(done.returncode == 3 and done.stderr.count("\n") == 1, "a short wait needs no word", done)
+        done = self.vx6("alice", "doctor", "--timeout", "3", "--json")
+        check("waiting for up to 3 s" in done.stderr and json.loads(done.stdout)["failed"] == 1, "doctor says it, too",
+              done)
         waiting = subprocess.Popen([self.bin / "vx6", "--state", self.dir / "alice", "names"],
                                    stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = waiting.stderr.readline()

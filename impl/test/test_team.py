@@ -184,6 +184,19 @@ class Test(harness.Test):
             _, answer = self.ask("client", "resolve", f"team.{names[count - 1]}")
             return [h["name"] for h in answer["candidates"][0]["hosted"]] == names[:count]
         harness.wait_for(shown, "all that were taken are published")
+        self.stop("team")
+        self.vx6("team", "identity", "rotate", check=True)
+        self.start("team", "--peer", self.addr["entry"])
+        status = self.ask("team", "status")[1]
+        left_out = set(names[:count]) - {s["name"] for s in status["services"]}
+        said = [(e["event"], name) for e in status["errors"] for name in left_out if name in e["error"]]
+        check(said == [("service_left_out", name) for name in sorted(left_out, reverse=True)] != [],
+              "with another key the record has less room, and what is left out is said", status["errors"])
+        codes = [self.ask("team", "service", "remove", name)[0] for name in [*left_out, *left_out]]
+        check(codes == ["OK"] * len(left_out) + ["NO_SERVICE"] * len(left_out), "it can be removed by its name", codes)
+        self.stop("team")
+        self.start("team", "--peer", self.addr["entry"])
+        check(self.ask("team", "status")[1]["errors"] == [], "and is not missed any more")
 
 
 if __name__ == "__main__":
