@@ -262,8 +262,11 @@ class Test(harness.Test):
         self.refused("bob", "REVOKED", "status", "--wait")
         check(self.log("bob").count("it is this node's own") == 2, "the next run says it again")
         self.stop("bob")
-        key = self.ask("bob", "identity", "rotate", "--revocation", str(self.dir / "bob2"))["key"]
+        done = self.vx6("bob", "identity", "rotate", "--revocation", str(self.dir / "bob2"), check=True)
+        check("nobody goes along by itself" in done.stdout and "has signed" not in done.stdout,
+              "rotate tells what is to be done", done.stdout)
         self.begin("bob")
+        key = self.key("bob")
         check(not self.ask("bob", "status")["key_revoked"] and says()[1] == "ok", "another key is not revoked")
         self.refused("carol", "REVOKED", "connect", "bob.pub")
         self.vx6("carol", "pin", "bob", key, "--replace", check=True)

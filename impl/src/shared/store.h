@@ -124,6 +124,7 @@ bool store_follow(
     struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms);
 int store_followed(struct store *store, struct store_followed *followed, size_t max);
 int store_revoked(struct store *store, struct store_revoked *revoked, size_t max);
+bool store_is_revoked(struct store *store, const uint8_t key[32], bool *is_revoked);
 bool store_revoked_set(struct store *store, const struct store_revoked *revoked);
 
 /* Entry points, kept for the next start: the last 8, newest first. */

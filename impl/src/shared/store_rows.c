@@ -341,6 +341,18 @@ int store_revoked(struct store *store, struct store_revoked *revoked, size_t max
     return count;
 }
 
+bool store_is_revoked(struct store *store, const uint8_t key[32], bool *is_revoked)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT 1 FROM revoked WHERE key = ?1");
+    if (statement == NULL)
+        return false;
+    sql_bind_blob(statement, 1, key, 32);
+    int count = 0;
+    *is_revoked = next_row(store, statement, &count);
+    sqlite3_finalize(statement);
+    return count == 0;
+}
+
 bool store_revoked_set(struct store *store, const struct store_revoked *revoked)
 {
     sqlite3_stmt *statement = sql_prepare(
