@@ -157,13 +157,14 @@ class DoctorTest(Test):
         self.fill("rows")
         for sql in ("INSERT INTO binding (label, key) VALUES ('mallory', x'00')",
                     "INSERT INTO binding (label, key) VALUES ('a\x1b[31m', zeroblob(32))",
+                    "INSERT INTO allowed VALUES ('web', zeroblob(32), zeroblob(33))",
                     "INSERT INTO service VALUES ('Web!', '127.0.0.1:1', 'public')",
                     "INSERT INTO known_key VALUES ('not an address', zeroblob(32))",
                     "INSERT INTO contact VALUES (x'0102', '[::1]:1')"):
             self.execute("rows", sql)
         answer = self.says("rows", "registry", "failed", "binding mallory: its key is not whole")
         found = [item["what"] for item in answer["checks"] if item["check"] == "registry"]
-        check(len(found) == 5 and not any("\x1b" in line for line in found), "each row is named, harmlessly", found)
+        check(len(found) == 6 and not any("\x1b" in line for line in found), "each row is named, harmlessly", found)
         before, sequence = (self.dir / "rows" / "state.db").read_bytes(), self.execute("rows", "SELECT sequence FROM identity")
         answer = self.says("rows", "repair", "ok", "all that is whole was kept", "--repair")
         check(answer["failed"] == 0 and sorted(self.lines(answer)) == sorted(found), "the same are said to be lost", answer)

@@ -36,6 +36,7 @@ class Test(harness.Test):
         self.check_thief()
         self.check_revocation()
         self.check_way_out()
+        self.check_long_ago()
         self.check_own()
         self.check_own_way_out()
         self.check_export()
@@ -232,6 +233,22 @@ class Test(harness.Test):
         item = self.name("bob", "alice")
         check(not item["revoked"] and item["key_before"] is None, "bob binds the name anew", item)
         self.disconnect("bob", self.connect("bob", "alice.pub"))
+
+    def check_long_ago(self):
+        """VX6-NAME-026: bob has changed his key twice; that the first is revoked concerns who let him in by it."""
+        forward = self.connect("bob", "alice.web")
+        self.vx6("carol", "revoke", str(self.dir / "bob0"), check=True)
+        wait_for(lambda: self.ask("bob", "status")["forwards"][0]["state"] == "down", "bob is sent away")
+        self.disconnect("bob", forward)
+        self.refused("bob", "REVOKED", "connect", "alice.web")
+        self.again("alice")
+        self.refused("bob", "REVOKED", "connect", "alice.web")
+        check(True, "a key of long ago can be revoked, and stays so")
+        self.vx6("alice", "service", "allow", "web", self.key("bob"), check=True)
+        self.disconnect("bob", self.connect("bob", "alice.web"))
+        self.again("alice")
+        self.disconnect("bob", self.connect("bob", "alice.web"))
+        check(True, "until alice lets him in for his own sake, also after a restart")
 
     def check_own(self):
         """Sessions of a client end as well, and its node hears that its own key is gone."""

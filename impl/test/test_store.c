@@ -221,7 +221,7 @@ static void check_upgrade(size_t versions)
     assert_false(bindings[0].is_pinned);
     assert_int_equal(bindings[0].since_unix_ms, 0);
     assert_int_equal(bindings[0].followed_unix_ms, 0);
-    assert_memory_equal(bindings[0].root, bindings[0].key, 32);
+    assert_int_equal(bindings[0].before.count, 0);
     assert_int_equal(store_revoked(store, revoked, 2), 0);
     store_close(store);
     remove_files();
@@ -264,7 +264,6 @@ static void test_keys_that_change_are_kept(void **state)
     uint8_t keys[4][32], key[32];
     bool found;
     memcpy(binding.key, old, 32);
-    memcpy(binding.root, old, 32);
     assert_true(store_binding_set(store, &binding));
     assert_true(store_service_set(store, &a, web, 1) && store_service_set(store, &b, both, 2));
     assert_true(store_known_key_set(store, &addr, old));
@@ -273,7 +272,8 @@ static void test_keys_that_change_are_kept(void **state)
     assert_true(store_follow(store, old, next, 8));
     assert_int_equal(store_bindings(store, bindings, 2), 1);
     assert_memory_equal(bindings[0].key, next, 32);
-    assert_memory_equal(bindings[0].root, old, 32);
+    assert_int_equal(bindings[0].before.count, 1);
+    assert_memory_equal(bindings[0].before.keys[0], old, 32);
     assert_int_equal(bindings[0].followed_unix_ms, 8);
     assert_int_equal(bindings[0].since_unix_ms, 5);
     assert_int_equal(store_allowed(store, "a", keys, 4), 1);
@@ -281,7 +281,8 @@ static void test_keys_that_change_are_kept(void **state)
     assert_int_equal(store_allowed(store, "b", keys, 4), 1);
     assert_int_equal(store_followed(store, followed, 4), 1); /* b had it for its own sake */
     assert_string_equal(followed[0].service, "a");
-    assert_memory_equal(followed[0].root, old, 32);
+    assert_int_equal(followed[0].before.count, 1);
+    assert_memory_equal(followed[0].before.keys[0], old, 32);
     assert_true(store_known_key(store, &addr, key, &found) && found);
     assert_memory_equal(key, next, 32);
     assert_true(store_allow(store, "a", next));
@@ -391,12 +392,58 @@ static void test_a_kept_key_that_is_not_whole_can_be_forgotten(void **state)
     store_close(store);
 }
 
+/* VX6-NAME-026: all that a key came by, and no more than can be in force; 0 stands in all of them.
+ */
+static void test_all_keys_before_a_key_are_kept(void **state)
+{
+    (void)state;
+    static struct store_binding bindings[2];
+    static struct store_followed followed[2];
+    assert_int_equal(STORE_BEFORE_MAX, vx6_limits_default.followed_max);
+    struct store *store = open_it(STORE_CREATE);
+    struct store_binding binding = {.label = "alice", .since_unix_ms = 5};
+    struct store_service web = {"web", "127.0.0.1:1", "private"};
+    const uint8_t first[1][32] = {{0}};
+    assert_true(store_binding_set(store, &binding) && store_service_set(store, &web, first, 1));
+    for (uint8_t count = 0; count < 4; count++) {
+        store_close(store);
+        store = open_it(STORE_CREATE);
+        assert_int_equal(store_bindings(store, bindings, 2), 1);
+        assert_int_equal(store_followed(store, followed, 2), count > 0);
+        assert_int_equal(bindings[0].before.count, count);
+        assert_int_equal(followed[0].before.count, count);
+        for (uint8_t i = 0; i < count; i++) {
+            const uint8_t key[32] = {i};
+            assert_memory_equal(bindings[0].before.keys[i], key, 32);
+            assert_memory_equal(followed[0].before.keys[i], key, 32);
+        }
+        assert_true(store_binding_set(store, &bindings[0])); /* as it is */
+        const uint8_t key[32] = {count}, next[32] = {count + 1};
+        assert_true(store_follow(store, key, next, 8));
+    }
+    static const char *const bad[] = {"x''", "zeroblob(31)", "zeroblob(33)", "zeroblob(17 * 32)",
+        "'12345678901234567890123456789012'"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "UPDATE binding SET root = %s; UPDATE allowed SET root = %s;",
+            bad[i], bad[i]);
+        execute(sql);
+        assert_int_equal(store_bindings(store, bindings, 2), -1);
+        assert_int_equal(store_followed(store, followed, 2), -1);
+        assert_non_null(strstr(store_error(store), "restore"));
+    }
+    execute("UPDATE binding SET root = zeroblob(16 * 32)");
+    assert_int_equal(store_bindings(store, bindings, 2), 1);
+    assert_int_equal(bindings[0].before.count, 16);
+    store_close(store);
+}
+
 /* VX6-CTRL-020 */
 static void test_a_name_of_somebody_else_is_not_taken(void **state)
 {
     (void)state;
     struct store_binding binding = {
-        .label = "alice", .key = {7}, .is_pinned = true, .since_unix_ms = 1, .root = {7}};
+        .label = "alice", .key = {7}, .is_pinned = true, .since_unix_ms = 1};
     char value[16];
     struct store *store = open_it(STORE_CREATE);
     assert_true(store_own_name_set(store, "bob"));
@@ -421,7 +468,6 @@ static void test_everything_else_is_kept(void **state)
     bool found;
     char value[16];
     memset(binding.key, 7, sizeof binding.key);
-    memset(binding.root, 7, sizeof binding.root);
     memset(contact[1].key, 1, sizeof contact[1].key);
 
     assert_true(store_setting(store, "name", value, sizeof value));
@@ -455,7 +501,7 @@ static void test_everything_else_is_kept(void **state)
     assert_memory_equal(bindings[0].key, binding.key, 32);
     assert_true(bindings[0].is_pinned);
     assert_int_equal(bindings[0].since_unix_ms, 1234567890123);
-    struct store_binding renamed = {.label = "al", .key = {8}, .root = {8}, .since_unix_ms = 1};
+    struct store_binding renamed = {.label = "al", .key = {8}, .since_unix_ms = 1};
     assert_true(store_binding_rename(store, "alice", &renamed));
     assert_int_equal(store_bindings(store, bindings, 4), 1);
     assert_string_equal(bindings[0].label, "al");
@@ -604,6 +650,7 @@ int main(void)
         WITH_STATE(test_a_state_without_a_whole_identity_is_refused_and_left_alone),
         WITH_STATE(test_a_state_of_an_older_version_keeps_its_identity),
         WITH_STATE(test_keys_that_change_are_kept),
+        WITH_STATE(test_all_keys_before_a_key_are_kept),
         WITH_STATE(test_a_damaged_state_of_an_older_version_is_left_alone),
         WITH_STATE(test_a_key_that_is_not_whole_is_no_missing_key),
         WITH_STATE(test_a_kept_key_that_is_not_whole_can_be_forgotten),

@@ -41,6 +41,7 @@ class Test(harness.Test):
         self.check_moves()
         self.check_runs()
         self.check_bounds()
+        self.check_revocation()
 
     def ask(self, who, *words):
         """The code, OK where there is none, and the answer."""
@@ -197,6 +198,20 @@ class Test(harness.Test):
         self.stop("team")
         self.start("team", "--peer", self.addr["entry"])
         check(self.ask("team", "status")[1]["errors"] == [], "and is not missed any more")
+
+    def check_revocation(self):
+        """VX6-NAME-018: what is open with a host stands and falls with the name that led there."""
+        self.vx6("team", "service", "remove", self.ask("team", "service", "list")[1]["services"][0]["name"], check=True)
+        self.vx6("team", "service", "add", "db", "--at", self.key["spare"], check=True)
+        self.arrives("spare")
+        forward = self.ask("client", "connect", "team.db", "--background")[1]
+        check(forward["key"] == self.key["spare"], "a session with the host", forward)
+        certificate = str(self.dir / "team.revocation")
+        self.vx6("team", "identity", "revocation", certificate, check=True)
+        self.vx6("other", "revoke", certificate, check=True)
+        harness.wait_for(lambda: [f["state"] for f in self.ask("client", "status")[1]["forwards"]] == ["down"],
+                         "it ends with the team's key")
+        check(self.connect("client") == ("REVOKED", None), "and is not made anew")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #ifndef VX6_INTERNAL_H
 #define VX6_INTERNAL_H
 
+#include "before.h"
 #include "bytes.h"
 #include "clock.h"
 #include "discovery.h"

@@ -122,19 +122,13 @@ static enum vx6_code contact_restore(struct vx6_node *node, const struct vx6_in 
     return code;
 }
 
-/* By what a key that has been gone along with is looked up, and what it stands and falls with. */
-static const uint8_t *root_of(const struct vx6_in *in)
-{
-    return is_zero(in->key_before, sizeof in->key_before) ? in->key : in->key_before;
-}
-
 static enum vx6_code name_bind(struct vx6_node *node, const struct vx6_in *in)
 {
     vx6_span label = {in->data, in->len};
     if (!vx6_label_is_valid(label) ||
         !node->env->crypto->sign_public_is_valid(node->env->crypto, in->key))
         return VX6_INVALID;
-    return binding_set(node, label, in->key, root_of(in));
+    return binding_set(node, label, in->key, in->keys_before);
 }
 
 /* VX6-REC-013 */
@@ -321,7 +315,7 @@ static enum vx6_code dispatch(struct vx6_node *node, struct vx6_in *in)
     case VX6_IN_SERVICE_ADD_HOSTED:
         return service_add_hosted(node, data, in->key);
     case VX6_IN_SERVICE_ALLOW:
-        return service_allow(node, data, in->key, root_of(in));
+        return service_allow(node, data, in->key, in->keys_before);
     case VX6_IN_SERVICE_DENY:
         return service_deny(node, data, in->key);
     case VX6_IN_SERVICE_REMOVE:

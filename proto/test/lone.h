@@ -151,6 +151,18 @@ void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
     (void)node, (void)from, (void)to;
 }
 
+enum vx6_code services_make_room(
+    struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
+{
+    (void)node, (void)from, (void)to;
+    return VX6_OK;
+}
+
+void services_give_up(struct vx6_node *node)
+{
+    (void)node;
+}
+
 void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
 {
     (void)node;

@@ -9,13 +9,18 @@
 struct session {
     uint32_t calls;
     enum vx6_code code;
-    uint8_t key[32];
+    uint8_t key[32], via[96];
+    size_t via_len;
     vx6_addr addr;
 };
 
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
-    const uint8_t key[32], const vx6_addr *addr)
+    const uint8_t key[32], vx6_span via, const vx6_addr *addr)
 {
+    assert_in_range(via.len, 0, sizeof session->via);
+    session->via_len = via.len;
+    if (via.len > 0)
+        memcpy(session->via, via.data, via.len);
     (void)node;
     session->calls++;
     session->code = code;
@@ -27,7 +32,7 @@ void session_resolved(struct vx6_node *node, struct session *session, enum vx6_c
 void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
     const uint8_t key[32], const vx6_addr *addr)
 {
-    session_resolved(node, (struct session *)(void *)listing, code, key, addr);
+    session_resolved(node, (struct session *)(void *)listing, code, key, (vx6_span){0}, addr);
 }
 
 /* One claimant: a node that published. */

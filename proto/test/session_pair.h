@@ -557,6 +557,7 @@ static int world_teardown(void **state)
         assert_int_equal(timer_deadline(&world.nodes[i].timers), VX6_NEVER);
         assert_null(world.nodes[i].ready_list.first);
     }
+    intern_clear(&world.env, &world.env.blobs);
     assert_int_equal(world.memory, 0);
     while (world.links) {
         struct link *link = world.links;

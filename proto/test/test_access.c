@@ -18,7 +18,7 @@ static void offer(enum exposure exposure)
 
 static void allow(void)
 {
-    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, (vx6_span){0}), VX6_OK);
 }
 
 /* Opens a session, to `id`; the code that the client hears, OK when it is up. */
@@ -148,7 +148,7 @@ static void test_a_service_that_returns_has_forgotten_its_keys(void **state)
     offer(EXPOSURE_PRIVATE);
     allow();
     assert_int_equal(service_remove(owner(), text("web")), VX6_OK);
-    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_STALE);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, (vx6_span){0}), VX6_STALE);
     offer(EXPOSURE_PRIVATE);
     assert_int_equal(try(), VX6_NO_SERVICE);
 }
@@ -163,10 +163,10 @@ static void test_the_keys_of_a_service_are_sorted_and_bounded(void **state)
     offer(EXPOSURE_PRIVATE);
     for (uint32_t i = 0; i < KEYS; i++) {
         const uint8_t key[32] = {(uint8_t)(1 + i * 7 % KEYS)};
-        assert_int_equal(service_allow(owner(), text("web"), key, key), VX6_OK);
-        assert_int_equal(service_allow(owner(), text("web"), key, key), VX6_OK);
+        assert_int_equal(service_allow(owner(), text("web"), key, (vx6_span){0}), VX6_OK);
+        assert_int_equal(service_allow(owner(), text("web"), key, (vx6_span){0}), VX6_OK);
     }
-    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_LIMIT);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, (vx6_span){0}), VX6_LIMIT);
     for (uint8_t i = 1; i <= KEYS; i++) {
         const uint8_t key[32] = {i};
         assert_int_equal(service_admits(owner(), text("web"), key), VX6_OK);
@@ -180,8 +180,8 @@ static void test_the_keys_of_a_service_are_sorted_and_bounded(void **state)
         assert_int_equal(service_deny(owner(), text("web"), key), i % 2 ? VX6_OK : VX6_STALE);
     }
     const uint8_t zero[32] = {0};
-    assert_int_equal(service_allow(owner(), text("web"), zero, zero), VX6_INVALID);
-    assert_int_equal(service_allow(owner(), text("W"), client_key, client_key), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("web"), zero, (vx6_span){0}), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("W"), client_key, (vx6_span){0}), VX6_INVALID);
     assert_int_equal(service_deny(owner(), text("W"), client_key), VX6_INVALID);
 }
 
@@ -196,7 +196,7 @@ static void test_what_another_node_hosts_is_not_here(void **state)
     assert_int_equal(service_add_hosted(owner(), text("web"), key_of(7)), VX6_OK);
     assert_int_equal(world.published, published + 1);
     assert_int_equal(try(), VX6_NO_SERVICE);
-    assert_int_equal(service_allow(owner(), text("web"), client_key, client_key), VX6_INVALID);
+    assert_int_equal(service_allow(owner(), text("web"), client_key, (vx6_span){0}), VX6_INVALID);
     assert_int_equal(service_names(owner(), names, 4), 0);
     assert_int_equal(services_hosted(owner(), hosted, 4), 1);
     assert_memory_equal(hosted[0].host, key_of(7), 32);

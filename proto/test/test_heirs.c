@@ -188,7 +188,7 @@ static void test_a_revocation_counts_while_a_session_dials(void **state)
     assert_int_equal(session->state, SESSION_CONNECTING);
     crypto->sign_public(crypto, root, root_seed);
     const vx6_span label = {(const uint8_t *)"alice", 5};
-    assert_int_equal(binding_set(node, label, key, root), VX6_OK);
+    assert_int_equal(binding_set(node, label, key, (vx6_span){root, 32}), VX6_OK);
     revoked_seen(node, (vx6_span){tombstone, bury(node, root_seed, tombstone)});
     assert_true(revoked_has(node, root));
     struct wait settled = {world.bob, from, VX6_OUT_SESSION_UP, VX6_OUT_SESSION_DOWN};

@@ -63,7 +63,7 @@ static void test_a_hint_that_fits_the_binding_is_looked_up_by_key(void **state)
     struct pick pick;
     pick_init(&pick);
     const uint8_t *key = pick.alice.keys.identity;
-    assert_int_equal(binding_set(pick.bench.node, lone_text("alice"), key, key), VX6_OK);
+    assert_int_equal(binding_set(pick.bench.node, lone_text("alice"), key, (vx6_span){0}), VX6_OK);
     bench_open(&pick.bench, pick.alice_name);
     assert_memory_equal(last_lookup()->target, pick.alice.keys.id, 32);
     show(&pick.bench, 1, &pick.alice, 0, 1);
@@ -79,7 +79,7 @@ static void test_R5_a_hint_changes_no_binding(void **state)
     struct pick pick;
     pick_init(&pick);
     const uint8_t *key = pick.alice.keys.identity;
-    assert_int_equal(binding_set(pick.bench.node, lone_text("alice"), key, key), VX6_OK);
+    assert_int_equal(binding_set(pick.bench.node, lone_text("alice"), key, (vx6_span){0}), VX6_OK);
     bench_open(&pick.bench, pick.mallory_name);
     show_both(&pick);
     expect(&pick.bench, VX6_OK);

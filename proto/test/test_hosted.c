@@ -54,6 +54,15 @@ static void expect_lookup(const struct cast *cast, uint32_t count, const struct 
     assert_int_equal(cast->bench.session.calls, 0);
 }
 
+/* VX6-NAME-018: what else the session is to stand and fall with. */
+static void expect_via(const struct cast *cast, const struct owner *first, const struct owner *next)
+{
+    assert_int_equal(cast->bench.session.via_len, next ? 64 : 32);
+    assert_memory_equal(cast->bench.session.via, first->keys.identity, 32);
+    if (next)
+        assert_memory_equal(cast->bench.session.via + 32, next->keys.identity, 32);
+}
+
 static void expect_session_with(struct cast *cast, const struct owner *owner)
 {
     expect(&cast->bench, VX6_OK);
@@ -76,6 +85,7 @@ static void test_a_hosted_service_is_with_its_host_and_nobody_else_is_bound(void
     assert_int_equal(cast.bench.session.calls, 0);
     show(&cast.bench, 6, &cast.host, 0, 1);
     lone_run(cast.bench.node, 0);
+    expect_via(&cast, &cast.team, NULL);
     expect_session_with(&cast, &cast.host); /* and what it says of its own db was not followed */
     assert_int_equal(lone_lookup_count, 2);
     assert_int_equal(cast.bench.node->bindings.count, 1);
@@ -94,6 +104,7 @@ static void test_the_other_services_are_with_the_owner(void **state)
     show_enough(&cast, &cast.team);
     expect(&cast.bench, VX6_OK);
     assert_memory_equal(cast.bench.session.key, cast.team.keys.identity, 32);
+    assert_int_equal(cast.bench.session.via_len, 0);
     bench_free(&cast.bench);
 }
 
@@ -205,6 +216,7 @@ static void test_a_host_that_has_another_key_now_is_found(void **state)
     show(&cast.bench, 0, &cast.other, 1, 2);
     lone_run(cast.bench.node, 0);
     expect_session_with(&cast, &cast.other);
+    expect_via(&cast, &cast.team, &cast.host);
     struct vx6_out out;
     assert_false(lone_output(cast.bench.node, &out));
     bench_free(&cast.bench);
@@ -347,6 +359,7 @@ static void test_the_owner_itself_goes_to_the_host(void **state)
     expect_lookup(&cast, 1, &cast.host);
     show_enough(&cast, &cast.host);
     expect_session_with(&cast, &cast.host);
+    assert_memory_equal(cast.bench.session.via, cast.bench.node->keys.identity, 32);
     assert_int_equal(cast.bench.node->bindings.count, 0);
     struct vx6_name name = {.label = lone_text("me"), .service = lone_text("web")};
     assert_null(resolve_for_session(cast.bench.node, &name, &cast.bench.session, &code));

@@ -73,7 +73,7 @@ static void offer(const char *name, enum exposure exposure)
 
 static void allow(const char *name)
 {
-    assert_int_equal(service_allow(owner(), text(name), asker_key, asker_key), VX6_OK);
+    assert_int_equal(service_allow(owner(), text(name), asker_key, (vx6_span){0}), VX6_OK);
 }
 
 /* ---- what is told ---- */
@@ -118,7 +118,7 @@ static void test_a_private_service_is_in_no_byte_of_the_answer(void **state)
     assert_string_equal(ask(), "web=1");
     size_t without = answer_len;
     offer("db", EXPOSURE_PRIVATE);
-    assert_int_equal(service_allow(owner(), text("db"), friend_key, friend_key), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("db"), friend_key, (vx6_span){0}), VX6_OK);
     assert_string_equal(ask(), "web=1");
     assert_int_equal(answer_len, without);
     allow("db");

@@ -3,13 +3,9 @@
 #include "lone.h"
 
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
-    const uint8_t key[32], const vx6_addr *addr)
+    const uint8_t key[32], vx6_span via, const vx6_addr *addr)
 {
-    (void)node;
-    (void)session;
-    (void)code;
-    (void)key;
-    (void)addr;
+    (void)node, (void)session, (void)code, (void)key, (void)via, (void)addr;
     fail();
 }
 

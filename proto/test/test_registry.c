@@ -13,7 +13,7 @@ static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void
     for (uint32_t i = 0; i < 20; i++) {
         const uint8_t key[32] = {(uint8_t)i};
         label[1] = (char)('a' + i * 7 % 20);
-        assert_int_equal(binding_set(bench.node, lone_text(label), key, key), VX6_OK);
+        assert_int_equal(binding_set(bench.node, lone_text(label), key, (vx6_span){0}), VX6_OK);
     }
     const uint8_t other[32] = {99};
     assert_int_equal(binding_first_use(bench.node, lone_text("new"), other), VX6_LIMIT);
@@ -24,7 +24,7 @@ static void test_bindings_are_sorted_bounded_and_never_change_by_themselves(void
         assert_non_null(binding);
         assert_int_equal(binding->key[0], i);
     }
-    assert_int_equal(binding_set(bench.node, lone_text("aa"), other, other), VX6_OK);
+    assert_int_equal(binding_set(bench.node, lone_text("aa"), other, (vx6_span){0}), VX6_OK);
     assert_int_equal(binding_find(bench.node, lone_text("aa"))->key[0], 99);
     binding_remove(bench.node, lone_text("aa"));
     binding_remove(bench.node, lone_text("aa"));
@@ -92,8 +92,7 @@ static void test_a_session_looks_further_than_a_bundle_without_a_way_to_it(void 
     bench_init(&bench, "");
     owner_make(&alice, 1, (struct claim){.label = "alice", .prefix = 0xfd});
     assert_int_equal(
-        binding_set(bench.node, lone_text("alice"), alice.keys.identity, alice.keys.identity),
-        VX6_OK);
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, (vx6_span){0}), VX6_OK);
     (void)start_op(&bench, "alice");
     show_value(&bench, &alice, (struct lookup_value){.count = 1, .path_count = 1});
     end_lookup(&bench, VX6_OK);

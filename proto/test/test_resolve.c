@@ -199,8 +199,7 @@ static void test_K3_a_bound_name_ignores_rivals(void **state)
     owner_make(&alice, 1, (struct claim){.label = "alice"});
     owner_make(&mallory, 2, (struct claim){.label = "alice", .sequence = 1000});
     assert_int_equal(
-        binding_set(bench.node, lone_text("alice"), alice.keys.identity, alice.keys.identity),
-        VX6_OK);
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, (vx6_span){0}), VX6_OK);
     bench_open(&bench, "alice");
     assert_memory_equal(last_lookup()->target, alice.keys.id, 32);
     for (uint32_t i = 0; i < 10; i++)
@@ -234,8 +233,7 @@ static void test_K3_a_flood_of_claims_is_no_veto(void **state)
     assert_int_equal(lone_last[VX6_EVENT_bundle_refused].code, VX6_LIMIT);
 
     assert_int_equal(
-        binding_set(bench.node, lone_text("alice"), alice.keys.identity, alice.keys.identity),
-        VX6_OK);
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, (vx6_span){0}), VX6_OK);
     bench_open(&bench, "alice");
     show(&bench, 0, &alice, 0, 1);
     lone_run(bench.node, 0);

@@ -53,8 +53,7 @@ static void test_a_bound_name_is_listed_by_its_key(void **state)
     owner_make(&alice, 1, (struct claim){.label = "alice"});
     owner_make(&mallory, 2, (struct claim){.label = "alice", .sequence = 99});
     assert_int_equal(
-        binding_set(bench.node, lone_text("alice"), alice.keys.identity, alice.keys.identity),
-        VX6_OK);
+        binding_set(bench.node, lone_text("alice"), alice.keys.identity, (vx6_span){0}), VX6_OK);
     (void)bench_list(&bench, "alice", &code);
     assert_memory_equal(last_lookup()->target, alice.keys.id, 32);
     show(&bench, 0, &mallory, 0, 1);

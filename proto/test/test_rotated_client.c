@@ -8,7 +8,8 @@ enum { /* numbers of keys */
     ALICE = 1,
     NEXT,
     THIRD,
-    THIEF
+    THIEF,
+    OTHER
 };
 
 static struct vx6_node *owner(void)
@@ -19,7 +20,7 @@ static struct vx6_node *owner(void)
 static void offer(const char *name, uint8_t allowed)
 {
     assert_int_equal(service_add(owner(), text(name), EXPOSURE_PRIVATE), VX6_OK);
-    assert_int_equal(service_allow(owner(), text(name), key_of(allowed), key_of(allowed)), VX6_OK);
+    assert_int_equal(service_allow(owner(), text(name), key_of(allowed), (vx6_span){0}), VX6_OK);
 }
 
 /* Asks as this key, with this lineage, or none. The code that the client hears. */
@@ -87,6 +88,7 @@ static int teardown(void **state)
 {
     for (int i = 0; i < SIDES; i++) {
         succession_free(&world.nodes[i]);
+        bindings_free(&world.nodes[i]);
         ready_remove(&world.nodes[i].ready_list, &world.nodes[i].ready);
     }
     return world_teardown(state);
@@ -115,7 +117,7 @@ static void test_a_rotation_that_was_missed_is_made_up_for(void **state)
 {
     (void)state;
     offer("web", ALICE);
-    assert_int_equal(service_allow(owner(), text("web"), key_of(THIRD), key_of(THIRD)), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("web"), key_of(THIRD), (vx6_span){0}), VX6_OK);
     assert_int_equal(service_deny(owner(), text("web"), key_of(THIRD)), VX6_OK);
     assert_int_equal(try(THIRD, &to_third), VX6_OK);
     expect_followed(ALICE, NEXT);
@@ -215,7 +217,7 @@ static void test_the_successor_of_a_revoked_key_is_sent_away(void **state)
     assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_REVOKED);
     assert_int_equal(try(THIEF, &to_thief), VX6_REVOKED);
     /* Until its owner allows it for its own sake. */
-    assert_int_equal(service_allow(owner(), text("web"), key_of(THIEF), key_of(THIEF)), VX6_OK);
+    assert_int_equal(service_allow(owner(), text("web"), key_of(THIEF), (vx6_span){0}), VX6_OK);
     assert_int_equal(try(THIEF, &to_thief), VX6_OK);
 }
 
@@ -235,6 +237,122 @@ static void test_a_revoked_key_is_sent_away(void **state)
             assert_int_equal(seen(i, VX6_OUT_STREAM_CLOSED, 0)->code, VX6_REVOKED);
         memcpy(world.revoked, key, 32);
         assert_int_equal(try(ALICE, NULL), VX6_REVOKED);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* VX6-NAME-018, VX6-NAME-026: who hands over twice at once leaves no key behind. */
+static void test_a_key_of_long_ago_can_be_revoked(void **state)
+{
+    static const uint8_t revoked[] = {ALICE, NEXT};
+    for (size_t i = 0; i < sizeof revoked; i++) {
+        vx6_id id;
+        offer("web", ALICE);
+        assert_int_equal(try_as(THIRD, ancestry_span(&to_third), &id), VX6_OK);
+        assert_true(services_have(owner(), key_of(revoked[i])));
+        memcpy(world.revoked, key_of(revoked[i]), 32);
+        assert_true(services_came_by_revoked(owner(), key_of(THIRD)));
+        sessions_end_revoked(owner(), key_of(revoked[i]));
+        settle();
+        assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_REVOKED);
+        assert_int_equal(try(THIRD, &to_third), VX6_REVOKED);
+        assert_int_equal(service_allow(owner(), text("web"), key_of(THIRD), (vx6_span){0}), VX6_OK);
+        assert_int_equal(try(THIRD, &to_third), VX6_OK);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* VX6-NAME-026: all lists that have the key go along, or none does. */
+static void test_a_client_is_not_followed_for_ever(void **state)
+{
+    (void)state;
+    uint8_t keys[16][32];
+    memset(keys, 0x55, sizeof keys);
+    offer("db", ALICE);
+    offer("web", OTHER);
+    for (size_t count = 16; count > 14; count--) {
+        assert_int_equal(
+            service_allow(owner(), text("web"), key_of(ALICE), (vx6_span){keys[0], count * 32}),
+            VX6_OK);
+        assert_int_equal(try(NEXT, &to_next), count == 16 ? VX6_NO_SERVICE : VX6_OK);
+        assert_int_equal(is_admitted("db", ALICE), count == 16);
+        assert_int_equal(is_admitted("web", ALICE), count == 16);
+    }
+    expect_followed(ALICE, NEXT);
+    expect_nothing_followed();
+    assert_int_equal(
+        service_allow(owner(), text("web"), key_of(OTHER), (vx6_span){keys[0], 17 * 32}),
+        VX6_TOO_MANY_KEYS);
+    assert_int_equal(
+        service_allow(owner(), text("web"), key_of(OTHER), (vx6_span){keys[0], 31}), VX6_INVALID);
+    assert_true(is_admitted("web", OTHER));
+}
+
+/* Nothing is half followed. VX6-NAME-016 */
+static void test_without_memory_a_list_stays_as_it_was(void **state)
+{
+    struct lineage lineage;
+    assert_int_equal(lineage_decode(ancestry_span(&to_next), key_of(NEXT), &lineage), VX6_OK);
+    for (uint64_t n = 1; n < 20; n++) {
+        offer("db", ALICE);
+        offer("web", OTHER);
+        assert_int_equal(
+            service_allow(owner(), text("web"), key_of(ALICE), (vx6_span){key_of(OTHER), 32}),
+            VX6_OK);
+        world.fail_at = world.allocations + n;
+        enum vx6_code code = succession_follow(owner(), &lineage, key_of(NEXT), key_of(ALICE));
+        world.fail_at = 0;
+        assert_true(code == VX6_OK || code == VX6_NOMEM);
+        assert_int_equal(is_admitted("db", NEXT), code == VX6_OK);
+        assert_int_equal(is_admitted("web", NEXT), code == VX6_OK);
+        assert_int_equal(is_admitted("db", ALICE), code == VX6_NOMEM);
+        assert_int_equal(is_admitted("web", ALICE), code == VX6_NOMEM);
+        if (code == VX6_OK)
+            expect_followed(ALICE, NEXT);
+        expect_nothing_followed();
+        teardown(state);
+        setup(state);
+        if (code == VX6_OK) {
+            assert_int_not_equal(n, 1);
+            return;
+        }
+    }
+    fail();
+}
+
+/* VX6-NAME-018, VX6-NAME-022: with a host to which a name led, by one key or several. */
+static void test_a_session_ends_with_what_led_to_it(void **state)
+{
+    static const uint8_t revoked[] = {ALICE, NEXT, THIRD, THIEF};
+    vx6_addr addr = {.ip = {0x20, 1}, .port = 4242};
+    for (size_t i = 0; i < 2 * sizeof revoked; i++) {
+        struct vx6_node *node = &world.nodes[0];
+        bool is_up = i % 2 == 0; /* when the key is revoked */
+        vx6_id id;
+        uint8_t via[2][32];
+        memcpy(via[0], key_of(NEXT), 32);  /* the name's owner, formerly ALICE */
+        memcpy(via[1], key_of(THIRD), 32); /* the host, in whose place the other end is today */
+        assert_int_equal(service_add(owner(), text("web"), EXPOSURE_PUBLIC), VX6_OK);
+        assert_int_equal(
+            binding_set(node, text("bob"), key_of(NEXT), (vx6_span){key_of(ALICE), 32}), VX6_OK);
+        struct vx6_in in = {.data = (const uint8_t *)"bob.web", .len = 7};
+        assert_int_equal(session_open(node, &in, &id), VX6_OK);
+        session_resolved(
+            node, world.resolving, VX6_OK, key_of(OTHER), (vx6_span){via[0], 64}, &addr);
+        if (is_up)
+            links_up();
+        settle();
+        assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), is_up);
+        memcpy(world.revoked, key_of(revoked[i / 2]), 32);
+        sessions_end_revoked(node, key_of(revoked[i / 2]));
+        links_up();
+        settle();
+        bool depends = revoked[i / 2] != THIEF;
+        assert_int_equal(seen_count(0, VX6_OUT_SESSION_DOWN), depends);
+        if (depends)
+            assert_int_equal(seen(0, VX6_OUT_SESSION_DOWN, 0)->code, VX6_REVOKED);
         teardown(state);
         setup(state);
     }
@@ -286,7 +404,7 @@ static void test_a_session_that_waits_for_the_old_key_takes_the_new_one(void **s
             sessions_follow(&world.nodes[0], key_of(ALICE), key_of(NEXT));
         struct session *session = world.resolving;
         vx6_addr addr = {.ip = {0x20, 1}, .port = 4242};
-        session_resolved(&world.nodes[0], session, VX6_OK, key_of(NEXT), &addr);
+        session_resolved(&world.nodes[0], session, VX6_OK, key_of(NEXT), (vx6_span){0}, &addr);
         settle();
         session = slots_get(&world.nodes[0].slots, SLOT_SESSION, id); /* gone, where it failed */
         assert_int_equal(session && session->state == SESSION_CONNECTING, follows);
@@ -322,6 +440,10 @@ int main(void)
         TEST(test_the_successor_of_a_revoked_key_is_sent_away),
         TEST(test_a_revoked_key_is_sent_away),
         TEST(test_a_revocation_is_not_shed_by_one_more_rotation),
+        TEST(test_a_key_of_long_ago_can_be_revoked),
+        TEST(test_a_client_is_not_followed_for_ever),
+        TEST(test_without_memory_a_list_stays_as_it_was),
+        TEST(test_a_session_ends_with_what_led_to_it),
         TEST(test_what_is_listed_goes_along_with_the_key),
         TEST(test_a_session_that_waits_for_the_old_key_takes_the_new_one),
     };

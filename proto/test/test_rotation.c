@@ -46,8 +46,8 @@ static int setup(void **state)
     (void)state;
     cast_make(&cast);
     bench_init(&bench, "");
-    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.alice.keys.identity,
-                         cast.alice.keys.identity),
+    assert_int_equal(
+        binding_set(bench.node, lone_text("alice"), cast.alice.keys.identity, (vx6_span){0}),
         VX6_OK);
     return 0;
 }
@@ -79,7 +79,7 @@ static void check_binding(const struct owner *key, const struct owner *root)
     const struct binding *binding = binding_find(bench.node, lone_text("alice"));
     assert_non_null(binding);
     assert_memory_equal(binding->key, key->keys.identity, 32);
-    assert_memory_equal(binding->root, root->keys.identity, 32);
+    assert_memory_equal(before_last(binding->before, binding->key), root->keys.identity, 32);
 }
 
 static void check_session(const struct owner *owner)
@@ -309,6 +309,69 @@ static void test_a_revocation_beats_every_rotation(void **state)
     }
 }
 
+/* VX6-NAME-018, VX6-NAME-026: a thief who hands over twice at once sheds no key. */
+static void test_a_key_of_long_ago_can_be_revoked(void **state)
+{
+    const struct owner *const dead[] = {&cast.dead_alice, &cast.dead_next, &cast.dead_third};
+    for (size_t i = 0; i < sizeof dead / sizeof dead[0]; i++) {
+        OPEN_AND_SHOW("alice.web", &cast.third);
+        check_session(&cast.third);
+        doubt(&cast.third);
+        OPEN_AND_SHOW("alice.web", &cast.fourth);
+        check_session(&cast.fourth);
+        assert_true(bindings_have(bench.node, dead[i]->keys.identity));
+        doubt(&cast.fourth);
+        if (i == 0) { /* it is known here, wherever it came from; else it is shown */
+            memcpy(lone_buried, dead[i]->keys.id, 32);
+            bench_open(&bench, "alice.web");
+            lone_run(bench.node, 0);
+        } else {
+            OPEN_AND_SHOW("alice.web", &cast.fourth, dead[i]);
+        }
+        expect(&bench, VX6_REVOKED);
+        assert_true(bindings_came_by_revoked(bench.node, cast.fourth.keys.identity));
+        assert_int_equal(
+            binding_set(bench.node, lone_text("alice"), cast.fourth.keys.identity, (vx6_span){0}),
+            VX6_OK); /* by its user, for its own sake */
+        assert_false(bindings_came_by_revoked(bench.node, cast.fourth.keys.identity));
+        OPEN_AND_SHOW("alice.web", &cast.fourth);
+        lone_run(bench.node, VX6_SECOND);
+        check_session(&cast.fourth);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* VX6-NAME-026: by one key more than is kept it is not followed, and nothing changes. */
+static void test_a_name_is_not_followed_for_ever(void **state)
+{
+    (void)state;
+    uint8_t keys[17][32];
+    const vx6_span label = lone_text("alice");
+    const uint8_t *key = cast.alice.keys.identity;
+    memset(keys, 0x55, sizeof keys);
+    assert_int_equal(
+        binding_set(bench.node, label, key, (vx6_span){keys[0], 17 * 32}), VX6_TOO_MANY_KEYS);
+    assert_int_equal(binding_set(bench.node, label, key, (vx6_span){keys[0], 33}), VX6_INVALID);
+    check_binding(&cast.alice, &cast.alice);
+    assert_int_equal(binding_set(bench.node, label, key, (vx6_span){keys[0], 15 * 32}), VX6_OK);
+    OPEN_AND_SHOW("alice.web", &cast.next);
+    check_session(&cast.next);
+    expect_followed(&cast.alice, &cast.next);
+    for (int i = 0; i < 2; i++) {
+        doubt(&cast.next);
+        OPEN_AND_SHOW("alice.web", &cast.third);
+        expect(&bench, VX6_TOO_MANY_KEYS);
+        check_binding(&cast.next, &cast.alice);
+        expect_no_output();
+    }
+    assert_int_equal(bench.node->counters[VX6_EVENT_limit_reached], 3);
+    assert_int_equal(
+        binding_set(bench.node, label, cast.third.keys.identity, (vx6_span){0}), VX6_OK);
+    OPEN_AND_SHOW("alice.web", &cast.fourth);
+    check_session(&cast.fourth);
+}
+
 /* VX6-NAME-018: from then on nobody is asked, until the user binds the name to another key. */
 static void test_a_revocation_is_remembered_until_the_name_is_bound_anew(void **state)
 {
@@ -324,8 +387,8 @@ static void test_a_revocation_is_remembered_until_the_name_is_bound_anew(void **
     expect(&bench, VX6_REVOKED);
     assert_int_equal(lone_lookup_count, lookups);
     expect_no_output();
-    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.next.keys.identity,
-                         cast.next.keys.identity),
+    assert_int_equal(
+        binding_set(bench.node, lone_text("alice"), cast.next.keys.identity, (vx6_span){0}),
         VX6_OK);
     OPEN_AND_SHOW("alice.web", &cast.next);
     check_session(&cast.next);
@@ -446,6 +509,8 @@ int main(void)
         TEST(test_the_first_successor_stays),
         TEST(test_two_successors_at_once_are_no_choice),
         TEST(test_a_revocation_beats_every_rotation),
+        TEST(test_a_key_of_long_ago_can_be_revoked),
+        TEST(test_a_name_is_not_followed_for_ever),
         TEST(test_a_revocation_is_remembered_until_the_name_is_bound_anew),
         TEST(test_a_replayed_bundle_does_not_undo_a_revocation),
         TEST(test_who_looks_for_an_unbound_name_sees_the_last_key_alone),

@@ -373,7 +373,7 @@ static void test_a_name_is_resolved_first(void **state)
     (void)state;
     vx6_id id;
     struct session *session = resolve_begin(&id);
-    session_resolved(&world.nodes[0], session, VX6_OK, key_of_bob, &addr_of_bob);
+    session_resolved(&world.nodes[0], session, VX6_OK, key_of_bob, (vx6_span){0}, &addr_of_bob);
     links_up();
     settle();
     assert_int_equal(seen_count(0, VX6_OUT_SESSION_UP), 1);
@@ -390,7 +390,8 @@ static void test_a_name_that_leads_to_another_key_than_was_said_leads_nowhere(vo
         vx6_id id;
         assert_int_equal(service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC), VX6_OK);
         assert_int_equal(session_open(&world.nodes[0], &in, &id), VX6_OK);
-        session_resolved(&world.nodes[0], world.resolving, VX6_OK, key_of_bob, &addr_of_bob);
+        session_resolved(
+            &world.nodes[0], world.resolving, VX6_OK, key_of_bob, (vx6_span){0}, &addr_of_bob);
         if (is_same)
             links_up();
         settle();
@@ -405,7 +406,7 @@ static void test_a_name_that_is_not_found_ends_the_session(void **state)
     (void)state;
     vx6_id id;
     struct session *session = resolve_begin(&id);
-    session_resolved(&world.nodes[0], session, VX6_NOT_FOUND, NULL, NULL);
+    session_resolved(&world.nodes[0], session, VX6_NOT_FOUND, NULL, (vx6_span){0}, NULL);
     settle();
     expect_down(VX6_NOT_FOUND);
 }
@@ -427,7 +428,7 @@ static void test_a_dead_address_is_resolved_once_more(void **state)
     vx6_id id;
     struct session *session = resolve_begin(&id);
     for (uint32_t i = 1; i <= 2; i++) {
-        session_resolved(&world.nodes[0], session, VX6_OK, key_of_bob, &addr_of_bob);
+        session_resolved(&world.nodes[0], session, VX6_OK, key_of_bob, (vx6_span){0}, &addr_of_bob);
         world.resolving = NULL;
         link_kill(link_of(0), VX6_UNREACHABLE);
         assert_int_equal(world.forgotten, i);

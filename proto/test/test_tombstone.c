@@ -208,11 +208,11 @@ static void test_the_driver_restores_what_was_revoked_and_what_was_followed(void
     bundle_view(&solo.crypto, span_of(&alice), &root);
     struct vx6_in in = {.kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)"al", .len = 2};
     memcpy(in.key, head.node.identity, 32);
-    memcpy(in.key_before, root.node.identity, 32);
+    in.keys_before = (vx6_span){root.node.identity, 32};
     assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
     const struct binding *binding = binding_find(solo.node, (vx6_span){(const uint8_t *)"al", 2});
     assert_memory_equal(binding->key, head.node.identity, 32);
-    assert_memory_equal(binding->root, root.node.identity, 32);
+    assert_memory_equal(before_last(binding->before, binding->key), root.node.identity, 32);
     in = (struct vx6_in){.kind = VX6_IN_REVOKED, .data = dead.bytes, .len = dead.len};
     assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
     assert_true(revoked_has(solo.node, root.node.identity));

@@ -13,15 +13,17 @@
 
 static json_t *binding_json(const struct host *host, const struct store_binding *binding)
 {
-    bool has_followed = binding->followed_unix_ms != 0;
-    bool is_revoked =
-        keys_is_revoked(host->keys, binding->key) || keys_is_revoked(host->keys, binding->root);
+    const struct store_before *before = &binding->before;
+    bool is_revoked = keys_is_revoked(host->keys, binding->key);
+    for (size_t i = 0; i < before->count; i++)
+        is_revoked = is_revoked || keys_is_revoked(host->keys, before->keys[i]);
     return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "name", binding->label, "key",
         json_key(binding->key), "how", binding->is_pinned ? "pinned" : "first_use", "since_unix_ms",
         binding->since_unix_ms ? json_integer(binding->since_unix_ms) : json_null(), "key_before",
-        has_followed ? json_key(binding->root) : json_null(), "followed_unix_ms",
-        has_followed ? json_integer(binding->followed_unix_ms) : json_null(), "revoked",
-        is_revoked ? 1 : 0);
+        before->count > 0 ? json_key(before->keys[before->count - 1]) : json_null(),
+        "followed_unix_ms",
+        binding->followed_unix_ms ? json_integer(binding->followed_unix_ms) : json_null(),
+        "revoked", is_revoked ? 1 : 0);
 }
 
 /* The keys kept for addresses that were connected to without a name; NULL: they cannot be read. */

@@ -73,6 +73,9 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
     if (code == VX6_REVOKED)
         return "its key was revoked by its owner, so nobody who has that key is believed: ask the "
                "owner for the new key, and bind the name to it with vx6 pin NAME KEY --replace";
+    if (code == VX6_TOO_MANY_KEYS)
+        return "its key has changed more often than this node goes along with: ask the owner for "
+               "the present one, and bind the name to it with vx6 pin NAME KEY --replace";
     if (code == VX6_NO_SERVICE)
         return "the node offers no such service: check the service's name with its owner";
     if (code == VX6_NOT_ALLOWED)

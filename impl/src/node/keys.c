@@ -94,7 +94,7 @@ static void say_revoked(struct keys *keys, const uint8_t key[32])
     struct host *host = keys->host;
     uint8_t own[32], id[32];
     driver_identity(host->driver, own, id);
-    const struct store_binding *binding = names_by_key(host->names, key);
+    const struct store_binding *binding = names_led_by(host->names, key);
     const char *advice = "ask its owner for the new key";
     if (binding)
         advice = "ask its owner for the new key, and bind the name to it with vx6 pin NAME KEY "
@@ -113,6 +113,13 @@ static enum vx6_code tell_node(struct keys *keys, const struct store_revoked *st
     return driver_input(keys->host->driver, &in);
 }
 
+/* The keys are in the list already, or their service is left out; but without those before them a
+ * list would not hear of what is revoked. */
+static bool may_go_on(enum vx6_code code)
+{
+    return code != VX6_NOMEM && code != VX6_TOO_MANY_KEYS;
+}
+
 /* Which keys may use a service since another that might has handed over to them. */
 static bool restore_followed(struct keys *keys, char error[TEXT_ERROR_SIZE])
 {
@@ -122,16 +129,20 @@ static bool restore_followed(struct keys *keys, char error[TEXT_ERROR_SIZE])
     if (followed == NULL)
         return text_fail(error, "out of memory");
     int count = store_followed(store, followed, max);
-    for (int i = 0; i < count; i++) {
+    enum vx6_code code = VX6_OK;
+    for (int i = 0; i < count && may_go_on(code); i++) {
         struct vx6_in in = {.kind = VX6_IN_SERVICE_ALLOW,
             .data = (const uint8_t *)followed[i].service,
             .len = strlen(followed[i].service)};
         memcpy(in.key, followed[i].key, sizeof in.key);
-        memcpy(in.key_before, followed[i].root, sizeof in.key_before);
-        (void)driver_input(keys->host->driver, &in); /* it is there, or its service is left out */
+        in.keys_before = (vx6_span){followed[i].before.keys[0], followed[i].before.count * 32};
+        code = driver_input(keys->host->driver, &in);
     }
     free(followed);
-    return count >= 0 || text_fail(error, "%s", store_error(store));
+    if (count < 0)
+        return text_fail(error, "%s", store_error(store));
+    return may_go_on(code) ||
+           text_fail(error, "keys that may use a service: %s", vx6_code_text(code));
 }
 
 /* VX6-CTRL-036 */

@@ -85,6 +85,25 @@ const struct store_binding *names_by_key(const struct names *names, const uint8_
     return NULL;
 }
 
+static bool has_before(const struct store_before *before, const uint8_t key[32])
+{
+    for (size_t i = 0; i < before->count; i++) {
+        if (memcmp(before->keys[i], key, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+const struct store_binding *names_led_by(const struct names *names, const uint8_t key[32])
+{
+    const struct store_binding *binding = names_by_key(names, key);
+    for (size_t i = 0; binding == NULL && i < names->count; i++) {
+        if (has_before(&names->items[i].binding.before, key))
+            binding = &names->items[i].binding;
+    }
+    return binding;
+}
+
 static bool make_room(struct names *names)
 {
     if (names->count < names->capacity)
@@ -128,7 +147,7 @@ static enum vx6_code bind(
     struct vx6_in in = {
         .kind = VX6_IN_NAME_BIND, .data = (const uint8_t *)label, .len = strlen(label)};
     memcpy(in.key, binding->key, sizeof in.key);
-    memcpy(in.key_before, binding->root, sizeof in.key_before);
+    in.keys_before = (vx6_span){binding->before.keys[0], binding->before.count * sizeof in.key};
     return driver_input(names->host->driver, &in);
 }
 
@@ -185,7 +204,6 @@ void names_bound(struct names *names, const struct vx6_out *out)
         return;
     memcpy(binding.label, out->value.data, out->value.len);
     memcpy(binding.key, out->key, sizeof binding.key);
-    memcpy(binding.root, out->key, sizeof binding.root);
     REPORT(names->host->journal, name_bound, .name = binding.label, .key = binding.key);
     if (!make_room(names)) {
         REPORT(names->host->journal, name_unkept, .name = binding.label, .why = "out of memory");
@@ -203,7 +221,8 @@ void names_follow(struct names *names, const uint8_t from[32], const uint8_t to[
         struct store_binding *binding = &names->items[i].binding;
         if (memcmp(binding->key, from, sizeof binding->key) != 0)
             continue;
-        memcpy(binding->root, from, sizeof binding->root);
+        VX6_ASSERT(binding->before.count < STORE_BEFORE_MAX); /* VX6-NAME-026 */
+        memcpy(binding->before.keys[binding->before.count++], from, 32);
         memcpy(binding->key, to, sizeof binding->key);
         binding->followed_unix_ms = unix_ms_now();
     }
@@ -262,7 +281,7 @@ static bool put(struct names *names, const struct store_binding *binding,
     if (store_binding_set(names->host->store, binding))
         return true;
     if (old)
-        (void)bind(names, old->label, old); /* needs no memory */
+        (void)bind(names, old->label, old); /* needs no more memory than it had */
     else
         (void)tell_node(names, VX6_IN_NAME_UNBIND, binding->label);
     return refuse_by_store(names, code, error);
@@ -303,7 +322,6 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
     struct store_binding binding = {.is_pinned = true, .since_unix_ms = unix_ms_now()};
     memcpy(binding.label, label, strlen(label) + 1);
     memcpy(binding.key, key, sizeof binding.key);
-    memcpy(binding.root, key, sizeof binding.root);
     if (!put(names, &binding, old ? &old->binding : NULL, code, error))
         return false;
     if (old)

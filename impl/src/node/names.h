@@ -17,6 +17,8 @@ bool names_restore(struct names *names, char error[TEXT_ERROR_SIZE]);
 /* NULL: not bound. Valid until the next change. */
 const struct store_binding *names_by_label(const struct names *names, const char *label);
 const struct store_binding *names_by_key(const struct names *names, const uint8_t key[32]);
+/* By its key, or one by which it came to that. */
+const struct store_binding *names_led_by(const struct names *names, const uint8_t key[32]);
 /* In the order of the names; NULL behind the last. Valid until the next change. */
 const struct store_binding *names_item(const struct names *names, size_t index);
 

@@ -17,6 +17,7 @@ enum {
     STORE_TARGET_SIZE = TEXT_ADDR_SIZE,
     STORE_EXPOSURE_SIZE = 16,
     STORE_KNOWN_MAX = 1024,       /* keys kept for addresses */
+    STORE_BEFORE_MAX = 16,        /* followed_max of the table of limits */
     STORE_SEQUENCE_STEP = 1 << 20 /* record versions that one run may use */
 };
 
@@ -37,19 +38,27 @@ struct store_service {
     char exposure[STORE_EXPOSURE_SIZE];
 };
 
+/* Those by which this node came to a key, each of which has handed over to the next; oldest first.
+ */
+struct store_before {
+    size_t count;
+    uint8_t keys[STORE_BEFORE_MAX][32];
+};
+
 struct store_binding {
     char label[VX6_LABEL_MAX + 1];
     uint8_t key[32];
-    bool is_pinned;           /* by the user; else by first use */
-    int64_t since_unix_ms;    /* 0: unknown */
-    uint8_t root[32];         /* the key before, which has handed over to this one; or this one */
-    int64_t followed_unix_ms; /* when this node went along with that; 0: it has not */
+    bool is_pinned;        /* by the user; else by first use */
+    int64_t since_unix_ms; /* 0: unknown */
+    struct store_before before;
+    int64_t followed_unix_ms; /* when this node went along with the last of them; 0: it has not */
 };
 
 /* A key that may use a service since the one before it might, which has handed over to it. */
 struct store_followed {
     char service[VX6_LABEL_MAX + 1];
-    uint8_t key[32], root[32];
+    uint8_t key[32];
+    struct store_before before;
 };
 
 /* A key that nobody is to believe. */

@@ -45,14 +45,13 @@ static const char *column_problem(sqlite3_stmt *row, int column)
     bool is_addr = strcmp(name, "addr") == 0;
     bool is_label = strcmp(name, "label") == 0 || strcmp(name, "service") == 0;
     char text[TEXT_ERROR_SIZE];
-    uint8_t key[32];
+    struct store_before before;
     vx6_addr addr;
     if (strcmp(name, "key") == 0)
         return key_problem(row, column);
-    if (strcmp(name, "root") == 0) /* NULL: the key is the first one */
-        return sqlite3_column_type(row, column) == SQLITE_NULL || sql_copy_key(key, row, column)
-                   ? NULL
-                   : "its first key is not whole";
+    if (strcmp(name, "root") == 0)
+        return sql_copy_before(&before, row, column) ? NULL
+                                                     : "the keys before its own are not whole";
     if (!is_addr && !is_label)
         return NULL;
     sql_copy_text(text, sizeof text, row, column);

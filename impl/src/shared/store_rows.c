@@ -221,9 +221,8 @@ int store_bindings(struct store *store, struct store_binding *bindings, size_t m
     while (count < (int)max && next_row(store, statement, &count)) {
         struct store_binding *binding = &bindings[count];
         sql_copy_text(binding->label, sizeof binding->label, statement, 0);
-        bool is_first = sqlite3_column_type(statement, 4) == SQLITE_NULL;
         if (!sql_copy_key(binding->key, statement, 1) ||
-            !sql_copy_key(binding->root, statement, is_first ? 1 : 4)) {
+            !sql_copy_before(&binding->before, statement, 4)) {
             sql_fail_damaged(store, "the key of a name in it is not whole");
             count = -1;
             break;
@@ -248,8 +247,9 @@ bool store_binding_set(struct store *store, const struct store_binding *binding)
     sql_bind_blob(statement, 2, binding->key, sizeof binding->key);
     sqlite3_bind_int(statement, 3, binding->is_pinned);
     sqlite3_bind_int64(statement, 4, binding->since_unix_ms);
-    if (memcmp(binding->root, binding->key, sizeof binding->key) != 0)
-        sql_bind_blob(statement, 5, binding->root, sizeof binding->root);
+    if (binding->before.count > 0)
+        sql_bind_blob(statement, 5, binding->before.keys[0],
+            (int)(binding->before.count * sizeof binding->key));
     sqlite3_bind_int64(statement, 6, binding->followed_unix_ms);
     return sql_finish(store, statement);
 }
@@ -285,10 +285,11 @@ static bool follow(struct store *store, const char *sql, const uint8_t from[32],
 bool store_follow(
     struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms)
 {
-    static const char names[] = "UPDATE binding SET root = ?1, key = ?2, followed_ms = ?3"
-                                " WHERE key = ?1";
+    static const char names[] = "UPDATE binding SET root = CAST(ifnull(root, x'') || ?1 AS BLOB),"
+                                " key = ?2, followed_ms = ?3 WHERE key = ?1";
     static const char lists[] = "INSERT OR IGNORE INTO allowed (service, key, root)"
-                                " SELECT service, ?2, ?1 FROM allowed WHERE key = ?1";
+                                " SELECT service, ?2, CAST(ifnull(root, x'') || ?1 AS BLOB)"
+                                " FROM allowed WHERE key = ?1";
     static const char lists_of_old[] = "DELETE FROM allowed WHERE key = ?1";
     static const char addresses[] = "UPDATE known_key SET key = ?2 WHERE key = ?1";
     static const char *const steps[] = {names, lists, lists_of_old, addresses};
@@ -310,7 +311,8 @@ int store_followed(struct store *store, struct store_followed *followed, size_t 
     while (count < (int)max && next_row(store, statement, &count)) {
         struct store_followed *item = &followed[count];
         sql_copy_text(item->service, sizeof item->service, statement, 0);
-        if (!sql_copy_key(item->key, statement, 1) || !sql_copy_key(item->root, statement, 2)) {
+        if (!sql_copy_key(item->key, statement, 1) ||
+            !sql_copy_before(&item->before, statement, 2)) {
             sql_fail_damaged(store, "a key that may use a service is not whole in it");
             count = -1;
             break;

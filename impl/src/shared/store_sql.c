@@ -140,6 +140,19 @@ bool sql_copy_blob(uint8_t *dst, size_t size, size_t *len, sqlite3_stmt *stateme
     return true;
 }
 
+bool sql_copy_before(struct store_before *before, sqlite3_stmt *statement, int column)
+{
+    size_t len = 0;
+    before->count = 0;
+    if (sqlite3_column_type(statement, column) == SQLITE_NULL)
+        return true;
+    if (!sql_copy_blob(before->keys[0], sizeof before->keys, &len, statement, column) || len == 0 ||
+        len % sizeof before->keys[0] != 0)
+        return false;
+    before->count = len / sizeof before->keys[0];
+    return true;
+}
+
 bool sql_copy_addr(vx6_addr *addr, sqlite3_stmt *statement, int column)
 {
     char text[TEXT_ADDR_SIZE];

@@ -41,6 +41,8 @@ void sql_copy_text(char *dst, size_t size, sqlite3_stmt *statement, int column);
 bool sql_copy_key(uint8_t key[32], sqlite3_stmt *statement, int column);
 /* False: it has none, or a longer one. */
 bool sql_copy_blob(uint8_t *dst, size_t size, size_t *len, sqlite3_stmt *statement, int column);
+/* False: what the column holds is no list of keys; NULL is the empty one. */
+bool sql_copy_before(struct store_before *before, sqlite3_stmt *statement, int column);
 bool sql_copy_addr(vx6_addr *addr, sqlite3_stmt *statement, int column);
 
 #endif

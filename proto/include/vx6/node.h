@@ -109,7 +109,7 @@ enum vx6_in_kind {
     VX6_IN_CONTACT,   /* peer, key: restores a contact of an earlier run */
     VX6_IN_LABEL,     /* data: what the node is called from now on, nothing: no name; republishes at
                          once */
-    VX6_IN_NAME_BIND, /* data: label, key, key_before: restores or pins a binding */
+    VX6_IN_NAME_BIND, /* data: label, key, keys_before: restores or pins a binding */
     VX6_IN_NAME_UNBIND, /* data: label */
     VX6_IN_REVOKE,  /* data: a certificate (vx6/identity.h): believes that key no more, and tells
                    the network, now and for as long as the node runs */
@@ -121,7 +121,7 @@ enum vx6_in_kind {
     VX6_IN_SERVICE_ADD_HOSTED,  /* data: name, key: of the node that hosts it; SELF. LIMIT: also
                                    when the own bundle would be too long. INVALID: it is offered
                                    here; in the same way one that is hosted cannot be added */
-    VX6_IN_SERVICE_ALLOW,       /* data: name, key, key_before */
+    VX6_IN_SERVICE_ALLOW,       /* data: name, key, keys_before */
     VX6_IN_SERVICE_DENY,        /* data: name, key: takes it off; its sessions end */
     VX6_IN_SERVICE_REMOVE,      /* data: name; its sessions end, its keys are forgotten */
     VX6_IN_RESOLVE,             /* data: a name, such as "alice.web"; makes an operation */
@@ -158,9 +158,9 @@ struct vx6_in {
     const uint8_t *data; /* used or copied before the call returns */
     size_t len;
     uint8_t key[32];
-    uint8_t key_before[32]; /* that has handed over to the key (VX6_OUT_KEY_FOLLOWED), where that is
-                               restored; else zero */
-    uint8_t channel;        /* below VX6_CHANNEL_COUNT; 0 where there are none */
+    vx6_span keys_before; /* n * 32 bytes: those by which the key was followed (KEY_FOLLOWED),
+                             oldest first, where that is restored; else none */
+    uint8_t channel;      /* below VX6_CHANNEL_COUNT; 0 where there are none */
 };
 
 enum vx6_out_kind {

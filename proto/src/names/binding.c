@@ -57,8 +57,9 @@ static enum vx6_code make_room(struct vx6_node *node)
     return VX6_OK;
 }
 
-static enum vx6_code binding_insert(struct vx6_node *node, vx6_span label, const uint8_t key[32],
-    const uint8_t root[32], bool untold)
+/* Takes over `before`, unless it fails. */
+static enum vx6_code binding_insert(
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], struct blob *before, bool untold)
 {
     VX6_ASSERT(vx6_label_is_valid(label));
     enum vx6_code code = make_room(node);
@@ -68,9 +69,9 @@ static enum vx6_code binding_insert(struct vx6_node *node, vx6_span label, const
     uint32_t index = binding_index(bindings, label);
     struct binding *binding = &bindings->items[index];
     memmove(binding + 1, binding, (bindings->count - index) * sizeof *binding);
-    *binding = (struct binding){.untold = untold, .label_len = (uint8_t)label.len};
+    *binding =
+        (struct binding){.untold = untold, .label_len = (uint8_t)label.len, .before = before};
     memcpy(binding->key, key, sizeof binding->key);
-    memcpy(binding->root, root, sizeof binding->root);
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
@@ -78,13 +79,20 @@ static enum vx6_code binding_insert(struct vx6_node *node, vx6_span label, const
 }
 
 enum vx6_code binding_set(
-    struct vx6_node *node, vx6_span label, const uint8_t key[32], const uint8_t root[32])
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], vx6_span before)
 {
     struct binding *binding = binding_at(node, label);
-    if (binding == NULL)
-        return binding_insert(node, label, key, root, false);
+    struct blob *list;
+    enum vx6_code code = before_get(node, before, &list);
+    if (code == VX6_OK && binding == NULL)
+        code = binding_insert(node, label, key, list, false);
+    if (code != VX6_OK)
+        blob_drop(node->env, list);
+    if (code != VX6_OK || binding == NULL)
+        return code;
+    blob_drop(node->env, binding->before);
+    binding->before = list;
     memcpy(binding->key, key, sizeof binding->key);
-    memcpy(binding->root, root, sizeof binding->root);
     memset(binding->rival, 0, sizeof binding->rival);
     node->bindings.untold -= binding->untold;
     node->bindings.rivals_untold -= binding->rival_untold;
@@ -98,7 +106,7 @@ enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uin
     const struct binding *binding = binding_at(node, label);
     if (binding != NULL)
         return bytes_equal(binding->key, key, 32) ? VX6_OK : VX6_KEY_MISMATCH;
-    enum vx6_code code = binding_insert(node, label, key, key, true);
+    enum vx6_code code = binding_insert(node, label, key, NULL, true);
     if (code == VX6_OK) {
         ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
         trace(node, VX6_EVENT_name_bound, NULL, 0, label.len, VX6_OK);
@@ -114,12 +122,33 @@ void binding_remove(struct vx6_node *node, vx6_span label)
         return;
     bindings->untold -= binding->untold;
     bindings->rivals_untold -= binding->rival_untold;
+    blob_drop(node->env, binding->before);
     bindings->count--;
     size_t index = (size_t)(binding - bindings->items);
     memmove(binding, binding + 1, (bindings->count - index) * sizeof *binding);
 }
 
 /* ---- rotation ---- */
+
+enum vx6_code bindings_make_room(struct vx6_node *node, const uint8_t from[32])
+{
+    struct bindings *bindings = &node->bindings;
+    enum vx6_code code = VX6_OK;
+    for (uint32_t i = 0; i < bindings->count && code == VX6_OK; i++) {
+        struct binding *binding = &bindings->items[i];
+        if (bytes_equal(binding->key, from, 32))
+            code = before_longer(node, binding->before, from, &binding->longer);
+    }
+    return code;
+}
+
+void bindings_give_up(struct vx6_node *node)
+{
+    for (uint32_t i = 0; i < node->bindings.count; i++) {
+        blob_drop(node->env, node->bindings.items[i].longer);
+        node->bindings.items[i].longer = NULL;
+    }
+}
 
 /* VX6-NAME-016 */
 void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
@@ -129,7 +158,9 @@ void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
         struct binding *binding = &bindings->items[i];
         if (!bytes_equal(binding->key, from, 32))
             continue;
-        memcpy(binding->root, from, sizeof binding->root);
+        blob_drop(node->env, binding->before);
+        binding->before = binding->longer;
+        binding->longer = NULL;
         memcpy(binding->key, to, sizeof binding->key);
     }
 }
@@ -139,7 +170,7 @@ bool bindings_have(const struct vx6_node *node, const uint8_t key[32])
     const struct bindings *bindings = &node->bindings;
     for (uint32_t i = 0; i < bindings->count; i++) {
         const struct binding *binding = &bindings->items[i];
-        if (bytes_equal(binding->key, key, 32) || bytes_equal(binding->root, key, 32))
+        if (bytes_equal(binding->key, key, 32) || before_has(binding->before, key))
             return true;
     }
     return false;
@@ -150,7 +181,7 @@ bool bindings_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]
     const struct bindings *bindings = &node->bindings;
     for (uint32_t i = 0; i < bindings->count; i++) {
         const struct binding *binding = &bindings->items[i];
-        if (bytes_equal(binding->key, key, 32) && revoked_has(node, binding->root))
+        if (bytes_equal(binding->key, key, 32) && before_is_revoked(node, binding->before))
             return true;
     }
     return false;
@@ -208,6 +239,8 @@ bool binding_output(struct vx6_node *node, struct vx6_out *out)
 void bindings_free(struct vx6_node *node)
 {
     struct bindings *bindings = &node->bindings;
+    for (uint32_t i = 0; i < bindings->count; i++)
+        blob_drop(node->env, bindings->items[i].before);
     env_free(node->env, bindings->items, bindings->capacity * sizeof *bindings->items);
     *bindings = (struct bindings){0};
 }

@@ -159,13 +159,15 @@ static enum vx6_code find_successor(
 /* Where the binding leads today. A revocation beats every rotation, whichever came first:
  * VX6-NAME-018. */
 static enum vx6_code find_chain(const struct vx6_node *node, const struct claimants *claimants,
-    const uint8_t key[32], const uint8_t root[32], struct chain *chain)
+    const uint8_t key[32], const struct blob *before, struct chain *chain)
 {
     enum vx6_code code = VX6_OK;
     chain->count = 1;
     memcpy(chain->keys[0], key, 32);
-    if (is_revoked(node, claimants, root))
-        return VX6_REVOKED;
+    for (uint32_t at = 0; before && at < before->len; at += 32) {
+        if (is_revoked(node, claimants, before->data + at))
+            return VX6_REVOKED;
+    }
     while (code == VX6_OK) {
         if (is_revoked(node, claimants, chain->keys[chain->count - 1]))
             return VX6_REVOKED;
@@ -179,10 +181,10 @@ static enum vx6_code find_chain(const struct vx6_node *node, const struct claima
 
 /* Of a bound name: whom the chain ends with; all that came after its key, where it parts. */
 enum vx6_code claimants_select_bound(struct vx6_node *node, struct claimants *claimants,
-    const uint8_t key[32], const uint8_t root[32], struct chain *chain)
+    const uint8_t key[32], const struct blob *before, struct chain *chain)
 {
     bool keep[CLAIMANT_MAX] = {false};
-    enum vx6_code code = find_chain(node, claimants, key, root, chain);
+    enum vx6_code code = find_chain(node, claimants, key, before, chain);
     for (uint32_t i = 0; i < claimants->count && code != VX6_REVOKED; i++) {
         const struct claimant *claimant = &claimants->items[i];
         bool is_end = bytes_equal(claimant->key, chain->keys[chain->count - 1], 32);

@@ -46,10 +46,10 @@ struct chain {
     uint8_t keys[1 + LINEAGE_ROTATIONS_MAX][32];
     uint32_t count;
 };
-/* Leaves those that a name stands for that is bound to `key`, and looked up by `root`: one, or
- * those between whom nobody can tell. OK, AMBIGUOUS, REVOKED. */
+/* Leaves those that a name stands for that is bound to `key`, to which it came by the keys `before`
+ * it: one, or those between whom nobody can tell. OK, AMBIGUOUS, REVOKED. */
 enum vx6_code claimants_select_bound(struct vx6_node *node, struct claimants *claimants,
-    const uint8_t key[32], const uint8_t root[32], struct chain *chain);
+    const uint8_t key[32], const struct blob *before, struct chain *chain);
 /* The same for a name that is not bound. */
 void claimants_select_unbound(struct vx6_node *node, struct claimants *claimants);
 

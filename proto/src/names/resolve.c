@@ -27,8 +27,10 @@ struct resolve {
     bool waiting;   /* there is somebody to use; rivals may still show */
     bool starved;   /* a bundle that was shown could not be kept */
     bool is_taking; /* a bundle is being looked at: what is cancelled by it ends in its timer */
-    uint8_t bound_key[32], bound_root[32];
-    uint64_t sequence_known; /* bound: what a newer bundle must exceed to end the wait */
+    uint8_t bound_key[32];
+    struct blob *bound_before; /* keys by which the name came to that one */
+    uint8_t owner[32];         /* at_host: whose name it is */
+    uint64_t sequence_known;   /* bound: what a newer bundle must exceed to end the wait */
     enum vx6_code lookup_code;
     uint32_t hops, queries, lost;
     struct claimants claimants;
@@ -50,6 +52,16 @@ static bool hint_fits(const struct vx6_node *node, vx6_span hint, const uint8_t 
         return true;
     vx6_key_text(node->env->crypto, text, key);
     return memcmp(text, hint.data, hint.len) == 0;
+}
+
+/* VX6-NAME-013: or did one of those by which it came? */
+static bool hint_fits_binding(
+    const struct vx6_node *node, vx6_span hint, const struct binding *binding)
+{
+    bool fits = hint_fits(node, hint, binding->key);
+    for (uint32_t at = 0; !fits && binding->before && at < binding->before->len; at += 32)
+        fits = hint_fits(node, hint, binding->before->data + at);
+    return fits;
 }
 
 /* To go there, and not only to see who it is. */
@@ -76,6 +88,7 @@ static void resolve_free(struct vx6_node *node, struct resolve *resolve)
     timer_clear(&node->timers, &resolve->timer);
     claimants_free(node, &resolve->claimants);
     holders_free(node, resolve);
+    blob_drop(node->env, resolve->bound_before);
     env_free(node->env, resolve, sizeof *resolve);
 }
 
@@ -176,10 +189,16 @@ static void start_from_known(struct vx6_node *node, struct resolve *resolve)
 /* VX6-NAME-018: nobody needs to be asked for what this node knows to be revoked. */
 static void start_bound(struct vx6_node *node, struct resolve *resolve)
 {
-    if (revoked_has(node, resolve->bound_key) || revoked_has(node, resolve->bound_root))
+    if (revoked_has(node, resolve->bound_key) || before_is_revoked(node, resolve->bound_before))
         settle(node, resolve);
     else
         start_from_known(node, resolve);
+}
+
+/* By whose node ID a bound name is looked up. VX6-NAME-016 */
+static const uint8_t *bound_root(const struct resolve *resolve)
+{
+    return before_last(resolve->bound_before, resolve->bound_key);
 }
 
 /* VX6-NAME-004, VX6-NAME-006 */
@@ -187,7 +206,7 @@ static enum vx6_code start_lookup(struct vx6_node *node, struct resolve *resolve
 {
     uint8_t target[32];
     if (resolve->bound)
-        vx6_node_id(node->env->crypto, target, resolve->bound_root);
+        vx6_node_id(node->env->crypto, target, bound_root(resolve));
     else
         name_key(node->env->crypto, target, resolve_label(resolve));
     resolve->lookup = lookup_start(node, target, true, LOOKUP_RESOLVE, resolve);
@@ -207,24 +226,25 @@ static enum vx6_code start_name(struct vx6_node *node, struct resolve *resolve)
 {
     struct vx6_name name = name_view(&resolve->name);
     const struct binding *binding = binding_find(node, name.label);
-    if (binding != NULL &&
-        (hint_fits(node, name.hint, binding->key) || hint_fits(node, name.hint, binding->root))) {
+    if (binding != NULL && hint_fits_binding(node, name.hint, binding)) {
         resolve->bound = true;
         memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        memcpy(resolve->bound_root, binding->root, sizeof resolve->bound_root);
+        resolve->bound_before = binding->before ? blob_hold(binding->before) : NULL;
     }
     return go_on(node, resolve);
 }
 
 /* VX6-NAME-022: the key is looked up as if it were bound, by nothing that lasts. */
 static enum vx6_code start_host(
-    struct vx6_node *node, struct resolve *resolve, const uint8_t host[32])
+    struct vx6_node *node, struct resolve *resolve, const uint8_t owner[32], const uint8_t host[32])
 {
     if (bytes_equal(host, node->keys.identity, 32))
         return VX6_SELF;
     resolve->at_host = resolve->bound = true;
+    memcpy(resolve->owner, owner, sizeof resolve->owner);
     memcpy(resolve->bound_key, host, sizeof resolve->bound_key);
-    memcpy(resolve->bound_root, host, sizeof resolve->bound_root);
+    blob_drop(node->env, resolve->bound_before);
+    resolve->bound_before = NULL;
     return go_on(node, resolve);
 }
 
@@ -244,7 +264,7 @@ static struct resolve *resolve_new(struct vx6_node *node, const struct vx6_name 
     node->resolves = resolve;
     name_keep(&resolve->name, name);
     resolve->waiter = *waiter;
-    *code = host ? start_host(node, resolve, host) : start_name(node, resolve);
+    *code = host ? start_host(node, resolve, node->keys.identity, host) : start_name(node, resolve);
     if (*code == VX6_OK)
         return resolve;
     resolve_free(node, resolve);
@@ -335,7 +355,7 @@ static bool is_left_behind(
 {
     if (!resolve->bound || bundle->is_tombstone || leads_from(bundle, resolve->bound_key))
         return false;
-    if (lineage_has(&bundle->lineage, resolve->bound_root))
+    if (lineage_has(&bundle->lineage, bound_root(resolve)))
         binding_clash(node, resolve_label(resolve), bundle->node.identity);
     return true;
 }
@@ -344,8 +364,8 @@ static bool is_left_behind(
 static bool is_wanted(const struct resolve *resolve, const struct bundle *bundle)
 {
     if (resolve->bound)
-        return bytes_equal(bundle->node.identity, resolve->bound_root, 32) ||
-               lineage_has(&bundle->lineage, resolve->bound_root) ||
+        return before_has(resolve->bound_before, bundle->node.identity) ||
+               lineage_has(&bundle->lineage, bound_root(resolve)) ||
                leads_from(bundle, resolve->bound_key);
     return span_equal(bundle->label, resolve_label(resolve));
 }
@@ -544,8 +564,13 @@ static void finish_session(
     struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code code)
 {
     struct session *session = resolve->waiter.session;
-    uint8_t key[32] = {0};
+    uint8_t key[32] = {0}, via[1 + LINEAGE_ROTATIONS_MAX][32];
     vx6_addr addr = {0};
+    size_t via_count = code == VX6_OK && resolve->at_host ? chain->count : 0;
+    if (via_count > 0) {
+        memcpy(via[0], resolve->owner, sizeof via[0]);
+        memcpy(via[1], chain->keys, (via_count - 1) * sizeof via[0]);
+    }
     if (code == VX6_OK && !resolve->at_host)
         code = follow(node, resolve, chain);
     if (code == VX6_OK) {
@@ -558,7 +583,7 @@ static void finish_session(
         code = bind_claimant(node, resolve, &resolve->claimants.items[0]);
     trace(node, VX6_EVENT_resolved, NULL, 0, resolve->queries, code);
     resolve_free(node, resolve);
-    session_resolved(node, session, code, key, &addr);
+    session_resolved(node, session, code, key, (vx6_span){via[0], via_count * 32}, &addr);
 }
 
 /* Of all that was looked up for it. */
@@ -635,9 +660,10 @@ static enum vx6_code take_owner(
 static bool turn_to_host(
     struct vx6_node *node, struct resolve *resolve, const struct chain *chain, enum vx6_code *code)
 {
-    uint8_t host[32];
+    uint8_t owner[32], host[32];
     if (*code != VX6_OK || !says_host(node, resolve, &resolve->claimants.items[0], host))
         return false;
+    memcpy(owner, resolve->claimants.items[0].key, sizeof owner);
     *code = take_owner(node, resolve, chain);
     claimants_free(node, &resolve->claimants);
     holders_free(node, resolve);
@@ -645,7 +671,7 @@ static bool turn_to_host(
     resolve->hops = resolve->queries = resolve->lost = 0;
     resolve->sequence_known = 0;
     if (*code == VX6_OK)
-        *code = start_host(node, resolve, host);
+        *code = start_host(node, resolve, owner, host);
     return *code == VX6_OK;
 }
 
@@ -669,7 +695,7 @@ void resolve_timer(struct vx6_node *node, struct timer *timer)
     enum vx6_code code = VX6_OK;
     if (resolve->bound)
         code = claimants_select_bound(
-            node, &resolve->claimants, resolve->bound_key, resolve->bound_root, &chain);
+            node, &resolve->claimants, resolve->bound_key, resolve->bound_before, &chain);
     else
         claimants_select_unbound(node, &resolve->claimants);
     code = outcome(resolve, code, timed_out);

@@ -20,12 +20,13 @@ struct vx6_name name_view(const struct kept_name *kept);
 
 struct binding {
     uint8_t key[32];
-    uint8_t root[32];  /* by which it is looked up: the key, or the one that handed over to it */
     uint8_t rival[32]; /* zero, or the last key that another successor was refused for */
     bool rival_untold;
     bool untold; /* made by first use; the driver has yet to hear of it */
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
+    struct blob *before; /* keys by which it came; the last of them is its root: before.h */
+    struct blob *longer; /* while a key is followed: what `before` is about to be */
 };
 
 /* First use binds a name to a key; from then on the name is asked for by that key. */
@@ -35,15 +36,19 @@ struct bindings {
     uint32_t untold, rivals_untold;
 };
 const struct binding *binding_find(const struct vx6_node *node, vx6_span label);
-/* By the driver: restores or pins. OK, LIMIT or NOMEM. */
+/* By the driver: restores or pins. `before`: the keys before it, oldest first. OK, INVALID, LIMIT,
+ * TOO_MANY_KEYS or NOMEM. */
 enum vx6_code binding_set(
-    struct vx6_node *node, vx6_span label, const uint8_t key[32], const uint8_t root[32]);
+    struct vx6_node *node, vx6_span label, const uint8_t key[32], vx6_span before);
 /* By first use; the driver hears of it. KEY_MISMATCH when the name got another key meanwhile. */
 enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uint8_t key[32]);
 /* Takes one NAME_BOUND output; false: there is none. */
 bool binding_output(struct vx6_node *node, struct vx6_out *out);
 void binding_remove(struct vx6_node *node, vx6_span label);
-/* All names that mean `from` mean `to` from now on, which it has handed over to. */
+/* All names that mean `from` mean `to` from now on, which it has handed over to. First there has to
+ * be room for it: OK, TOO_MANY_KEYS or NOMEM; what was made room for is followed or given up. */
+enum vx6_code bindings_make_room(struct vx6_node *node, const uint8_t from[32]);
+void bindings_give_up(struct vx6_node *node);
 void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
 /* Does a name depend on the key? */
 bool bindings_have(const struct vx6_node *node, const uint8_t key[32]);

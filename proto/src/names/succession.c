@@ -9,12 +9,20 @@ struct handover {
     uint8_t from[32], to[32];
 };
 
+/* All that depends on the key, or nothing. VX6-NAME-016, VX6-NAME-026 */
 static enum vx6_code step(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
 {
     struct succession *succession = &node->succession;
     struct handover *handover = env_alloc(node->env, sizeof *handover);
-    if (handover == NULL)
-        return VX6_NOMEM;
+    enum vx6_code code = handover ? bindings_make_room(node, from) : VX6_NOMEM;
+    if (code == VX6_OK)
+        code = services_make_room(node, from, to);
+    if (code != VX6_OK) {
+        bindings_give_up(node);
+        services_give_up(node);
+        env_free(node->env, handover, sizeof *handover);
+        return code;
+    }
     memcpy(handover->from, from, sizeof handover->from);
     memcpy(handover->to, to, sizeof handover->to);
     if (succession->last)

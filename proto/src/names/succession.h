@@ -15,7 +15,7 @@ struct succession {
 };
 
 /* The lineage of `identity`, whose signatures are good, says that `from` has handed over, in one
- * step or several: goes along. OK, REVOKED or NOMEM. */
+ * step or several: goes along. OK, REVOKED, TOO_MANY_KEYS or NOMEM. */
 enum vx6_code succession_follow(struct vx6_node *node, const struct lineage *lineage,
     const uint8_t identity[32], const uint8_t from[32]);
 /* Takes one KEY_FOLLOWED output; false: there is none. */

@@ -48,6 +48,7 @@ static void session_free(struct vx6_node *node, struct session *session)
         node->sessions.ended_count--;
     else
         session->share->sessions--;
+    blob_drop(node->env, session->via);
     share_leave(node, session->share);
     env_wipe_free(node->env, session, sizeof *session);
 }
@@ -162,7 +163,7 @@ static void try_there(struct vx6_node *node, struct session *session, const vx6_
 }
 
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
-    const uint8_t key[32], const vx6_addr *addr)
+    const uint8_t key[32], vx6_span via, const vx6_addr *addr)
 {
     session->resolve = NULL;
     if (session->path != NULL) {
@@ -172,6 +173,10 @@ void session_resolved(struct vx6_node *node, struct session *session, enum vx6_c
     }
     if (code == VX6_OK && session->has_key && !bytes_equal(session->key, key, sizeof session->key))
         code = VX6_KEY_MISMATCH; /* VX6-NAME-014 */
+    if (code == VX6_OK) {
+        blob_drop(node->env, session->via);
+        code = before_get(node, via, &session->via);
+    }
     if (code == VX6_OK) {
         session->is_resolved = true;
         memcpy(session->key, key, sizeof session->key);
@@ -191,17 +196,25 @@ void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
     }
 }
 
-/* The key is the other end's, or the name that led there stands and falls with it. */
+/* The keys by which its name came to that of the other end, `key`; NULL: there are none, or the
+ * name stands for somebody else today. */
+static const struct blob *came_by(
+    const struct vx6_node *node, const struct session *session, const uint8_t key[32])
+{
+    const uint8_t *named = session->via ? session->via->data : key; /* VX6-NAME-022 */
+    const struct binding *binding =
+        session->is_resolved ? binding_find(node, name_view(&session->name).label) : NULL;
+    bool is_named =
+        binding && (bytes_equal(binding->key, named, 32) || before_has(binding->before, named));
+    return is_named ? binding->before : NULL;
+}
+
+/* The key is the other end's, or what led there stands and falls with it. */
 static bool depends_on(
     const struct vx6_node *node, const struct session *session, const uint8_t key[32])
 {
-    if (bytes_equal(session->key, key, 32))
-        return true;
-    if (!session->is_resolved)
-        return false;
-    const struct binding *binding = binding_find(node, name_view(&session->name).label);
-    return binding && bytes_equal(binding->key, session->key, 32) &&
-           bytes_equal(binding->root, key, 32);
+    return bytes_equal(session->key, key, 32) || before_has(session->via, key) ||
+           before_has(came_by(node, session, session->key), key);
 }
 
 /* VX6-NAME-018. One that is not up has no key that was proved: it is looked at when it has. */
@@ -217,14 +230,12 @@ void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
     services_end_sessions(node);
 }
 
-/* The key that the link has proved, or the one by which the name came to it. */
+/* The key that the link has proved, or one by which it was found. */
 static bool is_revoked(const struct vx6_node *node, const struct session *session)
 {
     const uint8_t *key = link_peer_key(session->path->link);
-    const struct binding *binding =
-        session->is_resolved ? binding_find(node, name_view(&session->name).label) : NULL;
-    return revoked_has(node, key) ||
-           (binding && bytes_equal(binding->key, key, 32) && revoked_has(node, binding->root));
+    return revoked_has(node, key) || before_is_revoked(node, session->via) ||
+           before_is_revoked(node, came_by(node, session, key));
 }
 
 void session_path_up(struct vx6_node *node, struct session *session)

@@ -62,11 +62,15 @@ enum exposure {
 enum vx6_code service_add(struct vx6_node *node, vx6_span name, enum exposure exposure);
 enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uint8_t host[32]);
 enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
-/* `root`: the key, or the one that has handed over to it. */
+/* `before`: the keys before it, oldest first. */
 enum vx6_code service_allow(
-    struct vx6_node *node, vx6_span name, const uint8_t key[32], const uint8_t root[32]);
+    struct vx6_node *node, vx6_span name, const uint8_t key[32], vx6_span before);
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
-/* Whoever was allowed as `from` is allowed as `to` from now on. */
+/* Whoever was allowed as `from` is allowed as `to` from now on. First there has to be room for it:
+ * as bindings_make_room(). */
+enum vx6_code services_make_room(
+    struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+void services_give_up(struct vx6_node *node);
 void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
 bool services_have(const struct vx6_node *node, const uint8_t key[32]); /* in a list of keys */
 /* The same, where a key before it, by which it came, was revoked since. */
@@ -90,9 +94,11 @@ void listing_timer(struct vx6_node *node, struct timer *timer);
 void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
     const uint8_t key[32], const vx6_addr *addr);
 
-/* resolve.c calls it when the name of a session that waits for it is resolved or not. */
+/* resolve.c calls it when the name of a session that waits for it is resolved or not. `via`: where
+ * another node than the name's owner hosts the service, the owner's key, and those by which that of
+ * the host was found, 32 bytes each. */
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
-    const uint8_t key[32], const vx6_addr *addr);
+    const uint8_t key[32], vx6_span via, const vx6_addr *addr);
 
 /* ---- for node.c ---- */
 bool session_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out);

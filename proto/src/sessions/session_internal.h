@@ -72,6 +72,7 @@ struct session {
     uint8_t privacy;
     struct kept_name name; /* by an address and at the owner only a service */
     uint8_t key[32];       /* whose it is, once the link is up */
+    struct blob *via;      /* keys by which that was found, the name's first; NULL: the name's */
     vx6_addr peer;
     uint8_t session_id[16];
     uint8_t random[32]; /* this end's half, until the secret is made */
@@ -142,7 +143,7 @@ enum notice {
     NOTICE_NONE
 };
 
-/* ---- service.c ---- */
+/* ---- access.c ---- */
 /* VX6-SESS-003: may this peer use this service? The one place that decides. OK, SELF, REVOKED,
  * NO_SERVICE or NOT_ALLOWED. */
 enum vx6_code service_admits(
@@ -158,6 +159,8 @@ void service_offers(const struct vx6_node *node, const uint8_t peer_key[32],
 void services_follow_peer(struct vx6_node *node, const uint8_t peer_key[32], vx6_span lineage);
 /* Ends the sessions that are not admitted, or not any more. */
 void services_end_sessions(struct vx6_node *node);
+
+/* ---- service.c ---- */
 void services_free(struct vx6_node *node);
 
 /* VX6-SESS-020: what peers may take of a bound that is also this node's own. */
