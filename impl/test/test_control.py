@@ -28,7 +28,6 @@ class Test(harness.Test):
         self.check_connect()
         self.check_peer_add()
         self.check_slow_reader()
-        self.check_stopped()
         self.check_strangers()
         self.check_modes_and_secrets()
         for node in self.nodes:
@@ -241,28 +240,6 @@ class Test(harness.Test):
         client.close()
         line.ask({"command": "disconnect", "what": forward["listen"]})
         line.close()
-
-    def check_stopped(self):
-        """VX6-CTRL-037: nobody waits for a stopped node without a word, or for ever."""
-        node = self.nodes[0]
-        node.send_signal(signal.SIGSTOP)
-        done = self.vx6("alice", "names", "--timeout", "3", "--json")
-        lines = done.stderr.splitlines()
-        check(done.returncode == 3 and len(lines) == 2 and "waiting for up to 3 s" in lines[0] and
-              "--timeout" in lines[1] and json.loads(done.stdout)["code"] == "TIMEOUT",
-              "a node that is stopped: a word after 2 s, and an end", done)
-        done = self.vx6("alice", "names", "--timeout", "1")
-        check(done.returncode == 3 and done.stderr.count("\n") == 1, "a short wait needs no word", done)
-        done = self.vx6("alice", "doctor", "--timeout", "3", "--json")
-        check("waiting for up to 3 s" in done.stderr and json.loads(done.stdout)["failed"] == 1, "doctor says it, too",
-              done)
-        waiting = subprocess.Popen([self.bin / "vx6", "--state", self.dir / "alice", "names"],
-                                   stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        said = waiting.stderr.readline()
-        check("no answer yet" in said, "who waits hears of it", said)
-        node.send_signal(signal.SIGCONT)
-        check("no name is bound" in waiting.communicate(timeout=DEADLINE_S)[0] and
-              waiting.returncode == 0, "and has the answer when the node goes on")
 
     def check_strangers(self):
         """Whatever strangers send, the node stays up and useful."""

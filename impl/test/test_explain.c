@@ -11,6 +11,8 @@ static const struct explain_subject resolved = {.name = "alice.web"};
 static const struct explain_subject dialled = {.name = "alice.web", .was_dialled = true};
 static const struct explain_subject by_addr = {.name = "web", .addr = &addr};
 static const struct explain_subject peer = {.addr = &addr};
+static const struct explain_subject own_key = {
+    .name = "web", .addr = &addr, .key_source = EXPLAIN_KEY_GIVEN};
 static const struct explain_subject ending = {.name = "alice.web", .is_ending = true};
 
 static void test_a_line_says_what_happened_and_what_to_do(void **state)
@@ -50,6 +52,9 @@ static void test_a_line_says_what_happened_and_what_to_do(void **state)
         {&by_addr, VX6_SELF,
             "web at [2001:db8::7]:4242: SELF: that is this node itself: use the service's own "
             "address"},
+        {&own_key, VX6_SELF,
+            "web at [2001:db8::7]:4242: SELF: the key given with --key is that of this node "
+            "itself: give the key of the node there, from vx6 identity at that node"},
         {&dialled, VX6_SHUTDOWN,
             "alice.web: SHUTDOWN: the node there is shutting down: try again later"},
         {&ending, VX6_SHUTDOWN,

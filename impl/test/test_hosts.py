@@ -248,7 +248,7 @@ class Test(hosts.Test):
              "service", "add", "idle", "127.0.0.1:5432", "--public"),
             ("service with a bad target", 2, "target", "service", "add", "db", "127.0.0.1",
              "--public"),
-            ("service with a bad name", 2, "no label", "service", "add", "D_B", "127.0.0.1:5432",
+            ("service with a bad name", 2, "no valid name", "service", "add", "D_B", "127.0.0.1:5432",
              "--public"),
             ("service that is not there", 1, "no service db", "service", "remove", "db"),
             ("forward that is not there", 1, "no forward 77", "disconnect", "77"),
@@ -274,7 +274,7 @@ class Test(hosts.Test):
                         self.state("bob"), "--listen", "[::]:5000")
         self.check_line("malformed --listen", 2, "--listen has no port", node, "--state", dave,
                         "--listen", "4242")
-        self.check_line("bad --name", 2, "no label", node, "--state", dave, "--name", "Dave!")
+        self.check_line("bad --name", 2, "no valid name", node, "--state", dave, "--name", "Dave!")
         done = run(*self.inside("bob"), node, "--state", dave, expect=1)
         check("TCP [::]:4242 is taken" in done.stderr and done.stderr.count("\n") == 1,
               "taken port: one line, exit code 1", done.stderr)

@@ -57,7 +57,7 @@ static void check_event(const struct journal_event *event)
     for (int with_peers = 0; with_peers < 2; with_peers++) {
         char text[TEXT_ERROR_SIZE];
         journal_text(text, event, with_peers != 0);
-        assert_true(text[0] != 0 && is_plain(text) && strpbrk(text, "{}") == NULL);
+        assert_true(text[0] != 0 && is_plain(text) && strpbrk(text, "{|}") == NULL);
         json_t *object = journal_json(event, with_peers != 0);
         assert_string_equal(json_string_value(json_object_get(object, "event")), layout->name);
         assert_string_equal(json_string_value(json_object_get(object, "text")), text);
@@ -129,6 +129,24 @@ static void test_what_is_absent_is_left_out(void **state)
     assert_string_equal(text, "web at [2001:db8::7]:4242: TIMEOUT: no answer");
     journal_text(text, &event, false);
     assert_string_equal(text, "web: TIMEOUT: no answer");
+}
+
+static void test_a_count_has_the_words_that_fit_it(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t holders;
+        const char *text;
+    } rows[] = {{0, "joined: 0 nodes hold the records of this one"},
+        {1, "joined: 1 node holds the records of this one"},
+        {23, "joined: 23 nodes hold the records of this one"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct journal_joined joined = {.holders = rows[i].holders};
+        char text[TEXT_ERROR_SIZE];
+        journal_text(
+            text, &(struct journal_event){.kind = JOURNAL_joined, .fields = &joined}, false);
+        assert_string_equal(text, rows[i].text);
+    }
 }
 
 static void test_a_key_is_short_but_where_it_is_the_news(void **state)
@@ -203,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_every_event_is_one_plain_line),
         cmocka_unit_test(test_addresses_of_peers_show_where_they_were_asked_for),
         cmocka_unit_test(test_what_is_absent_is_left_out),
+        cmocka_unit_test(test_a_count_has_the_words_that_fit_it),
         cmocka_unit_test(test_a_key_is_short_but_where_it_is_the_news),
         cmocka_unit_test(test_listeners_hear_all_until_they_go),
         cmocka_unit_test(test_errors_are_kept_and_equal_ones_counted),

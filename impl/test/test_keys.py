@@ -260,6 +260,9 @@ class Test(harness.Test):
         check(True, "a node whose key was revoked is told")
         wait_for(lambda: self.ask("bob", "status")["forwards"][0]["state"] == "down", "it is sent away")
         self.refused("bob", "REVOKED", "connect", "alice.web")
+        check("the key of this node itself was revoked" in self.vx6("bob", "connect", "alice.web").stderr and
+              self.ask("bob", "status")["revoked"] and "is revoked" in self.vx6("bob", "status").stdout,
+              "and that it is its own, not that of alice, is what connect and status say")
 
     def check_own_way_out(self):
         """VX6-CTRL-045: status and doctor say so, in this run and the next, and what doctor advises works."""
@@ -268,7 +271,7 @@ class Test(harness.Test):
             key = next(item for item in json.loads(done.stdout)["checks"] if item["check"] == "key")
             return done.returncode, key["result"], key["todo"] or ""
         status, shown = self.ask("bob", "status"), self.vx6("bob", "status").stdout
-        check(status["key_revoked"] and not status["joined"] and not status["ready"], "status says so", status)
+        check(status["revoked"] and not status["joined"] and not status["ready"], "status says so", status)
         check("not joined" in shown and f"{status['key']}, revoked" in shown, "in words, too", shown)
         code, result, todo = says()
         check((code, result) == (1, "failed") and "identity rotate" in todo and "pin" in todo and "allow" in todo,
@@ -284,7 +287,7 @@ class Test(harness.Test):
               "rotate tells what is to be done", done.stdout)
         self.begin("bob")
         key = self.key("bob")
-        check(not self.ask("bob", "status")["key_revoked"] and says()[1] == "ok", "another key is not revoked")
+        check(not self.ask("bob", "status")["revoked"] and says()[1] == "ok", "another key is not revoked")
         self.refused("carol", "REVOKED", "connect", "bob.pub")
         self.vx6("carol", "pin", "bob", key, "--replace", check=True)
         self.disconnect("carol", self.connect("carol", "bob.pub"))

@@ -39,6 +39,7 @@ class ReachTest(Test):
         self.check_reached()
         self.check_blocked()
         self.check_target()
+        self.check_split(entry)
         self.check_alone()
         self.check_no_address()
 
@@ -109,6 +110,23 @@ class ReachTest(Test):
               service["target_up_unix_ms"] and service["reachable_unix_ms"], "its program has gone", service)
         check(f"cannot be reached: nothing listens at {self.target}, last " in self.shown(), "status says so",
               self.shown())
+
+    def check_split(self, entry):
+        """One peer has reached the node, the next one could not; the one after that is asked 2 s later."""
+        self.start("erin", "--peer", entry)
+        erin = self.line("erin")
+
+        def endpoint():
+            return erin.ask({"command": "status"})["reach"]["endpoints"][0]
+
+        wait_for(lambda: endpoint()["heard"] == 1, "one peer has spoken")
+        self.block("erin", True)
+        wait_for(lambda: (endpoint()["state"], endpoint()["peers"], endpoint()["heard"]) == ("unknown", 0, 2),
+                 "the next one says something else")
+        shown = self.vx6("erin", "status").stdout
+        check("is reached by some and not by others (UNREACHABLE)" in shown and "no peer has said so" not in shown,
+              "status says that they are split, not that nobody has said so", shown)
+        self.block("erin", False)
 
     def check_alone(self):
         """Nobody can say."""

@@ -5,8 +5,6 @@
 usage: test_team.py BIN_DIR
 """
 import contextlib
-import json
-import signal
 import socket
 import sys
 
@@ -14,27 +12,14 @@ import harness
 from harness import DEADLINE_S, check
 
 
-class Test(harness.Test):
-    node, addr = {}, {}
-
-    def address_of(self, who):
-        return self.addr.setdefault(who, super().address_of(who))
-
-    def launch(self, who, *options, env=None):
-        self.node[who], addr = super().launch(who, *options, env=env)
-        return self.node[who], addr
-
-    def stop(self, who):
-        self.node[who].send_signal(signal.SIGKILL)
-        self.node[who].wait(timeout=DEADLINE_S)
-
+class Test(harness.ReturningTest):
     def run(self):
         self.echo = harness.Echo()
         entry = self.start("entry")
         self.key = {}
         for who, name in {"team": "team", "db": "", "spare": "", "client": "", "other": ""}.items():
             self.start(who, "--peer", entry, *(["--name", name] if name else []))
-            self.key[who] = json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
+            self.key[who] = self.key_of(who)
         self.check_words()
         self.check_use()
         self.check_own_use()
@@ -43,11 +28,6 @@ class Test(harness.Test):
         self.check_bounds()
         self.check_less_room()
         self.check_revocation()
-
-    def ask(self, who, *words):
-        """The code, OK where there is none, and the answer."""
-        answer = json.loads(self.vx6(who, *words, "--json").stdout)
-        return answer.get("code", "OK"), answer
 
     def connect(self, who, name="team.db"):
         """The code, and whom it is with; where it is up, bytes go there and back."""
@@ -74,7 +54,7 @@ class Test(harness.Test):
                 (("db", "127.0.0.1:1", "--at", "KEY"), 2, "leave out the rest"),
                 (("db",), 2, "NAME --at WHO"),
                 (("db", "--at", "nobody"), 2, "neither a key nor a name"),
-                (("Db", "--at", "KEY"), 2, "no label"),
+                (("Db", "--at", "KEY"), 2, "no valid name"),
                 (("db", "--at", self.key["team"]), 1, "this node itself")]
         for words, code, text in rows:
             words = [self.key["db"] if word == "KEY" else word for word in words]
@@ -150,8 +130,7 @@ class Test(harness.Test):
                        if f["forward"] == forward["forward"])["last_failure"]
         check(failure["code"] == "KEY_MISMATCH", "but refused, since the host is another now", failure)
         self.vx6("client", "disconnect", str(forward["forward"]), check=True)
-        nobody = "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4oo5ln"
-        self.vx6("team", "service", "add", "db", "--at", nobody, check=True)
+        self.vx6("team", "service", "add", "db", "--at", harness.KEY_OF_NOBODY, check=True)
         harness.wait_for(lambda: self.ask("client", "resolve", "team.db")[0] == "NO_HOST",
                          "a host that is not there")
         done = self.vx6("client", "connect", "team.db")

@@ -216,12 +216,27 @@ static void test_durations(void **state)
     static const struct {
         int64_t seconds;
         const char *text;
-    } rows[] = {{0, "0 seconds"}, {1, "1 seconds"}, {119, "119 seconds"}, {120, "2 minutes"},
+    } rows[] = {{0, "0 seconds"}, {1, "1 second"}, {119, "119 seconds"}, {120, "2 minutes"},
         {-7199, "120 minutes"}, {7200, "2 hours"}, {-86400, "24 hours"}, {86408, "24 hours"},
         {172800, "2 days"}, {-259200, "3 days"}, {INT64_C(1) << 40, "12725829 days"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[TEXT_DURATION_SIZE];
         text_duration(text, rows[i].seconds);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
+static void test_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t count;
+        const char *text;
+    } rows[] = {{0, "0 nodes hold"}, {1, "1 node holds"}, {2, "2 nodes hold"},
+        {UINT64_MAX, "18446744073709551615 nodes hold"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[TEXT_COUNT_SIZE];
+        text_count(text, rows[i].count, "node holds", "nodes hold");
         assert_string_equal(text, rows[i].text);
     }
 }
@@ -238,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_plain_text_is_utf8_without_control_characters),
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
 #include "reach.h"
 #include "ready.h"
 #include "record.h"
+#include "relied.h"
 #include "resolve.h"
 #include "revoked.h"
 #include "rng.h"
@@ -60,6 +61,7 @@ struct vx6_node {
     struct ready_list ready_list;
     struct ready ready;
     struct ops ops;
+    struct succession succession;
     int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
     struct clock clock;
     uint64_t tag;
@@ -83,8 +85,8 @@ struct vx6_node {
     struct resolve *resolves;
     struct bindings bindings;
     struct known known;
-    struct succession succession;
     struct revoked revoked;
+    struct relied relied;
     struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct slots slots;
     struct discovery discovery;

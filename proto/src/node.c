@@ -37,6 +37,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     publish_init(node);
     sync_init(node);
     revoked_init(node);
+    relied_init(node);
     if (config->lineage.len > 0) {
         VX6_ASSERT(vx6_lineage_check(env->crypto, config->lineage, node->keys.identity));
         node->lineage = blob_get(env, config->lineage);
@@ -177,6 +178,7 @@ static void shut_down(struct vx6_node *node)
     discovery_shutdown(node);
     publish_shutdown(node);
     revoked_shutdown(node);
+    relied_shutdown(node);
     queries_shutdown(node);
     links_shutdown(node);
     sync_hand_over(node);
@@ -219,6 +221,9 @@ static void timers_run(struct vx6_node *node)
             break;
         case TIMER_REVOKED:
             revoked_timer(node, timer);
+            break;
+        case TIMER_RELIED:
+            relied_timer(node, timer);
             break;
         case TIMER_LISTING:
             listing_timer(node, timer);

@@ -183,6 +183,12 @@ bool services_have(const struct vx6_node *node, const uint8_t key[32])
     return bytes_equal(lone_allowed, key, 32);
 }
 
+void services_show_keys(const struct vx6_node *node, struct key_step *step)
+{
+    (void)node;
+    key_step_see(step, lone_allowed);
+}
+
 void sessions_end_revoked(struct vx6_node *node, const uint8_t key[32])
 {
     (void)node;
@@ -268,6 +274,7 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     rng_init(&node->public_rng, seed, "public");
     publish_init(node);
     revoked_init(node);
+    relied_init(node);
     return node;
 }
 
@@ -304,6 +311,8 @@ static inline void lone_run(struct vx6_node *node, vx6_ns duration)
             publish_timer(node, timer);
         else if (timer->kind == TIMER_REVOKED)
             revoked_timer(node, timer);
+        else if (timer->kind == TIMER_RELIED)
+            relied_timer(node, timer);
         else
             fail();
     }

@@ -98,6 +98,13 @@ class Identity:
                                            for name, key in sorted(self.hosted.items())])
         return encode("bundle", node=self.record(), claim=claim, services=services, lineage=b"")
 
+    def tombstone(self):
+        now_s = int(time.time())
+        body = encode("revocation", identity=self.key, label=(self.label or "").encode(), issued_s=now_s,
+                      signature=b"")
+        revocation = body + c.sign(self.seed, "vx6/revocation/1", body)
+        return encode("tombstone", issued_s=now_s, life_s=self.life_s, revocation=revocation, lineage=b"")
+
     def contact_signature(self, ip, port, issued_s):
         return c.sign(self.seed, "vx6/contact/1", contact(self.key, ip, port, issued_s))
 

@@ -147,6 +147,8 @@ class Sessions:
             return self.link.send(encode("services", number=fields["number"], code=0, offers=offers))
         if name == "services":
             return self.on_offers(**fields)
+        if name == "reach_ask":  # it dials nobody for others
+            return self.link.send(encode("reach_answer", code=CODES["LIMIT"]))
         path = fields.pop("path")
         if name == "session_open":
             return self.on_open(path, fields)

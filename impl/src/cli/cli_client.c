@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,15 +22,59 @@ enum {
     ANSWER_MAX_BYTES = 16 * 1024 * 1024
 };
 
-static bool try_open(struct client *client, const char *path, int patience_s)
+int64_t cli_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int client_patience_s(const struct cli *cli)
+{
+    int usual = cli->is_far ? FAR_S : NEAR_S;
+    return cli->timeout_s > 0 ? cli->timeout_s : usual;
+}
+
+static int patience_ms(const struct cli *cli)
+{
+    return cli->wait ? cli_wait_left_ms(cli) + EXTRA_MS : client_patience_s(cli) * 1000;
+}
+
+/* Until there is something to read, or the time is over: false, with errno. Signals that the
+ * command catches come here and nowhere else. */
+static bool pause_until(const struct client *client, int64_t until_ms)
+{
+    struct pollfd line = {.fd = client->fd, .events = POLLIN}; /* a negative one counts for none */
+    int64_t left_ms = until_ms - cli_now_ms();
+    left_ms = left_ms > 0 ? left_ms : 0;
+    struct timespec left = {left_ms / 1000, left_ms % 1000 * 1000000L};
+    int count = ppoll(&line, 1, until_ms == CLI_FOREVER ? NULL : &left, client->cli->open_signals);
+    if (count == 0)
+        errno = ETIMEDOUT;
+    return count > 0;
+}
+
+/* VX6-CTRL-037. Who asked to wait, or to follow, is not told that it lasts. */
+static bool wait_until(struct client *client, int64_t until_ms)
+{
+    if (until_ms == CLI_FOREVER || client->cli->wait || until_ms <= client->word_ms)
+        return pause_until(client, until_ms);
+    if (pause_until(client, client->word_ms))
+        return true;
+    if (errno != ETIMEDOUT)
+        return false;
+    fprintf(stderr, "vx6: no answer yet, waiting for up to %d s\n", client_patience_s(client->cli));
+    client->word_ms = CLI_FOREVER;
+    return pause_until(client, until_ms);
+}
+
+static bool try_open(struct client *client, const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
-    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (client->fd < 0)
         return false;
-    struct timeval patience = {.tv_sec = patience_s}; /* a node that is stopped accepts nobody */
-    (void)setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(client->fd, (struct sockaddr *)&addr, sizeof addr) == 0)
         return true;
     int error = errno;
@@ -41,15 +84,22 @@ static bool try_open(struct client *client, const char *path, int patience_s)
     return false;
 }
 
-bool client_open(struct client *client, const struct cli *cli, int wait_ms)
+bool client_open(struct client *client, const struct cli *cli, int absent_ms, int patience_ms)
 {
-    *client = (struct client){.fd = -1};
-    while (!try_open(client, cli->paths.socket, client_patience_s(cli))) {
-        if ((errno != ENOENT && errno != ECONNREFUSED) || wait_ms <= 0)
+    int64_t now_ms = cli_now_ms(), absent_until = now_ms + absent_ms;
+    *client = (struct client){
+        .fd = -1, .cli = cli, .until_ms = now_ms + patience_ms, .word_ms = now_ms + LONG_WAIT_MS};
+    while (!try_open(client, cli->paths.socket)) {
+        int error = errno;
+        bool is_absent = error == ENOENT || error == ECONNREFUSED;
+        bool is_busy = error == EAGAIN; /* one that is stopped takes nobody once many wait */
+        now_ms = cli_now_ms();
+        if (!(is_absent && now_ms < absent_until) && !(is_busy && now_ms < client->until_ms)) {
+            errno = is_busy ? ETIMEDOUT : error;
             return false;
-        struct timespec pause = {0, TRY_AGAIN_MS * 1000000L};
-        nanosleep(&pause, NULL);
-        wait_ms -= TRY_AGAIN_MS;
+        }
+        if (!wait_until(client, now_ms + TRY_AGAIN_MS) && errno != ETIMEDOUT)
+            return false;
     }
     return true;
 }
@@ -59,7 +109,8 @@ void client_close(struct client *client)
     if (client->fd >= 0)
         close(client->fd);
     free(client->buffer);
-    *client = (struct client){.fd = -1};
+    client->buffer = NULL;
+    client->fd = -1;
 }
 
 bool client_send(struct client *client, json_t *request)
@@ -98,62 +149,67 @@ static bool make_room(struct client *client)
     return true;
 }
 
-bool client_has_line(const struct client *client)
+bool client_read(struct client *client)
 {
-    return client->len > 0 && memchr(client->buffer, '\n', client->len) != NULL;
+    if (!make_room(client))
+        return false;
+    ssize_t n = recv(client->fd, client->buffer + client->len, client->size - client->len, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (n == 0)
+        errno = ECONNRESET;
+    if (n <= 0)
+        return false;
+    client->len += (size_t)n;
+    return true;
 }
 
-json_t *client_receive(struct client *client)
+json_t *client_next(struct client *client)
 {
-    char *end;
-    while ((end = client->len ? memchr(client->buffer, '\n', client->len) : NULL) == NULL) {
-        if (!make_room(client))
-            return NULL;
-        ssize_t n = recv(client->fd, client->buffer + client->len, client->size - client->len, 0);
-        if (n == 0)
-            errno = ECONNRESET;
-        if (n <= 0)
-            return NULL; /* also when a signal came: EINTR */
-        client->len += (size_t)n;
-    }
+    char *end = client->len ? memchr(client->buffer, '\n', client->len) : NULL;
+    if (end == NULL)
+        return NULL;
     size_t line_len = (size_t)(end - client->buffer);
     json_t *object = json_loadb(client->buffer, line_len, 0, NULL);
     client->len -= line_len + 1;
     memmove(client->buffer, end + 1, client->len);
+    if (object)
+        return object;
+    return json_pack("{s:b, s:s, s:s}", "ok", 0, "code", "UNEXPECTED", "error",
+        "what answers at the control socket is no VX6 node: start vx6-node again");
+}
+
+json_t *client_receive(struct client *client, int64_t until_ms)
+{
+    json_t *object;
+    while ((object = client_next(client)) == NULL) {
+        if (!wait_until(client, until_ms) || !client_read(client))
+            return NULL;
+    }
     return object;
 }
 
-/* Until something comes; false with errno, ETIMEDOUT when the time is over. */
-static bool wait_for_bytes(const struct client *client, int ms)
+json_t *client_answer(struct client *client)
 {
-    struct pollfd waiting = {.fd = client->fd, .events = POLLIN};
-    int count = poll(&waiting, 1, ms);
-    if (count == 0)
-        errno = ETIMEDOUT;
-    return count > 0;
+    json_t *answer = client_receive(client, client->until_ms);
+    client->word_ms = CLI_FOREVER; /* what comes later is no answer */
+    return answer;
 }
 
-int client_patience_s(const struct cli *cli)
+json_t *client_look(const struct cli *cli, json_t *request)
 {
-    int usual = cli->is_far ? FAR_S : NEAR_S;
-    return cli->timeout_s > 0 ? cli->timeout_s : usual;
-}
-
-/* VX6-CTRL-037. Who asked to wait is not told that it lasts. */
-bool client_wait(const struct client *client, const struct cli *cli)
-{
-    int seconds = client_patience_s(cli), ms = seconds * 1000;
-    if (cli->wait)
-        return wait_for_bytes(client, ms + EXTRA_MS);
-    if (ms > LONG_WAIT_MS) {
-        if (wait_for_bytes(client, LONG_WAIT_MS))
-            return true;
-        if (errno != ETIMEDOUT)
-            return false;
-        fprintf(stderr, "vx6: no answer yet, waiting for up to %d s\n", seconds);
-        ms -= LONG_WAIT_MS;
+    struct client client;
+    json_t *answer = NULL;
+    if (!client_open(&client, cli, CLI_LOOK_MS, 2 * CLI_LOOK_MS)) {
+        json_decref(request);
+        return NULL;
     }
-    return wait_for_bytes(client, ms);
+    if (client_send(&client, request))
+        answer = client_answer(&client);
+    int error = errno;
+    client_close(&client);
+    errno = error;
+    return answer;
 }
 
 static int say_not_open(const struct cli *cli, int error)
@@ -176,8 +232,8 @@ static int say_no_answer(const struct cli *cli, int error)
         return cli_fail(cli, CLI_USAGE, "INVALID", "that is too long to ask for at once");
     if (error == ETIMEDOUT)
         return cli_fail(cli, CLI_NOT_RUNNING, "TIMEOUT",
-            "the node on %.200s has not answered within %d s: see that it is not stopped or "
-            "overloaded, or wait longer with --timeout",
+            "the node on %.200s has not answered within %d s, and may still do what it was asked: "
+            "see that it is not stopped or overloaded, or wait longer with --timeout",
             cli->paths.dir, client_patience_s(cli));
     return cli_fail(
         cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");
@@ -185,15 +241,17 @@ static int say_no_answer(const struct cli *cli, int error)
 
 json_t *client_ask(struct client *client, const struct cli *cli, json_t *request, int *exit_code)
 {
-    if (!client_open(client, cli, 0)) {
-        *exit_code = errno == EAGAIN ? say_no_answer(cli, ETIMEDOUT) : say_not_open(cli, errno);
+    int absent_ms = cli->wait ? cli_wait_left_ms(cli) : 0; /* the node may be on its way up */
+    if (!client_open(client, cli, absent_ms, patience_ms(cli))) {
+        *exit_code = errno == ETIMEDOUT || errno == EINTR ? say_no_answer(cli, errno)
+                                                          : say_not_open(cli, errno);
         json_decref(request);
         return NULL;
     }
     json_t *answer = NULL;
     errno = 0;
-    if (client_send(client, request) && client_wait(client, cli))
-        answer = client_receive(client);
+    if (client_send(client, request))
+        answer = client_answer(client);
     if (answer == NULL)
         *exit_code = say_no_answer(cli, errno);
     return answer;

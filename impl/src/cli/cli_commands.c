@@ -36,29 +36,20 @@ static int ask_and_print(struct cli *cli, json_t *request, void (*print)(json_t 
 
 int cli_run_status(struct cli *cli)
 {
-    struct client client;
-    int wait_ms = cli->wait ? client_patience_s(cli) * 1000 : 0;
-    if (cli->wait)
-        wait_ms = cli_show_waiting(cli, wait_ms);
-    /* The node may be on its way up: its socket is waited for like everything else. */
-    if (client_open(&client, cli, wait_ms))
-        client_close(&client);
     json_t *request = json_pack("{s:s}", "command", "status");
-    if (cli->wait)
-        json_object_set_new(request, "wait_ms", json_integer(wait_ms));
+    if (cli->wait) {
+        cli->wait_until_ms = cli_now_ms() + client_patience_s(cli) * (int64_t)1000;
+        cli_show_waiting(cli);
+        json_object_set_new(request, "wait_ms", json_integer(cli_wait_left_ms(cli)));
+    }
     return ask_and_print(cli, request, cli_print_status);
 }
 
 json_t *cli_forward(const struct cli *cli, intmax_t number)
 {
-    struct client client;
-    json_t *status = NULL, *item, *found = NULL;
+    json_t *status = client_look(cli, json_pack("{s:s}", "command", "status"));
+    json_t *item, *found = NULL;
     size_t index;
-    if (!client_open(&client, cli, 0))
-        return NULL;
-    if (client_send(&client, json_pack("{s:s}", "command", "status")))
-        status = client_receive(&client);
-    client_close(&client);
     json_array_foreach(json_object_get(status, "forwards"), index, item)
     {
         if (json_integer_value(json_object_get(item, "forward")) == number)
@@ -85,30 +76,29 @@ int cli_run_peer_add(struct cli *cli)
         print_peer_added);
 }
 
-/* How many keys, in words. */
-static const char *keys_in_words(json_t *answer, char text[32])
+static const char *count_allowed(json_t *answer)
 {
     size_t count = json_array_size(json_object_get(answer, "allowed"));
-    snprintf(text, 32, count == 1 ? "%zu key" : "%zu keys", count);
-    return text;
+    return count == 0 ? "nobody" : cli_count((intmax_t)count, "key", "keys");
+}
+
+static bool is_for_nobody(json_t *answer)
+{
+    return strcmp(cli_text(answer, "exposure"), "public") != 0 &&
+           json_array_size(json_object_get(answer, "allowed")) == 0;
 }
 
 /* Whom a service is open to, and what others see of it. */
 static void print_exposure(json_t *answer)
 {
-    char keys[32];
     const char *exposure = cli_text(answer, "exposure"), *name = cli_text(answer, "name");
     bool is_public = strcmp(exposure, "public") == 0;
-    bool is_empty = json_array_size(json_object_get(answer, "allowed")) == 0;
     printf("%s leads to %s, for %s%s\n", name, cli_text(answer, "target"),
-        is_public  ? "whoever resolves this node"
-        : is_empty ? "nobody yet"
-                   : keys_in_words(answer, keys),
+        is_public ? "whoever resolves this node" : count_allowed(answer),
         is_public                         ? ""
+        : is_for_nobody(answer)           ? " yet"
         : strcmp(exposure, "listed") == 0 ? "; whoever resolves this node sees that it is there"
                                           : "; nobody else learns that it is there");
-    if (!is_public && is_empty)
-        printf("open it with vx6 service allow %s WHO\n", name);
 }
 
 /* What others have to type. */
@@ -184,7 +174,10 @@ int cli_run_service_add(struct cli *cli)
         exit_code = CLI_FAILED;
     } else if (!cli->json) {
         print_exposure(answer);
-        print_reach(cli, cli->words[0]);
+        if (is_for_nobody(answer))
+            printf("open it with vx6 service allow %s WHO\n", name);
+        else
+            print_reach(cli, cli->words[0]);
     }
     json_decref(answer);
     return exit_code;
@@ -192,8 +185,7 @@ int cli_run_service_add(struct cli *cli)
 
 static void print_allowed(json_t *answer)
 {
-    char keys[32];
-    printf("%s is open to %s\n", cli_text(answer, "name"), keys_in_words(answer, keys));
+    printf("%s is open to %s\n", cli_text(answer, "name"), count_allowed(answer));
 }
 
 static int change_allowed(struct cli *cli, const char *command)

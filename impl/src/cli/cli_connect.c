@@ -47,6 +47,13 @@ static void print_up(const struct cli *cli, json_t *answer)
     fflush(out);
 }
 
+/* VX6-CTRL-048. The node undoes what it has begun, once the line to it is closed: VX6-CTRL-005. */
+static int say_interrupted(const struct cli *cli, int number)
+{
+    return cli_fail(cli, CLI_SIGNALLED + number, "CANCELLED", "%s: %s is not connected",
+        number == SIGINT ? "interrupted" : "terminated", cli->words[0]);
+}
+
 int cli_run_connect(struct cli *cli)
 {
     struct client client;
@@ -55,9 +62,12 @@ int cli_run_connect(struct cli *cli)
             "a program runs with the forward in the foreground: leave out --json and --background");
     int exit_code = CLI_OK;
     cli->is_far = true;
-    follow_catch_signals();
+    follow_catch_signals(cli);
     json_t *answer = client_ask(&client, cli, make_request(cli), &exit_code);
-    if (answer && !json_is_true(json_object_get(answer, "ok"))) {
+    int number = follow_interrupted(cli);
+    if (number != 0 && !(answer && cli->background)) {
+        exit_code = say_interrupted(cli, number);
+    } else if (answer && !json_is_true(json_object_get(answer, "ok"))) {
         exit_code = cli_refused(cli, answer);
     } else if (answer) {
         print_up(cli, answer);

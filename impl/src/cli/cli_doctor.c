@@ -168,10 +168,10 @@ static bool check_node(json_t *checks, struct cli *cli)
     struct client client;
     cli->is_far = true; /* peers are asked, and may take a while to dial */
     json_t *answer = NULL;
-    if (!client_open(&client, cli, 0))
+    if (!client_open(&client, cli, 0, client_patience_s(cli) * 1000) && errno != ETIMEDOUT)
         return false;
-    if (client_send(&client, json_pack("{s:s}", "command", "doctor")) && client_wait(&client, cli))
-        answer = client_receive(&client);
+    if (client.fd >= 0 && client_send(&client, json_pack("{s:s}", "command", "doctor")))
+        answer = client_answer(&client);
     client_close(&client);
     if (json_is_true(json_object_get(answer, "ok"))) {
         add(checks, "node", "ok", NULL, "a node is running on %.200s", cli->paths.dir);

@@ -13,18 +13,15 @@
 #include "cli.h"
 
 enum {
-    LOOK_MS = 1000,
     ARGUMENTS_MAX = 256,
     ARGUMENT_SIZE = 4096,
-    NOT_FOUND = 127, /* as shells say that there is no such program */
-    BY_SIGNAL = 128
+    NOT_FOUND = 127 /* as shells say that there is no such program */
 };
 
 struct follow {
     const struct cli *cli;
     struct client *client;
-    sigset_t open; /* the signals as they were */
-    pid_t child;   /* the program that uses the forward; 0: none */
+    pid_t child; /* the program that uses the forward; 0: none */
     intmax_t number;
     bool shows_traffic, is_shown;
 };
@@ -33,6 +30,7 @@ static const int signals[] = {SIGINT, SIGTERM, SIGCHLD};
 enum {
     SIGNAL_COUNT = sizeof signals / sizeof signals[0]
 };
+static struct sigaction actions_before[SIGNAL_COUNT];
 static volatile sig_atomic_t interrupted, child_ended;
 
 static void on_signal(int number)
@@ -43,22 +41,35 @@ static void on_signal(int number)
         interrupted = number;
 }
 
-void follow_catch_signals(void)
+/* They are blocked but for the moment of waiting, so that none comes between a look and a wait. */
+void follow_catch_signals(struct cli *cli)
 {
-    /* no SA_RESTART: recv() must return; a program that is stopped has not ended */
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NOCLDSTOP};
-    for (size_t i = 0; i < SIGNAL_COUNT; i++)
-        sigaction(signals[i], &action, NULL);
-}
-
-/* But for the moment of waiting, so that none comes between a look and a wait. */
-static void block_signals(sigset_t *open)
-{
+    static sigset_t open;
     sigset_t blocked;
     sigemptyset(&blocked);
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         sigaddset(&blocked, signals[i]);
-    sigprocmask(SIG_BLOCK, &blocked, open);
+    sigprocmask(SIG_BLOCK, &blocked, &open);
+    cli->open_signals = &open;
+    /* no SA_RESTART: a wait must end; a program that is stopped has not ended */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NOCLDSTOP};
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaction(signals[i], &action, &actions_before[i]);
+}
+
+/* Before they are let in, or a signal that comes before exec() would be lost in on_signal(). */
+static void restore_signals(const struct cli *cli)
+{
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaction(signals[i], &actions_before[i], NULL);
+    sigprocmask(SIG_SETMASK, cli->open_signals, NULL);
+}
+
+int follow_interrupted(const struct cli *cli)
+{
+    struct timespec none = {0};
+    (void)ppoll(NULL, 0, &none, cli->open_signals);
+    return interrupted;
 }
 
 /* ---- the program: VX6-CTRL-044 ---- */
@@ -108,7 +119,7 @@ static int start_program(struct follow *follow, const char *addr)
         return cli_fail(cli, CLI_FAILED, "NOMEM", "cannot start it: %s", strerror(errno));
     if (follow->child > 0)
         return CLI_OK;
-    sigprocmask(SIG_SETMASK, &follow->open, NULL);
+    restore_signals(cli);
     execvp(arguments[0], arguments);
     fprintf(stderr, "vx6: cannot run %s: %s\n", cli->program[0], strerror(errno));
     _exit(NOT_FOUND);
@@ -155,16 +166,6 @@ static bool tell(struct follow *follow, json_t *news)
     return !ended;
 }
 
-/* Waits for news, a signal, or the next look. */
-static bool wait_for_news(struct follow *follow)
-{
-    struct pollfd line = {.fd = follow->client->fd, .events = POLLIN};
-    struct timespec pause = {LOOK_MS / 1000, LOOK_MS % 1000 * 1000000L};
-    if (client_has_line(follow->client))
-        return true;
-    return ppoll(&line, 1, follow->shows_traffic ? &pause : NULL, &follow->open) > 0;
-}
-
 /* The terminal has told the program of SIGINT, but nobody else of this. */
 static void pass_on(const struct follow *follow)
 {
@@ -178,11 +179,11 @@ static int program_result(const struct follow *follow)
     pid_t ended;
     while ((ended = waitpid(follow->child, &status, WNOHANG)) == 0) {
         pass_on(follow);
-        (void)sigsuspend(&follow->open);
+        (void)sigsuspend(follow->cli->open_signals);
     }
     if (ended != follow->child)
         return CLI_FAILED;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_SIGNALLED + WTERMSIG(status);
 }
 
 static bool is_over(const struct follow *follow)
@@ -210,23 +211,21 @@ int follow_run(const struct cli *cli, struct client *client, json_t *answer)
         .client = client,
         .number = json_integer_value(json_object_get(answer, "forward")),
         .shows_traffic = isatty(STDERR_FILENO) && !cli->json && !cli->program};
-    block_signals(&follow.open);
     if (cli->program) {
         int exit_code = start_program(&follow, cli_text(answer, "listen"));
         if (exit_code != CLI_OK)
             return exit_code;
     }
     while (!is_over(&follow)) {
-        if (!wait_for_news(&follow)) {
-            if (follow.shows_traffic)
-                show_traffic(&follow);
-            continue;
-        }
-        json_t *news = client_receive(client);
-        bool is_lost = news == NULL, goes_on = news && tell(&follow, news);
+        json_t *news =
+            client_receive(client, follow.shows_traffic ? cli_now_ms() + CLI_LOOK_MS : CLI_FOREVER);
+        bool is_lost = news == NULL && errno != ETIMEDOUT && errno != EINTR;
+        bool is_ended = news && !tell(&follow, news);
         json_decref(news);
-        if (!goes_on)
+        if (is_lost || is_ended)
             return follow_end(&follow, is_lost);
+        if (news == NULL && follow.shows_traffic)
+            show_traffic(&follow);
     }
     return follow_end(&follow, false);
 }

@@ -77,10 +77,8 @@ int cli_run_init(struct cli *cli)
 {
     char error[TEXT_ERROR_SIZE];
     if (cli->name && !text_is_label(cli->name)) {
-        char shown[TEXT_ADDR_SIZE];
-        text_printable(shown, sizeof shown, cli->name, strlen(cli->name));
-        return cli_fail(cli, CLI_USAGE, "INVALID",
-            "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+        text_label_fail(error, cli->name);
+        return cli_fail(cli, CLI_USAGE, "INVALID", "%s", error);
     }
     if (!paths_make(&cli->paths, error))
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);

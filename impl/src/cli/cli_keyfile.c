@@ -116,14 +116,9 @@ int cli_run_identity_export(struct cli *cli)
     char error[TEXT_ERROR_SIZE];
     if (!export_to(cli, cli->words[0], error))
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    if (cli->json) {
-        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", cli->words[0]);
-        cli_print_json(answer);
-        json_decref(answer);
-    } else {
-        printf("the identity is in %s, locked: who has the file and its passphrase is this node\n",
-            cli->words[0]);
-    }
+    cli_print_file(cli, cli->words[0],
+        "the identity is in %s, locked: who has the file and its passphrase is this node",
+        cli->words[0]);
     return CLI_OK;
 }
 

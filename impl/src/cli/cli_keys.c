@@ -144,14 +144,9 @@ int cli_run_identity_revocation(struct cli *cli)
     explicit_bzero(&identity, sizeof identity);
     if (!done)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    if (cli->json) {
-        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", cli->words[0]);
-        cli_print_json(answer);
-        json_decref(answer);
-    } else {
-        printf("the certificate is in %s: vx6 revoke %s, on any node, ends the key for good\n",
-            cli->words[0], cli->words[0]);
-    }
+    cli_print_file(cli, cli->words[0],
+        "the certificate is in %s: vx6 revoke %s, on any node, ends the key for good",
+        cli->words[0], cli->words[0]);
     return CLI_OK;
 }
 

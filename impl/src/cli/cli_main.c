@@ -318,15 +318,23 @@ static const struct command *find(const char *first, const char *second)
     return NULL;
 }
 
-/* "service" of "service add". */
-static bool is_first_word(const char *word)
+/* Behind "service" stand add, allow and others; behind most words, nothing. */
+static int fail_unknown(const struct cli *cli, const char *word)
 {
-    size_t len = strlen(word);
+    char shown[64], seconds[128] = "";
+    size_t len = strlen(word), used = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strncmp(commands[i].name, word, len) == 0 && commands[i].name[len] == ' ')
-            return true;
+            used += (size_t)snprintf(seconds + used, sizeof seconds - used, "%s%s",
+                used == 0 ? "" : ", ", commands[i].name + len + 1);
+        VX6_ASSERT(used < sizeof seconds);
     }
-    return false;
+    text_printable(shown, sizeof shown, word, len);
+    if (used == 0)
+        return cli_fail(cli, CLI_USAGE, "INVALID",
+            "there is no command %s: vx6 --help lists those there are", shown);
+    return cli_fail(cli, CLI_USAGE, "INVALID",
+        "what to do with %s? It takes one of %s: see vx6 --help", shown, seconds);
 }
 
 /* Up to the first stop that a space or nothing follows. */
@@ -440,11 +448,12 @@ int main(int argc, char **argv)
         "To share a service:  vx6 service add web 127.0.0.1:8080 --public\n"
         "To use one:          vx6 connect alice.web\n"
         "To see how it goes:  vx6 status\n\n"
-        "vx6 COMMAND --help says more about one, with examples.",
+        "vx6 COMMAND --help, or vx6 help COMMAND, says more about one, with examples.",
         NULL, list_commands, NULL};
     struct cli cli = {0};
     struct parse parse = {.cli = &cli};
-    static char name[] = "vx6";
+    static char name[] = "vx6", help[] = "--help";
+    char *ask_help[] = {name, help, NULL};
     options_check(name, argc, argv);
     argv[0] = name;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &parse);
@@ -452,12 +461,15 @@ int main(int argc, char **argv)
         return cli_fail(&cli, CLI_USAGE, "INVALID", "which command? vx6 --help lists them");
 
     int at = parse.stopped_at;
+    bool is_help = strcmp(argv[at], "help") == 0;
+    if (is_help && at + 1 == argc)
+        argp_parse(&argp, 2, ask_help, ARGP_IN_ORDER, NULL, &parse);
+    at += is_help;
     const struct command *command = find(argv[at], at + 1 < argc ? argv[at + 1] : NULL);
-    char shown[64];
-    text_printable(shown, sizeof shown, argv[at], strlen(argv[at]));
     if (command == NULL)
-        return cli_fail(&cli, CLI_USAGE, "INVALID", "%s %s: vx6 --help lists them",
-            is_first_word(argv[at]) ? "what to do with" : "there is no command", shown);
+        return fail_unknown(&cli, argv[at]);
+    if (is_help)
+        return run_command(&cli, command, 2, ask_help);
     int words = strchr(command->name, ' ') ? 2 : 1;
     int first = at + words - 1; /* becomes argv[0] of the command */
     return run_command(&cli, command, argc - first, argv + first);

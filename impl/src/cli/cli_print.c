@@ -11,11 +11,20 @@
 
 const char *cli_text(json_t *object, const char *name)
 {
-    static char texts[4][TEXT_ERROR_SIZE];
+    static char texts[16][TEXT_ERROR_SIZE];
     static unsigned next;
-    char *text = texts[next++ % 4];
+    char *text = texts[next++ % 16];
     const char *value = json_string_value(json_object_get(object, name));
     text_printable(text, TEXT_ERROR_SIZE, value ? value : "", value ? strlen(value) : 0);
+    return text;
+}
+
+const char *cli_count(intmax_t count, const char *one, const char *more)
+{
+    static char texts[8][TEXT_COUNT_SIZE];
+    static unsigned next;
+    char *text = texts[next++ % 8];
+    text_count(text, (uint64_t)count, one, more);
     return text;
 }
 
@@ -49,7 +58,22 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
-static void print_size(FILE *out, const char *label, intmax_t bytes)
+void cli_print_file(const struct cli *cli, const char *file, const char *format, ...)
+{
+    va_list arguments;
+    if (cli->json) {
+        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", file);
+        cli_print_json(answer);
+        json_decref(answer);
+        return;
+    }
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+}
+
+static void print_size(FILE *out, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     double value = (double)bytes;
@@ -58,7 +82,18 @@ static void print_size(FILE *out, const char *label, intmax_t bytes)
         value /= 1000;
         unit++;
     }
-    fprintf(out, "%s%.*f %s", label, unit == 0 ? 0 : 1, value, units[unit]);
+    fprintf(out, "%.*f %s", unit == 0 ? 0 : 1, value, units[unit]);
+}
+
+/* "3.0 MB (120.0 kB/s)", without the rate while there is none. */
+static void print_flow(FILE *out, intmax_t bytes, intmax_t per_second)
+{
+    print_size(out, bytes);
+    if (per_second == 0)
+        return;
+    fprintf(out, " (");
+    print_size(out, per_second);
+    fprintf(out, "/s)");
 }
 
 void cli_print_traffic(FILE *out, json_t *object)
@@ -67,11 +102,19 @@ void cli_print_traffic(FILE *out, json_t *object)
         number(object, "connections"));
     if (number(object, "failures") > 0)
         fprintf(out, "%" PRIdMAX " failed, ", number(object, "failures"));
-    print_size(out, "sent ", number(object, "sent_bytes"));
-    print_size(out, " (", number(object, "sent_bytes_per_s"));
-    print_size(out, "/s), received ", number(object, "received_bytes"));
-    print_size(out, " (", number(object, "received_bytes_per_s"));
-    fprintf(out, "/s)");
+    fprintf(out, "sent ");
+    print_flow(out, number(object, "sent_bytes"), number(object, "sent_bytes_per_s"));
+    fprintf(out, ", received ");
+    print_flow(out, number(object, "received_bytes"), number(object, "received_bytes_per_s"));
+}
+
+/* At the end of a line of status. */
+static void print_use(json_t *object)
+{
+    bool was_used = number(object, "connections") + number(object, "failures") > 0;
+    if (was_used)
+        cli_print_traffic(stdout, object);
+    printf("%s\n", was_used ? "" : "not used yet");
 }
 
 static void print_list(const char *label, json_t *list)
@@ -134,7 +177,7 @@ static void print_allowed(json_t *service)
     }
 }
 
-void cli_print_services(json_t *answer)
+static void print_services(json_t *answer)
 {
     size_t index;
     json_t *item, *list = json_object_get(answer, "services");
@@ -148,11 +191,17 @@ void cli_print_services(json_t *answer)
         }
         printf("service    %s -> %s, %s: ", cli_text(item, "name"), cli_text(item, "target"),
             cli_text(item, "exposure"));
-        cli_print_traffic(stdout, item);
-        printf("\n");
+        print_use(item);
         print_unreachable(item);
         print_allowed(item);
     }
+}
+
+void cli_print_services(json_t *answer)
+{
+    print_services(answer);
+    if (json_array_size(json_object_get(answer, "services")) == 0)
+        printf("no service is offered yet: vx6 service add NAME TARGET offers one\n");
 }
 
 /* What another node offers to this one. */
@@ -162,8 +211,8 @@ void cli_print_offers(json_t *answer)
     json_t *item, *list = json_object_get(answer, "services");
     const char *name = cli_text(answer, "name"), *addr = cli_text(answer, "addr");
     bool is_by_name = name[0] != 0;
-    printf("%s%s%s, offers %s\n", is_by_name ? name : addr, is_by_name ? " is " : ", whose key is ",
-        cli_text(answer, "key"),
+    printf("%s%s%s%s offers %s\n", is_by_name ? name : addr,
+        is_by_name ? " is " : ", whose key is ", cli_text(answer, "key"), is_by_name ? " and" : ",",
         json_array_size(list) > 0 ? "to this node:" : "nothing to this node");
     json_array_foreach(list, index, item)
     {
@@ -187,8 +236,7 @@ static void print_forwards(json_t *answer)
         printf("forward    %" PRIdMAX ": %s%s%s at %s, %s: ", number(item, "forward"),
             cli_text(item, "name"), addr[0] ? " of " : "", addr, cli_text(item, "listen"),
             cli_text(item, "state"));
-        cli_print_traffic(stdout, item);
-        printf("\n");
+        print_use(item);
         json_t *failure = json_object_get(item, "last_failure");
         if (json_is_object(failure))
             printf("           last failure: %s\n", cli_text(failure, "error"));
@@ -272,9 +320,12 @@ static void print_reach(json_t *answer)
             print_last(item, "reached_unix_ms");
         } else if (strcmp(state, "reachable") == 0) {
             printf("is reached by others\n");
+        } else if (number(item, "heard") > 0) {
+            printf("is reached by some and not by others (%s): vx6 doctor asks again\n", code);
         } else {
-            printf("may or may not be reached by others: no peer has said so yet%s%s\n",
-                code[0] ? ": " : "", code);
+            bool was_asked = code[0] && strcmp(code, "NO_PEERS") != 0;
+            printf("may or may not be reached by others: no peer has said so yet%s%s%s\n",
+                was_asked ? " (" : "", was_asked ? code : "", was_asked ? ")" : "");
         }
     }
     if (strcmp(cli_text(reach, "state"), "unreachable") == 0)
@@ -289,33 +340,38 @@ static void print_load(json_t *answer)
     json_t *counters = json_object_get(answer, "counters");
     intmax_t cookies = number(counters, "cookie_sent");
     if (cookies > 0)
-        printf("load       %" PRIdMAX " asks had to prove their address\n", cookies);
+        printf("load       %s had to prove the sender's address first\n",
+            cli_count(cookies, "query", "queries"));
 }
 
 void cli_print_status(json_t *answer)
 {
     const char *name = cli_text(answer, "name");
     json_t *counts = json_object_get(answer, "counts");
-    bool is_revoked = json_is_true(json_object_get(answer, "key_revoked"));
-    printf("state      %s, up %" PRIdMAX " s\n",
-        json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined",
-        number(answer, "uptime_ms") / 1000);
-    printf("key        %s%s\n", cli_text(answer, "key"),
-        is_revoked ? ", revoked: nobody believes it any more, and vx6 doctor says what to do" : "");
+    char uptime[TEXT_DURATION_SIZE];
+    text_duration(uptime, number(answer, "uptime_ms") / 1000);
+    printf("state      %s, up for %s\n",
+        json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined", uptime);
+    printf("key        %s\n", cli_text(answer, "key"));
+    if (json_is_true(json_object_get(answer, "revoked")))
+        printf(
+            "           is revoked, and nobody believes it any more: vx6 doctor says what to do\n");
     printf("node id    %s\n", cli_text(answer, "node_id"));
     printf("name       %s\n", name[0] ? name : "none");
     print_clock(answer);
     print_list("listening  ", json_object_get(answer, "listen"));
     print_list("endpoints  ", json_object_get(answer, "endpoints"));
     print_reach(answer);
-    printf("network    %" PRIdMAX " contacts, %" PRIdMAX " links, %" PRIdMAX " sessions, %" PRIdMAX
-           " streams, %" PRIdMAX " records held\n",
-        number(counts, "contacts"), number(counts, "links"), number(counts, "sessions"),
-        number(counts, "streams"), number(counts, "bundles"));
+    printf("network    %s, %s, %s, %s, records of %s held\n",
+        cli_count(number(counts, "contacts"), "contact", "contacts"),
+        cli_count(number(counts, "links"), "link", "links"),
+        cli_count(number(counts, "sessions"), "session", "sessions"),
+        cli_count(number(counts, "streams"), "stream", "streams"),
+        cli_count(number(counts, "bundles"), "node", "nodes"));
     if (number(counts, "contacts_crowded") > 0)
-        printf("diversity  %" PRIdMAX " contacts are too many from one site, network or provider\n",
-            number(counts, "contacts_crowded"));
-    cli_print_services(answer);
+        printf("diversity  %s more than there should be from one site, network or provider\n",
+            cli_count(number(counts, "contacts_crowded"), "contact", "contacts"));
+    print_services(answer);
     print_forwards(answer);
     print_load(answer);
     print_reasons(answer);
@@ -326,6 +382,10 @@ void cli_print_peers(json_t *answer)
 {
     size_t index;
     json_t *item;
+    if (json_array_size(json_object_get(answer, "entry")) +
+            json_array_size(json_object_get(answer, "contacts")) ==
+        0)
+        printf("this node knows nobody yet: add a peer with vx6 peer add ADDR\n");
     json_array_foreach(json_object_get(answer, "entry"), index, item)
     {
         const char *code = cli_text(item, "code"), *key = cli_text(item, "key");

@@ -1,53 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /* What a terminal shows while vx6 status --wait waits: for what. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
 
-enum {
-    LOOK_MS = 1000
-};
+int cli_wait_left_ms(const struct cli *cli)
+{
+    int64_t left_ms = cli->wait_until_ms - cli_now_ms();
+    return left_ms > 0 ? (int)left_ms : 1;
+}
 
-static const char *what_is_missing(json_t *status)
+/* `error`: why there is no answer. */
+static const char *what_is_missing(json_t *status, int error)
 {
     json_t *counts = json_object_get(status, "counts");
     if (status == NULL)
-        return "the node does not run yet";
+        return error == ETIMEDOUT ? "the node does not answer" : "the node does not run yet";
     if (json_integer_value(json_object_get(counts, "contacts")) == 0)
         return "no peer has answered yet";
     return "peers have answered, and are given the records of this node";
 }
 
-/* Waits for a second; NULL: no node answers. */
-static json_t *ask(const struct cli *cli)
-{
-    struct client client;
-    json_t *status = NULL;
-    if (!client_open(&client, cli, LOOK_MS))
-        return NULL;
-    if (client_send(&client, json_pack("{s:s, s:i}", "command", "status", "wait_ms", (int)LOOK_MS)))
-        status = client_receive(&client);
-    client_close(&client);
-    return status;
-}
-
-int cli_show_waiting(const struct cli *cli, int wait_ms)
+void cli_show_waiting(const struct cli *cli)
 {
     bool is_over = !isatty(STDERR_FILENO) || cli->json, is_shown = false;
-    for (; !is_over && wait_ms > LOOK_MS; wait_ms -= LOOK_MS) {
-        json_t *status = ask(cli);
-        const char *code = cli_text(status, "code");
-        is_over = status && strcmp(code, "TIMEOUT") != 0;
+    while (!is_over && cli_wait_left_ms(cli) > CLI_LOOK_MS) {
+        json_t *status = client_look(
+            cli, json_pack("{s:s, s:i}", "command", "status", "wait_ms", (int)CLI_LOOK_MS));
+        const char *missing = what_is_missing(status, errno);
+        is_over = status && strcmp(cli_text(status, "code"), "TIMEOUT") != 0;
         if (!is_over) {
-            fprintf(stderr, "\rwaiting up to %d s more: %s\033[K", wait_ms / 1000,
-                what_is_missing(status));
+            fprintf(stderr, "\rwaiting up to %d s more: %s\033[K",
+                (cli_wait_left_ms(cli) + 999) / 1000, missing);
             is_shown = true;
         }
         json_decref(status);
     }
     if (is_shown)
         fprintf(stderr, "\r\033[K");
-    return wait_ms;
 }

@@ -62,17 +62,21 @@ static json_t *make_request(const struct cli *cli)
     return request;
 }
 
+static const char *count_of(json_t *answer, const char *list, const char *one, const char *more)
+{
+    return cli_count((intmax_t)json_array_size(json_object_get(answer, list)), one, more);
+}
+
 static void print_beginning(json_t *answer)
 {
     const char *name = cli_text(answer, "name");
-    printf("following %zu events of %s: %s, %" PRIdMAX " contacts, %zu services, %zu forwards; "
-           "Ctrl-C ends this\n",
-        json_array_size(json_object_get(answer, "events")),
+    printf("following %s of %s: %s, %s, %s, %s; Ctrl-C ends this\n",
+        count_of(answer, "events", "kind of event", "kinds of events"),
         name[0] ? name : cli_text(answer, "key"),
         json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined",
-        (intmax_t)json_integer_value(json_object_get(answer, "contacts")),
-        json_array_size(json_object_get(answer, "services")),
-        json_array_size(json_object_get(answer, "forwards")));
+        cli_count(json_integer_value(json_object_get(answer, "contacts")), "contact", "contacts"),
+        count_of(answer, "services", "service", "services"),
+        count_of(answer, "forwards", "forward", "forwards"));
 }
 
 static void print_event(json_t *event)
@@ -105,7 +109,7 @@ static int follow(const struct cli *cli, struct client *client, json_t *answer)
         return cli_refused(cli, answer);
     show(cli, answer, print_beginning);
     json_t *event;
-    while ((event = client_receive(client)) != NULL) {
+    while ((event = client_receive(client, CLI_FOREVER)) != NULL) {
         show(cli, event, print_event);
         json_decref(event);
     }

@@ -70,10 +70,11 @@ static void check_reach(const struct host *host, json_t *checks)
     struct reach_facts facts;
     for (size_t i = 0; reachability_facts(host->reach, i, &facts); i++) {
         char text[TEXT_ADDR_SIZE];
+        char peers[TEXT_COUNT_SIZE];
         text_addr(text, &facts.endpoint);
+        text_count(peers, facts.peers, "peer says", "peers say");
         if (facts.state == REACH_YES)
-            add(checks, "reach", RESULT_OK, NULL, "%s is reached by others, %zu of whom said so",
-                text, facts.peers);
+            add(checks, "reach", RESULT_OK, NULL, "%s is reached by others, as %s", text, peers);
         else if (facts.state == REACH_NO)
             add(checks, "reach", RESULT_FAILED,
                 "open its port in the firewall or router, TCP and UDP, or listen elsewhere with "
@@ -84,17 +85,18 @@ static void check_reach(const struct host *host, json_t *checks)
                 facts.code == VX6_NO_PEERS ? "add a peer with vx6 peer add ADDR"
                                            : "ask again later",
                 "whether others reach %s is not known: %s", text,
-                facts.code == VX6_OK ? "those that were asked do not agree"
-                                     : vx6_code_text(facts.code));
+                facts.heard > 0 ? "those that were asked do not agree" : vx6_code_text(facts.code));
     }
 }
 
 static void check_clock(const struct host *host, json_t *checks)
 {
     struct vx6_clock clock;
-    char amount[TEXT_DURATION_SIZE];
+    char amount[TEXT_DURATION_SIZE], nodes[TEXT_COUNT_SIZE], networks[TEXT_COUNT_SIZE];
     static const char todo[] = "set it, or have it set (timedatectl set-ntp true)";
     driver_clock(host->driver, &clock);
+    text_count(nodes, clock.responders, "node", "nodes");
+    text_count(networks, clock.networks, "network", "networks");
     text_duration(amount, clock.offset_s != 0 ? clock.offset_s : clock.wrong_s);
     if (clock.offset_s != 0)
         add(checks, "clock", RESULT_WARNING, todo, "the clock is %s %s, and corrected", amount,
@@ -104,31 +106,32 @@ static void check_clock(const struct host *host, json_t *checks)
             "the clock is %s %s, too far to be corrected: nobody takes this node's records", amount,
             clock.wrong_s > 0 ? "slow" : "fast");
     else if (clock.is_known)
-        add(checks, "clock", RESULT_OK, NULL, "the clock is right, say %u nodes in %u networks",
-            clock.responders, clock.networks);
+        add(checks, "clock", RESULT_OK, NULL, "the clock is right, as seen by %s in %s", nodes,
+            networks);
     else
         add(checks, "clock", RESULT_OK, NULL,
-            "the clock is taken as it is: of others %u in %u networks were heard, too few to judge "
-            "it",
-            clock.responders, clock.networks);
+            "the clock is taken as it is: too few others were heard to judge it (%s in %s)", nodes,
+            networks);
 }
 
 static void check_peers(const struct host *host, json_t *checks)
 {
     struct vx6_counts counts;
+    char contacts[TEXT_COUNT_SIZE];
     driver_counts(host->driver, &counts);
+    text_count(contacts, counts.contacts, "contact", "contacts");
     if (counts.contacts == 0 && !peers_any(host->peers))
         add(checks, "peers", RESULT_WARNING, "add one with vx6 peer add ADDR: any node will do",
             "this node knows nobody");
     else if (keys_own_is_revoked(host->keys))
         add(checks, "peers", RESULT_WARNING, "see what is said of the key",
-            "%u contacts, none of which takes the records of this node", counts.contacts);
+            "%s, and nobody takes the records of this node", contacts);
     else if (!host_has_joined(host))
         add(checks, "peers", RESULT_FAILED,
             "see vx6 peers, and that UDP gets out; add another with vx6 peer add ADDR",
-            "this node has not joined: %u contacts, and nobody holds its records", counts.contacts);
+            "this node has not joined: %s, and nobody holds its records", contacts);
     else
-        add(checks, "peers", RESULT_OK, NULL, "joined, with %u contacts", counts.contacts);
+        add(checks, "peers", RESULT_OK, NULL, "joined, with %s", contacts);
 }
 
 static void check_services(const struct host *host, json_t *checks)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "driver.h"
+#include "keys.h"
 #include "operations.h"
 #include "request.h"
 #include "vx6/msg.h"
@@ -55,7 +56,8 @@ static void explain_to(
         .addr = is_by_name ? NULL : &listing->place.addr,
         .key_source = listing->place.key_source,
         .was_dialled = was_dialled,
-        .is_ending = driver_is_shutting_down(listing->request->host->driver)};
+        .is_ending = driver_is_shutting_down(listing->request->host->driver),
+        .is_revoked = keys_own_is_revoked(listing->request->host->keys)};
     if (code == VX6_SELF && is_by_name)
         text_fail(line, "%s: SELF: that is this node itself: vx6 service list shows its services",
             listing->name);

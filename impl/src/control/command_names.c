@@ -58,11 +58,10 @@ void command_names(struct request *request)
 /* False: the request has been refused. */
 static bool check_label(struct request *request, const char *label)
 {
-    char shown[TEXT_ADDR_SIZE], line[TEXT_ERROR_SIZE];
+    char line[TEXT_ERROR_SIZE];
     if (text_is_label(label))
         return true;
-    text_printable(shown, sizeof shown, label, strlen(label));
-    text_fail(line, "%s is no name to bind: give the label alone, such as alice", shown);
+    text_label_fail(line, label);
     request_fail(request, VX6_INVALID, line);
     return false;
 }

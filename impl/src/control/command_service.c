@@ -105,8 +105,8 @@ static bool parse_who(
     }
     text_printable(shown, sizeof shown, text, strlen(text));
     return text_fail(error,
-        "%s is neither a key nor a name that is bound to one here: pin it, or give the key that "
-        "its owner gets from vx6 identity",
+        "%s is neither a key nor a name that is bound to one here: give the key that its owner "
+        "gets from vx6 identity, or bind the name to it with vx6 pin NAME KEY",
         shown);
 }
 
@@ -137,16 +137,14 @@ static bool parse_add(const char *text, const char *exposure, const json_t *allo
 {
     char shown[TEXT_ADDR_SIZE];
     const char *reason = service_target_parse(text, &wish->target);
-    text_printable(
-        shown, sizeof shown, reason ? text : wish->name, strlen(reason ? text : wish->name));
+    text_printable(shown, sizeof shown, text, strlen(text));
     wish->exposure = exposure_parse(exposure);
     if (wish->exposure == EXPOSURE_HOSTED) /* which service_host says */
         wish->exposure = EXPOSURE_COUNT;
     if (reason)
         return text_fail(error, "the target %s %s", shown, reason);
     if (!text_is_label(wish->name))
-        return text_fail(
-            error, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+        return text_label_fail(error, wish->name);
     if (wish->exposure == EXPOSURE_COUNT)
         return text_fail(error, "the exposure must be said: public lets whoever resolves this node "
                                 "use the service, listed and private those who are allowed");
@@ -201,8 +199,7 @@ void command_service_host(struct request *request)
             request, "{s:s, s:s, s:s !}", "command", &command, "name", &wish.name, "at", &who))
         return;
     if (!text_is_label(wish.name))
-        text_fail(
-            line, "that is no label for a service: use 1 to 63 of a-z, 0-9 and inner hyphens");
+        text_label_fail(line, wish.name);
     else if (parse_who(request->host, who, wish.host, line))
         code = is_own_key(request->host, wish.host)
                    ? VX6_SELF

@@ -117,11 +117,12 @@ json_t *json_reach(const struct reachability *reach)
     int64_t reached_unix_ms;
     struct reach_facts facts;
     for (size_t i = 0; reachability_facts(reach, i, &facts); i++)
-        json_array_append_new(endpoints,
-            json_pack("{s:o, s:s, s:I, s:s?, s:o}", "endpoint", json_addr(&facts.endpoint), "state",
-                reach_state_name(facts.state), "peers", (json_int_t)facts.peers, "code",
-                facts.code == VX6_OK ? NULL : vx6_code_name(facts.code), "reached_unix_ms",
-                json_time_or_null(facts.reached_unix_ms)));
+        json_array_append_new(
+            endpoints, json_pack("{s:o, s:s, s:I, s:I, s:s?, s:o}", "endpoint",
+                           json_addr(&facts.endpoint), "state", reach_state_name(facts.state),
+                           "peers", (json_int_t)facts.peers, "heard", (json_int_t)facts.heard,
+                           "code", facts.code == VX6_OK ? NULL : vx6_code_name(facts.code),
+                           "reached_unix_ms", json_time_or_null(facts.reached_unix_ms)));
     enum reach_state state = reachability_of_node(reach, &reached_unix_ms);
     return json_pack("{s:s, s:o, s:o}", "state", reach_state_name(state), "reached_unix_ms",
         json_time_or_null(reached_unix_ms), "endpoints", endpoints);
@@ -151,7 +152,7 @@ static json_t *status_json(struct host *host)
         (json_int_t)(steady_ms_now() - host->started_ms), "listen",
         json_endpoints(host->endpoints, endpoints_listening), "endpoints",
         json_endpoints(host->endpoints, endpoints_published));
-    json_object_set_new(status, "key_revoked", json_boolean(keys_own_is_revoked(host->keys)));
+    json_object_set_new(status, "revoked", json_boolean(keys_own_is_revoked(host->keys)));
     json_object_set_new(status, "clock", json_clock(host->driver));
     json_object_set_new(status, "reach", json_reach(host->reach));
     json_object_set_new(status, "counts", json_counts(host->driver));

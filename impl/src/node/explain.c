@@ -70,6 +70,9 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
 {
     if (code == VX6_KEY_MISMATCH)
         return key_mismatch(subject);
+    if (code == VX6_REVOKED && subject->is_revoked)
+        return "the key of this node itself was revoked, so nobody lets it in: start a new one "
+               "with vx6 --state DIR init, and tell others its key";
     if (code == VX6_REVOKED)
         return "its key was revoked by its owner, so nobody who has that key is believed: ask the "
                "owner for the new key, and bind the name to it with vx6 pin NAME KEY --replace";
@@ -83,6 +86,9 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
                "shows here, for vx6 service allow";
     if (code == VX6_SERVICE_DOWN)
         return "the service behind it does not accept connections: its owner must start it";
+    if (code == VX6_SELF && subject->addr && subject->key_source == EXPLAIN_KEY_GIVEN)
+        return "the key given with --key is that of this node itself: give the key of the node "
+               "there, from vx6 identity at that node";
     if (code == VX6_SELF && subject->name == NULL)
         return "that is this node itself: give the address of another one";
     if (code == VX6_SELF)

@@ -18,6 +18,7 @@ struct explain_subject {
     enum explain_key key_source;
     bool was_dialled; /* by name: an address was found, and somebody was called there */
     bool is_ending;   /* this node itself is shutting down */
+    bool is_revoked;  /* the key of this node itself */
 };
 
 /* What happened and what to do, without the subject: it holds no address. */

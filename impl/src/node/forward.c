@@ -13,6 +13,7 @@
 #include "acceptor.h"
 #include "driver.h"
 #include "idtable.h"
+#include "keys.h"
 #include "names.h"
 #include "net.h"
 #include "paths.h"
@@ -81,7 +82,8 @@ static struct explain_subject subject_of(const struct forward *forward)
         .addr = config->by_addr ? &config->addr : NULL,
         .key_source = config->key_source,
         .was_dialled = forward->was_dialled,
-        .is_ending = driver_is_shutting_down(forward->forwards->host->driver)};
+        .is_ending = driver_is_shutting_down(forward->forwards->host->driver),
+        .is_revoked = keys_own_is_revoked(forward->forwards->host->keys)};
 }
 
 static void report_failure(struct forward *forward, enum vx6_code code, const char *why)
@@ -379,6 +381,16 @@ void forwards_session_down(struct forwards *forwards, const struct vx6_out *out)
         forward_end(forward);
 }
 
+/* 0: none of this node. */
+static uint32_t holder_of(const struct forward *asker, const vx6_addr *listen)
+{
+    for (const struct forward *other = asker->forwards->first; other; other = other->next) {
+        if (other != asker && net_addr_equal(&other->facts.config.listen, listen))
+            return other->facts.number;
+    }
+    return 0;
+}
+
 static bool listen_locally(struct forward *forward, char error[TEXT_ERROR_SIZE])
 {
     vx6_addr *addr = &forward->facts.config.listen;
@@ -386,9 +398,14 @@ static bool listen_locally(struct forward *forward, char error[TEXT_ERROR_SIZE])
     text_addr(text, addr);
     int family;
     int fd = net_bind(addr, SOCK_STREAM, &family);
-    if (fd < 0 && errno == EADDRINUSE)
-        return text_fail(error,
-            "%s is taken by another program: choose another with --listen 127.0.0.1:PORT", text);
+    if (fd < 0 && errno == EADDRINUSE) {
+        uint32_t holder = holder_of(forward, addr);
+        char who[64] = "another program";
+        if (holder != 0)
+            snprintf(who, sizeof who, "forward %u of this node", holder);
+        return text_fail(
+            error, "%s is taken by %s: choose another with --listen 127.0.0.1:PORT", text, who);
+    }
     if (fd < 0 || listen(fd, BACKLOG) != 0) {
         paths_fail(error, "listen on", text);
         if (fd >= 0)

@@ -98,18 +98,32 @@ static const struct journal_field *find_field(
     return NULL;
 }
 
-/* The value of `{name}` or `{=name}`; false when it is absent. */
+/* `words`: "node holds|nodes hold" */
+static void count_text(char text[TEXT_ERROR_SIZE], uint64_t count, const char *words, size_t len)
+{
+    char one[TEXT_COUNT_SIZE], more[TEXT_COUNT_SIZE];
+    size_t one_len = strcspn(words, "|");
+    snprintf(one, sizeof one, "%.*s", (int)one_len, words);
+    snprintf(more, sizeof more, "%.*s", (int)(len - one_len - 1), words + one_len + 1);
+    text_count(text, count, one, more);
+}
+
+/* The value of `{name}`, `{=name}` or `{name|one|more}`; false when it is absent. */
 static bool put_field(char value[TEXT_ERROR_SIZE], const struct journal_event *event,
     const char *name, size_t len, bool with_peers)
 {
     bool is_whole = name[0] == '=';
+    size_t name_len = strcspn(name, "|}");
     const struct journal_field *field =
-        find_field(journal_layout(event->kind), name + is_whole, len - is_whole);
+        find_field(journal_layout(event->kind), name + is_whole, name_len - is_whole);
     VX6_ASSERT(field);
     struct value of = value_of(event, field);
     if (!is_there(&of, with_peers))
         return false;
-    value_text(value, &of);
+    if (name_len < len)
+        count_text(value, of.number, name + name_len + 1, len - name_len - 1);
+    else
+        value_text(value, &of);
     if (field->kind == JOURNAL_KEY && !is_whole)
         memcpy(value + SHORT_KEY, "...", sizeof "...");
     return true;

@@ -90,11 +90,9 @@ static void parse_addr(
 
 static void parse_name(const struct argp_state *state, const char *text)
 {
-    char shown[TEXT_ADDR_SIZE];
-    text_printable(shown, sizeof shown, text, strlen(text));
-    if (!text_is_label(text))
-        options_fail(
-            state, "the name %s is no label: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
+    char error[TEXT_ERROR_SIZE];
+    if (!text_is_label(text) && !text_label_fail(error, text))
+        options_fail(state, "%s", error);
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)

@@ -69,16 +69,26 @@ static bool is_fresh(const struct verdict *verdict)
     return steady_ms_now() - verdict->said_ms < VERDICT_MS;
 }
 
+struct tally {
+    size_t yes, no;
+};
+
+static struct tally count(const struct watched *watched)
+{
+    struct tally tally = {0, 0};
+    for (size_t i = 0; i < watched->verdict_count; i++) {
+        tally.yes += is_fresh(&watched->verdicts[i]) && watched->verdicts[i].is_reached;
+        tally.no += is_fresh(&watched->verdicts[i]) && !watched->verdicts[i].is_reached;
+    }
+    return tally;
+}
+
 /* `peers`: how many say what is taken for true. */
 static enum reach_state judge(const struct watched *watched, size_t *peers)
 {
-    size_t yes = 0, no = 0;
-    for (size_t i = 0; i < watched->verdict_count; i++) {
-        yes += is_fresh(&watched->verdicts[i]) && watched->verdicts[i].is_reached;
-        no += is_fresh(&watched->verdicts[i]) && !watched->verdicts[i].is_reached;
-    }
-    *peers = yes > no ? yes : yes < no ? no : 0;
-    return yes > no ? REACH_YES : yes < no ? REACH_NO : REACH_UNKNOWN;
+    struct tally said = count(watched);
+    *peers = said.yes > said.no ? said.yes : said.yes < said.no ? said.no : 0;
+    return said.yes > said.no ? REACH_YES : said.yes < said.no ? REACH_NO : REACH_UNKNOWN;
 }
 
 static enum vx6_code reason(const struct watched *watched)
@@ -97,6 +107,8 @@ bool reachability_facts(const struct reachability *reach, size_t index, struct r
     const struct watched *watched = reach->items[index];
     *facts = (struct reach_facts){
         .endpoint = watched->endpoint, .reached_unix_ms = watched->reached_unix_ms};
+    struct tally said = count(watched);
+    facts->heard = said.yes + said.no;
     facts->state = judge(watched, &facts->peers);
     facts->code = facts->state == REACH_YES ? VX6_OK : reason(watched);
     return true;

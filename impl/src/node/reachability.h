@@ -19,7 +19,8 @@ struct reach_facts {
     vx6_addr endpoint;
     enum reach_state state;
     enum vx6_code code;      /* why not, or why nothing is known; VX6_OK when it is reached */
-    size_t peers;            /* that say so */
+    size_t peers;            /* that say so; as long as they are split, none */
+    size_t heard;            /* that have said anything */
     int64_t reached_unix_ms; /* last; 0: never in this run */
 };
 

@@ -126,23 +126,39 @@ static vx6_span span_of(const char *text)
     return (vx6_span){(const uint8_t *)text, strlen(text)};
 }
 
+void text_count(
+    char text[TEXT_COUNT_SIZE], uint64_t count, const char *words_of_one, const char *words_of_more)
+{
+    snprintf(text, TEXT_COUNT_SIZE, "%llu %s", (unsigned long long)count,
+        count == 1 ? words_of_one : words_of_more);
+}
+
 void text_duration(char text[TEXT_DURATION_SIZE], int64_t seconds)
 {
     static const struct {
         int64_t seconds;
-        const char *name;
-    } units[] = {{86400, "days"}, {3600, "hours"}, {60, "minutes"}, {1, "seconds"}};
+        const char *one, *more;
+    } units[] = {{86400, "day", "days"}, {3600, "hour", "hours"}, {60, "minute", "minutes"},
+        {1, "second", "seconds"}};
     size_t unit = 0;
     seconds = seconds < 0 ? -seconds : seconds;
     while (unit < 3 && seconds < 2 * units[unit].seconds)
         unit++;
-    snprintf(text, TEXT_DURATION_SIZE, "%lld %s",
-        (long long)((seconds + units[unit].seconds / 2) / units[unit].seconds), units[unit].name);
+    text_count(text, (uint64_t)((seconds + units[unit].seconds / 2) / units[unit].seconds),
+        units[unit].one, units[unit].more);
 }
 
 bool text_is_label(const char *text)
 {
     return vx6_label_is_valid(span_of(text));
+}
+
+bool text_label_fail(char error[TEXT_ERROR_SIZE], const char *text)
+{
+    char shown[TEXT_ADDR_SIZE];
+    text_printable(shown, sizeof shown, text, strlen(text));
+    return text_fail(
+        error, "%s is no valid name: use 1 to 63 of a-z, 0-9 and inner hyphens", shown);
 }
 
 bool text_is_service_name(const char *text)

@@ -182,6 +182,11 @@ uint32_t clock_stated_s(const struct vx6_node *node)
     return (uint32_t)node_local_unix_s(node) / TIME_STEP_S * TIME_STEP_S;
 }
 
+void clock_expect(const struct vx6_node *node)
+{
+    prefetch(node->clock.samples, node->clock.count * sizeof *node->clock.samples);
+}
+
 bool clock_output(struct vx6_node *node, struct vx6_out *out)
 {
     ready_take(&node->ready_list, &node->ready, NODE_READY_CLOCK);

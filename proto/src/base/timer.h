@@ -18,6 +18,7 @@ enum timer_kind {
     TIMER_PUBLISH,
     TIMER_SYNC,
     TIMER_REVOKED,
+    TIMER_RELIED,
     TIMER_LISTING,
     TIMER_REACH
 };

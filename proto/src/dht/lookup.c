@@ -20,14 +20,7 @@ struct lookup {
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
 {
     struct lookups *lookups = &node->lookups;
-    if (lookup->previous)
-        lookup->previous->next = lookup->next;
-    else
-        lookups->first = lookup->next;
-    if (lookup->next)
-        lookup->next->previous = lookup->previous;
-    else
-        lookups->last = lookup->previous;
+    LIST_REMOVE(lookups->first, lookups->last, lookup);
     lookups->count--;
     timer_clear(&node->timers, &lookup->timer);
     if (lookup->pending > 0)
@@ -226,6 +219,15 @@ void lookup_progress(const struct lookup *lookup, struct lookup_result *result)
     set_counts(lookup, result);
 }
 
+static void dispatch_value(
+    struct vx6_node *node, const struct lookup *lookup, const struct lookup_value *value)
+{
+    if (lookup->user == LOOKUP_RELIED)
+        relied_bundle(node, value);
+    else
+        resolve_bundle(node, lookup->context, value);
+}
+
 static void dispatch_done(
     struct vx6_node *node, enum lookup_user user, void *context, const struct lookup_result *result)
 {
@@ -235,6 +237,9 @@ static void dispatch_done(
         break;
     case LOOKUP_RESOLVE:
         resolve_lookup_done(node, context, result);
+        break;
+    case LOOKUP_RELIED:
+        relied_lookup_done(node, result);
         break;
     case LOOKUP_PUBLISH:
         publication_lookup_done(node, context, result);
@@ -293,18 +298,13 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     lookup->context = context;
     lookup->deadline = after_ms(node, node->env->limits->lookup_timeout_ms);
     timer_init(&lookup->timer, TIMER_LOOKUP);
-    lookup->previous = lookups->last;
-    if (lookups->last)
-        lookups->last->next = lookup;
-    else
-        lookups->first = lookup;
-    lookups->last = lookup;
+    LIST_APPEND(lookups->first, lookups->last, lookup);
     lookups->count++;
 
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
     /* VX6-DHT-030 */
-    bool is_relied_on = user == LOOKUP_RESOLVE || user == LOOKUP_PUBLISH;
+    bool is_relied_on = user == LOOKUP_RESOLVE || user == LOOKUP_RELIED || user == LOOKUP_PUBLISH;
     lookup->list.path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
     if (lookup->list.path_count > count && count > 0)
         lookup->list.path_count = count;
@@ -345,7 +345,7 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
     uint32_t next = answer->index + 1u;
     if (next < answer->count && next < node->env->limits->claimant_max)
         candidate_ask(node, lookup, candidate, (uint8_t)next);
-    resolve_bundle(node, lookup->context, &value);
+    dispatch_value(node, lookup, &value);
 }
 
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
@@ -418,7 +418,7 @@ static void show_own(struct vx6_node *node, struct lookup *lookup)
         blob_hold(bundle);
         struct lookup_value value = {
             .bundle = {bundle->data, bundle->len}, .index = index, .count = count};
-        resolve_bundle(node, lookup->context, &value);
+        dispatch_value(node, lookup, &value);
         blob_drop(node->env, bundle);
     }
 }

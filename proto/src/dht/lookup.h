@@ -18,6 +18,7 @@ enum {
 enum lookup_user {
     LOOKUP_OP,
     LOOKUP_RESOLVE,
+    LOOKUP_RELIED,
     LOOKUP_PUBLISH,
     LOOKUP_DISCOVERY
 };
@@ -50,8 +51,8 @@ struct lookup_result {
 };
 
 /* `want_values`: asks find_value instead of find_node; each bundle that a holder shows comes to
- * resolve_bundle(). NULL: refused. lookup_done() of the user is called once, unless cancelled,
- * never before lookup_start has returned. */
+ * the user. NULL: refused. lookup_done() of the user is called once, unless cancelled, never before
+ * lookup_start has returned. */
 struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], bool want_values,
     enum lookup_user user, void *context);
 /* Why it has just been refused: LIMIT or NOMEM. */
@@ -73,7 +74,9 @@ struct lookup_value {
 /* Implemented by the users' files; dispatched in lookup.c. None of them cancels its lookup before
  * it has returned. */
 void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_value *value);
+void relied_bundle(struct vx6_node *node, const struct lookup_value *value);
 void resolve_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
+void relied_lookup_done(struct vx6_node *node, const struct lookup_result *result);
 void publication_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 void discovery_lookup_done(
     struct vx6_node *node, void *context, const struct lookup_result *result);

@@ -37,6 +37,13 @@ bool before_is_revoked(const struct vx6_node *node, const struct blob *before)
     return false;
 }
 
+void before_show(const struct blob *before, struct key_step *step)
+{
+    vx6_span keys = keys_of(before);
+    for (size_t at = 0; at < keys.len; at += 32)
+        key_step_see(step, keys.data + at);
+}
+
 /* VX6-NAME-026 */
 enum vx6_code before_get(struct vx6_node *node, vx6_span keys, struct blob **before)
 {

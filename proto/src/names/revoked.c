@@ -30,6 +30,11 @@ static struct revoked_key *find(const struct vx6_node *node, const uint8_t key[3
     return NULL;
 }
 
+bool revoked_remembers(const struct vx6_node *node, const uint8_t key[32])
+{
+    return find(node, key) != NULL;
+}
+
 /* What others brought counts as well. VX6-NAME-018 */
 bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
 {
@@ -53,14 +58,11 @@ static struct revoked_key *add(
     }
     *code = VX6_NOMEM;
     if (revoked->count == revoked->capacity) {
-        uint32_t capacity = revoked->capacity == 0 ? 2 : revoked->capacity * 2;
-        capacity = capacity > max ? max : capacity;
-        struct revoked_key *items = env_resize(
-            node->env, revoked->items, revoked->capacity * sizeof *items, capacity * sizeof *items);
+        struct revoked_key *items =
+            env_grow(node->env, revoked->items, &revoked->capacity, sizeof *items, 2, max);
         if (items == NULL)
             return NULL;
         revoked->items = items;
-        revoked->capacity = capacity;
     }
     struct revoked_key *item = &revoked->items[revoked->count];
     *item = (struct revoked_key){.certificate = blob_get(node->env, certificate)};

@@ -25,6 +25,8 @@ struct revoked {
 void revoked_init(struct vx6_node *node);
 /* Must nobody believe this key any more, as far as this node knows? */
 bool revoked_has(const struct vx6_node *node, const uint8_t key[32]);
+/* Is it so even when what is held for others has expired? */
+bool revoked_remembers(const struct vx6_node *node, const uint8_t key[32]);
 /* By the driver. `is_publisher`: brings it to its holders. OK, LIMIT, NOMEM; INVALID: it is no
  * certificate. */
 enum vx6_code revoked_set(struct vx6_node *node, vx6_span certificate, bool is_publisher);

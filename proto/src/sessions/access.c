@@ -83,6 +83,18 @@ bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]
     return false;
 }
 
+void services_show_keys(const struct vx6_node *node, struct key_step *step)
+{
+    const struct sessions *sessions = &node->sessions;
+    for (uint32_t i = 0; i < sessions->service_count; i++) {
+        const struct local_service *service = &sessions->services[i];
+        for (uint32_t j = 0; j < service->allowed_count; j++) {
+            key_step_see(step, service->allowed[j].key);
+            before_show(service->allowed[j].before, step);
+        }
+    }
+}
+
 /* What it came by is the caller's now. */
 static struct allowed take_off(struct local_service *service, const uint8_t key[32])
 {
@@ -211,6 +223,7 @@ enum vx6_code service_allow(
         allowed_already->before = list;
     } else {
         put_on(service, key, list);
+        relied_added(node, true);
     }
     return code;
 }

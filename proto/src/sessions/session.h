@@ -73,6 +73,8 @@ enum vx6_code services_make_room(
 void services_give_up(struct vx6_node *node);
 void services_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
 bool services_have(const struct vx6_node *node, const uint8_t key[32]); /* in a list of keys */
+struct key_step;
+void services_show_keys(const struct vx6_node *node, struct key_step *step);
 /* The same, where a key before it, by which it came, was revoked since. */
 bool services_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]);
 /* A session that waits for a name which has to lead to `from` waits for `to` from now on. */
@@ -94,9 +96,9 @@ void listing_timer(struct vx6_node *node, struct timer *timer);
 void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
     const uint8_t key[32], const vx6_addr *addr);
 
-/* resolve.c calls it when the name of a session that waits for it is resolved or not. `via`: where
- * another node than the name's owner hosts the service, the owner's key, and those by which that of
- * the host was found, 32 bytes each. */
+/* resolve_end.c calls it when the name of a session that waits for it is resolved or not. `via`:
+ * where another node than the name's owner hosts the service, the owner's key, and those by which
+ * that of the host was found, 32 bytes each. */
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
     const uint8_t key[32], vx6_span via, const vx6_addr *addr);
 
