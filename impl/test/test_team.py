@@ -26,6 +26,7 @@ class Test(harness.ReturningTest):
         self.check_moves()
         self.check_runs()
         self.check_bounds()
+        self.check_less_room()
         self.check_revocation()
 
     def connect(self, who, name="team.db"):
@@ -164,6 +165,25 @@ class Test(harness.ReturningTest):
             _, answer = self.ask("client", "resolve", f"team.{names[count - 1]}")
             return [h["name"] for h in answer["candidates"][0]["hosted"]] == names[:count]
         harness.wait_for(shown, "all that were taken are published")
+
+    def check_less_room(self):
+        """VX6-CTRL-027: a record that has grown has less room, and what is left out can be removed by its name."""
+        self.start("alone", "--name", "alone")
+        names = [f"{i:02}" + "x" * 61 for i in range(16)]
+        names = [name for name in names if self.ask("alone", "service", "add", name, "--at", self.key["db"])[0] == "OK"]
+        self.stop("alone")
+        self.vx6("alone", "identity", "rotate", check=True)
+        self.start("alone")
+        status = self.ask("alone", "status")[1]
+        left_out = [name for name in names if name not in [s["name"] for s in status["services"]]]
+        said = [(e["event"], name) for e in status["errors"] for name in left_out if name in e["error"]]
+        check(said == [("service_left_out", name) for name in reversed(left_out)] != [],
+              "with another key the record has less room, and what is left out is said", status["errors"])
+        codes = [self.ask("alone", "service", "remove", name)[0] for name in left_out * 2]
+        check(codes == ["OK"] * len(left_out) + ["NO_SERVICE"] * len(left_out), "it can be removed by its name", codes)
+        self.stop("alone")
+        self.start("alone")
+        check(self.ask("alone", "status")[1]["errors"] == [], "and is not missed any more")
 
     def check_revocation(self):
         """VX6-NAME-018: what is open with a host stands and falls with the name that led there."""

@@ -354,8 +354,8 @@ void cli_print_status(json_t *answer)
         json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined", uptime);
     printf("key        %s\n", cli_text(answer, "key"));
     if (json_is_true(json_object_get(answer, "revoked")))
-        printf("           is revoked, and nobody believes it any more: start a new node with\n"
-               "           vx6 --state DIR init, and tell others its key\n");
+        printf(
+            "           is revoked, and nobody believes it any more: vx6 doctor says what to do\n");
     printf("node id    %s\n", cli_text(answer, "node_id"));
     printf("name       %s\n", name[0] ? name : "none");
     print_clock(answer);
