@@ -84,8 +84,9 @@ static void empty_store(void)
 {
     struct store_service services[SERVICES_MAX];
     int count = store_services(store, services, SERVICES_MAX);
+    bool was_kept;
     for (int i = 0; i < count; i++)
-        VX6_ASSERT(store_service_remove(store, services[i].name));
+        VX6_ASSERT(store_service_remove(store, services[i].name, &was_kept));
     VX6_ASSERT(count >= 0);
 }
 

@@ -5,7 +5,7 @@ packages_build="build-essential cmake ninja-build pkg-config libsodium-dev libss
     libsqlite3-dev libjansson-dev"
 packages_test="$packages_build libcmocka-dev clang python3 python3-cryptography python3-jsonschema iproute2 curl
     nginx-light procps valgrind faketime e2fsprogs postgresql gunicorn python3-psycopg2 openssl openssh-client
-    openssh-server stunnel4 socat wrk"
+    openssh-server stunnel4 socat wrk jq"
 packages_coverage="$packages_test gcovr"
 packages_fuzz="$packages_build libcmocka-dev clang libclang-rt-14-dev"
 

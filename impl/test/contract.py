@@ -42,6 +42,8 @@ def command_of(words):
     """The command whose answer is what `vx6 WORDS...` prints, or None."""
     if tuple(words[:2]) in (("identity", "rotate"), ("identity", "revocation")):
         return None  # they ask nobody
+    if tuple(words[:2]) == ("service", "add") and "--at" in words:
+        return "service_host"
     for name in ("_".join(words[:2]), words[0]):
         name = SHOWS_IDENTITY.get(name, name)
         if name in ANSWERS["properties"]:

@@ -22,6 +22,7 @@ import contract
 
 DEADLINE_S = 30
 CLONE_NEWNET = 0x40000000
+KEY_OF_NOBODY = "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4oo5ln"  # well formed, and of no node
 
 
 def check(condition, sentence, detail=""):
@@ -210,6 +211,33 @@ class Test:
             node.kill()
             node.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class ReturningTest(Test):
+    """Nodes that are killed and come back where they were, and what their commands come to."""
+
+    def __init__(self, bin_dir):
+        super().__init__(bin_dir)
+        self.node, self.addr = {}, {}
+
+    def address_of(self, who):
+        return self.addr.setdefault(who, super().address_of(who))
+
+    def launch(self, who, *options, env=None):
+        self.node[who], addr = super().launch(who, *options, env=env)
+        return self.node[who], addr
+
+    def stop(self, who):
+        self.node[who].kill()
+        self.node[who].wait(timeout=DEADLINE_S)
+
+    def ask(self, who, *words):
+        """The code, OK where there is none, and the answer."""
+        answer = json.loads(self.vx6(who, *words, "--json").stdout)
+        return answer.get("code", "OK"), answer
+
+    def key_of(self, who):
+        return self.ask(who, "identity")[1]["key"]
 
 
 def main(kind, usage):

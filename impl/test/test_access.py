@@ -6,7 +6,6 @@ usage: test_access.py BIN_DIR
 """
 import contextlib
 import json
-import signal
 import socket
 import sqlite3
 import sys
@@ -15,7 +14,6 @@ import threading
 import harness
 from harness import DEADLINE_S, check
 
-NOBODY = "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4oo5ln"  # a key that no node here has
 SERVICES = {"open": ("--public",), "seen": ("--public", "--allow", "KEY"),
             "inner": ("--private", "--allow", "KEY")}
 
@@ -66,20 +64,9 @@ class Server:
                 client.sendall(b"hello")
 
 
-class Test(harness.Test):
-    addr = None  # of owner, once it has one; the impostor on the path takes it
-    node = {}
-
+class Test(harness.ReturningTest):
     def address_of(self, who):
-        return self.addr if self.addr and who in ("owner", "on-path") else super().address_of(who)
-
-    def launch(self, who, *options, env=None):
-        self.node[who], addr = super().launch(who, *options, env=env)
-        return self.node[who], addr
-
-    def stop(self, who):
-        self.node[who].send_signal(signal.SIGKILL)
-        self.node[who].wait(timeout=DEADLINE_S)
+        return super().address_of("owner" if who == "on-path" else who)
 
     def start_again(self):
         self.stop("owner")
@@ -87,7 +74,7 @@ class Test(harness.Test):
 
     def run(self):
         entry = self.start("entry")
-        self.addr = self.start("owner", "--name", "owner", "--peer", entry)
+        self.start("owner", "--name", "owner", "--peer", entry)
         self.key = {"owner": self.key_of("owner")}
         for who, name in {"friend": "friend", "stranger": "friend", "revoked": "", "newcomer": ""}.items():
             self.start(who, "--peer", entry, *(["--name", name] if name else []))
@@ -104,14 +91,6 @@ class Test(harness.Test):
         words = [self.key["friend"] if word == "KEY" else word for word in exposure]
         return self.vx6("owner", "service", "add", name, self.servers[name].target, *words,
                         check=check_it)
-
-    def key_of(self, who):
-        return json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
-
-    def ask(self, who, *words):
-        """The code, OK where there is none, and the answer."""
-        answer = json.loads(self.vx6(who, *words, "--json").stdout)
-        return answer.get("code", "OK"), answer
 
     def forward(self, who, name):
         """The code of connecting, OK when it is up, and the forward."""
@@ -150,7 +129,7 @@ class Test(harness.Test):
         who, service = row[0].split()[0].rstrip(","), row[1]
         name = "owner"
         if row[0] == "wrong key at the address":
-            there = ("--addr", self.addr, "--key", self.key["stranger"])
+            there = ("--addr", self.addr["owner"], "--key", self.key["stranger"])
             return "revoked", name, there, (service, *there)
         if row[0] == "wrong key by a pin":
             who, name = "stranger", "pinned"
@@ -208,7 +187,7 @@ class Test(harness.Test):
             self.vx6("owner", "service", "deny", name, self.key["revoked"], check=True)
         self.vx6("revoked", "disconnect", "owner.seen")
         self.vx6("revoked", "disconnect", "owner.inner")
-        self.vx6("stranger", "pin", "pinned", NOBODY, check=True)
+        self.vx6("stranger", "pin", "pinned", harness.KEY_OF_NOBODY, check=True)
         self.check_table(TABLE)
         check("owner" not in self.vx6("newcomer", "names").stdout, "who has listed only has bound nothing")
         inner, nothing = (self.forward("stranger", name)[1]["error"] for name in ("inner", "nothing"))

@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ class Test(harness.Test):
         self.check_services()
         self.check_status()
         self.check_connect()
+        self.check_peer_add()
         self.check_slow_reader()
         self.check_strangers()
         self.check_modes_and_secrets()
@@ -183,6 +185,21 @@ class Test(harness.Test):
               "it ends with its connection; the one in the background stays", forwards)
         ended = line.ask({"command": "disconnect", "what": first["listen"]})["ended"]
         check(len(ended) == 1, "until it is disconnected", ended)
+        line.close()
+
+    def check_peer_add(self):
+        """VX6-CTRL-018: an entry peer that the next start would not know is not acknowledged."""
+        line, ask = self.line("bob"), {"command": "peer_add", "addr": self.addr}
+        database = sqlite3.connect(self.dir / "bob" / "state.db", isolation_level=None)
+        database.execute("CREATE TRIGGER no BEFORE INSERT ON peer BEGIN SELECT raise(ABORT, 'worn out'); END")
+        answer = line.ask(ask)
+        check(answer["code"] == "LIMIT" and "has answered" in answer["error"] and "worn out" in answer["error"],
+              "one that cannot be kept is refused", answer)
+        check(line.ask({"command": "peers"})["entry"] == [], "and is no entry peer")
+        database.execute("DROP TRIGGER no")
+        check(line.ask(ask)["ok"] and line.ask({"command": "peers"})["entry"][0]["addr"] == self.addr and
+              database.execute("SELECT addr FROM peer").fetchall() == [(self.addr,)], "one that can be is kept")
+        database.close()
         line.close()
 
     def check_slow_reader(self):

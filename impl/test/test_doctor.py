@@ -11,12 +11,14 @@ import os
 import shutil
 import socket
 import sqlite3
+import subprocess
 import sys
 
 from harness import DEADLINE_S, Test, check, check_quietly, main
+from registry import primitives
 
 PAGE = 4096
-PINNED, FIRST_USE = bytes(range(32)), bytes(range(1, 33))
+PINNED, FIRST_USE = (primitives.identity_key(bytes([seed]) * 32) for seed in (1, 2))
 
 
 class DoctorTest(Test):
@@ -26,6 +28,9 @@ class DoctorTest(Test):
         self.check_places()
         self.check_without_node()
         self.check_rows()
+        self.check_advice()
+        self.check_revoked()
+        self.check_killed()
         self.check_pages()
         self.check_lost_identity()
 
@@ -56,7 +61,8 @@ class DoctorTest(Test):
             answer = self.doctor("alice")
         check(answer["failed"] == 0 and answer["running"] and
               {item["check"] for item in answer["checks"]} == {"directory", "files", "disk", "registry", "node",
-                                                               "listening", "reach", "clock", "peers", "service"},
+                                                               "key", "listening", "reach", "clock", "peers",
+                                                               "service"},
               "a node that is well: each check has its say, and none has failed", answer)
         shown = self.vx6("alice", "doctor").stdout.splitlines()
         check(len(shown) == len(answer["checks"]) and
@@ -71,7 +77,7 @@ class DoctorTest(Test):
         self.vx6("lost", "status", "--wait", "--timeout", "1")
         self.says("lost", "peers", "failed", "has not joined")
         before = self.state("alice")
-        self.says("alice", "repair", "failed", "a node is running", "--repair")
+        self.says("alice", "repair", "failed", "stop it, then run vx6 doctor --repair again", "--repair")
         check(self.state("alice") == before, "a running node's state is not repaired")
 
     def state(self, who):
@@ -169,6 +175,90 @@ class DoctorTest(Test):
         check(self.execute("rows", "SELECT sequence FROM identity")[0][0] >= sequence[0][0] + 2**40,
               "no number comes twice")
         self.starts("rows")
+
+    def check_advice(self):
+        """Each kind of row that a node cannot use is named, and what sets it right fits its kind."""
+        rows = [("INSERT INTO setting VALUES ('colour', 'blue')", "setting colour: there is no such", "--name"),
+                ("UPDATE setting SET value = 'Bob'", "setting name: it is no name", "--name"),
+                ("INSERT INTO service VALUES ('s1', '127.0.0.1:1', 'open')", "service s1: it does not say who", "service add"),
+                ("INSERT INTO service VALUES ('s2', '0.0.0.0:1', 'public')", "service s2: its target", "service add"),
+                ("INSERT INTO service VALUES ('s3', '127.0.0.1:1', 'hosted')", "service s3: its target", "service add"),
+                ("INSERT INTO allowed (service, key) VALUES ('web', zeroblob(32))", "allowed web: its key is none", "service allow"),
+                ("INSERT INTO binding (label, key) VALUES ('carol', x'01')", "binding carol: its key", "vx6 pin"),
+                ("INSERT INTO peer VALUES ('nowhere')", "peer nowhere: its address", "peer add"),
+                ("INSERT INTO contact VALUES (x'02', '[::1]:1')", "contact : its key", "by itself"),
+                ("INSERT INTO known_key VALUES ('[::1]:1', x'03')", "known_key [::1]:1: its key", "--key"),
+                ("INSERT INTO revoked VALUES (x'04', x'', 0)", "revoked : its key", "vx6 revoke")]
+        self.fill("advice")
+        for sql, _, _ in rows:
+            self.execute("advice", sql)
+        found = {item["what"] for item in self.doctor("advice")["checks"] if item["check"] == "registry"}
+        lost = {item["what"]: item["todo"] for item in self.doctor("advice", "--repair")["checks"]
+                if item["check"] == "repair" and item["result"] == "warning"}
+        check(found == set(lost) and len(lost) == len(rows), "each of them is named, and left out", (found, lost))
+        for _, line, todo in rows:
+            fits = [what for what in lost if what.startswith(line) and todo in lost[what]]
+            check_quietly(len(fits) == 1, f"{line}: {todo}", lost)
+        check(self.doctor("advice")["failed"] == 0, "and what is to be done fits the kind of row")
+
+    def check_revoked(self):
+        """VX6-CTRL-036: a revocation that is damaged keeps no node from starting, and is not lost in silence."""
+        for who in ("culprit", "other"):
+            self.vx6(who, "init", check=True)
+            self.vx6(who, "identity", "revocation", str(self.dir / f"{who}.revocation"), check=True)
+        self.start("rev", "--name", "bob")
+        for who in ("culprit", "other"):
+            self.vx6("rev", "revoke", str(self.dir / f"{who}.revocation"), check=True)
+        self.stop_last()
+        whole = self.execute("rev", "SELECT key, certificate FROM revoked ORDER BY key")
+        for sql, values in (("UPDATE revoked SET certificate = x'00' WHERE key = ?", (whole[0][0],)),
+                            ("UPDATE revoked SET certificate = ? WHERE key = ?", (whole[1][1], whole[0][0])),
+                            ("UPDATE revoked SET certificate = zeroblob(3000) WHERE key = ?", (whole[0][0],)),
+                            ("UPDATE revoked SET key = x'00' WHERE key = ?", (whole[0][0],))):
+            shutil.rmtree(self.dir / "damaged", ignore_errors=True)
+            self.make("damaged", "rev")
+            self.execute("damaged", sql, *values)
+            self.says("damaged", "registry", "failed", "its key is not whole" if "SET key" in sql
+                      else "its certificate does not revoke it")
+            self.start("damaged")
+            errors = self.line("damaged").ask({"command": "status"})["errors"]
+            check([error["event"] for error in errors] == ["revocation_left_out"], "it is left out, and that is said",
+                  errors)
+            self.stop_last()
+        self.says("damaged", "repair", "ok", "all that is whole", "--repair")
+        check(self.execute("damaged", "SELECT key, certificate FROM revoked") == [whole[1]], "the other one is kept")
+
+    def stop_last(self):
+        self.nodes[-1].terminate()
+        check_quietly(self.nodes[-1].wait(timeout=DEADLINE_S) == 0, "the node ends in order")
+
+    def check_killed(self):
+        """VX6-CTRL-031: to look changes nothing, not even where a node has left its log behind."""
+        self.make("killed")
+        self.start("killed")
+        self.line("killed").ask({"command": "pin", "name": "friend", "key": self.other})
+        self.nodes[-1].kill()
+        self.nodes[-1].wait()
+        def files():
+            return {name: (self.dir / "killed" / name).read_bytes() for name in ("state.db", "state.db-wal")}
+        before = files()
+        check(len(before["state.db-wal"]) > 0, "a node that was killed leaves a log")
+        answer = self.doctor("killed")
+        check(answer["failed"] == 0 and files() == before, "vx6 doctor leaves each byte as it is", answer)
+        self.execute_in_log("killed", "UPDATE identity SET seed = zeroblob(32)")
+        before = files()
+        self.says("killed", "repair", "failed", "the identity is lost", "--repair")
+        check(files() == before, "and so does a repair that is none")
+        self.make("quiet")
+        self.doctor("quiet")
+        left = {path.name for path in (self.dir / "quiet").iterdir()}
+        check(left == {"state.db", "lock"}, "where there was no log, none is left", left)
+
+    def execute_in_log(self, who, sql):
+        """As the statement of a process that is killed behind it."""
+        script = ("import os, sqlite3, sys; database = sqlite3.connect(sys.argv[1]);"
+                  "database.execute(sys.argv[2]); database.commit(); os._exit(0)")
+        subprocess.run([sys.executable, "-c", script, self.dir / who / "state.db", sql], check=True)
 
     def check_pages(self):
         """A page of a table gone: its other rows are kept, and that some are not is said."""

@@ -332,7 +332,7 @@ class EventsTest(harness.Test):
             self.start("alice", "--asn-map", str(asn_map), "--log", form)
             log = self.log("alice")[before:]
             check("asn_map_read" in log or "address ranges read" in log, f"{form}: a file is read", log)
-            check("damaged and left out" in log and "\\x1b[2J" in log.replace("\\\\", "\\"), f"{form}: one is left out", log)
+            check("was left out: it is damaged" in log and "\\x1b[2J" in log.replace("\\\\", "\\"), f"{form}: one is left out", log)
             check(re.fullmatch(r"[\n -~]*", log), f"{form}: nothing in the log moves a cursor", log)
             self.nodes[-1].terminate()
             self.nodes[-1].wait(timeout=DEADLINE_S)

@@ -227,7 +227,7 @@ class Test(hosts.Test):
             ("unknown service", 1, "NO_SERVICE: .*check the service", "connect", "alice.ftp"),
             ("name without a service", 2, "must look like alice.web", "connect", "alice"),
             ("name in capitals", 2, "must look like alice.web", "connect", "Alice.web"),
-            ("taken local port", 2, "taken by another program.*--listen", "connect", "alice.web",
+            ("taken local port", 2, "taken by forward 1 of this node.*--listen", "connect", "alice.web",
              "--listen", "127.0.0.1:9000"),
             ("public local port", 2, "not on loopback", "connect", "alice.web", "--listen",
              "0.0.0.0:9009"),

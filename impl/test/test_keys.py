@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import socket
+import sqlite3
 import stat
 import sys
 import time
@@ -37,7 +38,9 @@ class Test(harness.Test):
         self.check_way_out()
         self.check_long_ago()
         self.check_own()
+        self.check_own_way_out()
         self.check_export()
+        self.check_unkept()
 
     # ---- nodes
 
@@ -250,6 +253,7 @@ class Test(harness.Test):
     def check_own(self):
         """Sessions of a client end as well, and its node hears that its own key is gone."""
         path = self.certificate("bob", "bob-now")
+        self.disconnect("carol", self.connect("carol", "bob.pub"))
         self.connect("bob", "alice.web")
         self.vx6("alice", "revoke", path, check=True)
         wait_for(lambda: "it is this node's own" in self.log("bob"), "bob is told")
@@ -259,6 +263,72 @@ class Test(harness.Test):
         check("the key of this node itself was revoked" in self.vx6("bob", "connect", "alice.web").stderr and
               self.ask("bob", "status")["revoked"] and "is revoked" in self.vx6("bob", "status").stdout,
               "and that it is its own, not that of alice, is what connect and status say")
+
+    def check_own_way_out(self):
+        """VX6-CTRL-045: status and doctor say so, in this run and the next, and what doctor advises works."""
+        def says():
+            done = self.vx6("bob", "doctor", "--json")
+            key = next(item for item in json.loads(done.stdout)["checks"] if item["check"] == "key")
+            return done.returncode, key["result"], key["todo"] or ""
+        status, shown = self.ask("bob", "status"), self.vx6("bob", "status").stdout
+        check(status["revoked"] and not status["joined"] and not status["ready"], "status says so", status)
+        check("not joined" in shown and "is revoked, and nobody believes it" in shown, "in words, too", shown)
+        code, result, todo = says()
+        check((code, result) == (1, "failed") and "identity rotate" in todo and "pin" in todo and "allow" in todo,
+              f"and doctor what to do: {todo}")
+        self.refused("bob", "REVOKED", "status", "--wait")
+        self.stop("bob")
+        self.running["bob"], _ = self.launch("bob", "--peer", self.hub)
+        self.refused("bob", "REVOKED", "status", "--wait")
+        check(self.log("bob").count("it is this node's own") == 2, "the next run says it again")
+        self.stop("bob")
+        done = self.vx6("bob", "identity", "rotate", "--revocation", str(self.dir / "bob2"), check=True)
+        check("nobody goes along by itself" in done.stdout and "has signed" not in done.stdout,
+              "rotate tells what is to be done", done.stdout)
+        self.begin("bob")
+        key = self.key("bob")
+        check(not self.ask("bob", "status")["revoked"] and says()[1] == "ok", "another key is not revoked")
+        self.refused("carol", "REVOKED", "connect", "bob.pub")
+        self.vx6("carol", "pin", "bob", key, "--replace", check=True)
+        self.disconnect("carol", self.connect("carol", "bob.pub"))
+        self.refused("bob", "NO_SERVICE", "connect", "alice.web")  # it is private
+        self.vx6("alice", "service", "allow", "web", key, check=True)
+        self.disconnect("bob", self.connect("bob", "alice.web"))
+        self.disconnect("hub", self.connect("hub", "bob.pub"))
+        check(True, "who is given the new key reaches the node as before, and so does who never knew the old one")
+
+    def check_unkept(self):
+        """VX6-CTRL-018, VX6-CTRL-021: as long as a change of key that is in force cannot be kept, nothing that
+        builds on it is acknowledged."""
+        self.begin("dora", "--name", "dora")
+        self.vx6("dora", "service", "add", "pub", self.echo.target, "--public", check=True)
+        self.begin("emil", "--name", "emil")
+        self.disconnect("emil", self.connect("emil", "dora.pub"))
+        self.vx6("emil", "service", "add", "shop", self.echo.target, "--private", "--allow=dora", check=True)
+        self.stop("dora")
+        self.ask("dora", "identity", "rotate")
+        self.begin("dora")
+        database = sqlite3.connect(self.dir / "emil" / "state.db", isolation_level=None)
+        database.execute("CREATE TRIGGER no BEFORE UPDATE ON binding BEGIN SELECT raise(ABORT, 'worn out'); END")
+        self.disconnect("emil", self.connect("emil", "dora.pub"))
+        names, key = self.ask("emil", "names"), self.key("dora")
+        check(names["names"][0]["key"] == key, "emil goes along with dora, which cannot be kept")
+        for words in (("pin", "other", self.key("hub")), ("forget", "dora"), ("rename", "dora", "d"),
+                      ("service", "allow", "shop", self.key("hub")), ("service", "deny", "shop", key)):
+            answer = self.refused("emil", "LIMIT", *words)
+            harness.check_quietly("worn out" in answer["error"], "it says why", answer)
+        check(self.ask("emil", "names") == names, "the names are as they were")
+        self.refused("dora", "NO_SERVICE", "connect", "emil.shop")
+        check(self.ask("emil", "service", "list")["services"][0]["allowed"] == [], "who was denied is shut out")
+        database.execute("DROP TRIGGER no")
+        database.close()
+        self.vx6("emil", "service", "deny", "shop", key, check=True)
+        self.running["emil"].kill()
+        self.running.pop("emil").wait()
+        self.begin("emil")
+        check(self.ask("emil", "names") == names and
+              self.ask("emil", "service", "list")["services"][0]["allowed"] == [],
+              "once it can be kept, it is, and what was denied stays so after a crash")
 
     def check_export(self):
         """VX6-CTRL-022: the keys before go along with an identity."""

@@ -71,6 +71,9 @@ class Test(harness.Test):
         check(len(commands) > 20 and {"connect", "service add", "status"} <= set(commands),
               f"vx6 --help lists {len(commands)} commands", listed)
         texts = {command: help_of("vx6", *command.split()) for command in commands}
+        asked = {command: subprocess.run([self.bin / "vx6", "help", *command.split()], check=True,
+                                         capture_output=True, text=True).stdout for command in commands}
+        check(asked == texts, "vx6 help COMMAND says what vx6 COMMAND --help does")
         lacking = [command for command, text in texts.items()
                    if not re.search(rf"Examples?:\s+vx6 {command}\b", text)]
         check(not lacking, "the help of each has an example of it", lacking)

@@ -249,7 +249,8 @@ static void deny(void)
 
 static void remove_service(void)
 {
-    assert_true(store_service_remove(store, "db"));
+    bool was_kept;
+    assert_true(store_service_remove(store, "db", &was_kept) && was_kept);
 }
 
 static void bind_first(void)

@@ -67,8 +67,8 @@ static void use(struct store *store)
     }
     int count = store_services(store, services, 4);
     assert_true(count < 0 ? said(store) : count == is_offered);
-    bool done = is_offered ? store_service_remove(store, "web")
-                           : store_service_set(store, &service, NULL, 0);
+    bool was_kept, done = is_offered ? store_service_remove(store, "web", &was_kept)
+                                     : store_service_set(store, &service, NULL, 0);
     assert_true(done || said(store));
     is_offered ^= done;
     assert_true(store_contacts_set(store, contacts, 2) || said(store));

@@ -5,8 +5,6 @@
 usage: test_team.py BIN_DIR
 """
 import contextlib
-import json
-import signal
 import socket
 import sys
 
@@ -14,39 +12,22 @@ import harness
 from harness import DEADLINE_S, check
 
 
-class Test(harness.Test):
-    node, addr = {}, {}
-
-    def address_of(self, who):
-        return self.addr.setdefault(who, super().address_of(who))
-
-    def launch(self, who, *options, env=None):
-        self.node[who], addr = super().launch(who, *options, env=env)
-        return self.node[who], addr
-
-    def stop(self, who):
-        self.node[who].send_signal(signal.SIGKILL)
-        self.node[who].wait(timeout=DEADLINE_S)
-
+class Test(harness.ReturningTest):
     def run(self):
         self.echo = harness.Echo()
         entry = self.start("entry")
         self.key = {}
         for who, name in {"team": "team", "db": "", "spare": "", "client": "", "other": ""}.items():
             self.start(who, "--peer", entry, *(["--name", name] if name else []))
-            self.key[who] = json.loads(self.vx6(who, "identity", "--json", check=True).stdout)["key"]
+            self.key[who] = self.key_of(who)
         self.check_words()
         self.check_use()
         self.check_own_use()
         self.check_moves()
         self.check_runs()
         self.check_bounds()
+        self.check_less_room()
         self.check_revocation()
-
-    def ask(self, who, *words):
-        """The code, OK where there is none, and the answer."""
-        answer = json.loads(self.vx6(who, *words, "--json").stdout)
-        return answer.get("code", "OK"), answer
 
     def connect(self, who, name="team.db"):
         """The code, and whom it is with; where it is up, bytes go there and back."""
@@ -149,8 +130,7 @@ class Test(harness.Test):
                        if f["forward"] == forward["forward"])["last_failure"]
         check(failure["code"] == "KEY_MISMATCH", "but refused, since the host is another now", failure)
         self.vx6("client", "disconnect", str(forward["forward"]), check=True)
-        nobody = "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4oo5ln"
-        self.vx6("team", "service", "add", "db", "--at", nobody, check=True)
+        self.vx6("team", "service", "add", "db", "--at", harness.KEY_OF_NOBODY, check=True)
         harness.wait_for(lambda: self.ask("client", "resolve", "team.db")[0] == "NO_HOST",
                          "a host that is not there")
         done = self.vx6("client", "connect", "team.db")
@@ -185,6 +165,25 @@ class Test(harness.Test):
             _, answer = self.ask("client", "resolve", f"team.{names[count - 1]}")
             return [h["name"] for h in answer["candidates"][0]["hosted"]] == names[:count]
         harness.wait_for(shown, "all that were taken are published")
+
+    def check_less_room(self):
+        """VX6-CTRL-027: a record that has grown has less room, and what is left out can be removed by its name."""
+        self.start("alone", "--name", "alone")
+        names = [f"{i:02}" + "x" * 61 for i in range(16)]
+        names = [name for name in names if self.ask("alone", "service", "add", name, "--at", self.key["db"])[0] == "OK"]
+        self.stop("alone")
+        self.vx6("alone", "identity", "rotate", check=True)
+        self.start("alone")
+        status = self.ask("alone", "status")[1]
+        left_out = [name for name in names if name not in [s["name"] for s in status["services"]]]
+        said = [(e["event"], name) for e in status["errors"] for name in left_out if name in e["error"]]
+        check(said == [("service_left_out", name) for name in reversed(left_out)] != [],
+              "with another key the record has less room, and what is left out is said", status["errors"])
+        codes = [self.ask("alone", "service", "remove", name)[0] for name in left_out * 2]
+        check(codes == ["OK"] * len(left_out) + ["NO_SERVICE"] * len(left_out), "it can be removed by its name", codes)
+        self.stop("alone")
+        self.start("alone")
+        check(self.ask("alone", "status")[1]["errors"] == [], "and is not missed any more")
 
     def check_revocation(self):
         """VX6-NAME-018: what is open with a host stands and falls with the name that led there."""

@@ -90,7 +90,7 @@ static void test_targets_are_addresses_to_connect_to(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         vx6_addr target;
         char text[TEXT_ADDR_SIZE];
-        const char *reason = offer_target_parse(rows[i].typed, &target);
+        const char *reason = service_target_parse(rows[i].typed, &target);
         assert_int_equal(reason == NULL, rows[i].written != NULL);
         if (reason)
             continue;

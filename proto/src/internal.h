@@ -61,6 +61,7 @@ struct vx6_node {
     struct ready_list ready_list;
     struct ready ready;
     struct ops ops;
+    struct succession succession;
     int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
     struct clock clock;
     uint64_t tag;
@@ -84,7 +85,6 @@ struct vx6_node {
     struct resolve *resolves;
     struct bindings bindings;
     struct known known;
-    struct succession succession;
     struct revoked revoked;
     struct relied relied;
     struct blob *lineage; /* of the own identity; NULL: it is the first */

@@ -35,14 +35,7 @@ static void op_release(struct vx6_node *node, struct op *op)
 static void op_unlink(struct vx6_node *node, struct op *op)
 {
     struct ops *ops = &node->ops;
-    if (op->previous)
-        op->previous->next = op->next;
-    else
-        ops->first = op->next;
-    if (op->next)
-        op->next->previous = op->previous;
-    else
-        ops->last = op->previous;
+    LIST_REMOVE(ops->first, ops->last, op);
     ops->count--;
     ready_remove(&node->ready_list, &op->ready);
     slots_remove(&node->slots, op->id);
@@ -67,12 +60,7 @@ struct op *op_new(struct vx6_node *node, enum op_kind kind, enum vx6_code *code)
     }
     op->kind = kind;
     op->ready.kind = READY_OP;
-    op->previous = ops->last;
-    if (ops->last)
-        ops->last->next = op;
-    else
-        ops->first = op;
-    ops->last = op;
+    LIST_APPEND(ops->first, ops->last, op);
     ops->count++;
     *code = VX6_OK;
     return op;
@@ -222,12 +210,14 @@ bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
 
 void ops_reap(struct vx6_node *node)
 {
-    if (node->ops.told_candidate != NULL)
+    if (node->ops.told_candidate != NULL) {
         candidate_free(node, node->ops.told_candidate);
-    if (node->ops.told != NULL)
+        node->ops.told_candidate = NULL;
+    }
+    if (node->ops.told != NULL) {
         op_release(node, node->ops.told);
-    node->ops.told_candidate = NULL;
-    node->ops.told = NULL;
+        node->ops.told = NULL;
+    }
 }
 
 /* Their work is freed by its own part. */

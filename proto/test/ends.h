@@ -450,6 +450,33 @@ static inline void ends_connect(struct ends *ends, const uint8_t *expected)
     end_drain(ends, dialler);
 }
 
+/* The `at`-th allocation on one side fails, from a dial to the third frame that has crossed. False:
+ * none failed, and all came. */
+static inline bool ends_starve(struct ends *ends, int side, uint64_t at, uint32_t payload)
+{
+    struct end *dialler = &ends->end[DIALLER], *listener = &ends->end[LISTENER];
+    struct memory *memory = &ends->end[side].memory;
+    enum vx6_code code;
+    (void)publish_record(&ends->end[side].node);
+    memory->fail_at = memory->requests + at;
+    struct link *link = link_get(&dialler->node, &listener_addr, NULL, &code);
+    assert_true(link != NULL || code == VX6_NOMEM);
+    dialler->id.bits = link ? link->id.bits : 0;
+    code = end_accept(listener, &dialler_addr, &listener->id);
+    assert_true(code == VX6_OK || code == VX6_NOMEM);
+    if (link) {
+        end_drain(ends, dialler);
+        end_carrier_up(dialler, link);
+    }
+    dialler->to_send = 3;
+    dialler->payload = payload;
+    ends_run(ends);
+    bool failed = memory->requests >= memory->fail_at;
+    if (!failed)
+        assert_int_equal(listener->received, 3);
+    return failed;
+}
+
 /* A link that is up at both ends, with nothing on the wire. */
 static inline struct ends *ends_up(const struct vx6_crypto *crypto)
 {

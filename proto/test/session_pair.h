@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "memory.h"
 #include "session_internal.h"
 #include "test.h"
 
@@ -61,8 +62,7 @@ struct world {
     size_t fill_cap;
     uint8_t stalled;      /* nothing on this channel arrives; 0: none is */
     enum vx6_code broken; /* why a link was closed */
-    size_t memory;
-    uint64_t allocations, fail_at;
+    struct memory memory;
     uint64_t counters[VX6_EVENT_COUNT];
     uint32_t published, forgotten;
     uint32_t hosted_room;      /* for so many services that others host */
@@ -87,19 +87,6 @@ static inline uint32_t chance(uint32_t bound)
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
     return (uint32_t)(random_state >> 20) % bound;
-}
-
-static void *count_resize(void *context, void *memory, size_t size_from, size_t size_to)
-{
-    (void)context;
-    if (size_to > size_from && ++world.allocations == world.fail_at)
-        return NULL;
-    world.memory += size_to - size_from;
-    if (size_to == 0) {
-        free(memory);
-        return NULL;
-    }
-    return realloc(memory, size_to);
 }
 
 static int side_of(const struct vx6_node *node)
@@ -135,9 +122,9 @@ bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
     return bytes_equal(world.revoked, key, 32);
 }
 
-void relied_added(struct vx6_node *node, bool was_just_found)
+void relied_added(struct vx6_node *node, bool is_on_list)
 {
-    (void)node, (void)was_just_found;
+    (void)node, (void)is_on_list;
 }
 
 struct resolve *resolve_for_session(struct vx6_node *node, const struct vx6_name *name,
@@ -530,8 +517,9 @@ static int world_setup(void **state)
     world.limits = vx6_limits_default;
     world.fill_cap = 32768;
     world.hosted_room = 16;
-    world.env = (struct vx6_env){
-        .alloc = {.resize = count_resize}, .crypto = &vx6_crypto_model, .limits = &world.limits};
+    world.env = (struct vx6_env){.alloc = {.resize = memory_resize, .context = &world.memory},
+        .crypto = &vx6_crypto_model,
+        .limits = &world.limits};
     random_state = 0x9E3779B97F4A7C15u;
     for (int i = 0; i < SIDES; i++) {
         struct vx6_node *node = &world.nodes[i];
@@ -563,7 +551,7 @@ static int world_teardown(void **state)
         assert_null(world.nodes[i].ready_list.first);
     }
     intern_clear(&world.env, &world.env.blobs);
-    assert_int_equal(world.memory, 0);
+    assert_int_equal(world.memory.held, 0);
     while (world.links) {
         struct link *link = world.links;
         world.links = link->next;

@@ -327,26 +327,8 @@ static void test_any_failed_allocation_leaves_a_whole_node(void **state)
         bool failed = true;
         for (uint64_t at = 1; failed; at++) {
             struct ends *ends = channel_ends();
-            struct end *dialler = &ends->end[DIALLER], *listener = &ends->end[LISTENER];
-            enum vx6_code code;
-            (void)publish_record(&ends->end[side].node);
             ends->chunk = 7;
-            ends->end[side].memory.fail_at = ends->end[side].memory.requests + at;
-            struct link *link = link_get(&dialler->node, &listener_addr, NULL, &code);
-            assert_true(link != NULL || code == VX6_NOMEM);
-            dialler->id.bits = link ? link->id.bits : 0;
-            code = end_accept(listener, &dialler_addr, &listener->id);
-            assert_true(code == VX6_OK || code == VX6_NOMEM);
-            if (link) {
-                end_drain(ends, dialler);
-                end_carrier_up(dialler, link);
-            }
-            dialler->to_send = 3;
-            dialler->payload = 900;
-            ends_run(ends);
-            failed = ends->end[side].memory.requests >= ends->end[side].memory.fail_at;
-            if (!failed)
-                assert_int_equal(listener->received, 3);
+            failed = ends_starve(ends, side, at, 900);
             ends_free(ends);
             assert_true(at < 100);
         }

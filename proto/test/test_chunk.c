@@ -1,38 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Byte queues: whatever goes in comes out, in order, once; and no memory stays behind. */
-#include <stdlib.h>
+#include "test.h"
 
 #include "bytes.h"
 #include "chunk.h"
 #include "env.h"
-#include "test.h"
+#include "memory.h"
 #include "vx6/crypto.h"
 
-static size_t memory_held;
-static uint64_t allocations, fail_at;
 static uint32_t random_state;
-
-static void *count_resize(void *context, void *memory, size_t size_from, size_t size_to)
-{
-    (void)context;
-    if (size_to > size_from && ++allocations == fail_at)
-        return NULL;
-    memory_held += size_to - size_from;
-    if (size_to == 0) {
-        free(memory);
-        return NULL;
-    }
-    return realloc(memory, size_to);
-}
-
-static vx6_env env = {.alloc = {.resize = count_resize}};
+static struct memory memory;
+static vx6_env env = {.alloc = {.resize = memory_resize, .context = &memory}};
 static struct chunk_pool pool;
 
 static int setup(void **state)
 {
     (void)state;
-    memory_held = 0;
-    allocations = fail_at = 0;
+    memory = (struct memory){0};
     random_state = 12345;
     pool = (struct chunk_pool){.env = &env};
     return 0;
@@ -66,7 +50,7 @@ static void done(struct chunk_queue *queue)
     chunk_clear(&pool, queue);
     assert_null(queue->first);
     chunk_pool_clear(&pool);
-    assert_int_equal(memory_held, 0);
+    assert_int_equal(memory.held, 0);
 }
 
 static void append(struct chunk_queue *queue)
@@ -138,13 +122,13 @@ static void test_a_tiny_stream_costs_little_and_an_idle_one_nothing(void **state
     struct chunk_queue queue = {0};
     static const uint8_t hello[5] = "hello";
     assert_true(chunk_append(&pool, &queue, hello, 5));
-    assert_true(memory_held <= 1024);
+    assert_true(memory.held <= 1024);
     chunk_release(&pool, &queue, 5);
-    assert_int_equal(memory_held, 0);
+    assert_int_equal(memory.held, 0);
 
     struct vx6_room rooms[4];
     assert_int_equal(chunk_reserve(&pool, &queue, rooms, 4, 1 << 20), 1);
-    assert_true(rooms[0].len >= 900 && memory_held <= 1024);
+    assert_true(rooms[0].len >= 900 && memory.held <= 1024);
     chunk_commit(&pool, &queue, 1);
     done(&queue);
 }
@@ -159,10 +143,10 @@ static void test_a_stream_that_moved_much_gets_large_room_at_once(void **state)
         chunk_commit(&pool, &queue, room.len);
     }
     chunk_release(&pool, &queue, chunk_held(&queue));
-    uint64_t before = allocations;
+    uint64_t before = memory.requests;
     assert_int_equal(chunk_reserve(&pool, &queue, &room, 1, 1 << 20), 1);
     assert_int_equal(room.len, CHUNK_LARGE);
-    assert_int_equal(allocations, before);
+    assert_int_equal(memory.requests, before);
     done(&queue);
 }
 
@@ -173,7 +157,7 @@ static void test_a_stream_gets_as_much_room_as_it_holds_and_gives_the_rest_back(
     struct vx6_room rooms[16];
     static const uint8_t zeros[4 * CHUNK_LARGE];
     assert_true(chunk_append(&pool, &queue, zeros, sizeof zeros));
-    size_t held = memory_held;
+    size_t held = memory.held;
     assert_int_equal(chunk_reserve(&pool, &queue, rooms, 16, 1 << 20), 5);
     assert_int_equal(chunk_reserve(&pool, &queue, rooms, 3, 1 << 20), 3);
     assert_int_equal(chunk_reserve(&pool, &queue, rooms, 16, CHUNK_LARGE + 1), 2);
@@ -181,7 +165,7 @@ static void test_a_stream_gets_as_much_room_as_it_holds_and_gives_the_rest_back(
     assert_int_equal(chunk_reserve(&pool, &queue, rooms, 16, 1 << 20), 5);
     chunk_commit(&pool, &queue, CHUNK_LARGE + 1);
     chunk_pool_clear(&pool);
-    assert_int_equal(memory_held, held + 2 * (held / 4));
+    assert_int_equal(memory.held, held + 2 * (held / 4));
     done(&queue);
 }
 
@@ -194,7 +178,7 @@ static void test_spare_chunks_are_few(void **state)
         assert_true(chunk_append(&pool, &queue, zeros, sizeof zeros));
     chunk_clear(&pool, &queue);
     assert_int_equal(pool.spare_count, CHUNK_SPARE_MAX);
-    assert_true(memory_held <= CHUNK_SPARE_MAX * (CHUNK_LARGE + sizeof(struct chunk)));
+    assert_true(memory.held <= CHUNK_SPARE_MAX * (CHUNK_LARGE + sizeof(struct chunk)));
     done(&queue);
 }
 
@@ -205,7 +189,7 @@ static void test_without_memory_nothing_is_lost_that_was_held(void **state)
     struct vx6_room room;
     append(&queue);
     uint64_t held = chunk_held(&queue);
-    fail_at = allocations + 1;
+    memory.fail_at = memory.requests + 1;
     static uint8_t more[3 * CHUNK_LARGE];
     make(more, queue.end, sizeof more);
     assert_false(chunk_append(&pool, &queue, more, sizeof more));
@@ -213,7 +197,7 @@ static void test_without_memory_nothing_is_lost_that_was_held(void **state)
     look(&queue);
     chunk_clear(&pool, &queue);
     chunk_pool_clear(&pool);
-    fail_at = allocations + 1;
+    memory.fail_at = memory.requests + 1;
     assert_int_equal(chunk_reserve(&pool, &queue, &room, 1, 1), 0);
     done(&queue);
 }

@@ -554,26 +554,8 @@ static void test_no_memory_closes_only_the_link(void **state)
         bool failed = true;
         for (uint64_t at = 1; failed; at++) {
             struct ends *ends = ends_new(&vx6_crypto_model);
-            struct end *listener = &ends->end[LISTENER], *dialler = &ends->end[DIALLER];
-            enum vx6_code code;
             ends->chunk = 700;
-            (void)publish_record(&ends->end[side].node);
-            ends->end[side].memory.fail_at = ends->end[side].memory.requests + at;
-            struct link *link = link_get(&dialler->node, &listener_addr, NULL, &code);
-            assert_true(link != NULL || code == VX6_NOMEM);
-            dialler->id.bits = link ? link->id.bits : 0;
-            code = end_accept(listener, &dialler_addr, &listener->id);
-            assert_true(code == VX6_OK || code == VX6_NOMEM);
-            if (link) {
-                end_drain(ends, dialler);
-                end_carrier_up(dialler, link);
-            }
-            dialler->to_send = 3;
-            dialler->payload = 9000;
-            ends_run(ends);
-            failed = ends->end[side].memory.requests >= ends->end[side].memory.fail_at;
-            if (!failed)
-                assert_int_equal(listener->received, 3);
+            failed = ends_starve(ends, side, at, 9000);
             ends_free(ends);
         }
     }

@@ -9,7 +9,8 @@ enum { /* numbers of keys */
     ALICE = 1,
     NEXT,
     THIEF,
-    BOB
+    BOB,
+    SECOND /* of the thief */
 };
 
 static const struct vx6_crypto *const crypto = &vx6_crypto_model;
@@ -229,9 +230,8 @@ static void test_a_revocation_ends_what_is_open(void **state)
 }
 
 /* VX6-NAME-018: before and after the rotation was seen. */
-static void test_a_revocation_stops_the_successor_as_well(void **state)
+static void stop_the_successor(uint8_t number, const struct ancestry *ancestry)
 {
-    (void)state;
     struct world world;
     uint8_t key[32] = {0};
     make(&world, 5);
@@ -240,7 +240,7 @@ static void test_a_revocation_stops_the_successor_as_well(void **state)
     assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
     assert_int_equal(open_session(&world, carol, "alice.web", key), VX6_OK);
     pair_remove(world.alice);
-    struct pair_node *thief = add_heir(&world, THIEF, "alice", &to_thief);
+    struct pair_node *thief = add_heir(&world, number, "alice", ancestry);
     assert_int_equal(open_session(&world, world.bob, "alice.web", key), VX6_OK);
     check_key(key, thief);
     vx6_id id;
@@ -263,6 +263,21 @@ static void test_a_revocation_stops_the_successor_as_well(void **state)
     pair_net_free(world.net);
 }
 
+static void test_a_revocation_stops_the_successor_as_well(void **state)
+{
+    (void)state;
+    stop_the_successor(THIEF, &to_thief);
+}
+
+/* VX6-NAME-026 */
+static void test_a_thief_who_hands_over_twice_sheds_nothing(void **state)
+{
+    (void)state;
+    struct ancestry thief = hand_over(crypto, ALICE, NULL, THIEF);
+    struct ancestry second = hand_over(crypto, THIEF, &thief, SECOND);
+    stop_the_successor(SECOND, &second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_a_revocation_counts_while_a_session_dials),
         cmocka_unit_test(test_a_revocation_ends_what_is_open),
         cmocka_unit_test(test_a_revocation_stops_the_successor_as_well),
+        cmocka_unit_test(test_a_thief_who_hands_over_twice_sheds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

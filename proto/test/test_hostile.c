@@ -286,7 +286,7 @@ static void command(void)
     uint32_t row = pick(hostile, sizeof rows / sizeof rows[0]);
     const struct foe *foe = &hostile->foes[pick(hostile, FOES)];
     const char *name = names[pick(hostile, sizeof names / sizeof names[0])];
-    struct vx6_in in = {.kind = rows[row].kind, .code = (enum vx6_code)pick(hostile, 60)};
+    struct vx6_in in = {.kind = rows[row].kind, .code = (enum vx6_code)pick(hostile, 61)};
     if (rows[row].uses)
         in.id = id_pick(rows[row].uses);
     if (chance(hostile, 600))
@@ -299,6 +299,11 @@ static void command(void)
         name = "web";
     if (in.kind == VX6_IN_LIST && in.peer.port != 0 && chance(hostile, 900))
         name = "";
+    uint8_t before[18][32]; /* one more than may be */
+    for (uint32_t i = 0; i < 18; i++)
+        memcpy(before[i], hostile->foes[pick(hostile, FOES)].keys.identity, 32);
+    if (chance(hostile, 300))
+        in.keys_before = (vx6_span){before[0], 32 * (size_t)pick(hostile, 18)};
     bool is_service = in.kind >= VX6_IN_SERVICE_ADD && in.kind < VX6_IN_SERVICE_REMOVE;
     if (is_service && chance(hostile, 700))
         name = "web";

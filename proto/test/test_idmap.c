@@ -1,31 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects by number: found while they are there, in any order of coming and going. */
-#include <stdlib.h>
+#include "test.h"
 
 #include "env.h"
 #include "idmap.h"
-#include "test.h"
-
-static size_t memory_held;
-
-static void *count_resize(void *context, void *memory, size_t size_from, size_t size_to)
-{
-    const bool *fails = context;
-    if (*fails && size_to > size_from)
-        return NULL;
-    memory_held += size_to - size_from;
-    if (size_to == 0) {
-        free(memory);
-        return NULL;
-    }
-    return realloc(memory, size_to);
-}
+#include "memory.h"
 
 static void test_any_order_of_numbers_is_found_again(void **state)
 {
     (void)state;
-    bool fails = false;
-    vx6_env env = {.alloc = {.resize = count_resize, .context = &fails}};
+    struct memory memory = {0};
+    vx6_env env = {.alloc = {.resize = memory_resize, .context = &memory}};
     struct idmap map = {0};
     uint8_t there[500] = {0};
     uint32_t random = 1;
@@ -44,28 +29,27 @@ static void test_any_order_of_numbers_is_found_again(void **state)
     for (uint32_t id = 0; id < 500; id++)
         idmap_remove(&env, &map, id);
     assert_int_equal(map.count, 0);
-    assert_int_equal(memory_held, 0);
+    assert_int_equal(memory.held, 0);
 }
 
 static void test_without_memory_the_map_stays_as_it_was(void **state)
 {
     (void)state;
-    bool fails = true;
-    vx6_env env = {.alloc = {.resize = count_resize, .context = &fails}};
+    struct memory memory = {.fail_at = 1};
+    vx6_env env = {.alloc = {.resize = memory_resize, .context = &memory}};
     struct idmap map = {0};
     assert_false(idmap_add(&env, &map, 7, &map));
     assert_null(idmap_find(&map, 7));
-    fails = false;
     while (map.count < map.capacity || map.count == 0)
         assert_true(idmap_add(&env, &map, map.count + 1, &map));
-    fails = true;
+    memory.fail_at = memory.requests + 1;
     uint32_t count = map.count;
     assert_false(idmap_add(&env, &map, 0, &map));
     assert_int_equal(map.count, count);
     assert_non_null(idmap_find(&map, 1));
     for (uint32_t id = 1; id <= count; id++)
         idmap_remove(&env, &map, id);
-    assert_int_equal(memory_held, 0);
+    assert_int_equal(memory.held, 0);
 }
 
 int main(void)

@@ -360,15 +360,15 @@ static void test_without_memory_the_question_fails(void **state)
         world_teardown(state);
         world_setup(state);
         offer("web", EXPOSURE_PUBLIC);
-        world.allocations = 0;
-        world.fail_at = n;
+        world.memory.requests = 0;
+        world.memory.fail_at = n;
         enum vx6_code code = list(&id);
         if (code == VX6_OK) {
             links_up();
             settle();
             code = world.ended[0].code;
         }
-        if (code == VX6_OK && world.allocations < n)
+        if (code == VX6_OK && world.memory.requests < n)
             break;
         assert_true(code == VX6_NOMEM || code == VX6_OK); /* a meter works without counters */
         assert_in_range(n, 1, 20);

@@ -301,9 +301,9 @@ static void test_without_memory_a_list_stays_as_it_was(void **state)
         assert_int_equal(
             service_allow(owner(), text("web"), key_of(ALICE), (vx6_span){key_of(OTHER), 32}),
             VX6_OK);
-        world.fail_at = world.allocations + n;
+        world.memory.fail_at = world.memory.requests + n;
         enum vx6_code code = succession_follow(owner(), &lineage, key_of(NEXT), key_of(ALICE));
-        world.fail_at = 0;
+        world.memory.fail_at = 0;
         assert_true(code == VX6_OK || code == VX6_NOMEM);
         assert_int_equal(is_admitted("db", NEXT), code == VX6_OK);
         assert_int_equal(is_admitted("web", NEXT), code == VX6_OK);

@@ -248,6 +248,75 @@ static void test_the_first_successor_stays(void **state)
     expect_no_output();
 }
 
+/* A bundle of the key with this number, to which alice's key has handed over as well. */
+static struct owner make_rival(uint8_t number)
+{
+    struct ancestry way = hand_over(&vx6_crypto_model, ALICE, NULL, number);
+    struct owner rival;
+    owner_make(&rival, number, (struct claim){.label = "alice", .ancestry = &way});
+    return rival;
+}
+
+/* VX6-NAME-017: they take turns, and each is told once; then there are more than are told. */
+static void test_many_rivals_are_told_once_each(void **state)
+{
+    enum {
+        TOLD = 4,
+        FIRST = 100
+    };
+    (void)state;
+    lone_limits.claimant_max = TOLD;
+    OPEN_AND_SHOW("alice.web", &cast.next);
+    expect_followed(&cast.alice, &cast.next);
+    for (uint8_t turn = 0; turn < 3; turn++) {
+        doubt(&cast.next);
+        bench_open(&bench, "alice.web");
+        for (uint8_t i = 0; i < TOLD + 2; i++) {
+            struct owner rival = make_rival(FIRST + i);
+            show(&bench, 0, &rival, i, TOLD + 3);
+            if (i % 2 && i < TOLD && turn == 0) { /* heard of two at a time */
+                struct owner before = make_rival(FIRST + i - 1);
+                expect_output(VX6_OUT_KEY_CLASH, &before, lone_text("alice"));
+                expect_output(VX6_OUT_KEY_CLASH, &rival, lone_text("alice"));
+            }
+        }
+        expect_no_output();
+        end_lookup(&bench, VX6_OK);
+        lone_run(bench.node, 0);
+        check_session(&cast.next);
+    }
+    assert_int_equal(bench.node->counters[VX6_EVENT_key_clash], TOLD);
+    /* Bound anew, and in wrong hands again. */
+    assert_int_equal(binding_set(bench.node, lone_text("alice"), cast.next.keys.identity,
+                         (vx6_span){cast.alice.keys.identity, 32}),
+        VX6_OK);
+    doubt(&cast.next);
+    bench_open(&bench, "alice.web");
+    struct owner rival = make_rival(FIRST);
+    show(&bench, 0, &rival, 0, 2);
+    binding_remove(bench.node, lone_text("alice")); /* untold: there is no such name any more */
+    expect_no_output();
+    lone_limits.claimant_max = vx6_limits_default.claimant_max;
+}
+
+/* VX6-NAME-017: nothing is remembered then, and it is told when it is shown again. */
+static void test_without_memory_a_rival_is_told_later(void **state)
+{
+    (void)state;
+    OPEN_AND_SHOW("alice.web", &cast.next);
+    expect_followed(&cast.alice, &cast.next);
+    doubt(&cast.next);
+    bench_open(&bench, "alice.web");
+    lone_memory.fail_at = lone_memory.requests + 1;
+    show(&bench, 0, &cast.thief, 0, 2);
+    assert_true(lone_memory.requests >= lone_memory.fail_at);
+    lone_memory.fail_at = 0;
+    expect_no_output();
+    show(&bench, 1, &cast.thief, 0, 2);
+    expect_output(VX6_OUT_KEY_CLASH, &cast.thief, lone_text("alice"));
+    expect_no_output();
+}
+
 /* VX6-NAME-017 */
 static void test_two_successors_at_once_are_no_choice(void **state)
 {
@@ -507,6 +576,8 @@ int main(void)
         TEST(test_a_hint_of_the_old_key_still_leads_to_the_name),
         TEST(test_resolving_shows_a_rotation_and_changes_nothing),
         TEST(test_the_first_successor_stays),
+        TEST(test_many_rivals_are_told_once_each),
+        TEST(test_without_memory_a_rival_is_told_later),
         TEST(test_two_successors_at_once_are_no_choice),
         TEST(test_a_revocation_beats_every_rotation),
         TEST(test_a_key_of_long_ago_can_be_revoked),

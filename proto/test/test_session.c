@@ -443,7 +443,7 @@ static void test_any_failed_allocation_leaves_a_whole_node(void **state)
     uint64_t last = 1;
     for (uint64_t n = 1; n <= last; n++) {
         world_setup(state);
-        world.fail_at = n;
+        world.memory.fail_at = n;
         vx6_id id;
         enum vx6_code code = service_add(&world.nodes[1], text("web"), EXPOSURE_PUBLIC);
         if (code == VX6_OK)
@@ -456,7 +456,7 @@ static void test_any_failed_allocation_leaves_a_whole_node(void **state)
         } else {
             assert_int_equal(code, VX6_NOMEM);
         }
-        last = world.allocations >= n ? n + 1 : n;
+        last = world.memory.requests >= n ? n + 1 : n;
         world_teardown(state);
     }
     assert_true(last > 8);
@@ -477,12 +477,12 @@ static void test_a_session_that_cannot_begin_is_none(void **state)
     for (enum vx6_code code = VX6_NOMEM; code != VX6_OK; refused += code != VX6_OK) {
         assert_int_equal(id.bits, 0);
         assert_int_equal(world.nodes[0].sessions.count, 1);
-        world.fail_at = world.allocations + refused + 1;
+        world.memory.fail_at = world.memory.requests + refused + 1;
         code = ask_for("web", &id);
         assert_true(code == VX6_OK || code == VX6_NOMEM);
     }
     assert_true(refused >= 2);
-    world.fail_at = 0;
+    world.memory.fail_at = 0;
     settle();
     assert_int_equal(world.nodes[1].sessions.count, 2);
 }

@@ -268,8 +268,8 @@ static void test_any_failed_allocation_closes_what_it_concerned(void **state)
         random_state += n;
         struct session *session = join();
         vx6_id id = session->id;
-        uint64_t before = world.allocations;
-        world.fail_at = before + n;
+        uint64_t before = world.memory.requests;
+        world.memory.fail_at = before + n;
         for (uint32_t i = 0; i < 3; i++) {
             struct end *end = &ends[0][stream_count[0]];
             session = slots_get(&world.nodes[0].slots, SLOT_SESSION, id);
@@ -291,7 +291,7 @@ static void test_any_failed_allocation_closes_what_it_concerned(void **state)
                 fail_msg("allocation %lu, stream %u: %s", (unsigned long)n, i,
                     vx6_code_name(ends[0][i].code));
         }
-        last = world.allocations - before >= n ? n + 1 : n;
+        last = world.memory.requests - before >= n ? n + 1 : n;
         if (n < last)
             world_teardown(state);
     }

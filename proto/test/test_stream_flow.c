@@ -40,7 +40,7 @@ static void test_budgets_bound_what_is_held(void **state)
     }
     session_close(&world.nodes[0], session, VX6_OK);
     settle();
-    assert_true(world.memory < 600000);
+    assert_true(world.memory.held < 600000);
 }
 
 static void test_windows_begin_small_and_grow_with_use(void **state)

@@ -19,21 +19,31 @@ static vx6_span span_of(const struct value *value)
     return (vx6_span){value->bytes, value->len};
 }
 
-static struct value bundle_of(
-    struct solo *solo, uint8_t number, uint64_t sequence, const struct ancestry *ancestry)
+/* Its owner can be reached at this site. */
+static struct value bundle_at(struct solo *solo, uint32_t site, uint8_t number, uint64_t sequence,
+    const struct ancestry *ancestry)
 {
     const uint8_t seed[32] = {number};
+    const vx6_addr addr = solo_addr(site << 16);
     struct own_keys keys;
     struct value value;
     own_keys_init(&keys, &solo->crypto, seed);
     struct record_facts facts = {.sequence = sequence,
         .unix_s = UNIX_S,
         .life_s = 1800,
+        .endpoints = &addr,
+        .endpoint_count = 1,
         .label = {(const uint8_t *)"alice", 5},
         .lineage = ancestry_span(ancestry)};
     value.len = record_make_bundle(&solo->crypto, &keys, &facts, value.bytes);
     memcpy(value.id, keys.id, 32);
     return value;
+}
+
+static struct value bundle_of(
+    struct solo *solo, uint8_t number, uint64_t sequence, const struct ancestry *ancestry)
+{
+    return bundle_at(solo, number, number, sequence, ancestry);
 }
 
 static struct value tombstone(
@@ -46,11 +56,17 @@ static struct value tombstone(
     return value;
 }
 
+static enum vx6_code store_from(
+    struct solo *solo, uint32_t site, const uint8_t key[32], const struct value *value)
+{
+    vx6_addr source = solo_addr(site << 16);
+    return holder_store(solo->node, key, span_of(value), &source);
+}
+
 /* Brought by somebody else. */
 static enum vx6_code store(struct solo *solo, const uint8_t key[32], const struct value *value)
 {
-    vx6_addr source = solo_addr(77);
-    return holder_store(solo->node, key, span_of(value), &source);
+    return store_from(solo, 77, key, value);
 }
 
 static bool is_held(struct solo *solo, const uint8_t key[32], const struct value *value)
@@ -72,6 +88,7 @@ static int setup(void **state)
     (void)state;
     solo_init(&solo);
     solo.limits.claimant_max = 4;
+    solo.limits.value_max = 64;
     solo_start(&solo, 1);
     return 0;
 }
@@ -154,6 +171,121 @@ static void test_under_a_node_id_its_owner_finds_a_place(void **state)
     }
 }
 
+/* Under the key of the name: tombstones of keys `first` and after it, each from a site of its own.
+ */
+static void bury_many(const uint8_t name[32], uint8_t first, uint8_t count, enum vx6_code code)
+{
+    for (uint8_t i = first; i < first + count; i++) {
+        struct value dead = tombstone(&solo, i, NULL, 0);
+        assert_int_equal(store_from(&solo, i, name, &dead), code);
+    }
+}
+
+/* VX6-DHT-019: keys cost nothing, and so do their tombstones. */
+static void test_under_a_name_tombstones_keep_no_bundle_out(void **state)
+{
+    uint8_t name[32];
+    name_key(&solo.crypto, name, (vx6_span){(const uint8_t *)"alice", 5});
+    for (int by_owner = 0; by_owner < 2; by_owner++) {
+        struct value alice = bundle_of(&solo, ALICE, 1, NULL);
+        struct value other = bundle_of(&solo, HEIRS, 1, NULL);
+        struct value dead_other = tombstone(&solo, HEIRS, NULL, 0);
+        assert_int_equal(store(&solo, name, &other), VX6_OK);
+        assert_int_equal(store(&solo, name, &dead_other), VX6_OK);
+        bury_many(name, 100, 3, VX6_OK);
+        bury_many(name, 110, 3, VX6_LIMIT);
+        assert_int_equal(store_from(&solo, by_owner ? ALICE : 77, name, &alice), VX6_OK);
+        assert_true(is_held(&solo, name, &alice));
+        assert_true(is_held(&solo, name, &dead_other)); /* the last gave way */
+        bury_many(name, 120, 10, VX6_LIMIT);
+        assert_true(is_held(&solo, name, &alice));
+        struct value dead = tombstone(&solo, ALICE, NULL, 0);
+        assert_int_equal(store(&solo, name, &dead), VX6_OK); /* where her bundle was */
+        assert_true(is_held(&solo, name, &dead));
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* VX6-DHT-019: bundles fill the name, of which two are from one site; no tombstone comes in. */
+static void test_under_a_name_no_bundle_gives_way_to_a_tombstone(void **state)
+{
+    (void)state;
+    uint8_t name[32];
+    name_key(&solo.crypto, name, (vx6_span){(const uint8_t *)"alice", 5});
+    for (uint8_t i = 0; i < 4; i++) {
+        struct value claim = bundle_at(&solo, i < 3 ? i : 2, HEIRS + i, 1, NULL);
+        assert_int_equal(store_from(&solo, i < 3 ? i : 2, name, &claim), VX6_OK);
+    }
+    bury_many(name, 100, 4, VX6_LIMIT);
+    struct value alice = bundle_of(&solo, 50, 1, NULL);
+    assert_int_equal(store_from(&solo, 50, name, &alice), VX6_OK); /* as ever */
+}
+
+/* VX6-DHT-055: who holds a key has brought as many of its heirs as find room. Whatever key signed
+ * finds a place among those that it signed for, and keeps it. */
+static void test_nobody_is_kept_out_by_those_it_signed_for(void **state)
+{
+    enum {
+        NEXT = 50, /* to whom alice has handed over, and whose key was stolen */
+        THIEF = 60
+    };
+    for (int who = 0; who < 4; who++) {
+        struct ancestry to_next = hand_over(&solo.crypto, ALICE, NULL, NEXT);
+        struct value values[] = {bundle_of(&solo, ALICE, 1, NULL), tombstone(&solo, ALICE, NULL, 0),
+            tombstone(&solo, NEXT, &to_next, 0), bundle_of(&solo, NEXT, 1, &to_next)};
+        const uint8_t *id = values[0].id;
+        for (uint8_t i = 0; i < 8; i++) {
+            struct ancestry to_thief = hand_over(&solo.crypto, NEXT, &to_next, THIEF + i);
+            struct value thief = i % 2 ? bundle_of(&solo, THIEF + i, 1, &to_thief)
+                                       : tombstone(&solo, THIEF + i, &to_thief, 0);
+            assert_int_equal(store(&solo, id, &thief), i < 4 ? VX6_OK : VX6_LIMIT);
+        }
+        assert_int_equal(store(&solo, id, &values[who]), VX6_OK);
+        for (uint8_t i = 0; i < 8; i++) {
+            struct ancestry to_thief = hand_over(&solo.crypto, NEXT, &to_next, THIEF + 10 + i);
+            struct value thief = bundle_of(&solo, THIEF + 10 + i, 1, &to_thief);
+            (void)store_from(&solo, THIEF + 10 + i, id, &thief);
+        }
+        if (who < 3) /* a bundle that is not at home has no better right than others */
+            assert_true(is_held(&solo, id, &values[who]));
+        assert_int_equal(solo.node->holder.count, 4);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* VX6-DHT-020: a source that has its share already cannot push out what another brought, and then
+ * not take its place; in the place of what it has brought itself it may bring another. */
+static void test_nobody_gives_way_to_one_that_finds_no_place(void **state)
+{
+    uint8_t name[32];
+    name_key(&solo.crypto, name, (vx6_span){(const uint8_t *)"alice", 5});
+    for (int is_own = 0; is_own < 2; is_own++) {
+        const uint32_t source = 77, from = is_own ? source : 78;
+        const uint32_t share = solo.limits.value_max / 4;
+        struct value grave = tombstone(&solo, 40, NULL, 0);
+        assert_int_equal(store_from(&solo, from, name, &grave), VX6_OK);
+        for (uint8_t i = 0; i < 3; i++) { /* the last two of one site, and not of the source's */
+            struct value claim = bundle_of(&solo, 41 + i, 1, NULL);
+            assert_int_equal(store_from(&solo, i == 0 ? 41 : 78, name, &claim), VX6_OK);
+        }
+        uint32_t brought = (uint32_t)is_own;
+        for (uint8_t i = 100; brought < share; i++) {
+            struct value near = bundle_of(&solo, i, 1, NULL);
+            if (distance_compare(solo.node->keys.id, near.id, name) < 0)
+                brought += store_from(&solo, source, near.id, &near) == VX6_OK;
+        }
+        struct value late = bundle_at(&solo, source, 99, 1, NULL);
+        const uint32_t count = solo.node->holder.count;
+        assert_int_equal(store_from(&solo, source, name, &late), is_own ? VX6_OK : VX6_LIMIT);
+        assert_int_equal(is_held(&solo, name, &grave), !is_own);
+        assert_int_equal(solo.node->holder.count, count);
+        teardown(state);
+        setup(state);
+    }
+}
+
 /* VX6-DHT-054: repair carries tombstones to those who have the bundle, and never back. */
 static void test_repair_prefers_the_tombstone(void **state)
 {
@@ -228,6 +360,10 @@ int main(void)
         TEST(test_a_tombstone_takes_the_place_of_the_bundle_for_good),
         TEST(test_it_is_held_only_where_it_belongs_and_if_it_is_sound),
         TEST(test_under_a_node_id_its_owner_finds_a_place),
+        TEST(test_under_a_name_tombstones_keep_no_bundle_out),
+        TEST(test_under_a_name_no_bundle_gives_way_to_a_tombstone),
+        TEST(test_nobody_is_kept_out_by_those_it_signed_for),
+        TEST(test_nobody_gives_way_to_one_that_finds_no_place),
         TEST(test_repair_prefers_the_tombstone),
         TEST(test_a_holder_believes_what_it_holds),
         TEST(test_the_driver_restores_what_was_revoked_and_what_was_followed),

@@ -84,6 +84,9 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
 /* The object of a refusal, from the node. */
 int cli_refused(const struct cli *cli, json_t *answer);
 void cli_print_json(json_t *object);
+/* The answer of a command that has written a file and asked no node; in words by `format`. */
+void cli_print_file(const struct cli *cli, const char *file, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void cli_print_identity(json_t *answer);
 void cli_print_status(json_t *answer);
 void cli_print_peers(json_t *answer);

@@ -232,8 +232,8 @@ static int say_no_answer(const struct cli *cli, int error)
         return cli_fail(cli, CLI_USAGE, "INVALID", "that is too long to ask for at once");
     if (error == ETIMEDOUT)
         return cli_fail(cli, CLI_NOT_RUNNING, "TIMEOUT",
-            "the node on %.200s has not answered within %d s: see that it is not stopped or "
-            "overloaded, or wait longer with --timeout",
+            "the node on %.200s has not answered within %d s, and may still do what it was asked: "
+            "see that it is not stopped or overloaded, or wait longer with --timeout",
             cli->paths.dir, client_patience_s(cli));
     return cli_fail(
         cli, CLI_NOT_RUNNING, "TRUNCATED", "the node ended before it answered: see its log");

@@ -85,15 +85,17 @@ static void check_disk(json_t *checks, const char *dir)
 
 struct registry {
     json_t *checks;
-    const char *check, *result, *todo;
+    const char *check, *result;
+    const char *todo; /* NULL: what the problem itself asks for */
     size_t count;
 };
 
-static void on_problem(void *context, const char *line)
+static void on_problem(void *context, const char *line, const char *todo)
 {
     struct registry *registry = context;
     registry->count++;
-    add(registry->checks, registry->check, registry->result, registry->todo, "%s", line);
+    add(registry->checks, registry->check, registry->result, registry->todo ? registry->todo : todo,
+        "%s", line);
 }
 
 static void check_registry(json_t *checks, const char *path)
@@ -188,11 +190,8 @@ static bool check_node(json_t *checks, struct cli *cli)
 static bool repair(json_t *checks, const struct paths *paths)
 {
     char error[TEXT_ERROR_SIZE], copy[PATHS_MAX];
-    struct registry lost = {checks, "repair", "warning",
-        "set it again; a name or key that is lost is trusted on first use, unless it is pinned "
-        "anew",
-        0};
-    int lock = paths_lock(paths, "vx6 doctor", error);
+    struct registry lost = {checks, "repair", "warning", NULL, 0};
+    int lock = paths_lock(paths, "vx6 doctor --repair", error);
     bool done = lock >= 0 && store_repair(paths->database, copy, on_problem, &lost, error);
     if (done)
         add(checks, "repair", "ok", NULL, "all that is whole was kept; what was there is in %.300s",

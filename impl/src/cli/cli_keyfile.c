@@ -53,8 +53,6 @@ static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char err
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     setvbuf(terminal, NULL, _IONBF, 0); /* no copy of it stays in memory */
-    fprintf(terminal, "%s: ", question);
-    fflush(terminal);
     /* Ctrl-C waits until the terminal shows what is typed again. */
     sigemptyset(&interrupts);
     sigaddset(&interrupts, SIGINT);
@@ -62,7 +60,10 @@ static bool ask(const char *question, char passphrase[PASSPHRASE_SIZE], char err
     sigaddset(&interrupts, SIGQUIT);
     sigaddset(&interrupts, SIGTSTP);
     (void)sigprocmask(SIG_BLOCK, &interrupts, &before);
-    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
+    (void)tcsetattr(
+        fileno(terminal), TCSAFLUSH, &hidden); /* first, since it drops what was typed */
+    fprintf(terminal, "%s: ", question);
+    fflush(terminal);
     bool done = read_first_line(terminal, "the passphrase", passphrase, PASSPHRASE_SIZE, error);
     (void)tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
     fprintf(terminal, "\n");
@@ -116,14 +117,9 @@ int cli_run_identity_export(struct cli *cli)
     char error[TEXT_ERROR_SIZE];
     if (!export_to(cli, cli->words[0], error))
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    if (cli->json) {
-        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", cli->words[0]);
-        cli_print_json(answer);
-        json_decref(answer);
-    } else {
-        printf("the identity is in %s, locked: who has the file and its passphrase is this node\n",
-            cli->words[0]);
-    }
+    cli_print_file(cli, cli->words[0],
+        "the identity is in %s, locked: who has the file and its passphrase is this node",
+        cli->words[0]);
     return CLI_OK;
 }
 

@@ -44,9 +44,22 @@ static bool write_beside(const struct cli *cli, const struct store_identity *ide
     return paths_write_new(path, certificate, error);
 }
 
+struct rotated {
+    char from[TEXT_KEY_SIZE], to[TEXT_KEY_SIZE];
+    char path[PATHS_MAX]; /* of the certificate against `from` */
+    bool was_revoked;     /* `from`, already */
+};
+
+static bool is_revoked(struct store *store, const struct store_identity *identity, bool *revoked)
+{
+    uint8_t key[32];
+    vx6_crypto_real.sign_public(&vx6_crypto_real, key, identity->seed);
+    return store_is_revoked(store, key, revoked);
+}
+
 /* The certificate first: once the old key is gone, nobody could make it any more. VX6-CTRL-023 */
-static bool rotate(struct cli *cli, struct store *store, char path[PATHS_MAX],
-    char keys[2][TEXT_KEY_SIZE], char error[TEXT_ERROR_SIZE])
+static bool rotate(
+    struct cli *cli, struct store *store, struct rotated *rotated, char error[TEXT_ERROR_SIZE])
 {
     struct store_identity old, next = {.sequence = 0};
     char name[VX6_LABEL_MAX + 1], certificate[CERTIFICATE_TEXT_SIZE];
@@ -56,54 +69,64 @@ static bool rotate(struct cli *cli, struct store *store, char path[PATHS_MAX],
     bool done = getrandom(next.seed, sizeof next.seed, 0) == (ssize_t)sizeof next.seed ||
                 text_fail(error, "the system has no random numbers: %s", strerror(errno));
     if (done && cli->revocation)
-        done = snprintf(path, PATHS_MAX, "%s", cli->revocation) < PATHS_MAX &&
-               paths_write_new(path, certificate, error);
+        done = snprintf(rotated->path, PATHS_MAX, "%s", cli->revocation) < PATHS_MAX &&
+               paths_write_new(rotated->path, certificate, error);
     else if (done)
-        done = write_beside(cli, &old, certificate, path, error);
+        done = write_beside(cli, &old, certificate, rotated->path, error);
     if (done) {
         next.lineage_len = vx6_identity_rotate(&vx6_crypto_real, old.seed,
             (vx6_span){old.lineage, old.lineage_len}, next.seed, (int64_t)time(NULL), next.lineage);
-        key_text(old.seed, keys[0]);
-        key_text(next.seed, keys[1]);
-        done = store_identity_rotate(store, &next) || text_fail(error, "%s", store_error(store));
+        key_text(old.seed, rotated->from);
+        key_text(next.seed, rotated->to);
+        done = (is_revoked(store, &old, &rotated->was_revoked) &&
+                   store_identity_rotate(store, &next)) ||
+               text_fail(error, "%s", store_error(store));
     }
     explicit_bzero(&old, sizeof old);
     explicit_bzero(&next, sizeof next);
     return done;
 }
 
-static void print_rotated(const struct cli *cli, const char *path, char keys[2][TEXT_KEY_SIZE])
+static void print_rotated(const struct cli *cli, const struct rotated *rotated)
 {
     if (cli->json) {
-        json_t *answer = json_pack(
-            "{s:b, s:s, s:s, s:s}", "ok", 1, "key", keys[1], "key_before", keys[0], "file", path);
+        json_t *answer = json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "key", rotated->to,
+            "key_before", rotated->from, "file", rotated->path);
         cli_print_json(answer);
         json_decref(answer);
         return;
     }
-    printf("the key of this node is %s from now on\n", keys[1]);
-    printf("%s has signed that: who knows the node by it goes along\n", keys[0]);
+    printf("the key of this node is %s from now on\n", rotated->to);
+    if (rotated->was_revoked) { /* VX6-CTRL-045 */
+        printf("%s is revoked, so nobody goes along by itself: give the new key to those who know "
+               "the node,\nwho bind its name with vx6 pin NAME KEY --replace, and let it in with "
+               "vx6 service allow SERVICE KEY\n",
+            rotated->from);
+        return;
+    }
+    printf("%s has signed that: who knows the node by it goes along\n", rotated->from);
     printf("if somebody else has that old key, vx6 revoke %s ends it, and all that came of it\n",
-        path);
+        rotated->path);
 }
 
 int cli_run_identity_rotate(struct cli *cli)
 {
-    char error[TEXT_ERROR_SIZE] = "", path[PATHS_MAX], keys[2][TEXT_KEY_SIZE];
+    char error[TEXT_ERROR_SIZE] = "";
+    struct rotated rotated;
     struct store *store = NULL;
     if (access(cli->paths.database, F_OK) != 0) /* nothing is made here */
         return cli_fail(cli, CLI_FAILED, "NOT_FOUND",
             "there is no state at %.200s yet: run vx6 init", cli->paths.database);
     int lock = paths_lock(&cli->paths, "vx6 identity rotate", error);
     if (lock < 0)
-        return cli_fail(cli, CLI_FAILED, "INVALID", "%.300s", error);
+        return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
     store = store_open(cli->paths.database, STORE_CREATE, error);
-    bool done = store && rotate(cli, store, path, keys, error);
+    bool done = store && rotate(cli, store, &rotated, error);
     store_close(store);
     close(lock);
     if (!done)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    print_rotated(cli, path, keys);
+    print_rotated(cli, &rotated);
     return CLI_OK;
 }
 
@@ -121,14 +144,9 @@ int cli_run_identity_revocation(struct cli *cli)
     explicit_bzero(&identity, sizeof identity);
     if (!done)
         return cli_fail(cli, CLI_FAILED, "INVALID", "%s", error);
-    if (cli->json) {
-        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", cli->words[0]);
-        cli_print_json(answer);
-        json_decref(answer);
-    } else {
-        printf("the certificate is in %s: vx6 revoke %s, on any node, ends the key for good\n",
-            cli->words[0], cli->words[0]);
-    }
+    cli_print_file(cli, cli->words[0],
+        "the certificate is in %s: vx6 revoke %s, on any node, ends the key for good",
+        cli->words[0], cli->words[0]);
     return CLI_OK;
 }
 

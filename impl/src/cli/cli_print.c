@@ -58,6 +58,21 @@ int cli_fail(const struct cli *cli, int exit_code, const char *code, const char 
     return exit_code;
 }
 
+void cli_print_file(const struct cli *cli, const char *file, const char *format, ...)
+{
+    va_list arguments;
+    if (cli->json) {
+        json_t *answer = json_pack("{s:b, s:s}", "ok", 1, "file", file);
+        cli_print_json(answer);
+        json_decref(answer);
+        return;
+    }
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+}
+
 static void print_size(FILE *out, intmax_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
@@ -339,8 +354,8 @@ void cli_print_status(json_t *answer)
         json_is_true(json_object_get(answer, "joined")) ? "joined" : "not joined", uptime);
     printf("key        %s\n", cli_text(answer, "key"));
     if (json_is_true(json_object_get(answer, "revoked")))
-        printf("           is revoked, and nobody believes it any more: start a new node with\n"
-               "           vx6 --state DIR init, and tell others its key\n");
+        printf(
+            "           is revoked, and nobody believes it any more: vx6 doctor says what to do\n");
     printf("node id    %s\n", cli_text(answer, "node_id"));
     printf("name       %s\n", name[0] ? name : "none");
     print_clock(answer);

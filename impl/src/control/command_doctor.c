@@ -8,6 +8,7 @@
 
 #include "driver.h"
 #include "endpoints.h"
+#include "keys.h"
 #include "offer.h"
 #include "peers.h"
 #include "reachability.h"
@@ -48,6 +49,20 @@ static void check_listening(const struct host *host, json_t *checks)
         add(checks, "listening", RESULT_FAILED,
             "see that the host has an address (ip addr), or give one with vx6-node --listen",
             "there is no address under which others could find this node");
+}
+
+/* VX6-CTRL-045. Its successor is a key like any other, but nobody goes along from a revoked one:
+ * VX6-NAME-018. */
+static void check_key(const struct host *host, json_t *checks)
+{
+    if (keys_own_is_revoked(host->keys))
+        add(checks, "key", RESULT_FAILED,
+            "stop the node, run vx6 identity rotate, start it again, and give the new key to those "
+            "who know this node: nobody follows by itself, they have to vx6 pin it with --replace, "
+            "and to vx6 service allow it",
+            "the key of this node is revoked: nobody believes it any more");
+    else
+        add(checks, "key", RESULT_OK, NULL, "no revocation of the key of this node is known");
 }
 
 static void check_reach(const struct host *host, json_t *checks)
@@ -108,7 +123,10 @@ static void check_peers(const struct host *host, json_t *checks)
     if (counts.contacts == 0 && !peers_any(host->peers))
         add(checks, "peers", RESULT_WARNING, "add one with vx6 peer add ADDR: any node will do",
             "this node knows nobody");
-    else if (!driver_has_joined(host->driver))
+    else if (keys_own_is_revoked(host->keys))
+        add(checks, "peers", RESULT_WARNING, "see what is said of the key",
+            "%s, and nobody takes the records of this node", contacts);
+    else if (!host_has_joined(host))
         add(checks, "peers", RESULT_FAILED,
             "see vx6 peers, and that UDP gets out; add another with vx6 peer add ADDR",
             "this node has not joined: %s, and nobody holds its records", contacts);
@@ -140,6 +158,7 @@ static void on_asked(void *context)
     struct request *request = context;
     const struct host *host = request->host;
     json_t *checks = json_array();
+    check_key(host, checks);
     check_listening(host, checks);
     check_reach(host, checks);
     check_clock(host, checks);

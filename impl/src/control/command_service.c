@@ -136,7 +136,7 @@ static bool parse_add(const char *text, const char *exposure, const json_t *allo
     struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
 {
     char shown[TEXT_ADDR_SIZE];
-    const char *reason = offer_target_parse(text, &wish->target);
+    const char *reason = service_target_parse(text, &wish->target);
     text_printable(shown, sizeof shown, text, strlen(text));
     wish->exposure = exposure_parse(exposure);
     if (wish->exposure == EXPOSURE_HOSTED) /* which service_host says */

@@ -147,8 +147,8 @@ static json_t *status_json(struct host *host)
     driver_identity(host->driver, key, id);
     text_hex(hex, id, sizeof id);
     json_t *status = json_pack("{s:i, s:b, s:b, s:o, s:s, s:s, s:I, s:o, s:o}", "version",
-        CONTROL_VERSION, "ready", host_is_ready(host), "joined", driver_has_joined(host->driver),
-        "key", json_key(key), "node_id", hex, "name", host->label, "uptime_ms",
+        CONTROL_VERSION, "ready", host_is_ready(host), "joined", host_has_joined(host), "key",
+        json_key(key), "node_id", hex, "name", host->label, "uptime_ms",
         (json_int_t)(steady_ms_now() - host->started_ms), "listen",
         json_endpoints(host->endpoints, endpoints_listening), "endpoints",
         json_endpoints(host->endpoints, endpoints_published));
@@ -186,6 +186,12 @@ static void on_look(evutil_socket_t fd, short what, void *context)
     if (host_is_ready(request->host)) {
         waiting_free(waiting);
         request_answer(request, status_json(request->host));
+    } else if (keys_own_is_revoked(request->host->keys)) { /* VX6-CTRL-045 */
+        waiting_free(waiting);
+        request_fail_with(request, VX6_REVOKED,
+            "the key of this node is revoked, and nobody believes it any more: vx6 doctor says "
+            "what to do",
+            status_json(request->host));
     } else if (steady_ms_now() >= waiting->until_ms) {
         waiting_free(waiting);
         request_fail_with(request, VX6_TIMEOUT,

@@ -122,7 +122,7 @@ static json_t *beginning(const struct watching *watching)
                 events, json_string(journal_layout((enum journal_kind)kind)->name));
     }
     return json_pack("{s:i, s:o, s:b, s:b, s:o, s:s, s:I, s:o, s:o}", "version", CONTROL_VERSION,
-        "events", events, "ready", host_is_ready(host), "joined", driver_has_joined(host->driver),
+        "events", events, "ready", host_is_ready(host), "joined", host_has_joined(host),
         "key", json_key(key), "name", host->label, "contacts", (json_int_t)counts.contacts,
         "services", names_of_services(host), "forwards", states_of_forwards(host));
 }

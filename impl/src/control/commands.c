@@ -82,13 +82,18 @@ static void command_peers(struct request *request)
 static void on_peer_heard(void *context, const struct peer_facts *facts)
 {
     struct request *request = context;
-    if (facts->state == PEER_ANSWERED) {
-        request_answer(request, peer_json(facts));
-        return;
-    }
+    const struct host *host = request->host;
     char line[TEXT_ERROR_SIZE];
-    peers_explain(request->host->peers, facts, line);
-    request_fail(request, facts->code, line);
+    if (facts->is_stored) {
+        request_answer(request, peer_json(facts));
+    } else if (facts->state == PEER_ANSWERED) { /* VX6-CTRL-018 */
+        text_fail(line, "the peer has answered, but the next start will not know it: %.400s",
+            store_error(host->store));
+        request_fail(request, VX6_LIMIT, line);
+    } else {
+        peers_explain(host->peers, facts, line);
+        request_fail(request, facts->code, line);
+    }
 }
 
 static void peer_add_abandoned(struct request *request)

@@ -408,7 +408,7 @@ static void on_save(evutil_socket_t fd, short what, void *context)
     struct driver *driver = context;
     save_contacts(driver);
     names_save(driver->host->names);
-    keys_save(driver->host->keys);
+    (void)keys_save(driver->host->keys);
     save_after(driver, 4 * driver->save_pause_s);
 }
 
@@ -432,7 +432,7 @@ void driver_shut_down(struct driver *driver)
         return;
     save_contacts(driver);
     names_save(driver->host->names);
-    keys_save(driver->host->keys);
+    (void)keys_save(driver->host->keys);
     driver->shutting_down = true;
     driver->shutdown_deadline = now_ns() + SHUTDOWN_MAX_MS * VX6_MILLISECOND;
     tcp_stop_listening(driver->host->tcp);

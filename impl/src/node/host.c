@@ -44,7 +44,13 @@ void host_free(struct host *host)
     asnmap_free(host->asn_map);
 }
 
+/* VX6-CTRL-045: what others took before it was revoked is believed by nobody. */
+bool host_has_joined(const struct host *host)
+{
+    return driver_has_joined(host->driver) && !keys_own_is_revoked(host->keys);
+}
+
 bool host_is_ready(const struct host *host)
 {
-    return driver_has_joined(host->driver) || !peers_any(host->peers);
+    return host_has_joined(host) || (!peers_any(host->peers) && !keys_own_is_revoked(host->keys));
 }

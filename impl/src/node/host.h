@@ -37,6 +37,8 @@ bool host_make(struct host *host);
  * caller's. */
 void host_free(struct host *host);
 
+/* Others hold its records, and believe them. */
+bool host_has_joined(const struct host *host);
 /* VX6-CTRL-013: it listens, and has joined if it has entry peers. */
 bool host_is_ready(const struct host *host);
 

@@ -89,6 +89,22 @@ static struct revoked *put(struct keys *keys, const struct store_revoked *stored
     return item;
 }
 
+static void say_revoked(struct keys *keys, const uint8_t key[32])
+{
+    struct host *host = keys->host;
+    uint8_t own[32], id[32];
+    driver_identity(host->driver, own, id);
+    const struct store_binding *binding = names_led_by(host->names, key);
+    const char *advice = "ask its owner for the new key";
+    if (binding)
+        advice = "ask its owner for the new key, and bind the name to it with vx6 pin NAME KEY "
+                 "--replace";
+    if (memcmp(own, key, sizeof own) == 0)
+        advice = "it is this node's own: vx6 doctor says what to do";
+    REPORT(host->journal, key_revoked, .key = key, .name = binding ? binding->label : "",
+        .advice = advice);
+}
+
 static enum vx6_code tell_node(struct keys *keys, const struct store_revoked *stored)
 {
     struct vx6_in in = {.kind = stored->is_published ? VX6_IN_REVOKE : VX6_IN_REVOKED,
@@ -129,6 +145,14 @@ static bool restore_followed(struct keys *keys, char error[TEXT_ERROR_SIZE])
            text_fail(error, "keys that may use a service: %s", vx6_code_text(code));
 }
 
+/* VX6-CTRL-036 */
+static void say_left_out(struct keys *keys, const struct store_revoked *stored)
+{
+    static const uint8_t damaged[32];
+    bool is_known = memcmp(stored->key, damaged, sizeof damaged) != 0;
+    REPORT(keys->host->journal, revocation_left_out, .key = is_known ? stored->key : NULL);
+}
+
 static bool restore_revoked(struct keys *keys, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = keys->host->store;
@@ -139,6 +163,10 @@ static bool restore_revoked(struct keys *keys, char error[TEXT_ERROR_SIZE])
     int count = store_revoked(store, stored, max);
     enum vx6_code code = VX6_OK;
     for (int i = 0; i < count && code == VX6_OK; i++) {
+        if (!certificate_fits(&stored[i])) {
+            say_left_out(keys, &stored[i]);
+            continue;
+        }
         code = tell_node(keys, &stored[i]);
         if (code == VX6_OK && put(keys, &stored[i]) == NULL)
             code = VX6_NOMEM;
@@ -146,24 +174,32 @@ static bool restore_revoked(struct keys *keys, char error[TEXT_ERROR_SIZE])
     free(stored);
     if (count < 0)
         return text_fail(error, "%s", store_error(store));
-    return code == VX6_OK || text_fail(error, "a key that was revoked: %s", vx6_code_text(code));
+    if (code != VX6_OK)
+        return text_fail(error, "a key that was revoked: %s", vx6_code_text(code));
+    return true;
 }
 
 bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE])
 {
-    return restore_followed(keys, error) && restore_revoked(keys, error);
+    uint8_t own[32], id[32];
+    if (!restore_followed(keys, error) || !restore_revoked(keys, error))
+        return false;
+    driver_identity(keys->host->driver, own, id);
+    if (keys_is_revoked(keys, own)) /* VX6-CTRL-045: in each run */
+        say_revoked(keys, own);
+    return true;
 }
 
 /* ---- what the state machine says ---- */
 
-void keys_save(struct keys *keys)
+bool keys_save(struct keys *keys)
 {
     struct host *host = keys->host;
     while (keys->first) {
         struct handover *first = keys->first;
         if (!store_follow(host->store, first->from, first->to, first->unix_ms)) {
             REPORT(host->journal, key_unkept, .why = store_error(host->store));
-            return;
+            return false;
         }
         keys->first = first->next;
         free(first);
@@ -174,11 +210,12 @@ void keys_save(struct keys *keys)
             continue;
         if (!store_revoked_set(host->store, &item->stored)) {
             REPORT(host->journal, key_unkept, .why = store_error(host->store));
-            return;
+            return false;
         }
         item->is_unsaved = false;
         keys->unsaved--;
     }
+    return true;
 }
 
 /* VX6-NAME-016 */
@@ -200,7 +237,7 @@ void keys_followed(struct keys *keys, const struct vx6_out *out)
     while (*place)
         place = &(*place)->next;
     *place = handover;
-    keys_save(keys);
+    (void)keys_save(keys);
 }
 
 /* VX6-NAME-017 */
@@ -210,23 +247,6 @@ void keys_clash(struct keys *keys, const struct vx6_out *out)
     if (out->value.len < sizeof label)
         memcpy(label, out->value.data, out->value.len);
     REPORT(keys->host->journal, key_clash, .name = label, .key = out->key);
-}
-
-static void say_revoked(struct keys *keys, const uint8_t key[32])
-{
-    struct host *host = keys->host;
-    uint8_t own[32], id[32];
-    driver_identity(host->driver, own, id);
-    const struct store_binding *binding = names_led_by(host->names, key);
-    const char *advice = "ask its owner for the new key";
-    if (binding)
-        advice = "ask its owner for the new key, and bind the name to it with vx6 pin NAME KEY "
-                 "--replace";
-    if (memcmp(own, key, sizeof own) == 0)
-        advice = "it is this node's own: start a new one with vx6 --state DIR init, and tell "
-                 "others its key";
-    REPORT(host->journal, key_revoked, .key = key, .name = binding ? binding->label : "",
-        .advice = advice);
 }
 
 /* VX6-NAME-018 */
@@ -246,7 +266,7 @@ void keys_revoked(struct keys *keys, const struct vx6_out *out)
     }
     item->is_unsaved = true;
     keys->unsaved++;
-    keys_save(keys);
+    (void)keys_save(keys);
 }
 
 /* ---- what the user asks for ---- */

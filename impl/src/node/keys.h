@@ -15,6 +15,7 @@ void keys_free(struct keys *keys);
 bool keys_restore(struct keys *keys, char error[TEXT_ERROR_SIZE]);
 
 bool keys_is_revoked(const struct keys *keys, const uint8_t key[32]);
+/* Is it the node's own that nobody is to believe? */
 bool keys_own_is_revoked(const struct keys *keys);
 /* The certificate of a revocation, as its file says it: true means that it is on the disk, in
  * force, and on its way to the network. */
@@ -25,7 +26,7 @@ bool keys_revoke(struct keys *keys, const char *text, uint8_t key[32], enum vx6_
 void keys_followed(struct keys *keys, const struct vx6_out *out);
 void keys_clash(struct keys *keys, const struct vx6_out *out);
 void keys_revoked(struct keys *keys, const struct vx6_out *out);
-/* Tries again what could not be written. */
-void keys_save(struct keys *keys);
+/* Tries again what could not be written. False: the store still refuses. */
+bool keys_save(struct keys *keys);
 
 #endif

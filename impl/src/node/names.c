@@ -302,8 +302,9 @@ static bool refuse_rebinding(
 bool names_pin(struct names *names, const char *label, const uint8_t key[32], bool may_replace,
     enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
-    keys_save(names->host->keys); /* what was followed before stays before */
     struct name *old = find(names, label);
+    if (!keys_save(names->host->keys)) /* what was followed before stays before */
+        return refuse_by_store(names, code, error);
     if (is_own(names, label)) {
         *code = VX6_SELF;
         return text_fail(error, "%s is this node's own name", label);
@@ -333,8 +334,9 @@ bool names_pin(struct names *names, const char *label, const uint8_t key[32], bo
 bool names_forget(
     struct names *names, const char *label, enum vx6_code *code, char error[TEXT_ERROR_SIZE])
 {
-    keys_save(names->host->keys); /* what was followed before stays before */
     struct name *name;
+    if (!keys_save(names->host->keys)) /* what was followed before stays before */
+        return refuse_by_store(names, code, error);
     if (!find_or_refuse(names, label, &name, code, error) ||
         !is_free_to_change(names, label, code, error))
         return false;
@@ -349,8 +351,9 @@ bool names_forget(
 bool names_rename(struct names *names, const char *from, const char *to, enum vx6_code *code,
     char error[TEXT_ERROR_SIZE])
 {
-    keys_save(names->host->keys); /* what was followed before stays before */
     struct name *name, *other = find(names, to);
+    if (!keys_save(names->host->keys)) /* what was followed before stays before */
+        return refuse_by_store(names, code, error);
     if (!find_or_refuse(names, from, &name, code, error))
         return false;
     if (other || is_own(names, to)) {

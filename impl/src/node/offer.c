@@ -6,48 +6,18 @@
 #include <string.h>
 
 #include "listening.h"
-#include "net.h"
 #include "offer_parts.h"
 
 static const struct {
-    const char *name;
     enum vx6_in_kind kind;
     const char *who; /* it leads to */
 } exposures[EXPOSURE_COUNT] = {
-    [EXPOSURE_PUBLIC] = {"public", VX6_IN_SERVICE_ADD, "whoever resolves this node"},
-    [EXPOSURE_LISTED] = {"listed", VX6_IN_SERVICE_ADD_LISTED, "keys that are allowed"},
-    [EXPOSURE_PRIVATE] = {"private", VX6_IN_SERVICE_ADD_PRIVATE,
+    [EXPOSURE_PUBLIC] = {VX6_IN_SERVICE_ADD, "whoever resolves this node"},
+    [EXPOSURE_LISTED] = {VX6_IN_SERVICE_ADD_LISTED, "keys that are allowed"},
+    [EXPOSURE_PRIVATE] = {VX6_IN_SERVICE_ADD_PRIVATE,
         "keys that are allowed, and nobody else learns of it"},
-    [EXPOSURE_HOSTED] = {"hosted", VX6_IN_SERVICE_ADD_HOSTED, "whom that node admits"},
+    [EXPOSURE_HOSTED] = {VX6_IN_SERVICE_ADD_HOSTED, "whom that node admits"},
 };
-
-const char *exposure_name(enum exposure exposure)
-{
-    return exposures[exposure].name;
-}
-
-enum exposure exposure_parse(const char *text)
-{
-    enum exposure exposure = EXPOSURE_PUBLIC;
-    while (exposure < EXPOSURE_COUNT && strcmp(exposures[exposure].name, text) != 0)
-        exposure++;
-    return exposure;
-}
-
-/* VX6-CTRL-011 */
-const char *offer_target_parse(const char *text, vx6_addr *target)
-{
-    static const char localhost[] = "localhost:";
-    char numeric[TEXT_ADDR_SIZE];
-    if (strncmp(text, localhost, sizeof localhost - 1) == 0) {
-        snprintf(numeric, sizeof numeric, "127.0.0.1:%s", text + sizeof localhost - 1);
-        text = numeric;
-    }
-    const char *reason = text_addr_parse(text, target);
-    if (reason == NULL && (net_scope(target) == NET_ANY || net_scope(target) == NET_LINK))
-        reason = "is no address to connect to; give one such as 127.0.0.1:8080";
-    return reason;
-}
 
 static size_t find(const struct offers *offers, const char *name)
 {
@@ -134,8 +104,7 @@ static bool make_offer(
     if (code != VX6_OK) {
         (void)offer_tell_node(offers, VX6_IN_SERVICE_REMOVE, wish->name, NULL);
         offer_free(offer);
-        return text_fail(
-            error, "the service %s was not added: %s", wish->name, why_not_added(wish, code));
+        return text_fail(error, "%s", why_not_added(wish, code));
     }
     size_t index = find(offers, wish->name);
     memmove(&offers->items[index + 1], &offers->items[index],
@@ -146,14 +115,6 @@ static bool make_offer(
 }
 
 /* Where it is, as the state has it: an address, or the key of its host. */
-static bool parse_place(const struct store_service *stored, struct offer_wish *wish)
-{
-    if (wish->exposure == EXPOSURE_HOSTED)
-        return text_key_parse(stored->target, wish->host);
-    return wish->exposure != EXPOSURE_COUNT &&
-           offer_target_parse(stored->target, &wish->target) == NULL;
-}
-
 static void format_place(const struct offer_wish *wish, char text[STORE_TARGET_SIZE])
 {
     if (wish->exposure == EXPOSURE_HOSTED)
@@ -162,31 +123,44 @@ static void format_place(const struct offer_wish *wish, char text[STORE_TARGET_S
         text_addr(text, &wish->target);
 }
 
+static void leave_out(struct offers *offers, const char *name, const char *why)
+{
+    REPORT(offers->host->journal, service_left_out, .service = name, .why = why);
+}
+
+/* With who may use it. What there is no room for, since the bundle has grown, is left out:
+ * VX6-REC-026. */
+static bool restore_wish(struct offers *offers, struct offer_wish *wish, uint8_t (*keys)[32],
+    char error[TEXT_ERROR_SIZE])
+{
+    struct store *store = offers->host->store;
+    char why[TEXT_ERROR_SIZE];
+    int count = store_allowed(store, wish->name, keys, vx6_limits_default.service_allow_max);
+    if (count < 0)
+        return text_fail(error, "%s", store_error(store));
+    wish->allowed = (const uint8_t(*)[32])keys;
+    wish->allowed_count = (size_t)count;
+    if (make_offer(offers, wish, why))
+        return true;
+    if (wish->exposure != EXPOSURE_HOSTED)
+        return text_fail(error, "the service %s: %.400s", wish->name, why);
+    leave_out(offers, wish->name, why);
+    return true;
+}
+
 /* False: the node cannot start without knowing who may use it. */
 static bool restore(
     struct offers *offers, const struct store_service *stored, char error[TEXT_ERROR_SIZE])
 {
-    struct store *store = offers->host->store;
-    struct offer_wish wish = {.name = stored->name, .exposure = exposure_parse(stored->exposure)};
-    if (!text_is_label(stored->name) || !parse_place(stored, &wish)) {
-        REPORT(offers->host->journal, service_left_out, .service = stored->name);
+    struct offer_wish wish = {.name = stored->name};
+    if (!service_parse(stored, &wish.exposure, &wish.target, wish.host)) {
+        leave_out(offers, stored->name,
+            "it is damaged: add it again with vx6 service add, or let vx6 doctor --repair take it "
+            "out");
         return true;
     }
-    size_t max = vx6_limits_default.service_allow_max;
-    uint8_t(*keys)[32] = calloc(max, sizeof *keys);
-    int count = keys ? store_allowed(store, stored->name, keys, max) : -1;
-    bool done = count >= 0;
-    if (done) {
-        wish.allowed = (const uint8_t(*)[32])keys;
-        wish.allowed_count = (size_t)count;
-        done = make_offer(offers, &wish, error);
-        if (!done && wish.exposure == EXPOSURE_HOSTED) { /* the bundle has grown: VX6-REC-026 */
-            REPORT(offers->host->journal, service_left_out, .service = stored->name);
-            done = true;
-        }
-    } else {
-        text_fail(error, "%s", keys ? store_error(store) : "out of memory");
-    }
+    uint8_t(*keys)[32] = calloc(vx6_limits_default.service_allow_max, sizeof *keys);
+    bool done = keys ? restore_wish(offers, &wish, keys, error) : text_fail(error, "out of memory");
     free(keys);
     return done;
 }
@@ -276,11 +250,14 @@ enum vx6_code offers_add(
             wish->name);
         return VX6_UNEXPECTED;
     }
-    bool is_new = offer_get(offers, wish->name) == NULL;
-    if (is_new && !make_offer(offers, wish, error))
+    bool is_new = offer_get(offers, wish->name) == NULL, was_kept;
+    char why[TEXT_ERROR_SIZE];
+    if (is_new && !make_offer(offers, wish, why)) {
+        text_fail(error, "the service %s was not added: %.400s", wish->name, why);
         return VX6_LIMIT;
+    }
     /* A damaged one of that name, which was left out, leaves no keys to the new one. */
-    if ((is_new && !store_service_remove(offers->host->store, stored.name)) ||
+    if ((is_new && !store_service_remove(offers->host->store, stored.name, &was_kept)) ||
         !store_service_set(offers->host->store, &stored, wish->allowed, wish->allowed_count)) {
         if (is_new)
             retire(offers, offer_get(offers, wish->name));
@@ -302,11 +279,13 @@ enum vx6_code offer_refuse_unknown(const char *name, char error[TEXT_ERROR_SIZE]
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE])
 {
     struct offer *offer = offer_get(offers, name);
-    if (offer == NULL)
-        return offer_refuse_unknown(name, error);
-    if (!store_service_remove(offers->host->store, name))
+    bool was_kept;
+    if (!store_service_remove(offers->host->store, name, &was_kept))
         return offer_refuse_by_store(offers, name, "removed", error);
-    retire(offers, offer);
+    if (offer == NULL && !was_kept)
+        return offer_refuse_unknown(name, error);
+    if (offer)
+        retire(offers, offer);
     REPORT(offers->host->journal, service_removed, .service = name);
     return VX6_OK;
 }

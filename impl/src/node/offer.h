@@ -4,24 +4,13 @@
 #define VX6_OFFER_H
 
 #include "host.h"
+#include "service.h"
 #include "traffic.h"
 #include "vx6/node.h"
 
 enum {
     OFFERS_MAX = 16
 };
-
-/* VX6-SESS-025 */
-enum exposure {
-    EXPOSURE_PUBLIC,  /* open to whoever resolves this node */
-    EXPOSURE_LISTED,  /* open to keys that are allowed; whoever resolves this node sees it */
-    EXPOSURE_PRIVATE, /* open to keys that are allowed; nobody else learns of it */
-    EXPOSURE_HOSTED,  /* at another node, as whoever resolves this one is told */
-    EXPOSURE_COUNT
-};
-const char *exposure_name(enum exposure exposure);
-/* EXPOSURE_COUNT: it is none. */
-enum exposure exposure_parse(const char *text);
 
 struct offer_facts {
     char name[VX6_LABEL_MAX + 1];
@@ -64,7 +53,7 @@ enum vx6_code offers_allow(
 /* Also VX6_NOT_FOUND: the key was not allowed. */
 enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE]);
-/* VX6_NO_SERVICE, VX6_LIMIT */
+/* Also one of the state that was left out at start. VX6_NO_SERVICE, VX6_LIMIT */
 enum vx6_code offers_remove(struct offers *offers, const char *name, char error[TEXT_ERROR_SIZE]);
 /* The key `from` has handed over to `to`: what is open to it is open to that; kept by who calls. */
 void offers_follow(struct offers *offers, const uint8_t from[32], const uint8_t to[32]);
@@ -75,9 +64,6 @@ struct offer_facts *offers_facts(struct offers *offers, size_t index);
 /* NULL: there is none. */
 struct offer_facts *offers_named(struct offers *offers, const char *name);
 bool offer_allows(const struct offer_facts *facts, const uint8_t key[32]);
-
-/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080", or another numeric address. */
-const char *offer_target_parse(const char *text, vx6_addr *target);
 
 /* Outputs of the state machine. */
 void offers_incoming(struct offers *offers, const struct vx6_out *out);

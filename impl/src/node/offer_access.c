@@ -104,7 +104,8 @@ static enum vx6_code refuse_open(
 enum vx6_code offers_allow(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
 {
-    keys_save(offers->host->keys); /* what was followed before stays before */
+    if (!keys_save(offers->host->keys)) /* what was followed before stays before */
+        return offer_refuse_by_store(offers, name, "opened to the key", error);
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
@@ -130,14 +131,14 @@ enum vx6_code offers_allow(
 enum vx6_code offers_deny(
     struct offers *offers, const char *name, const uint8_t key[32], char error[TEXT_ERROR_SIZE])
 {
-    keys_save(offers->host->keys); /* what was followed before stays before */
     enum vx6_code code = refuse_open(offers, name, error);
     if (code != VX6_OK)
         return code;
     bool was_in_force = shut_out(offer_get(offers, name), key), was_kept;
     if (was_in_force)
         REPORT(offers->host->journal, service_denied, .service = name, .key = key);
-    if (!store_deny(offers->host->store, name, key, &was_kept)) {
+    if (!keys_save(offers->host->keys) || /* what was followed before stays before */
+        !store_deny(offers->host->store, name, key, &was_kept)) {
         text_fail(error,
             "the key may not use %s from now on, but will again after a restart, since that "
             "could not be kept: %s: then deny it once more",

@@ -66,8 +66,8 @@ static void answered(struct peer *peer, const struct vx6_out *out)
     peer->facts.state = PEER_ANSWERED;
     memcpy(peer->facts.key, out->key, sizeof peer->facts.key);
     REPORT(host->journal, peer_answered, .peer = &peer->facts.addr, .key = out->key);
-    (void)store_peer_set(host->store, &peer->facts.addr); /* the store says what is wrong */
-    peer->is_kept = true;
+    peer->facts.is_stored = store_peer_set(host->store, &peer->facts.addr);
+    peer->is_kept |= peer->facts.is_stored;
 }
 
 static void failed(struct peer *peer, enum vx6_code code)

@@ -21,6 +21,7 @@ struct peer_facts {
     enum peer_state state;
     enum vx6_code code; /* of the last failure */
     uint8_t key[32];    /* once it has answered */
+    bool is_stored;     /* it has, and is on the disk for the next start */
 };
 
 /* Told once how the attempt went. */
@@ -33,7 +34,7 @@ void peers_free(struct peers *peers);
 /* At start: for this run, whether it answers now or later. */
 bool peers_add(struct peers *peers, const vx6_addr *addr, char error[TEXT_ERROR_SIZE]);
 void peers_start(struct peers *peers);
-/* On command: kept, also for later runs, when it answers. */
+/* On command: kept, also for later runs, when it answers and can be stored. */
 bool peers_try(struct peers *peers, const vx6_addr *addr, peer_heard *heard, void *context,
     char error[TEXT_ERROR_SIZE]);
 void peers_ignore(struct peers *peers, void *context); /* nobody waits any more */

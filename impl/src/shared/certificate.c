@@ -43,3 +43,11 @@ bool certificate_read(const char *text, struct store_revoked *revoked, char erro
     return (is_text && vx6_certificate_check(&vx6_crypto_real, certificate, revoked->key)) ||
            text_fail(error, "this is no certificate that vx6 identity revocation, or rotate, made");
 }
+
+bool certificate_fits(const struct store_revoked *revoked)
+{
+    uint8_t key[32];
+    vx6_span certificate = {revoked->certificate, revoked->certificate_len};
+    return vx6_certificate_check(&vx6_crypto_real, certificate, key) &&
+           memcmp(key, revoked->key, sizeof key) == 0;
+}

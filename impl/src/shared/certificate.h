@@ -15,5 +15,7 @@ void certificate_make(
     const struct store_identity *identity, const char *label, char text[CERTIFICATE_TEXT_SIZE]);
 /* False: it is none, or nobody has signed it. Fills in all but is_published. */
 bool certificate_read(const char *text, struct store_revoked *revoked, char error[TEXT_ERROR_SIZE]);
+/* Does the certificate that is kept revoke the key that it is kept for? */
+bool certificate_fits(const struct store_revoked *revoked);
 
 #endif

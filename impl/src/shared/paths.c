@@ -142,7 +142,8 @@ bool paths_make(const struct paths *paths, char error[TEXT_ERROR_SIZE])
     return true;
 }
 
-/* Who holds it wrote its name into it; an older node wrote nothing. */
+/* Who holds it wrote its name into it; an older node wrote nothing. A second node can go elsewhere,
+ * a command is about this very state. */
 static int say_who_holds(
     const struct paths *paths, int fd, const char *asker, char error[TEXT_ERROR_SIZE])
 {
@@ -152,16 +153,17 @@ static int say_who_holds(
     while (len > 0 && end < (size_t)len && holder[end] != '\n')
         end++;
     text_printable(shown, sizeof shown, holder, end);
-    if (end == 0 || strcmp(shown, paths_node) == 0) {
-        if (strcmp(asker, paths_node) == 0)
-            text_fail(error,
-                "another node is running on %.200s: stop it first, or give this one its own "
-                "--state DIR and --listen ADDR",
-                paths->dir);
-        else
-            text_fail(error, "a node is running on %.200s: stop it first", paths->dir);
+    bool is_node = end == 0 || strcmp(shown, paths_node) == 0;
+    if (is_node && strcmp(asker, paths_node) == 0)
+        text_fail(error,
+            "another node is running on %.200s: stop it first, or give this one its own --state "
+            "DIR and --listen ADDR",
+            paths->dir);
+    else if (is_node)
+        text_fail(
+            error, "a node is running on %.200s: stop it, then run %s again", paths->dir, asker);
+    if (is_node)
         return PATHS_LOCKED_BY_NODE;
-    }
     text_fail(error, "%s is at work on %.200s: try again when it has ended", shown, paths->dir);
     return -1;
 }

@@ -63,9 +63,9 @@ struct store_followed {
 
 /* A key that nobody is to believe. */
 struct store_revoked {
-    uint8_t key[32];
+    uint8_t key[32]; /* 0: it is damaged */
     uint8_t certificate[VX6_TOMBSTONE_MAX];
-    size_t certificate_len;
+    size_t certificate_len; /* 0: it is damaged */
     bool is_published; /* by this node, on command */
 };
 
@@ -114,7 +114,8 @@ int store_services(struct store *store, struct store_service *services, size_t m
 /* With keys that may use it, besides those that may already; service_allow_max in all. */
 bool store_service_set(struct store *store, const struct store_service *service,
     const uint8_t (*allowed)[32], size_t count);
-bool store_service_remove(struct store *store, const char *name); /* and its keys */
+/* And its keys. */
+bool store_service_remove(struct store *store, const char *name, bool *was_kept);
 /* Who may use a service that is not open to all. */
 int store_allowed(struct store *store, const char *service, uint8_t (*keys)[32], size_t max);
 bool store_allow(struct store *store, const char *service, const uint8_t key[32]);
@@ -132,6 +133,7 @@ bool store_follow(
     struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms);
 int store_followed(struct store *store, struct store_followed *followed, size_t max);
 int store_revoked(struct store *store, struct store_revoked *revoked, size_t max);
+bool store_is_revoked(struct store *store, const uint8_t key[32], bool *is_revoked);
 bool store_revoked_set(struct store *store, const struct store_revoked *revoked);
 
 /* Entry points, kept for the next start: the last 8, newest first. */

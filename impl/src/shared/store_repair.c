@@ -11,7 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
+#include "service.h"
 #include "store_sql.h"
+#include "vx6/crypto.h"
 
 enum {
     SQL_MAX = 512,
@@ -26,39 +29,128 @@ struct table_names {
 
 /* ---- rows ---- */
 
+static const char *key_problem(sqlite3_stmt *row, int column)
+{
+    uint8_t key[32];
+    if (!sql_copy_key(key, row, column))
+        return "its key is not whole";
+    return vx6_crypto_real.sign_public_is_valid(&vx6_crypto_real, key) ? NULL : "its key is none";
+}
+
 /* NULL: it can be used. To read a value as text makes it text, so only what is to be text is read
  * so. */
-static const char *column_problem(const char *table, sqlite3_stmt *row, int column)
+static const char *column_problem(sqlite3_stmt *row, int column)
 {
     const char *name = sqlite3_column_name(row, column);
-    bool is_addr = strcmp(name, "addr") == 0 || strcmp(name, "target") == 0;
-    bool is_label = strcmp(name, "label") == 0 || strcmp(name, "service") == 0 ||
-                    (strcmp(table, "service") == 0 && strcmp(name, "name") == 0);
+    bool is_addr = strcmp(name, "addr") == 0;
+    bool is_label = strcmp(name, "label") == 0 || strcmp(name, "service") == 0;
     char text[TEXT_ERROR_SIZE];
-    uint8_t key[32];
     struct store_before before;
     vx6_addr addr;
     if (strcmp(name, "key") == 0)
-        return sql_copy_key(key, row, column) ? NULL : "its key is not whole";
+        return key_problem(row, column);
     if (strcmp(name, "root") == 0)
         return sql_copy_before(&before, row, column) ? NULL
                                                      : "the keys before its own are not whole";
     if (!is_addr && !is_label)
         return NULL;
     sql_copy_text(text, sizeof text, row, column);
-    if (is_addr) /* a service may be at another node, and that is a key */
-        return text_addr_parse(text, &addr) == NULL || text_key_parse(text, key)
-                   ? NULL
-                   : "its address is none";
+    if (is_addr)
+        return text_addr_parse(text, &addr) == NULL ? NULL : "its address is none";
     return text_is_label(text) ? NULL : "its name is none";
+}
+
+/* -1: there is none of this name. */
+static int column_of(sqlite3_stmt *row, const char *name)
+{
+    int column = sqlite3_column_count(row) - 1;
+    while (column >= 0 && strcmp(sqlite3_column_name(row, column), name) != 0)
+        column--;
+    return column;
+}
+
+static const char *setting_problem(sqlite3_stmt *row)
+{
+    char name[TEXT_ERROR_SIZE], value[TEXT_ERROR_SIZE];
+    sql_copy_text(name, sizeof name, row, column_of(row, "name"));
+    sql_copy_text(value, sizeof value, row, column_of(row, "value"));
+    if (strcmp(name, "name") != 0)
+        return "there is no such setting";
+    return value[0] == 0 || text_is_label(value) ? NULL : "it is no name for a node";
+}
+
+static const char *service_problem(sqlite3_stmt *row)
+{
+    struct store_service service;
+    enum exposure exposure;
+    vx6_addr target;
+    uint8_t host[32];
+    char name[TEXT_ERROR_SIZE];
+    sql_copy_text(name, sizeof name, row, column_of(row, "name"));
+    snprintf(service.name, sizeof service.name, "%.63s", name);
+    sql_copy_text(service.target, sizeof service.target, row, column_of(row, "target"));
+    sql_copy_text(service.exposure, sizeof service.exposure, row, column_of(row, "exposure"));
+    if (!text_is_label(name))
+        return "its name is none";
+    if (exposure_parse(service.exposure) == EXPOSURE_COUNT)
+        return "it does not say who may use it";
+    return service_parse(&service, &exposure, &target, host) ? NULL : "its target is none";
+}
+
+static const char *revoked_problem(sqlite3_stmt *row)
+{
+    struct store_revoked revoked;
+    bool is_right = sql_copy_key(revoked.key, row, column_of(row, "key")) &&
+                    sql_copy_blob(revoked.certificate, sizeof revoked.certificate,
+                        &revoked.certificate_len, row, column_of(row, "certificate")) &&
+                    certificate_fits(&revoked);
+    return is_right ? NULL : "its certificate does not revoke it";
+}
+
+/* What there is besides the identity; `todo`: where a row of it is lost. */
+static const struct table {
+    const char *name, *todo;
+    const char *(*problem)(sqlite3_stmt *row); /* of its columns together; NULL: there is none */
+} tables[] = {
+    {"setting", "if it was the name of this node, give it again: vx6-node --name NAME",
+        setting_problem},
+    {"service", "add it again with vx6 service add", service_problem},
+    {"allowed", "allow the key again with vx6 service allow SERVICE KEY", NULL},
+    {"binding",
+        "pin the name again with vx6 pin NAME KEY, with the key that its owner reads from vx6 "
+        "identity: else its next use trusts whoever answers",
+        NULL},
+    {"peer", "add it again with vx6 peer add ADDR", NULL},
+    {"contact", "nothing: the node finds others by itself", NULL},
+    {"known_key",
+        "connect with --key the next time, with the key that its owner reads from vx6 identity: "
+        "else whoever answers there is trusted",
+        NULL},
+    {"revoked", "revoke it again with vx6 revoke FILE: until then this node may believe that key",
+        revoked_problem},
+};
+
+static const struct table *table_of(const char *name)
+{
+    const struct table *table = tables;
+    while (table < tables + sizeof tables / sizeof tables[0] && strcmp(table->name, name) != 0)
+        table++;
+    return table < tables + sizeof tables / sizeof tables[0] ? table : NULL;
+}
+
+static const char *todo_of(const char *table)
+{
+    const struct table *known = table_of(table);
+    return known ? known->todo : "nothing: no VX6 has written that";
 }
 
 static const char *row_problem(const char *table, sqlite3_stmt *row)
 {
+    const struct table *known = table_of(table);
     const char *problem = NULL;
     for (int i = 0; i < sqlite3_column_count(row) && problem == NULL; i++)
-        problem = column_problem(table, row, i);
-    return problem;
+        problem = column_problem(row, i);
+    return problem == NULL && known && known->problem ? known->problem(row) : problem;
 }
 
 /* What a person knows the row by. */
@@ -91,18 +183,23 @@ static bool read_rows(
     return result == SQLITE_DONE;
 }
 
-static bool list_tables(struct store *store, struct table_names *tables)
+static bool list_tables(struct store *store, struct table_names *listed)
 {
     sqlite3_stmt *row = sql_prepare(store, "SELECT name FROM sqlite_schema WHERE type = 'table' AND"
                                            " name NOT LIKE 'sqlite_%' AND name <> 'identity'");
-    tables->count = 0;
-    while (row && tables->count < TABLES_MAX && sqlite3_step(row) == SQLITE_ROW)
-        sql_copy_text(tables->names[tables->count++], VX6_LABEL_MAX, row, 0);
+    listed->count = 0;
+    while (row && listed->count < TABLES_MAX && sqlite3_step(row) == SQLITE_ROW)
+        sql_copy_text(listed->names[listed->count++], VX6_LABEL_MAX, row, 0);
     sqlite3_finalize(row);
     return row != NULL;
 }
 
 /* ---- looking ---- */
+
+static void beside(char beside[PATHS_MAX + 8], const char *path, const char *suffix)
+{
+    snprintf(beside, PATHS_MAX + 8, "%s%s", path, suffix);
+}
 
 struct finder {
     store_problem *found;
@@ -115,7 +212,7 @@ static void tell(
     char name[TEXT_ERROR_SIZE], line[2 * TEXT_ERROR_SIZE];
     name_row(name, table, row);
     snprintf(line, sizeof line, "%s: %s", name, problem);
-    finder->found(finder->context, line);
+    finder->found(finder->context, line, todo_of(table));
 }
 
 static bool find_problem(void *context, const char *table, sqlite3_stmt *row)
@@ -135,39 +232,54 @@ static void examine_pages(struct store *store, const struct finder *finder)
         const unsigned char *said = sqlite3_column_text(row, 0);
         text_printable(line, sizeof line, said, (size_t)sqlite3_column_bytes(row, 0));
         if (strcmp(line, "ok") != 0)
-            finder->found(finder->context, line);
+            finder->found(finder->context, line, NULL);
     }
     sqlite3_finalize(row);
     if (result != SQLITE_DONE && result != SQLITE_ROW)
-        finder->found(finder->context, "its pages cannot be read");
+        finder->found(finder->context, "its pages cannot be read", NULL);
 }
 
 static void examine_rows(struct store *store, const struct finder *finder)
 {
     struct store_identity identity;
-    struct table_names tables;
+    struct table_names listed;
     struct finder copy = *finder;
     if (!store_identity_read(store, &identity))
-        finder->found(finder->context, "the identity in it is not whole");
+        finder->found(finder->context, "the identity in it is not whole", NULL);
     explicit_bzero(&identity, sizeof identity);
-    if (!list_tables(store, &tables))
-        finder->found(finder->context, "its tables cannot be listed");
-    for (size_t i = 0; i < tables.count; i++) {
+    if (!list_tables(store, &listed))
+        finder->found(finder->context, "its tables cannot be listed", NULL);
+    for (size_t i = 0; i < listed.count; i++) {
         char line[TEXT_ERROR_SIZE];
-        snprintf(line, sizeof line, "%s: not all rows can be read", tables.names[i]);
-        if (!read_rows(store, tables.names[i], "ASC", find_problem, &copy))
-            finder->found(finder->context, line);
+        snprintf(line, sizeof line, "%s: not all rows can be read", listed.names[i]);
+        if (!read_rows(store, listed.names[i], "ASC", find_problem, &copy))
+            finder->found(finder->context, line, todo_of(listed.names[i]));
     }
+}
+
+/* VX6-CTRL-031: whoever closes a database last would write its log back into it. Where there is no
+ * log, the one that SQLite makes to look goes as it came. */
+static struct store *open_to_look(const char *path, char error[TEXT_ERROR_SIZE])
+{
+    char log[PATHS_MAX + 8];
+    beside(log, path, "-wal");
+    bool has_log = access(log, F_OK) == 0;
+    struct store *store = store_open_file(path, error);
+    if (store) {
+        sqlite3_busy_timeout(store->database, 3000);
+        (void)sqlite3_db_config(
+            store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log ? 1 : 0, NULL);
+    }
+    return store;
 }
 
 bool store_examine(
     const char *path, store_problem *found, void *context, char error[TEXT_ERROR_SIZE])
 {
     struct finder finder = {found, context};
-    struct store *store = store_open_file(path, error);
+    struct store *store = open_to_look(path, error);
     if (store == NULL)
         return false;
-    sqlite3_busy_timeout(store->database, 3000);
     examine_pages(store, &finder);
     examine_rows(store, &finder);
     store_close(store);
@@ -222,11 +334,11 @@ static bool ignore_problem(void *context, const char *table, sqlite3_stmt *row)
 
 static bool keep_tables(struct store *from, struct repair *repair)
 {
-    struct table_names tables;
-    if (!list_tables(repair->to, &tables) || !sql_run(repair->to, "BEGIN IMMEDIATE", "write"))
+    struct table_names listed;
+    if (!list_tables(repair->to, &listed) || !sql_run(repair->to, "BEGIN IMMEDIATE", "write"))
         return false;
-    for (size_t i = 0; i < tables.count && !repair->has_failed; i++) {
-        const char *table = tables.names[i];
+    for (size_t i = 0; i < listed.count && !repair->has_failed; i++) {
+        const char *table = listed.names[i];
         char line[TEXT_ERROR_SIZE];
         if (read_rows(from, table, "ASC", keep_row, repair) || repair->has_failed)
             continue;
@@ -234,7 +346,7 @@ static bool keep_tables(struct store *from, struct repair *repair)
         (void)read_rows(from, table, "DESC", ignore_problem, repair);
         repair->is_again = false;
         snprintf(line, sizeof line, "%s: some rows could not be read", table);
-        repair->lost.found(repair->lost.context, line);
+        repair->lost.found(repair->lost.context, line, todo_of(table));
     }
     return sql_commit(repair->to, !repair->has_failed);
 }
@@ -244,7 +356,7 @@ static bool make_anew(
     const char *from_path, const char *path, struct finder lost, char error[TEXT_ERROR_SIZE])
 {
     struct store_identity identity = {0};
-    struct store *from = store_open_file(from_path, error);
+    struct store *from = open_to_look(from_path, error);
     if (from == NULL)
         return false;
     bool done = store_identity_read(from, &identity);
@@ -291,11 +403,6 @@ static bool copy_file(const char *from_path, const char *to_path, char error[TEX
     if (to >= 0)
         close(to);
     return done;
-}
-
-static void beside(char beside[PATHS_MAX + 8], const char *path, const char *suffix)
-{
-    snprintf(beside, PATHS_MAX + 8, "%s%s", path, suffix);
 }
 
 /* VX6-CTRL-034: the log of the old database must not be taken for that of the new one. */

@@ -6,8 +6,9 @@
 
 #include "paths.h"
 
-/* One line for each damaged row, lost table or page. */
-typedef void store_problem(void *context, const char *line);
+/* One line for each damaged row, lost table or page; `todo`: what sets it right when it is lost,
+ * NULL where that is not known. */
+typedef void store_problem(void *context, const char *line, const char *todo);
 
 /* Changes nothing. False: it cannot be opened at all, with a line. */
 bool store_examine(

@@ -200,11 +200,14 @@ bool store_service_set(struct store *store, const struct store_service *service,
     return sql_commit(store, done && check_allowed_count(store, service->name));
 }
 
-bool store_service_remove(struct store *store, const char *name)
+bool store_service_remove(struct store *store, const char *name, bool *was_kept)
 {
-    return sql_run(store, "BEGIN IMMEDIATE", "write") &&
-           sql_commit(store, remove_row(store, "DELETE FROM service WHERE name = ?1", name) &&
-                                 remove_row(store, "DELETE FROM allowed WHERE service = ?1", name));
+    if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
+        return false;
+    bool done = remove_row(store, "DELETE FROM service WHERE name = ?1", name);
+    *was_kept = done && sqlite3_changes(store->database) > 0;
+    return sql_commit(
+        store, done && remove_row(store, "DELETE FROM allowed WHERE service = ?1", name));
 }
 
 int store_bindings(struct store *store, struct store_binding *bindings, size_t max)
@@ -329,18 +332,27 @@ int store_revoked(struct store *store, struct store_revoked *revoked, size_t max
     int count = 0;
     while (count < (int)max && next_row(store, statement, &count)) {
         struct store_revoked *item = &revoked[count];
-        if (!sql_copy_key(item->key, statement, 0) ||
-            !sql_copy_blob(item->certificate, sizeof item->certificate, &item->certificate_len,
-                statement, 1)) {
-            sql_fail_damaged(store, "a revoked key is not whole in it");
-            count = -1;
-            break;
-        }
+        *item = (struct store_revoked){.is_published = false};
+        (void)sql_copy_key(item->key, statement, 0);
+        (void)sql_copy_blob(
+            item->certificate, sizeof item->certificate, &item->certificate_len, statement, 1);
         item->is_published = sqlite3_column_int(statement, 2) != 0;
         count++;
     }
     sqlite3_finalize(statement);
     return count;
+}
+
+bool store_is_revoked(struct store *store, const uint8_t key[32], bool *is_revoked)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT 1 FROM revoked WHERE key = ?1");
+    if (statement == NULL)
+        return false;
+    sql_bind_blob(statement, 1, key, 32);
+    int count = 0;
+    *is_revoked = next_row(store, statement, &count);
+    sqlite3_finalize(statement);
+    return count == 0;
 }
 
 bool store_revoked_set(struct store *store, const struct store_revoked *revoked)
@@ -371,7 +383,7 @@ int store_peers(struct store *store, vx6_addr *peers, size_t max)
     return count;
 }
 
-bool store_peer_set(struct store *store, const vx6_addr *peer)
+static bool add_peer(struct store *store, const vx6_addr *peer)
 {
     char text[TEXT_ADDR_SIZE];
     text_addr(text, peer);
@@ -379,11 +391,15 @@ bool store_peer_set(struct store *store, const vx6_addr *peer)
     if (statement == NULL)
         return false;
     sql_bind_text(statement, 1, text);
-    return sql_finish(store, statement) &&
-           sql_run(store,
-               "DELETE FROM peer WHERE rowid NOT IN"
-               " (SELECT rowid FROM peer ORDER BY rowid DESC LIMIT 8)",
-               "write");
+    return sql_finish(store, statement);
+}
+
+bool store_peer_set(struct store *store, const vx6_addr *peer)
+{
+    static const char oldest[] = "DELETE FROM peer WHERE rowid NOT IN"
+                                 " (SELECT rowid FROM peer ORDER BY rowid DESC LIMIT 8)";
+    return sql_run(store, "BEGIN IMMEDIATE", "write") &&
+           sql_commit(store, add_peer(store, peer) && sql_run(store, oldest, "write"));
 }
 
 /* One that can be named is no reason to give up the whole state. */
@@ -445,11 +461,11 @@ static bool contact_insert(
 
 bool store_contacts_set(struct store *store, const struct store_contact *contacts, size_t count)
 {
-    if (!sql_run(store, "BEGIN IMMEDIATE; DELETE FROM contact;", "write"))
+    if (!sql_run(store, "BEGIN IMMEDIATE", "write"))
         return false;
     sqlite3_stmt *statement =
         sql_prepare(store, "REPLACE INTO contact (key, addr) VALUES (?1, ?2)");
-    bool done = statement != NULL;
+    bool done = statement != NULL && sql_run(store, "DELETE FROM contact", "write");
     for (size_t i = 0; done && i < count; i++)
         done = contact_insert(store, statement, &contacts[i]);
     sqlite3_finalize(statement);

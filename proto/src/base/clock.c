@@ -15,15 +15,25 @@ struct clock_sample {
     int64_t zero_s;
     vx6_ns heard;
     uint8_t network[NETWORK_SIZE];
+    uint8_t of_provider, of_network; /* how many there are, with itself */
 };
 
-/* 24 bits that only this node knows of these bytes. */
-static uint32_t draw(const struct clock *clock, const uint8_t *bytes, size_t len)
+/* 24 bits that only this node can tell of these. */
+static uint32_t draw(const struct clock *clock, uint64_t bits)
 {
-    uint64_t mixed = clock->seed;
-    for (size_t i = 0; i < len; i++)
-        mixed = (mixed ^ bytes[i] ^ mixed >> 29) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> 40);
+    uint64_t mixed = (bits ^ clock->seed) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)((mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd) >> 40);
+}
+
+/* Of IPv6 a /32, of IPv4 a /16. */
+static uint32_t provider_of(const struct clock_sample *sample)
+{
+    return load_u32(sample->network);
+}
+
+static uint64_t network_of(const struct clock_sample *sample)
+{
+    return (uint64_t)provider_of(sample) << 16 | load_u16(sample->network + 4);
 }
 
 static int64_t seconds(vx6_ns ns)
@@ -46,24 +56,42 @@ static bool is_fresh(const struct vx6_node *node, const struct clock_sample *sam
     return node->now - sample->heard < (vx6_ns)node->env->limits->clock_sample_s * VX6_SECOND;
 }
 
-static void remove_at(struct clock *clock, uint32_t index)
+static void add(struct clock *clock, const struct clock_sample *sample)
 {
-    clock->samples[index] = clock->samples[--clock->count];
+    struct clock_sample *added = &clock->samples[clock->count];
+    *added = *sample;
+    added->of_provider = added->of_network = 1;
+    for (struct clock_sample *other = clock->samples; other < added; other++) {
+        if (provider_of(other) != provider_of(added))
+            continue;
+        added->of_provider = ++other->of_provider;
+        if (network_of(other) == network_of(added))
+            added->of_network = ++other->of_network;
+    }
+    clock->count++;
 }
 
-/* How much there is already of where this sample is from: of its provider, which the first four
- * bytes say (of IPv6 a /32, of IPv4 a /16), then of its network. Among equals a draw decides that
- * stays the same, so that who comes again and again has no more chances than others. */
+static void remove_at(struct clock *clock, uint32_t index)
+{
+    const struct clock_sample removed = clock->samples[index];
+    clock->samples[index] = clock->samples[--clock->count];
+    for (uint32_t i = 0; i < clock->count && removed.of_provider > 1; i++) {
+        struct clock_sample *other = &clock->samples[i];
+        if (provider_of(other) != provider_of(&removed))
+            continue;
+        other->of_provider--;
+        if (network_of(other) == network_of(&removed))
+            other->of_network--;
+    }
+}
+
+/* How much there is already of where this sample is from: of its provider, then of its network.
+ * Among equals a draw decides that stays the same, so that who comes again and again has no more
+ * chances than others. */
 static uint64_t excess(const struct clock *clock, const struct clock_sample *sample)
 {
-    uint64_t of_provider = 0, of_network = 0;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        const uint8_t *network = clock->samples[i].network;
-        of_provider += load_u32(network) == load_u32(sample->network);
-        of_network += bytes_equal(network, sample->network, NETWORK_SIZE);
-    }
-    return of_provider << 56 | (uint64_t)draw(clock, sample->network, 4) << 32 | of_network << 24 |
-           draw(clock, sample->network, NETWORK_SIZE);
+    return (uint64_t)sample->of_provider << 56 | (uint64_t)draw(clock, provider_of(sample)) << 32 |
+           (uint64_t)sample->of_network << 24 | draw(clock, network_of(sample));
 }
 
 static void remove_stale(struct vx6_node *node, uint64_t responder)
@@ -75,18 +103,19 @@ static void remove_stale(struct vx6_node *node, uint64_t responder)
     }
 }
 
-/* Makes room in this network. */
-static void thin_out(struct clock *clock, const uint8_t network[NETWORK_SIZE])
+/* Who has just been added makes one too many in its network: the oldest there goes. */
+static void thin_out(struct clock *clock)
 {
-    uint32_t count = 0, oldest = 0;
+    const struct clock_sample *added = &clock->samples[clock->count - 1];
+    uint32_t oldest = clock->count - 1;
+    if (added->of_network <= PER_NETWORK)
+        return;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (!bytes_equal(clock->samples[i].network, network, NETWORK_SIZE))
-            continue;
-        if (count++ == 0 || clock->samples[i].heard < clock->samples[oldest].heard)
+        if (network_of(&clock->samples[i]) == network_of(added) &&
+            clock->samples[i].heard < clock->samples[oldest].heard)
             oldest = i;
     }
-    if (count >= PER_NETWORK)
-        remove_at(clock, oldest);
+    remove_at(clock, oldest);
 }
 
 static void remove_excess(struct clock *clock)
@@ -94,6 +123,8 @@ static void remove_excess(struct clock *clock)
     uint32_t worst = 0;
     uint64_t most = 0;
     for (uint32_t i = 0; i < clock->count; i++) {
+        if (clock->samples[i].of_provider < most >> 56)
+            continue;
         uint64_t value = excess(clock, &clock->samples[i]);
         if (value > most) {
             most = value;
@@ -128,8 +159,8 @@ static bool keep(struct vx6_node *node, const struct clock_sample *sample)
     if (clock->samples == NULL && !make_samples(node))
         return false;
     remove_stale(node, sample->responder);
-    thin_out(clock, sample->network);
-    clock->samples[clock->count++] = *sample;
+    add(clock, sample);
+    thin_out(clock);
     if (clock->count > node->env->limits->clock_samples_max)
         remove_excess(clock);
     return true;
@@ -250,6 +281,11 @@ void clock_heard(
 uint32_t clock_stated_s(const struct vx6_node *node)
 {
     return (uint32_t)node_local_unix_s(node) / TIME_STEP_S * TIME_STEP_S;
+}
+
+void clock_expect(const struct vx6_node *node)
+{
+    prefetch(node->clock.samples, node->clock.count * sizeof *node->clock.samples);
 }
 
 void clock_init(struct vx6_node *node)

@@ -35,6 +35,7 @@ void clock_heard(
 void clock_judge(struct vx6_node *node);
 /* What is stated to others: the own clock, whatever others say. */
 uint32_t clock_stated_s(const struct vx6_node *node);
+void clock_expect(const struct vx6_node *node); /* fetches what a time is compared with */
 void clock_init(struct vx6_node *node);
 bool clock_output(struct vx6_node *node, struct vx6_out *out);
 void clock_free(struct vx6_node *node);

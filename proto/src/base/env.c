@@ -46,6 +46,19 @@ void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to)
     return moved;
 }
 
+void *env_grow(
+    vx6_env *env, void *items, uint32_t *capacity, size_t size, uint32_t first, uint32_t max)
+{
+    uint32_t grown = *capacity == 0 ? first : *capacity * 2;
+    if (grown > max || grown < *capacity)
+        grown = max;
+    VX6_ASSERT(grown > *capacity);
+    void *moved = env_resize(env, items, *capacity * size, grown * size);
+    if (moved != NULL)
+        *capacity = grown;
+    return moved;
+}
+
 bool env_grow_both(
     vx6_env *env, void *arrays[2], const size_t sizes[2], uint32_t count_from, uint32_t count_to)
 {

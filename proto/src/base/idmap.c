@@ -32,13 +32,11 @@ void *idmap_find(const struct idmap *map, uint32_t id)
 bool idmap_add(struct vx6_env *env, struct idmap *map, uint32_t id, void *object)
 {
     if (map->count == map->capacity) {
-        uint32_t capacity = map->capacity ? 2 * map->capacity : 4;
         struct idmap_item *items =
-            env_resize(env, map->items, map->capacity * sizeof *items, capacity * sizeof *items);
+            env_grow(env, map->items, &map->capacity, sizeof *items, 4, UINT32_MAX);
         if (items == NULL)
             return false;
         map->items = items;
-        map->capacity = capacity;
     }
     uint32_t at = position(map, id);
     VX6_ASSERT(at == map->count || map->items[at].id != id);

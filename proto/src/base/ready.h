@@ -4,6 +4,7 @@
 #ifndef VX6_READY_H
 #define VX6_READY_H
 
+#include "list.h"
 #include "vx6/base.h"
 
 enum ready_kind {
@@ -28,14 +29,7 @@ static inline void ready_remove(struct ready_list *list, struct ready *ready)
 {
     if (ready->pending == 0)
         return;
-    if (ready->previous)
-        ready->previous->next = ready->next;
-    else
-        list->first = ready->next;
-    if (ready->next)
-        ready->next->previous = ready->previous;
-    else
-        list->last = ready->previous;
+    LIST_REMOVE(list->first, list->last, ready);
     ready->next = ready->previous = NULL;
     ready->pending = 0;
 }
@@ -43,15 +37,8 @@ static inline void ready_remove(struct ready_list *list, struct ready *ready)
 static inline void ready_post(struct ready_list *list, struct ready *ready, unsigned bits)
 {
     VX6_ASSERT(bits != 0);
-    if (ready->pending == 0) {
-        ready->previous = list->last;
-        ready->next = NULL;
-        if (list->last)
-            list->last->next = ready;
-        else
-            list->first = ready;
-        list->last = ready;
-    }
+    if (ready->pending == 0)
+        LIST_APPEND(list->first, list->last, ready);
     ready->pending = (uint16_t)(ready->pending | bits);
 }
 

@@ -33,14 +33,11 @@ static uint32_t take_slot(struct vx6_env *env, struct slots *slots)
         return index;
     }
     if (slots->used == slots->capacity) {
-        uint32_t capacity = slots->capacity == 0 ? SLOTS_FIRST : slots->capacity * 2;
-        VX6_ASSERT(capacity <= UINT32_C(1) << INDEX_BITS);
-        struct slot *items = env_resize(
-            env, slots->items, slots->capacity * sizeof *items, capacity * sizeof *items);
+        struct slot *items = env_grow(env, slots->items, &slots->capacity, sizeof *items,
+            SLOTS_FIRST, UINT32_C(1) << INDEX_BITS);
         if (items == NULL)
             return slots->capacity;
         slots->items = items;
-        slots->capacity = capacity;
     }
     return slots->used++;
 }

@@ -4,6 +4,7 @@
 #ifndef VX6_TURNS_H
 #define VX6_TURNS_H
 
+#include "list.h"
 #include "vx6/base.h"
 
 struct turn {
@@ -20,27 +21,14 @@ static inline void turns_add(struct turns *turns, struct turn *turn)
     if (turn->listed)
         return;
     turn->listed = true;
-    turn->next = NULL;
-    turn->previous = turns->last;
-    if (turns->last)
-        turns->last->next = turn;
-    else
-        turns->first = turn;
-    turns->last = turn;
+    LIST_APPEND(turns->first, turns->last, turn);
 }
 
 static inline void turns_remove(struct turns *turns, struct turn *turn)
 {
     if (!turn->listed)
         return;
-    if (turn->previous)
-        turn->previous->next = turn->next;
-    else
-        turns->first = turn->next;
-    if (turn->next)
-        turn->next->previous = turn->previous;
-    else
-        turns->last = turn->previous;
+    LIST_REMOVE(turns->first, turns->last, turn);
     *turn = (struct turn){0};
 }
 

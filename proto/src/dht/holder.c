@@ -9,6 +9,8 @@ enum {
     SOURCE_SHARE = 4, /* one source may bring a quarter of what is held */
 };
 
+static const uint32_t NONE = UINT32_MAX; /* an index */
+
 /* Many nodes hold the same: what is the same for all is shared. */
 struct held {
     struct placed *placed;
@@ -123,32 +125,6 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
         watch_expiry(node, next_s);
 }
 
-/* Of one site: claims that their owners brought from one /48, and all that others brought, since
- * what a bundle says of its owner's addresses anybody can write. */
-static bool same_site(const struct held *a, const struct held *b)
-{
-    if (!a->is_from_owner || !b->is_from_owner)
-        return a->is_from_owner == b->is_from_owner;
-    return bytes_equal(a->source, b->source, NETWORK_SIZE);
-}
-
-/* A full name: of two claims from one site the younger one gives way to a claim from a site that
- * has none. Returns its index, or UINT32_MAX. VX6-DHT-019 */
-static uint32_t find_twin(
-    const struct holder *holder, uint32_t begin, uint32_t count, const struct held *claim)
-{
-    uint32_t twin = UINT32_MAX;
-    for (uint32_t i = begin; i < begin + count; i++) {
-        if (same_site(&holder->items[i], claim))
-            return UINT32_MAX;
-        for (uint32_t j = begin; j < i; j++) {
-            if (same_site(&holder->items[i], &holder->items[j]))
-                twin = i;
-        }
-    }
-    return twin;
-}
-
 static uint32_t count_source(const struct holder *holder, const uint8_t source[NETWORK_SIZE])
 {
     uint32_t count = 0;
@@ -158,12 +134,12 @@ static uint32_t count_source(const struct holder *holder, const uint8_t source[N
 }
 
 /* The held bundle whose key is farthest from this node, of those of the source unless that is NULL;
- * UINT32_MAX when `key` is farther. VX6-DHT-020 */
+ * NONE when `key` is farther. VX6-DHT-020 */
 static uint32_t find_farthest(
     const struct vx6_node *node, const uint8_t key[32], const uint8_t *source)
 {
     const struct holder *holder = &node->holder;
-    uint32_t farthest = UINT32_MAX;
+    uint32_t farthest = NONE;
     const uint8_t *farthest_key = key;
     for (uint32_t i = 0; i < holder->count; i++) {
         if (source && !bytes_equal(holder->items[i].source, source, NETWORK_SIZE))
@@ -176,43 +152,111 @@ static uint32_t find_farthest(
     return farthest;
 }
 
+/* ---- a full key: who gives way, by index, or NONE. VX6-DHT-019, VX6-DHT-055 ---- */
+
+static bool is_tombstone(const struct held *held)
+{
+    return held->placed->bundle->data[0] == VX6_MSG_tombstone;
+}
+
 /* Whose place it is: the node whose ID the key is, before those that it has handed over to. */
-static bool is_at_home(const struct placed *placed)
+static bool is_at_home(const struct held *held)
 {
-    return placed->key == placed->owner;
+    return held->placed->key == held->placed->owner;
 }
 
-/* Under a full key that is a node ID: the last that came gives way to its owner. VX6-DHT-055 */
-static uint32_t find_guest(
-    const struct holder *holder, uint32_t begin, uint32_t count, const struct held *held)
+static void view(const struct vx6_node *node, const struct held *held, struct bundle *bundle)
 {
-    return is_at_home(held->placed) ? begin + count - 1 : find_twin(holder, begin, count, held);
+    const struct blob *blob = held->placed->bundle;
+    bundle_view(node->env->crypto, (vx6_span){blob->data, blob->len}, bundle);
 }
 
-/* Room for a claimant that has nothing here yet. */
-static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
+static bool is_of_name(const struct vx6_node *node, const struct held *held)
+{
+    struct bundle bundle;
+    uint8_t key[32];
+    view(node, held, &bundle);
+    name_key(node->env->crypto, key, bundle.label);
+    return bytes_equal(held->placed->key->data, key, 32);
+}
+
+/* The last tombstone: anybody can make keys, and revoke them under any name. */
+static uint32_t find_grave(const struct holder *holder, uint32_t begin, uint32_t count)
+{
+    for (uint32_t i = begin + count; i-- > begin;) {
+        if (is_tombstone(&holder->items[i]))
+            return i;
+    }
+    return NONE;
+}
+
+/* The last of those to which the newcomer's key has handed over. */
+static uint32_t find_heir(
+    const struct vx6_node *node, uint32_t begin, uint32_t count, const struct held *newcomer)
+{
+    struct bundle own, other;
+    view(node, newcomer, &own);
+    for (uint32_t i = begin + count; i-- > begin;) {
+        view(node, &node->holder.items[i], &other);
+        if (lineage_has(&other.lineage, own.node.identity))
+            return i;
+    }
+    return NONE;
+}
+
+/* Of one site: claims that their owners brought from one /48, and all that others brought, since
+ * what a bundle says of its owner's addresses anybody can write. */
+static bool same_site(const struct held *a, const struct held *b)
+{
+    if (!a->is_from_owner || !b->is_from_owner)
+        return a->is_from_owner == b->is_from_owner;
+    return bytes_equal(a->source, b->source, NETWORK_SIZE);
+}
+
+/* Is it a bundle from the site of an earlier one? Tombstones have no site, and who is at home gives
+ * way to nobody. */
+static bool is_twin(const struct holder *holder, uint32_t begin, uint32_t index)
+{
+    const struct held *held = &holder->items[index];
+    bool may_give_way = !is_tombstone(held) && !is_at_home(held);
+    for (uint32_t i = begin; i < index && may_give_way; i++) {
+        if (same_site(&holder->items[i], held))
+            return true;
+    }
+    return false;
+}
+
+/* The last twin, for a bundle from a site that has none. */
+static uint32_t find_twin(
+    const struct holder *holder, uint32_t begin, uint32_t count, const struct held *newcomer)
+{
+    uint32_t twin = NONE;
+    for (uint32_t i = begin; i < begin + count; i++) {
+        if (same_site(&holder->items[i], newcomer))
+            return NONE;
+        if (is_twin(holder, begin, i))
+            twin = i;
+    }
+    return twin;
+}
+
+static uint32_t find_yielding(
+    const struct vx6_node *node, uint32_t begin, uint32_t count, const struct held *newcomer)
+{
+    bool is_dead = is_tombstone(newcomer);
+    uint32_t yielding = NONE;
+    if (!is_of_name(node, newcomer))
+        yielding = find_heir(node, begin, count, newcomer);
+    else if (!is_dead)
+        yielding = find_grave(&node->holder, begin, count);
+    if (yielding == NONE && !is_dead)
+        yielding = find_twin(&node->holder, begin, count, newcomer);
+    return yielding;
+}
+
+static enum vx6_code grow(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
-    const uint8_t *key = held->placed->key->data;
-    uint32_t begin = held_begin(holder, key);
-    uint32_t claimants = held_count(holder, begin, key);
-    if (claimants >= node->env->limits->claimant_max) {
-        uint32_t guest = find_guest(holder, begin, claimants, held);
-        if (guest == UINT32_MAX)
-            return VX6_LIMIT;
-        held_remove(node, guest);
-    }
-    const uint32_t value_max = node->env->limits->value_max;
-    bool is_greedy = !is_zero(held->source, NETWORK_SIZE) &&
-                     count_source(holder, held->source) >= value_max / SOURCE_SHARE;
-    if (is_greedy || holder->count >= value_max) {
-        uint32_t farthest = find_farthest(node, key, is_greedy ? held->source : NULL);
-        if (farthest == UINT32_MAX)
-            return VX6_LIMIT;
-        held_remove(node, farthest);
-    }
-    if (holder->count < holder->capacity)
-        return VX6_OK;
     uint32_t capacity = holder->capacity + HELD_STEP;
     struct held *grown = env_resize(
         node->env, holder->items, holder->capacity * sizeof *grown, capacity * sizeof *grown);
@@ -221,6 +265,33 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
     holder->items = grown;
     holder->capacity = capacity;
     return VX6_OK;
+}
+
+/* Room for a claimant that has nothing here yet. Nobody gives way to one that finds none. */
+static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
+{
+    struct holder *holder = &node->holder;
+    const uint8_t *key = held->placed->key->data;
+    const uint32_t value_max = node->env->limits->value_max;
+    uint32_t begin = held_begin(holder, key), yielding = NONE, farthest = NONE;
+    uint32_t claimants = held_count(holder, begin, key);
+    uint32_t of_source = count_source(holder, held->source);
+    if (claimants >= node->env->limits->claimant_max) {
+        yielding = find_yielding(node, begin, claimants, held);
+        if (yielding == NONE)
+            return VX6_LIMIT;
+        of_source -= bytes_equal(holder->items[yielding].source, held->source, NETWORK_SIZE);
+    }
+    bool is_greedy = !is_zero(held->source, NETWORK_SIZE) && of_source >= value_max / SOURCE_SHARE;
+    if (is_greedy || (holder->count >= value_max && yielding == NONE)) {
+        farthest = find_farthest(node, key, is_greedy ? held->source : NULL);
+        if (farthest == NONE)
+            return VX6_LIMIT;
+        held_remove(node, farthest);
+    }
+    if (yielding != NONE)
+        held_remove(node, yielding - (farthest < yielding));
+    return holder->count < holder->capacity ? VX6_OK : grow(node);
 }
 
 /* `source` has answered: its token says so. NULL: the node itself. */
@@ -276,18 +347,13 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
     return VX6_OK;
 }
 
-static bool is_tombstone(const struct blob *value)
-{
-    return value->data[0] == VX6_MSG_tombstone;
-}
-
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
 {
     const struct holder *holder = &node->holder;
     uint32_t begin = held_begin(holder, id);
     for (uint32_t i = begin; i < begin + held_count(holder, begin, id); i++) {
         const struct held *held = &holder->items[i];
-        if (is_at_home(held->placed) && is_tombstone(held->placed->bundle) && is_live(node, held))
+        if (is_at_home(held) && is_tombstone(held) && is_live(node, held))
             return true;
     }
     return false;
@@ -375,7 +441,7 @@ enum vx6_code holder_store(
         return code;
     }
     watch_expiry(node, held.placed->expires_s);
-    if (is_tombstone(held.placed->bundle))
+    if (is_tombstone(&held))
         revoked_seen(node, data);
     trace(node, VX6_EVENT_bundle_held, NULL, 0, data.len, VX6_OK);
     return VX6_OK;

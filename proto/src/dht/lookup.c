@@ -20,14 +20,7 @@ struct lookup {
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
 {
     struct lookups *lookups = &node->lookups;
-    if (lookup->previous)
-        lookup->previous->next = lookup->next;
-    else
-        lookups->first = lookup->next;
-    if (lookup->next)
-        lookup->next->previous = lookup->previous;
-    else
-        lookups->last = lookup->previous;
+    LIST_REMOVE(lookups->first, lookups->last, lookup);
     lookups->count--;
     timer_clear(&node->timers, &lookup->timer);
     if (lookup->pending > 0)
@@ -305,12 +298,7 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     lookup->context = context;
     lookup->deadline = after_ms(node, node->env->limits->lookup_timeout_ms);
     timer_init(&lookup->timer, TIMER_LOOKUP);
-    lookup->previous = lookups->last;
-    if (lookups->last)
-        lookups->last->next = lookup;
-    else
-        lookups->first = lookup;
-    lookups->last = lookup;
+    LIST_APPEND(lookups->first, lookups->last, lookup);
     lookups->count++;
 
     struct peer *peers[KADEMLIA_K];

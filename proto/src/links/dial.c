@@ -45,13 +45,11 @@ enum vx6_code dial_allowed(struct vx6_node *node, const vx6_addr *addr, bool for
         return VX6_LIMIT;
     }
     if (links->dial_count == links->dial_capacity) {
-        uint32_t capacity = links->dial_capacity == 0 ? DIALS_FIRST : links->dial_capacity * 2;
-        struct dial *dials = env_resize(node->env, links->dials,
-            links->dial_capacity * sizeof *dials, capacity * sizeof *dials);
+        struct dial *dials = env_grow(
+            node->env, links->dials, &links->dial_capacity, sizeof *dials, DIALS_FIRST, DIALS_MAX);
         if (dials == NULL)
             return VX6_NOMEM;
         links->dials = dials;
-        links->dial_capacity = capacity;
     }
     links->dials[links->dial_count++] = (struct dial){*addr, node->now};
     return VX6_OK;

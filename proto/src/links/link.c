@@ -7,28 +7,6 @@
 
 /* ---- the table ---- */
 
-static void enter_list(struct links *links, struct link *link)
-{
-    link->previous = links->last;
-    if (links->last)
-        links->last->next = link;
-    else
-        links->first = link;
-    links->last = link;
-}
-
-static void leave_list(struct links *links, struct link *link)
-{
-    if (link->previous)
-        link->previous->next = link->next;
-    else
-        links->first = link->next;
-    if (link->next)
-        link->next->previous = link->previous;
-    else
-        links->last = link->previous;
-}
-
 static bool is_live(const struct link *link)
 {
     return link->state != LINK_CLOSING && link->state != LINK_CLOSED;
@@ -55,7 +33,7 @@ static struct link *link_new(struct vx6_node *node, const vx6_addr *addr, bool i
     link->since = node->now;
     link->initiator = initiator;
     link->state = initiator ? LINK_DIALLING : LINK_HANDSHAKE;
-    enter_list(&node->links, link);
+    LIST_APPEND(node->links.first, node->links.last, link);
     node->links.count++;
     node->links.pending += link_is_pending(link);
     return link;
@@ -83,7 +61,7 @@ static void link_free(struct vx6_node *node, struct link *link)
     release(node, link);
     ready_remove(&node->ready_list, &link->ready);
     slots_remove(&node->slots, link->id);
-    leave_list(&node->links, link);
+    LIST_REMOVE(node->links.first, node->links.last, link);
     blob_drop(node->env, link->record);
     env_wipe_free(node->env, link, sizeof *link);
 }

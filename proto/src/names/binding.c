@@ -46,14 +46,11 @@ static enum vx6_code make_room(struct vx6_node *node)
     }
     if (bindings->count < bindings->capacity)
         return VX6_OK;
-    uint32_t capacity = bindings->capacity == 0 ? 4 : bindings->capacity * 2;
-    capacity = capacity > max ? max : capacity;
-    struct binding *items = env_resize(
-        node->env, bindings->items, bindings->capacity * sizeof *items, capacity * sizeof *items);
+    struct binding *items =
+        env_grow(node->env, bindings->items, &bindings->capacity, sizeof *items, 4, max);
     if (items == NULL)
         return VX6_NOMEM;
     bindings->items = items;
-    bindings->capacity = capacity;
     return VX6_OK;
 }
 
@@ -75,8 +72,21 @@ static enum vx6_code binding_insert(
     memcpy(binding->label, label.data, label.len);
     bindings->count++;
     bindings->untold += untold;
-    relied_added(node, untold);
+    relied_added(node, false);
     return VX6_OK;
+}
+
+static size_t rivals_size(const struct vx6_node *node, const struct binding *binding)
+{
+    return node->env->limits->claimant_max * sizeof *binding->rivals;
+}
+
+static void rivals_forget(struct vx6_node *node, struct binding *binding)
+{
+    node->bindings.rivals_untold -= binding->rival_count - binding->rivals_told;
+    env_free(node->env, binding->rivals, rivals_size(node, binding));
+    binding->rivals = NULL;
+    binding->rival_count = binding->rivals_told = 0;
 }
 
 enum vx6_code binding_set(
@@ -94,11 +104,9 @@ enum vx6_code binding_set(
     blob_drop(node->env, binding->before);
     binding->before = list;
     memcpy(binding->key, key, sizeof binding->key);
-    memset(binding->rival, 0, sizeof binding->rival);
+    rivals_forget(node, binding);
     node->bindings.untold -= binding->untold;
-    node->bindings.rivals_untold -= binding->rival_untold;
-    binding->untold = binding->rival_untold = false;
-    relied_added(node, false);
+    binding->untold = false;
     return VX6_OK;
 }
 
@@ -123,7 +131,7 @@ void binding_remove(struct vx6_node *node, vx6_span label)
     if (binding == NULL)
         return;
     bindings->untold -= binding->untold;
-    bindings->rivals_untold -= binding->rival_untold;
+    rivals_forget(node, binding);
     blob_drop(node->env, binding->before);
     bindings->count--;
     size_t index = (size_t)(binding - bindings->items);
@@ -198,15 +206,28 @@ void bindings_show_keys(const struct vx6_node *node, struct key_step *step)
     }
 }
 
-/* VX6-NAME-017: the driver hears of each once, however often it is shown. */
+static bool is_known_rival(const struct binding *binding, const uint8_t rival[32])
+{
+    for (uint32_t i = 0; i < binding->rival_count; i++) {
+        if (bytes_equal(binding->rivals[i], rival, 32))
+            return true;
+    }
+    return false;
+}
+
+/* VX6-NAME-017: without memory for it, the driver hears of it when it is shown again. */
 void binding_clash(struct vx6_node *node, vx6_span label, const uint8_t rival[32])
 {
     struct binding *binding = binding_at(node, label);
-    if (binding == NULL || bytes_equal(binding->rival, rival, 32))
+    if (binding == NULL || binding->rival_count >= node->env->limits->claimant_max ||
+        is_known_rival(binding, rival))
         return;
-    memcpy(binding->rival, rival, sizeof binding->rival);
-    node->bindings.rivals_untold += !binding->rival_untold;
-    binding->rival_untold = true;
+    if (binding->rivals == NULL)
+        binding->rivals = env_alloc(node->env, rivals_size(node, binding));
+    if (binding->rivals == NULL)
+        return;
+    memcpy(binding->rivals[binding->rival_count++], rival, sizeof *binding->rivals);
+    node->bindings.rivals_untold++;
     ready_post(&node->ready_list, &node->ready, NODE_READY_KEYS);
     trace(node, VX6_EVENT_key_clash, NULL, 0, label.len, VX6_KEY_MISMATCH);
 }
@@ -216,13 +237,12 @@ bool binding_clash_output(struct vx6_node *node, struct vx6_out *out)
     struct bindings *bindings = &node->bindings;
     for (uint32_t i = 0; i < bindings->count && bindings->rivals_untold > 0; i++) {
         struct binding *binding = &bindings->items[i];
-        if (!binding->rival_untold)
+        if (binding->rivals_told == binding->rival_count)
             continue;
-        binding->rival_untold = false;
         bindings->rivals_untold--;
         out->kind = VX6_OUT_KEY_CLASH;
         out->value = binding_label(binding);
-        memcpy(out->key, binding->rival, sizeof out->key);
+        memcpy(out->key, binding->rivals[binding->rivals_told++], sizeof out->key);
         return true;
     }
     return false;
@@ -250,8 +270,10 @@ bool binding_output(struct vx6_node *node, struct vx6_out *out)
 void bindings_free(struct vx6_node *node)
 {
     struct bindings *bindings = &node->bindings;
-    for (uint32_t i = 0; i < bindings->count; i++)
+    for (uint32_t i = 0; i < bindings->count; i++) {
+        rivals_forget(node, &bindings->items[i]);
         blob_drop(node->env, bindings->items[i].before);
+    }
     env_free(node->env, bindings->items, bindings->capacity * sizeof *bindings->items);
     *bindings = (struct bindings){0};
 }

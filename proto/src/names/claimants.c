@@ -13,16 +13,12 @@ enum {
 bool claimants_add(
     struct vx6_node *node, struct claimants *claimants, const struct claimant *claimant)
 {
-    uint32_t max = node->env->limits->claimant_max;
     if (claimants->count == claimants->capacity) {
-        uint32_t capacity = claimants->capacity == 0 ? 1 : claimants->capacity * 4;
-        capacity = capacity > max ? max : capacity;
-        struct claimant *items = env_resize(node->env, claimants->items,
-            claimants->capacity * sizeof *items, capacity * sizeof *items);
+        struct claimant *items = env_grow(node->env, claimants->items, &claimants->capacity,
+            sizeof *items, 1, node->env->limits->claimant_max);
         if (items == NULL)
             return false;
         claimants->items = items;
-        claimants->capacity = capacity;
     }
     claimants->items[claimants->count++] = *claimant;
     blob_hold(claimant->blob);
@@ -59,20 +55,55 @@ bool claimants_show_again(struct claimants *claimants, vx6_span bytes, enum addr
     return false;
 }
 
+/* Who gives way to a claimant where there are so many: the last tombstone, since anybody can make
+ * keys and revoke them; of a key whose bundle was shown only if there is no other. VX6-NAME-028 */
+static struct claimant *find_yielding(const struct claimants *claimants)
+{
+    struct claimant *yielding = NULL;
+    for (uint32_t i = 0; i < claimants->count; i++) {
+        struct claimant *claimant = &claimants->items[i];
+        if (claimant->is_tombstone && (!claimant->has_bundle || !yielding || yielding->has_bundle))
+            yielding = claimant;
+    }
+    return yielding;
+}
+
+static void drop(struct vx6_node *node, struct claimants *claimants, struct claimant *claimant)
+{
+    blob_drop(node->env, claimant->blob);
+    claimants->count--;
+    size_t behind = (size_t)(claimants->items + claimants->count - claimant);
+    memmove(claimant, claimant + 1, behind * sizeof *claimant);
+}
+
+static enum vx6_code keep_new(
+    struct vx6_node *node, struct claimants *claimants, const struct claimant *shown, bool is_bound)
+{
+    if (claimants->count >= node->env->limits->claimant_max) {
+        struct claimant *yielding =
+            is_bound || shown->is_tombstone ? NULL : find_yielding(claimants);
+        if (yielding == NULL)
+            return VX6_LIMIT;
+        drop(node, claimants, yielding);
+    }
+    return claimants_add(node, claimants, shown) ? VX6_OK : VX6_NOMEM;
+}
+
 /* A verified bundle: the newest of each claimant is kept. VX6-NAME-007, VX6-NAME-011 */
 enum vx6_code claimants_keep(
-    struct vx6_node *node, struct claimants *claimants, const struct claimant *shown)
+    struct vx6_node *node, struct claimants *claimants, const struct claimant *shown, bool is_bound)
 {
     struct claimant *claimant = claimants_find(claimants, shown->key);
-    if (claimant == NULL) {
-        if (claimants->count >= node->env->limits->claimant_max)
-            return VX6_LIMIT;
-        return claimants_add(node, claimants, shown) ? VX6_OK : VX6_NOMEM;
-    }
-    if (claimant->sequence >= shown->sequence)
+    if (claimant == NULL)
+        return keep_new(node, claimants, shown, is_bound);
+    bool has_bundle = claimant->has_bundle || !claimant->is_tombstone || !shown->is_tombstone;
+    if (claimant->sequence >= shown->sequence) {
+        claimant->has_bundle = has_bundle;
         return VX6_OUTDATED;
+    }
     blob_drop(node->env, claimant->blob);
     *claimant = *shown;
+    claimant->has_bundle = has_bundle;
     blob_hold(claimant->blob);
     return VX6_OK;
 }

@@ -16,6 +16,7 @@ struct claimant {
     int64_t expires_s;
     enum addr_scope scope; /* the narrowest path that it came by */
     bool is_tombstone;
+    bool has_bundle; /* a tombstone: of a key whose bundle was shown as well */
 };
 
 struct claimants {
@@ -29,9 +30,10 @@ bool claimants_add(
 struct claimant *claimants_find(const struct claimants *claimants, const uint8_t key[32]);
 /* Most holders show the same bytes: those need no second verification. */
 bool claimants_show_again(struct claimants *claimants, vx6_span bytes, enum addr_scope scope);
-/* OK, OUTDATED, LIMIT, NOMEM. */
-enum vx6_code claimants_keep(
-    struct vx6_node *node, struct claimants *claimants, const struct claimant *shown);
+/* OK, OUTDATED, LIMIT, NOMEM. `is_bound`: nobody can be among them but by a key that the name has,
+ * or had. */
+enum vx6_code claimants_keep(struct vx6_node *node, struct claimants *claimants,
+    const struct claimant *shown, bool is_bound);
 void claimants_free(struct vx6_node *node, struct claimants *claimants);
 
 void claimant_view(

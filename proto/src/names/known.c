@@ -45,14 +45,11 @@ static uint32_t known_place(struct vx6_node *node)
     struct known *known = &node->known;
     uint32_t max = node->env->limits->known_max;
     if (known->count == known->capacity && known->capacity < max) {
-        uint32_t capacity = known->capacity == 0 ? 4 : known->capacity * 2;
-        capacity = capacity > max ? max : capacity;
-        struct known_bundle *items = env_resize(
-            node->env, known->items, known->capacity * sizeof *items, capacity * sizeof *items);
+        struct known_bundle *items =
+            env_grow(node->env, known->items, &known->capacity, sizeof *items, 4, max);
         if (items == NULL)
             return known->count;
         known->items = items;
-        known->capacity = capacity;
     }
     if (known->count == known->capacity) {
         uint32_t oldest = 0;

@@ -139,14 +139,14 @@ void relied_joined(struct vx6_node *node)
         plan_soon(node);
 }
 
-void relied_added(struct vx6_node *node, bool was_just_found)
+void relied_added(struct vx6_node *node, bool is_on_list)
 {
     struct relied *relied = &node->relied;
     if (!relied->joined)
         return;
     if (relied->is_in_round)
-        relied->is_again_due |= !was_just_found;
-    else if (!was_just_found)
+        relied->is_again_due |= is_on_list;
+    else if (is_on_list)
         plan_soon(node);
     else if (!timer_is_set(&relied->timer))
         plan_round(node, node->now);

@@ -37,8 +37,8 @@ static inline void key_step_see(struct key_step *step, const uint8_t key[32])
 
 void relied_init(struct vx6_node *node);
 void relied_joined(struct vx6_node *node); /* the network can be reached now */
-/* A name or an access list depends on one more key; it may have been looked up a moment ago. */
-void relied_added(struct vx6_node *node, bool was_just_found);
+/* One more key: of an access list, or of a name, which is looked up whenever it is used. */
+void relied_added(struct vx6_node *node, bool is_on_list);
 void relied_timer(struct vx6_node *node, struct timer *timer);
 void relied_shutdown(struct vx6_node *node); /* asks nobody any more */
 

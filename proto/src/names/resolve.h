@@ -20,8 +20,8 @@ struct vx6_name name_view(const struct kept_name *kept);
 
 struct binding {
     uint8_t key[32];
-    uint8_t rival[32]; /* zero, or the last key that another successor was refused for */
-    bool rival_untold;
+    uint8_t (*rivals)[32]; /* that were refused as another successor; NULL: none */
+    uint8_t rival_count, rivals_told;
     bool untold; /* made by first use; the driver has yet to hear of it */
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
@@ -56,7 +56,8 @@ bool bindings_have(const struct vx6_node *node, const uint8_t key[32]);
 bool bindings_came_by_revoked(const struct vx6_node *node, const uint8_t key[32]);
 struct key_step;
 void bindings_show_keys(const struct vx6_node *node, struct key_step *step);
-/* `rival` was shown as the successor of a key that has handed over to another. */
+/* `rival` was shown as the successor of a key that has handed over to another: the driver hears of
+ * each once, of so many of a name. */
 void binding_clash(struct vx6_node *node, vx6_span label, const uint8_t rival[32]);
 /* Takes one KEY_CLASH output; false: there is none. */
 bool binding_clash_output(struct vx6_node *node, struct vx6_out *out);

@@ -58,14 +58,11 @@ static struct revoked_key *add(
     }
     *code = VX6_NOMEM;
     if (revoked->count == revoked->capacity) {
-        uint32_t capacity = revoked->capacity == 0 ? 2 : revoked->capacity * 2;
-        capacity = capacity > max ? max : capacity;
-        struct revoked_key *items = env_resize(
-            node->env, revoked->items, revoked->capacity * sizeof *items, capacity * sizeof *items);
+        struct revoked_key *items =
+            env_grow(node->env, revoked->items, &revoked->capacity, sizeof *items, 2, max);
         if (items == NULL)
             return NULL;
         revoked->items = items;
-        revoked->capacity = capacity;
     }
     struct revoked_key *item = &revoked->items[revoked->count];
     *item = (struct revoked_key){.certificate = blob_get(node->env, certificate)};

@@ -79,6 +79,8 @@ bool succession_output(struct vx6_node *node, struct vx6_out *out)
 void succession_reap(struct vx6_node *node)
 {
     struct succession *succession = &node->succession;
+    if (succession->told == NULL)
+        return;
     env_free(node->env, succession->told, sizeof *succession->told);
     succession->told = NULL;
 }

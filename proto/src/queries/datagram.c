@@ -10,27 +10,14 @@ enum {
 void datagram_post(struct vx6_node *node, struct outgoing *outgoing)
 {
     struct queries *queries = &node->queries;
-    outgoing->next = NULL;
-    outgoing->previous = queries->waiting_last;
-    if (queries->waiting_last)
-        queries->waiting_last->next = outgoing;
-    else
-        queries->waiting_first = outgoing;
-    queries->waiting_last = outgoing;
+    LIST_APPEND(queries->waiting_first, queries->waiting_last, outgoing);
     ready_post(&node->ready_list, &node->ready, NODE_READY_DATAGRAMS);
 }
 
 void datagram_withdraw(struct vx6_node *node, struct outgoing *outgoing)
 {
     struct queries *queries = &node->queries;
-    if (outgoing->previous)
-        outgoing->previous->next = outgoing->next;
-    else
-        queries->waiting_first = outgoing->next;
-    if (outgoing->next)
-        outgoing->next->previous = outgoing->previous;
-    else
-        queries->waiting_last = outgoing->previous;
+    LIST_REMOVE(queries->waiting_first, queries->waiting_last, outgoing);
 }
 
 void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id)

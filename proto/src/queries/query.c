@@ -452,6 +452,7 @@ void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *dat
         return;
     if (step == 0) {
         prefetch(&node->public_rng, sizeof node->public_rng);
+        clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
         return;
     }

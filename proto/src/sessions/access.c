@@ -191,13 +191,11 @@ static enum vx6_code make_list_room(struct vx6_node *node, struct local_service 
     }
     if (service->allowed_count < service->allowed_capacity)
         return VX6_OK;
-    uint32_t capacity = service->allowed_capacity == 0 ? 2 : service->allowed_capacity * 2;
-    void *allowed = env_resize(node->env, service->allowed,
-        service->allowed_capacity * sizeof *service->allowed, capacity * sizeof *service->allowed);
+    struct allowed *allowed = env_grow(node->env, service->allowed, &service->allowed_capacity,
+        sizeof *allowed, 2, node->env->limits->service_allow_max);
     if (allowed == NULL)
         return VX6_NOMEM;
     service->allowed = allowed;
-    service->allowed_capacity = capacity;
     return VX6_OK;
 }
 
@@ -223,7 +221,7 @@ enum vx6_code service_allow(
         allowed_already->before = list;
     } else {
         put_on(service, key, list);
-        relied_added(node, false);
+        relied_added(node, true);
     }
     return code;
 }

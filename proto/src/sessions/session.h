@@ -96,9 +96,9 @@ void listing_timer(struct vx6_node *node, struct timer *timer);
 void listing_resolved(struct vx6_node *node, struct listing *listing, enum vx6_code code,
     const uint8_t key[32], const vx6_addr *addr);
 
-/* resolve.c calls it when the name of a session that waits for it is resolved or not. `via`: where
- * another node than the name's owner hosts the service, the owner's key, and those by which that of
- * the host was found, 32 bytes each. */
+/* resolve_end.c calls it when the name of a session that waits for it is resolved or not. `via`:
+ * where another node than the name's owner hosts the service, the owner's key, and those by which
+ * that of the host was found, 32 bytes each. */
 void session_resolved(struct vx6_node *node, struct session *session, enum vx6_code code,
     const uint8_t key[32], vx6_span via, const vx6_addr *addr);
 
