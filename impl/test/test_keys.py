@@ -6,6 +6,7 @@ privileges.
 
 usage: test_keys.py BIN_DIR
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -39,6 +40,7 @@ class Test(harness.Test):
         self.check_long_ago()
         self.check_own()
         self.check_own_way_out()
+        self.check_own_unheard()
         self.check_export()
         self.check_unkept()
 
@@ -296,6 +298,22 @@ class Test(harness.Test):
         self.disconnect("bob", self.connect("bob", "alice.web"))
         self.disconnect("hub", self.connect("hub", "bob.pub"))
         check(True, "who is given the new key reaches the node as before, and so does who never knew the old one")
+
+    def check_own_unheard(self):
+        """VX6-CTRL-045: nor does it say that it has joined where others, who have not heard, take its records."""
+        node, _ = self.launch("fred")
+        self.vx6("fred", "status", "--wait", check=True)
+        self.vx6("fred", "revoke", self.certificate("fred", "fred0"), check=True)
+        node.kill()
+        node.wait()
+        with contextlib.closing(sqlite3.connect(self.dir / "fred" / "state.db", isolation_level=None)) as database:
+            database.execute("UPDATE revoked SET published = 0")  # as if another had told
+        node, _ = self.launch("fred", "--peer", self.hub, "--log-level", "debug")
+        wait_for(lambda: " published: " in self.log("fred"), "the hub takes its records")
+        check("joined: " not in self.log("fred") and not self.ask("fred", "status")["joined"],
+              "a node whose key is revoked has not joined, whoever takes its records", self.log("fred"))
+        node.kill()
+        node.wait()
 
     def check_unkept(self):
         """VX6-CTRL-018, VX6-CTRL-021: as long as a change of key that is in force cannot be kept, nothing that

@@ -122,7 +122,8 @@ static void report_event(struct driver *driver, const struct vx6_event *event)
         REPORT(journal, session_refused, .peer = &event->peer, .code = code);
     } else if (event->kind == VX6_EVENT_published && event->len > 0) {
         if (!driver->published) {
-            REPORT(journal, joined, .holders = event->len);
+            if (!keys_own_is_revoked(driver->host->keys)) /* VX6-CTRL-045 */
+                REPORT(journal, joined, .holders = event->len);
             save_after(driver, SAVE_FIRST_S);
             reachability_joined(driver->host->reach);
         }
