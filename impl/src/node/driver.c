@@ -337,17 +337,21 @@ static void report_ready(struct driver *driver)
     driver->was_ready = true;
 }
 
-static void on_drain(evutil_socket_t fd, short what, void *context)
+void driver_settle(struct driver *driver)
 {
-    (void)fd;
-    (void)what;
-    struct driver *driver = context;
     struct vx6_out out;
     while (vx6_node_output(driver->node, &out))
         act(driver->host, &out);
     arm(driver);
     if (!driver->was_ready && host_is_ready(driver->host))
         report_ready(driver);
+}
+
+static void on_drain(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    driver_settle(context);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
