@@ -15,7 +15,7 @@ import sys
 import time
 
 import harness
-from harness import DEADLINE_S, check, check_quietly, free_port
+from harness import DEADLINE_S, check, check_quietly, free_port, wait_for
 
 
 class Test(harness.Test):
@@ -200,6 +200,13 @@ class Test(harness.Test):
         check(line.ask(ask)["ok"] and line.ask({"command": "peers"})["entry"][0]["addr"] == self.addr and
               database.execute("SELECT addr FROM peer").fetchall() == [(self.addr,)], "one that can be is kept")
         database.close()
+        node, addr = self.launch("carol")
+        wait_for(lambda: line.ask({**ask, "addr": addr})["ok"], "another is kept")
+        node.kill()
+        node.wait()
+        self.nodes.remove(node)
+        answer = line.ask({**ask, "addr": addr})
+        check(answer["code"] == "UNREACHABLE", "one that is kept and gone has not answered", answer)
         line.close()
 
     def check_slow_reader(self):

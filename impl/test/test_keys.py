@@ -6,13 +6,16 @@ privileges.
 
 usage: test_keys.py BIN_DIR
 """
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import sqlite3
 import stat
+import subprocess
 import sys
 import time
 
@@ -37,8 +40,10 @@ class Test(harness.Test):
         self.check_revocation()
         self.check_way_out()
         self.check_long_ago()
+        self.check_crossing()
         self.check_own()
         self.check_own_way_out()
+        self.check_own_unheard()
         self.check_export()
         self.check_unkept()
 
@@ -250,6 +255,35 @@ class Test(harness.Test):
         self.disconnect("bob", self.connect("bob", "alice.web"))
         check(True, "until alice lets him in for his own sake, also after a restart")
 
+    def check_crossing(self):
+        """VX6-CTRL-021, VX6-CTRL-038: who is denied while its key hands over is out, or shown to be in."""
+        addr = self.begin("gina")
+        self.begin("hal")
+        old = self.key("hal")
+        self.vx6("gina", "service", "add", "shop", self.echo.target, "--private", f"--allow={old}", check=True)
+        self.stop("hal")
+        self.ask("hal", "identity", "rotate")
+        self.running["hal"], _ = self.launch("hal", "--peer", addr)
+        self.vx6("hal", "status", "--wait", check=True)
+        new, line = self.key("hal"), self.line("gina")
+        line.ask({"command": "status"})  # it has been taken
+
+        def sent():
+            return next(link["sent_bytes"] for link in self.ask("hal", "status")["links"] if link["peer"] == addr)
+        before = sent()
+        self.running["gina"].send_signal(signal.SIGSTOP)  # both are there when it goes on
+        connecting = subprocess.Popen([self.bin / "vx6", "--state", self.dir / "hal", "connect", "shop", "--addr", addr,
+                                       "--background"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: sent() > before + 200, "hal has asked for a session, and said how its key changed")
+        line.send({"command": "service_deny", "name": "shop", "who": old})
+        self.running["gina"].send_signal(signal.SIGCONT)
+        line.receive()
+        connecting.wait(harness.DEADLINE_S)
+        allowed = [item["key"] for item in line.ask({"command": "service_list"})["services"][0]["allowed"]]
+        is_in = self.vx6("hal", "connect", "shop", "--addr", addr, "--background").returncode == 0
+        check(is_in == (new in allowed), "who may use a service is on its list", (is_in, allowed))
+        line.close()
+
     def check_own(self):
         """Sessions of a client end as well, and its node hears that its own key is gone."""
         path = self.certificate("bob", "bob-now")
@@ -297,6 +331,22 @@ class Test(harness.Test):
         self.disconnect("hub", self.connect("hub", "bob.pub"))
         check(True, "who is given the new key reaches the node as before, and so does who never knew the old one")
 
+    def check_own_unheard(self):
+        """VX6-CTRL-045: nor does it say that it has joined where others, who have not heard, take its records."""
+        node, _ = self.launch("fred")
+        self.vx6("fred", "status", "--wait", check=True)
+        self.vx6("fred", "revoke", self.certificate("fred", "fred0"), check=True)
+        node.kill()
+        node.wait()
+        with contextlib.closing(sqlite3.connect(self.dir / "fred" / "state.db", isolation_level=None)) as database:
+            database.execute("UPDATE revoked SET published = 0")  # as if another had told
+        node, _ = self.launch("fred", "--peer", self.hub, "--log-level", "debug")
+        wait_for(lambda: " published: " in self.log("fred"), "the hub takes its records")
+        check("joined: " not in self.log("fred") and not self.ask("fred", "status")["joined"],
+              "a node whose key is revoked has not joined, whoever takes its records", self.log("fred"))
+        node.kill()
+        node.wait()
+
     def check_unkept(self):
         """VX6-CTRL-018, VX6-CTRL-021: as long as a change of key that is in force cannot be kept, nothing that
         builds on it is acknowledged."""
@@ -306,7 +356,7 @@ class Test(harness.Test):
         self.disconnect("emil", self.connect("emil", "dora.pub"))
         self.vx6("emil", "service", "add", "shop", self.echo.target, "--private", "--allow=dora", check=True)
         self.stop("dora")
-        self.ask("dora", "identity", "rotate")
+        old = self.ask("dora", "identity", "rotate")["key_before"]
         self.begin("dora")
         database = sqlite3.connect(self.dir / "emil" / "state.db", isolation_level=None)
         database.execute("CREATE TRIGGER no BEFORE UPDATE ON binding BEGIN SELECT raise(ABORT, 'worn out'); END")
@@ -316,6 +366,7 @@ class Test(harness.Test):
         names, key = self.ask("emil", "names"), self.key("dora")
         check(names["names"][0]["key"] == key, "emil goes along with dora, which cannot be kept")
         for words in (("pin", "other", self.key("hub")), ("forget", "dora"), ("rename", "dora", "d"),
+                      ("service", "add", "den", self.echo.target, "--private", f"--allow={old}"),
                       ("service", "allow", "shop", self.key("hub")), ("service", "deny", "shop", key)):
             answer = self.refused("emil", "LIMIT", *words)
             harness.check_quietly("worn out" in answer["error"], "it says why", answer)

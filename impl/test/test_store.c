@@ -256,6 +256,8 @@ static void test_keys_that_change_are_kept(void **state)
     assert_int_equal(store_revoked(store, read, 2), 2); /* one that is damaged hides no other */
     assert_int_equal(read[0].certificate_len, 0);
     assert_int_equal(read[1].certificate_len, 1);
+    assert_int_equal(store_revoked_count(store), 2);
+    assert_int_equal(store_revoked(store, read, 1), -1); /* never a shorter list */
     store_close(store);
     execute("UPDATE identity SET lineage = zeroblob(202)"); /* it is somebody else's, or nobody's */
     store = open_it(STORE_CREATE);

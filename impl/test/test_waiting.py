@@ -37,7 +37,9 @@ class Test(harness.Test):
         self.check_going_on()
         self.check_terminal()
         self.check_watching()
+        self.check_refusing()
         self.check_interrupted()
+        self.check_answered_meanwhile()
         self.check_signal_at_any_time()
 
     @contextlib.contextmanager
@@ -108,6 +110,50 @@ class Test(harness.Test):
         with self.stopped(self.bob):
             check(terminal.end() == 0, "Ctrl-C ends it though the node is stopped", terminal.text)
         wait_for(self.no_forward, "the node has no forward left")
+
+    @contextlib.contextmanager
+    def posing(self, who):
+        """What listens where the node of this state would, with its directory."""
+        (self.dir / who).mkdir(mode=0o700, exist_ok=True)
+        path = self.dir / who / "control.sock"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.settimeout(DEADLINE_S)
+            server.bind(str(path))
+            server.listen()
+            yield server
+        path.unlink()
+
+    def check_refusing(self):
+        """One that takes nobody more is not asked as fast as it can say so."""
+        with self.posing("full") as server:
+            terminal = test_person.Terminal(self.bin / "vx6", "--state", self.dir / "full", "status", "--wait",
+                                            "--timeout", "3")
+            looks = 0
+            while terminal.process.poll() is None:
+                server.settimeout(0.1)
+                with contextlib.suppress(TimeoutError):
+                    server.accept()[0].close()
+                    looks += 1
+                check_quietly(looks < 20, "status --wait looks once a second", looks)
+            check(looks >= 2, f"status --wait looks once a second: {looks} looks in 3 s")
+
+    def check_answered_meanwhile(self):
+        """VX6-CTRL-048: a forward in the background that is up before the node hears of the signal is no secret."""
+        up = {"ok": True, "forward": 1, "name": "a.b", "listen": "127.0.0.1:1", "addr": None, "key_is_new": False}
+        for answer, code, shown in ((up, 0, "a.b is at 127.0.0.1:1"), (None, 130, "")):
+            with self.posing("crossing") as server:
+                process = subprocess.Popen([self.bin / "vx6", "--state", self.dir / "crossing", "connect", "a.b",
+                                            "--background"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                line, _ = server.accept()
+                with line:
+                    line.recv(4096)
+                    process.send_signal(signal.SIGINT)
+                    check_quietly(line.recv(1) == b"", "the node hears that nobody waits")
+                    with contextlib.suppress(BrokenPipeError):
+                        line.sendall(json.dumps(answer).encode() + b"\n" if answer else b"")
+                printed, said = process.communicate(timeout=DEADLINE_S)
+                check(process.returncode == code and printed.strip() == shown,
+                      f"interrupted, and {'answered meanwhile' if answer else 'not answered'}: {code}", (printed, said))
 
     def check_watching(self):
         """Who follows a node waits with it."""

@@ -2,6 +2,7 @@
 /* vx6 connect: in the foreground the forward lives as long as this process. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "cli.h"
 
@@ -47,6 +48,15 @@ static void print_up(const struct cli *cli, json_t *answer)
     fflush(out);
 }
 
+/* What it answered before it heard that nobody waits: in the background that stays. NULL: nothing,
+ * and what it has begun is undone. */
+static json_t *last_word(struct client *client)
+{
+    if (client->fd < 0 || shutdown(client->fd, SHUT_WR) != 0)
+        return NULL;
+    return client_receive(client, cli_now_ms() + CLI_LOOK_MS);
+}
+
 /* VX6-CTRL-048. The node undoes what it has begun, once the line to it is closed: VX6-CTRL-005. */
 static int say_interrupted(const struct cli *cli, int number)
 {
@@ -65,6 +75,8 @@ int cli_run_connect(struct cli *cli)
     follow_catch_signals(cli);
     json_t *answer = client_ask(&client, cli, make_request(cli), &exit_code);
     int number = follow_interrupted(cli);
+    if (number != 0 && answer == NULL && cli->background)
+        answer = last_word(&client);
     if (number != 0 && !(answer && cli->background)) {
         exit_code = say_interrupted(cli, number);
     } else if (answer && !json_is_true(json_object_get(answer, "ok"))) {

@@ -84,15 +84,15 @@ static void on_peer_heard(void *context, const struct peer_facts *facts)
     struct request *request = context;
     const struct host *host = request->host;
     char line[TEXT_ERROR_SIZE];
-    if (facts->is_stored) {
+    if (facts->state != PEER_ANSWERED) {
+        peers_explain(host->peers, facts, line);
+        request_fail(request, facts->code, line);
+    } else if (facts->is_stored) {
         request_answer(request, peer_json(facts));
-    } else if (facts->state == PEER_ANSWERED) { /* VX6-CTRL-018 */
+    } else { /* VX6-CTRL-018 */
         text_fail(line, "the peer has answered, but the next start will not know it: %.400s",
             store_error(host->store));
         request_fail(request, VX6_LIMIT, line);
-    } else {
-        peers_explain(host->peers, facts, line);
-        request_fail(request, facts->code, line);
     }
 }
 

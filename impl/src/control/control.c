@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "acceptor.h"
+#include "driver.h"
 #include "paths.h"
 #include "request.h"
 
@@ -169,6 +170,7 @@ static void take_line(struct connection *connection, const char *line, size_t le
     request->connection = connection;
     request->arguments = arguments;
     connection->request = request;
+    driver_settle(request->host->driver); /* VX6-CTRL-038: or it would be about what is no more */
     command->run(request);
 }
 

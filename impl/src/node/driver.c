@@ -122,7 +122,8 @@ static void report_event(struct driver *driver, const struct vx6_event *event)
         REPORT(journal, session_refused, .peer = &event->peer, .code = code);
     } else if (event->kind == VX6_EVENT_published && event->len > 0) {
         if (!driver->published) {
-            REPORT(journal, joined, .holders = event->len);
+            if (!keys_own_is_revoked(driver->host->keys)) /* VX6-CTRL-045 */
+                REPORT(journal, joined, .holders = event->len);
             save_after(driver, SAVE_FIRST_S);
             reachability_joined(driver->host->reach);
         }
@@ -336,17 +337,21 @@ static void report_ready(struct driver *driver)
     driver->was_ready = true;
 }
 
-static void on_drain(evutil_socket_t fd, short what, void *context)
+void driver_settle(struct driver *driver)
 {
-    (void)fd;
-    (void)what;
-    struct driver *driver = context;
     struct vx6_out out;
     while (vx6_node_output(driver->node, &out))
         act(driver->host, &out);
     arm(driver);
     if (!driver->was_ready && host_is_ready(driver->host))
         report_ready(driver);
+}
+
+static void on_drain(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    driver_settle(context);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)

@@ -34,6 +34,8 @@ void driver_network_changed(struct driver *driver);
 /* For vx6_stream_*; call driver_touched() after any that changes something. */
 vx6_node *driver_node(struct driver *driver);
 void driver_touched(struct driver *driver);
+/* What the state machine has to say is heard now; not from within one of its outputs. */
+void driver_settle(struct driver *driver);
 
 /* Closes all that is open, then ends the event loop: in order, or after a short while anyway. */
 void driver_shut_down(struct driver *driver);

@@ -71,8 +71,8 @@ static const char *anywhere(const struct explain_subject *subject, enum vx6_code
     if (code == VX6_KEY_MISMATCH)
         return key_mismatch(subject);
     if (code == VX6_REVOKED && subject->is_revoked)
-        return "the key of this node itself was revoked, so nobody lets it in: start a new one "
-               "with vx6 --state DIR init, and tell others its key";
+        return "the key of this node itself was revoked, so nobody lets it in: vx6 doctor says "
+               "what to do";
     if (code == VX6_REVOKED)
         return "its key was revoked by its owner, so nobody who has that key is believed: ask the "
                "owner for the new key, and bind the name to it with vx6 pin NAME KEY --replace";

@@ -156,11 +156,13 @@ static void say_left_out(struct keys *keys, const struct store_revoked *stored)
 static bool restore_revoked(struct keys *keys, char error[TEXT_ERROR_SIZE])
 {
     struct store *store = keys->host->store;
-    size_t max = vx6_limits_default.revoked_max;
-    struct store_revoked *stored = calloc(max, sizeof *stored);
+    int max = store_revoked_count(store); /* with those that are left out */
+    if (max < 0)
+        return text_fail(error, "%s", store_error(store));
+    struct store_revoked *stored = calloc((size_t)max + 1, sizeof *stored);
     if (stored == NULL)
         return text_fail(error, "out of memory");
-    int count = store_revoked(store, stored, max);
+    int count = store_revoked(store, stored, (size_t)max);
     enum vx6_code code = VX6_OK;
     for (int i = 0; i < count && code == VX6_OK; i++) {
         if (!certificate_fits(&stored[i])) {

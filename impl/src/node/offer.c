@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keys.h"
 #include "listening.h"
 #include "offer_parts.h"
 
@@ -255,6 +256,8 @@ enum vx6_code offers_add(
             wish->name);
         return VX6_UNEXPECTED;
     }
+    if (wish->allowed_count > 0 && !keys_save(offers->host->keys)) /* it would go along with it */
+        return offer_refuse_by_store(offers, wish->name, "added", error);
     bool is_new = offer_get(offers, wish->name) == NULL, was_kept;
     char why[TEXT_ERROR_SIZE];
     if (is_new && !make_offer(offers, wish, why)) {

@@ -21,7 +21,7 @@ struct peer_facts {
     enum peer_state state;
     enum vx6_code code; /* of the last failure */
     uint8_t key[32];    /* once it has answered */
-    bool is_stored;     /* it has, and is on the disk for the next start */
+    bool is_stored;     /* as it last answered: on the disk for the next start */
 };
 
 /* Told once how the attempt went. */

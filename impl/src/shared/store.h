@@ -66,7 +66,7 @@ struct store_revoked {
     uint8_t key[32]; /* 0: it is damaged */
     uint8_t certificate[VX6_TOMBSTONE_MAX];
     size_t certificate_len; /* 0: it is damaged */
-    bool is_published; /* by this node, on command */
+    bool is_published;      /* by this node, on command */
 };
 
 struct store_contact {
@@ -132,6 +132,7 @@ bool store_binding_rename(struct store *store, const char *from, const struct st
 bool store_follow(
     struct store *store, const uint8_t from[32], const uint8_t to[32], int64_t unix_ms);
 int store_followed(struct store *store, struct store_followed *followed, size_t max);
+int store_revoked_count(struct store *store); /* those that are damaged, too */
 int store_revoked(struct store *store, struct store_revoked *revoked, size_t max);
 bool store_is_revoked(struct store *store, const uint8_t key[32], bool *is_revoked);
 bool store_revoked_set(struct store *store, const struct store_revoked *revoked);

@@ -323,6 +323,18 @@ int store_followed(struct store *store, struct store_followed *followed, size_t 
     return count;
 }
 
+int store_revoked_count(struct store *store)
+{
+    sqlite3_stmt *statement = sql_prepare(store, "SELECT count(*) FROM revoked");
+    if (statement == NULL)
+        return -1;
+    int count = 0;
+    if (next_row(store, statement, &count))
+        count = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return count;
+}
+
 int store_revoked(struct store *store, struct store_revoked *revoked, size_t max)
 {
     sqlite3_stmt *statement =
@@ -338,6 +350,10 @@ int store_revoked(struct store *store, struct store_revoked *revoked, size_t max
             item->certificate, sizeof item->certificate, &item->certificate_len, statement, 1);
         item->is_published = sqlite3_column_int(statement, 2) != 0;
         count++;
+    }
+    if (count == (int)max && next_row(store, statement, &count)) {
+        sql_fail_damaged(store, "more keys are revoked than can be");
+        count = -1;
     }
     sqlite3_finalize(statement);
     return count;
