@@ -138,6 +138,27 @@ static void test_a_name_goes_along_with_its_key(void **state)
     assert_int_equal(lone_lookup_count, lookups);
 }
 
+/* What the driver hears late is still what happened, in its order: so it keeps the keys before. */
+static void test_a_first_use_is_told_as_it_was(void **state)
+{
+    (void)state;
+    binding_remove(bench.node, lone_text("alice"));
+    bench_open(&bench, "alice.web");
+    show(&bench, 0, &cast.alice, 0, 1);
+    end_lookup(&bench, VX6_OK);
+    lone_run(bench.node, 0);
+    check_session(&cast.alice);
+    doubt(&cast.alice);
+    OPEN_AND_SHOW("alice.web", &cast.alice, &cast.next);
+    check_binding(&cast.next, &cast.alice);
+    struct vx6_out out;
+    assert_true(binding_output(bench.node, &out)); /* a node tells these first */
+    assert_int_equal(out.kind, VX6_OUT_NAME_BOUND);
+    assert_memory_equal(out.key, cast.alice.keys.identity, 32);
+    expect_followed(&cast.alice, &cast.next);
+    expect_no_output();
+}
+
 /* VX6-NAME-015: the newer number counts among bundles of one key only. */
 static void test_the_rotation_wins_over_the_old_key_in_any_order(void **state)
 {
@@ -570,6 +591,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_stranger_cannot_make_a_name_look_revoked),
         TEST(test_a_name_goes_along_with_its_key),
+        TEST(test_a_first_use_is_told_as_it_was),
         TEST(test_the_rotation_wins_over_the_old_key_in_any_order),
         TEST(test_the_second_and_the_third_rotation_are_found),
         TEST(test_two_rotations_that_were_missed_are_made_up_for),

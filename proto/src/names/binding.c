@@ -261,7 +261,8 @@ bool binding_output(struct vx6_node *node, struct vx6_out *out)
             ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
         out->kind = VX6_OUT_NAME_BOUND;
         out->value = binding_label(binding);
-        memcpy(out->key, binding->key, sizeof out->key);
+        /* the key of first use; what came after it is told next */
+        memcpy(out->key, binding->before ? binding->before->data : binding->key, sizeof out->key);
         return true;
     }
     return false;
