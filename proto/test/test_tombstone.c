@@ -255,6 +255,32 @@ static void test_nobody_is_kept_out_by_those_it_signed_for(void **state)
     }
 }
 
+/* VX6-DHT-055: who holds the key before it, too, lets the two hand over to each other. */
+static void test_a_key_before_it_takes_no_owner_from_its_place(void **state)
+{
+    enum {
+        NEXT = 50, /* to whom alice has handed over */
+        THIEF = 60
+    };
+    for (int buried = 0; buried < 2; buried++) {
+        struct ancestry to_next = hand_over(&solo.crypto, ALICE, NULL, NEXT);
+        struct ancestry back = hand_over(&solo.crypto, NEXT, NULL, ALICE);
+        struct value next =
+            buried ? tombstone(&solo, NEXT, &to_next, 0) : bundle_of(&solo, NEXT, 1, &to_next);
+        struct value alice = bundle_of(&solo, ALICE, 1, &back);
+        for (uint8_t i = 0; i < 4; i++) {
+            struct ancestry to_thief = hand_over(&solo.crypto, NEXT, NULL, THIEF + i);
+            struct value thief = bundle_of(&solo, THIEF + i, 1, &to_thief);
+            assert_int_equal(store(&solo, next.id, &thief), VX6_OK);
+        }
+        assert_int_equal(store(&solo, next.id, &next), VX6_OK);
+        assert_int_equal(store(&solo, next.id, &alice), VX6_LIMIT);
+        assert_true(is_held(&solo, next.id, &next));
+        teardown(state);
+        setup(state);
+    }
+}
+
 /* VX6-DHT-020: a source that has its share already cannot push out what another brought, and then
  * not take its place; in the place of what it has brought itself it may bring another. */
 static void test_nobody_gives_way_to_one_that_finds_no_place(void **state)
@@ -363,6 +389,7 @@ int main(void)
         TEST(test_under_a_name_tombstones_keep_no_bundle_out),
         TEST(test_under_a_name_no_bundle_gives_way_to_a_tombstone),
         TEST(test_nobody_is_kept_out_by_those_it_signed_for),
+        TEST(test_a_key_before_it_takes_no_owner_from_its_place),
         TEST(test_nobody_gives_way_to_one_that_finds_no_place),
         TEST(test_repair_prefers_the_tombstone),
         TEST(test_a_holder_believes_what_it_holds),

@@ -190,7 +190,8 @@ static uint32_t find_grave(const struct holder *holder, uint32_t begin, uint32_t
     return NONE;
 }
 
-/* The last of those to which the newcomer's key has handed over. */
+/* The last of those to which the newcomer's key has handed over; who is at home stays, even if two
+ * keys say so of each other. */
 static uint32_t find_heir(
     const struct vx6_node *node, uint32_t begin, uint32_t count, const struct held *newcomer)
 {
@@ -198,7 +199,7 @@ static uint32_t find_heir(
     view(node, newcomer, &own);
     for (uint32_t i = begin + count; i-- > begin;) {
         view(node, &node->holder.items[i], &other);
-        if (lineage_has(&other.lineage, own.node.identity))
+        if (!is_at_home(&node->holder.items[i]) && lineage_has(&other.lineage, own.node.identity))
             return i;
     }
     return NONE;
