@@ -386,6 +386,14 @@ static void test_K6_one_source_brings_no_more_than_a_quarter(void **state)
     for (uint8_t i = 117; i <= 150; i++)
         (void)store(&solo, (struct owner){.number = i, .site = 6, .from = 5});
     assert_int_equal(solo.node->holder.count, 32);
+    /* What others brought counts as theirs, whoever brings it again. */
+    for (uint8_t i = 151; i <= 166; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 7, .from = 8}), VX6_OK);
+    for (uint8_t i = 151; i <= 166; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 7, .from = 9}), VX6_OK);
+    for (uint8_t i = 167; i <= 182; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 10, .from = 9}), VX6_OK);
+    assert_int_equal(solo.node->holder.count, 64);
     solo_stop(&solo);
 }
 

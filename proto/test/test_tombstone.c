@@ -312,6 +312,39 @@ static void test_nobody_gives_way_to_one_that_finds_no_place(void **state)
     }
 }
 
+/* Its bundles lie closer to the holder than a key: as many as one source may bring, and one more.
+ */
+static void bring_nearer(uint32_t source, const uint8_t key[32])
+{
+    for (uint32_t brought = 0, number = 0; brought <= solo.limits.value_max / 4; number++) {
+        assert_true(number < 256);
+        struct value near = bundle_of(&solo, (uint8_t)number, 1, NULL);
+        if (distance_compare(solo.node->keys.id, near.id, key) >= 0)
+            continue;
+        (void)store_from(&solo, source, near.id, &near);
+        brought++;
+    }
+}
+
+/* VX6-DHT-020: who brings again what others have brought would make it his, and then push it out. A
+ * tombstone has no address that says who its owner is, and anybody may give it a new time. */
+static void test_what_others_brought_is_nobody_elses_to_push_out(void **state)
+{
+    for (int is_later = 0; is_later < 2; is_later++) {
+        struct value dead = tombstone(&solo, ALICE, NULL, 10);
+        struct value again = tombstone(&solo, ALICE, NULL, is_later ? 0 : 10);
+        uint8_t name[32];
+        name_key(&solo.crypto, name, (vx6_span){(const uint8_t *)"alice", 5});
+        assert_int_equal(store_from(&solo, 78, name, &dead), VX6_OK);
+        assert_int_equal(store_from(&solo, 77, name, &again), VX6_OK);
+        bring_nearer(77, name);
+        assert_true(is_held(&solo, name, &again));
+        assert_int_equal(solo.node->holder.count, 1 + solo.limits.value_max / 4);
+        teardown(state);
+        setup(state);
+    }
+}
+
 /* VX6-DHT-054: repair carries tombstones to those who have the bundle, and never back. */
 static void test_repair_prefers_the_tombstone(void **state)
 {
@@ -391,6 +424,7 @@ int main(void)
         TEST(test_nobody_is_kept_out_by_those_it_signed_for),
         TEST(test_a_key_before_it_takes_no_owner_from_its_place),
         TEST(test_nobody_gives_way_to_one_that_finds_no_place),
+        TEST(test_what_others_brought_is_nobody_elses_to_push_out),
         TEST(test_repair_prefers_the_tombstone),
         TEST(test_a_holder_believes_what_it_holds),
         TEST(test_the_driver_restores_what_was_revoked_and_what_was_followed),

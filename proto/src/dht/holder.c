@@ -309,6 +309,17 @@ static void held_describe(struct held *held, const vx6_addr *source)
     }
 }
 
+/* Something newer in the same place: only the owner makes it come from
+ * elsewhere. Else whoever brings all that others have brought would have it as his share, and then
+ * push it out by what he likes better. VX6-DHT-020 */
+static void held_again(struct held *held, const struct held *old)
+{
+    if (held->is_from_owner)
+        return;
+    memcpy(held->source, old->source, NETWORK_SIZE);
+    held->is_from_owner = old->is_from_owner;
+}
+
 /* What is held already under this key from this owner: at `*index`, or where it would go. */
 static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
 {
@@ -329,10 +340,7 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
         struct held *old = &holder->items[index];
         if (held->placed->sequence <= old->placed->sequence)
             return VX6_OUTDATED;
-        if (old->is_from_owner && !held->is_from_owner) {
-            memcpy(held->source, old->source, NETWORK_SIZE);
-            held->is_from_owner = true;
-        }
+        held_again(held, old);
         placed_drop(node->env, old->placed);
         *old = *held;
         return VX6_OK;
@@ -427,8 +435,9 @@ enum vx6_code holder_store(
     enum vx6_code code = check(node, key, data, &held.placed);
     struct held *same = held.placed ? find_same(node, held.placed) : NULL;
     if (same) {
-        if (!same->is_from_owner)
-            held_describe(same, source);
+        held_describe(&held, source);
+        if (held.is_from_owner && !same->is_from_owner)
+            *same = held; /* one reference for another */
         placed_drop(node->env, held.placed);
         return VX6_OK;
     }
