@@ -397,6 +397,22 @@ static void test_K6_one_source_brings_no_more_than_a_quarter(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-DHT-020: what was brought from elsewhere does not become more than that at its owner's. */
+static void test_K6_an_owner_with_two_networks_has_two_shares(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.value_max = 64;
+    solo_start(&solo, 1);
+    for (uint8_t i = 1; i <= 48; i++) {
+        (void)store(&solo, (struct owner){.number = i, .site = 3, .from = 4});
+        (void)store(&solo, (struct owner){.number = i, .site = 3});
+    }
+    assert_int_equal(solo.node->holder.count, 32);
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-019: strangers of two networks are not one site because both speak IPv4. */
 static void test_claims_from_two_ipv4_networks_are_two_sites(void **state)
 {
@@ -534,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_R5_another_key_replaces_no_claim),
         cmocka_unit_test(test_a_site_is_where_the_claim_came_from),
         cmocka_unit_test(test_K6_one_source_brings_no_more_than_a_quarter),
+        cmocka_unit_test(test_K6_an_owner_with_two_networks_has_two_shares),
         cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
         cmocka_unit_test(test_claims_from_two_ipv4_networks_are_two_sites),
         cmocka_unit_test(test_a_clock_that_falls_makes_no_bundle_live_longer),

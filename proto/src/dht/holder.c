@@ -133,6 +133,14 @@ static uint32_t count_source(const struct holder *holder, const uint8_t source[N
     return count;
 }
 
+/* So many are all that this source may bring; the node itself has none. */
+static bool is_share(
+    const struct vx6_node *node, uint32_t of_source, const uint8_t source[NETWORK_SIZE])
+{
+    return !is_zero(source, NETWORK_SIZE) &&
+           of_source >= node->env->limits->value_max / SOURCE_SHARE;
+}
+
 /* The held bundle whose key is farthest from this node, of those of the source unless that is NULL;
  * NONE when `key` is farther. VX6-DHT-020 */
 static uint32_t find_farthest(
@@ -283,7 +291,7 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
             return VX6_LIMIT;
         of_source -= bytes_equal(holder->items[yielding].source, held->source, NETWORK_SIZE);
     }
-    bool is_greedy = !is_zero(held->source, NETWORK_SIZE) && of_source >= value_max / SOURCE_SHARE;
+    bool is_greedy = is_share(node, of_source, held->source);
     if (is_greedy || (holder->count >= value_max && yielding == NONE)) {
         farthest = find_farthest(node, key, is_greedy ? held->source : NULL);
         if (farthest == NONE)
@@ -309,15 +317,15 @@ static void held_describe(struct held *held, const vx6_addr *source)
     }
 }
 
-/* Something newer in the same place: only the owner makes it come from
- * elsewhere. Else whoever brings all that others have brought would have it as his share, and then
- * push it out by what he likes better. VX6-DHT-020 */
-static void held_again(struct held *held, const struct held *old)
+/* Brought again: only its owner makes it come from elsewhere, within the share of that source. Else
+ * whoever brings all that others have brought would have it as his own, and then push it out by
+ * what he likes better. VX6-DHT-020 */
+static bool may_come_from(
+    const struct vx6_node *node, const struct held *held, const struct held *old)
 {
-    if (held->is_from_owner)
-        return;
-    memcpy(held->source, old->source, NETWORK_SIZE);
-    held->is_from_owner = old->is_from_owner;
+    return held->is_from_owner &&
+           (bytes_equal(held->source, old->source, NETWORK_SIZE) ||
+               !is_share(node, count_source(&node->holder, held->source), held->source));
 }
 
 /* What is held already under this key from this owner: at `*index`, or where it would go. */
@@ -340,7 +348,10 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
         struct held *old = &holder->items[index];
         if (held->placed->sequence <= old->placed->sequence)
             return VX6_OUTDATED;
-        held_again(held, old);
+        if (!may_come_from(node, held, old)) {
+            memcpy(held->source, old->source, NETWORK_SIZE);
+            held->is_from_owner = old->is_from_owner;
+        }
         placed_drop(node->env, old->placed);
         *old = *held;
         return VX6_OK;
@@ -436,7 +447,7 @@ enum vx6_code holder_store(
     struct held *same = held.placed ? find_same(node, held.placed) : NULL;
     if (same) {
         held_describe(&held, source);
-        if (held.is_from_owner && !same->is_from_owner)
+        if (!same->is_from_owner && may_come_from(node, &held, same))
             *same = held; /* one reference for another */
         placed_drop(node->env, held.placed);
         return VX6_OK;
