@@ -310,7 +310,9 @@ class Test(harness.Test):
         self.begin("dora")
         database = sqlite3.connect(self.dir / "emil" / "state.db", isolation_level=None)
         database.execute("CREATE TRIGGER no BEFORE UPDATE ON binding BEGIN SELECT raise(ABORT, 'worn out'); END")
-        self.disconnect("emil", self.connect("emil", "dora.pub"))
+        wait_for(lambda: self.vx6("emil", "connect", "dora.pub", "--background").returncode == 0,
+                 "emil reaches dora, whose records are on their way")
+        self.disconnect("emil", self.ask("emil", "status")["forwards"][0])
         names, key = self.ask("emil", "names"), self.key("dora")
         check(names["names"][0]["key"] == key, "emil goes along with dora, which cannot be kept")
         for words in (("pin", "other", self.key("hub")), ("forget", "dora"), ("rename", "dora", "d"),

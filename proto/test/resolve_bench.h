@@ -151,6 +151,8 @@ static inline void show_value(
     assert_true(lookup->running);
     value.bundle = (vx6_span){owner->bytes, owner->len};
     value.hops = 3;
+    if (value.scope == SCOPE_NONE)
+        value.scope = value.holder ? addr_scope(&value.holder->addr) : SCOPE_GLOBAL;
     resolve_bundle(bench->node, lookup->context, &value);
 }
 

@@ -159,8 +159,9 @@ static void test_a_session_that_looks_anew_ends_by_what_it_finds(void **state)
     assert_non_null(session);
     session_link_doubted(node, session->path->link);
     assert_non_null(session->resolve);
-    struct lookup_value shown = {
-        .bundle = {tombstone, bury(node, alice_seed, tombstone)}, .index = 0, .count = 1};
+    struct lookup_value shown = {.bundle = {tombstone, bury(node, alice_seed, tombstone)},
+        .scope = SCOPE_GLOBAL,
+        .count = 1};
     resolve_bundle(node, session->resolve, &shown); /* frees nothing that is in use */
     pair_run(world.net, VX6_SECOND);
     assert_int_equal(pair_find(world.bob, VX6_OUT_SESSION_DOWN, 0)->code, VX6_REVOKED);

@@ -14,6 +14,7 @@ struct owner {
     uint32_t site; /* a /48 of its endpoint */
     uint32_t from; /* the /48 that brings it; 0: that of its endpoint */
     bool is_ipv4;  /* then a /24 */
+    bool is_near;  /* of private scope */
     int64_t age_s;
 };
 
@@ -33,6 +34,8 @@ static vx6_addr site_addr(const struct owner *owner, uint32_t site)
     vx6_addr addr = {{0x20, 0x01, 0, 0, (uint8_t)(site >> 8), (uint8_t)site}, 4242};
     if (owner->is_ipv4)
         addr = (vx6_addr){.ip = {[10] = 0xff, [11] = 0xff, 8, 8, (uint8_t)site}, .port = 4242};
+    if (owner->is_near)
+        addr.ip[0] = 0xfd;
     addr.ip[15] = owner->number;
     return addr;
 }
@@ -305,6 +308,44 @@ static void test_R5_another_key_replaces_no_claim(void **state)
     solo_stop(&solo);
 }
 
+/* VX6-NAME-009: what was stored from the next room may be dialled there, and nothing else may. */
+static void test_a_held_bundle_leads_where_it_came_from(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool is_far; /* who brings it */
+        uint64_t dials;
+    } rows[] = {{"from afar", true, 0}, {"from near, then from afar", false, 1}};
+    struct solo solo;
+    solo_init(&solo);
+    solo_start(&solo, 1);
+    for (uint8_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct owner owner = {.number = i + 1, .label = "alice", .is_near = true};
+        char text[] = "alice0.web", label[] = "alice0";
+        struct made made;
+        uint8_t key[32];
+        text[5] = label[5] = (char)('0' + i);
+        owner.label = label;
+        make(&solo, owner, &made);
+        key_of(&solo, label, key);
+        vx6_addr near = site_addr(&owner, 0), far = near;
+        far.ip[0] = 0x20;
+        assert_int_equal(
+            holder_store(solo.node, key, span_of(&made), rows[i].is_far ? &far : &near), VX6_OK);
+        /* Whoever brings the same later makes it lead no farther. */
+        assert_int_equal(holder_store(solo.node, key, span_of(&made), &far), VX6_OK);
+        uint64_t before = solo.counts[VX6_EVENT_link_dialled];
+        struct vx6_in in = {
+            .kind = VX6_IN_SESSION_OPEN, .data = (const uint8_t *)text, .len = sizeof text - 1};
+        assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
+        solo_wait(&solo, 5000);
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(solo.counts[VX6_EVENT_link_dialled] - before, rows[i].dials);
+    }
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-019 */
 static void test_a_full_name_keeps_the_longest_held_and_one_claim_per_site(void **state)
 {
@@ -548,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_R2_a_bundle_from_2099_never_wins),
         cmocka_unit_test(test_each_node_goes_by_its_own_clock),
         cmocka_unit_test(test_R5_another_key_replaces_no_claim),
+        cmocka_unit_test(test_a_held_bundle_leads_where_it_came_from),
         cmocka_unit_test(test_a_site_is_where_the_claim_came_from),
         cmocka_unit_test(test_K6_one_source_brings_no_more_than_a_quarter),
         cmocka_unit_test(test_K6_an_owner_with_two_networks_has_two_shares),

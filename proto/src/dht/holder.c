@@ -17,6 +17,7 @@ struct held {
     uint32_t prefix;              /* first 4 bytes of the key */
     uint8_t source[NETWORK_SIZE]; /* who brought it */
     bool is_from_owner;           /* who can be reached there, says the bundle */
+    uint8_t scope;                /* enum addr_scope: the narrowest path that it came by */
 };
 
 void holder_init(struct vx6_node *node)
@@ -303,6 +304,14 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
     return holder->count < holder->capacity ? VX6_OK : grow(node);
 }
 
+/* VX6-NAME-009 */
+static void note_path(struct held *held, const vx6_addr *source)
+{
+    enum addr_scope scope = source ? addr_scope(source) : SCOPE_GLOBAL;
+    if (scope < held->scope)
+        held->scope = (uint8_t)scope;
+}
+
 /* `source` has answered: its token says so. NULL: the node itself. */
 static void held_describe(struct held *held, const vx6_addr *source)
 {
@@ -365,6 +374,16 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
     holder->items[index] = *held;
     holder->count++;
     return VX6_OK;
+}
+
+enum addr_scope holder_scope(
+    const struct vx6_node *node, const uint8_t key[32], const struct blob *bundle)
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begin = held_begin(holder, key), end = begin + held_count(holder, begin, key);
+    while (begin < end && holder->items[begin].placed->bundle != bundle)
+        begin++;
+    return begin < end ? (enum addr_scope)holder->items[begin].scope : SCOPE_GLOBAL;
 }
 
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
@@ -442,10 +461,12 @@ static enum vx6_code check(
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span data, const vx6_addr *source)
 {
-    struct held held = {.prefix = load_u32(key)};
+    struct held held = {.prefix = load_u32(key), .scope = SCOPE_GLOBAL};
     enum vx6_code code = check(node, key, data, &held.placed);
     struct held *same = held.placed ? find_same(node, held.placed) : NULL;
     if (same) {
+        note_path(same, source);
+        held.scope = same->scope;
         held_describe(&held, source);
         if (!same->is_from_owner && may_come_from(node, &held, same))
             *same = held; /* one reference for another */
@@ -453,6 +474,7 @@ enum vx6_code holder_store(
         return VX6_OK;
     }
     if (code == VX6_OK) {
+        note_path(&held, source);
         held_describe(&held, source);
         code = hold(node, &held);
     }

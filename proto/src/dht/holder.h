@@ -30,6 +30,9 @@ bool holder_wants(
 /* How many bundles are held under the key; *bundle is the one at `index`, if there is one. */
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle);
+/* The narrowest path by which what is held came here. */
+enum addr_scope holder_scope(
+    const struct vx6_node *node, const uint8_t key[32], const struct blob *bundle);
 /* Is the key of this node ID revoked, as far as is held here? */
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32]);
 void holder_expect(const struct vx6_node *node); /* fetches what all of the above search in */

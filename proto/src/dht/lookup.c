@@ -337,6 +337,7 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
         return;
     struct lookup_value value = {.holder = candidate->peer,
         .bundle = answer->bundle,
+        .scope = addr_scope(&candidate->peer->addr),
         .index = answer->index,
         .count = answer->count,
         .hops = candidate->depth,
@@ -416,8 +417,10 @@ static void show_own(struct vx6_node *node, struct lookup *lookup)
         if (bundle == NULL)
             return;
         blob_hold(bundle);
-        struct lookup_value value = {
-            .bundle = {bundle->data, bundle->len}, .index = index, .count = count};
+        struct lookup_value value = {.bundle = {bundle->data, bundle->len},
+            .scope = holder_scope(node, lookup->list.target, bundle),
+            .index = index,
+            .count = count};
         dispatch_value(node, lookup, &value);
         blob_drop(node->env, bundle);
     }

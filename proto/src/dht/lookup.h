@@ -66,6 +66,7 @@ void lookup_progress(const struct lookup *lookup, struct lookup_result *result);
 struct lookup_value {
     struct peer *holder; /* NULL: this node itself holds it */
     vx6_span bundle;
+    enum addr_scope scope; /* the narrowest path that it came by */
     uint32_t index, count; /* which of how many; the lookup asks the holder for the others itself */
     uint32_t hops;         /* depth of the holder; own table = 1, this node itself = 0 */
     uint32_t path, path_count; /* which of how many found the holder */

@@ -133,11 +133,10 @@ bool resolve_has_claimant(const struct resolve *resolve)
 void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_value *value)
 {
     struct resolve *resolve = context;
-    enum addr_scope scope = value->holder ? addr_scope(&value->holder->addr) : SCOPE_GLOBAL;
     enum vx6_code code = VX6_OK;
     resolve->is_taking = true;
-    if (!claimants_show_again(&resolve->claimants, value->bundle, scope))
-        code = take_bundle(node, resolve, value->bundle, scope);
+    if (!claimants_show_again(&resolve->claimants, value->bundle, value->scope))
+        code = take_bundle(node, resolve, value->bundle, value->scope);
     resolve->is_taking = false;
     if (code != VX6_OK) {
         const vx6_addr *from = value->holder ? &value->holder->addr : NULL;
