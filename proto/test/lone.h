@@ -151,6 +151,13 @@ void sessions_follow(struct vx6_node *node, const uint8_t from[32], const uint8_
     (void)node, (void)from, (void)to;
 }
 
+enum vx6_code services_room(struct vx6_node *node, const struct lineage *lineage,
+    const uint8_t identity[32], const uint8_t key[32])
+{
+    (void)node, (void)lineage, (void)identity, (void)key;
+    return VX6_OK;
+}
+
 enum vx6_code services_make_room(
     struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])
 {

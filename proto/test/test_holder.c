@@ -427,6 +427,30 @@ static void test_K6_one_source_brings_no_more_than_a_quarter(void **state)
     for (uint8_t i = 117; i <= 150; i++)
         (void)store(&solo, (struct owner){.number = i, .site = 6, .from = 5});
     assert_int_equal(solo.node->holder.count, 32);
+    /* What others brought counts as theirs, whoever brings it again. */
+    for (uint8_t i = 151; i <= 166; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 7, .from = 8}), VX6_OK);
+    for (uint8_t i = 151; i <= 166; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 7, .from = 9}), VX6_OK);
+    for (uint8_t i = 167; i <= 182; i++)
+        assert_int_equal(store(&solo, (struct owner){.number = i, .site = 10, .from = 9}), VX6_OK);
+    assert_int_equal(solo.node->holder.count, 64);
+    solo_stop(&solo);
+}
+
+/* VX6-DHT-020: what was brought from elsewhere does not become more than that at its owner's. */
+static void test_K6_an_owner_with_two_networks_has_two_shares(void **state)
+{
+    (void)state;
+    struct solo solo;
+    solo_init(&solo);
+    solo.limits.value_max = 64;
+    solo_start(&solo, 1);
+    for (uint8_t i = 1; i <= 48; i++) {
+        (void)store(&solo, (struct owner){.number = i, .site = 3, .from = 4});
+        (void)store(&solo, (struct owner){.number = i, .site = 3});
+    }
+    assert_int_equal(solo.node->holder.count, 32);
     solo_stop(&solo);
 }
 
@@ -568,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_a_held_bundle_leads_where_it_came_from),
         cmocka_unit_test(test_a_site_is_where_the_claim_came_from),
         cmocka_unit_test(test_K6_one_source_brings_no_more_than_a_quarter),
+        cmocka_unit_test(test_K6_an_owner_with_two_networks_has_two_shares),
         cmocka_unit_test(test_a_full_name_keeps_the_longest_held_and_one_claim_per_site),
         cmocka_unit_test(test_claims_from_two_ipv4_networks_are_two_sites),
         cmocka_unit_test(test_a_clock_that_falls_makes_no_bundle_live_longer),

@@ -272,6 +272,17 @@ static void test_a_client_is_not_followed_for_ever(void **state)
     memset(keys, 0x55, sizeof keys);
     offer("db", ALICE);
     offer("web", OTHER);
+    for (int has_next = 0; has_next < 2; has_next++) { /* there is room for one of two steps */
+        vx6_span before = {keys[0], 15 * 32};
+        assert_int_equal(service_allow(owner(), text("web"), key_of(ALICE), before), VX6_OK);
+        if (has_next)
+            assert_int_equal(
+                service_allow(owner(), text("web"), key_of(NEXT), (vx6_span){keys[0], 16 * 32}),
+                VX6_OK);
+        assert_int_equal(try(THIRD, &to_third), VX6_NO_SERVICE);
+        assert_true(is_admitted("web", ALICE));
+    }
+    assert_int_equal(service_deny(owner(), text("web"), key_of(NEXT)), VX6_OK);
     for (size_t count = 16; count > 14; count--) {
         assert_int_equal(
             service_allow(owner(), text("web"), key_of(ALICE), (vx6_span){keys[0], count * 32}),

@@ -129,6 +129,39 @@ static void test_who_comes_back_hears_at_once(void **state)
     expect_heard(owner, carol, 15 * VX6_SECOND);
 }
 
+static void set_away(bool is_away)
+{
+    for (uint32_t i = 0; i < world.net->node_count; i++) {
+        if (&world.net->nodes[i] != world.alice)
+            world.net->nodes[i].dead = is_away;
+    }
+}
+
+static bool has_joined(struct pair_net *net, void *is_joined)
+{
+    (void)net;
+    return world.alice->node->discovery.joined == *(bool *)is_joined;
+}
+
+/* VX6-NAME-031: there was nobody to ask; its own record needs no publishing meanwhile. */
+static void test_who_was_cut_off_asks_soon_after_joining_again(void **state)
+{
+    (void)state;
+    bury();
+    offer_for_carol(world.alice);
+    pair_run(world.net, VX6_SECOND); /* it is published */
+    set_away(true);
+    assert_int_equal(pair_command(world.alice, VX6_IN_NETWORK, NULL, NULL), VX6_OK);
+    assert_true(pair_until(world.net, has_joined, &(bool){false}, 60 * VX6_SECOND));
+    pair_run(world.net, 300 * VX6_SECOND);
+    assert_int_equal(world.alice->node->publish.retry_at, VX6_NEVER);
+    set_away(false);
+    assert_true(pair_until(world.net, has_joined, &(bool){true}, 300 * VX6_SECOND));
+    uint32_t from = world.alice->out_count;
+    pair_run(world.net, 15 * VX6_SECOND);
+    assert_non_null(pair_find(world.alice, VX6_OUT_KEY_REVOKED, from));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -137,6 +170,7 @@ int main(void)
         TEST(test_a_key_on_a_list_is_heard_of_within_a_round),
         TEST(test_a_bound_name_is_heard_of_while_its_session_is_open),
         TEST(test_who_comes_back_hears_at_once),
+        TEST(test_who_was_cut_off_asks_soon_after_joining_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

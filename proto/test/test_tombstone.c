@@ -255,6 +255,32 @@ static void test_nobody_is_kept_out_by_those_it_signed_for(void **state)
     }
 }
 
+/* VX6-DHT-055: who holds the key before it, too, lets the two hand over to each other. */
+static void test_a_key_before_it_takes_no_owner_from_its_place(void **state)
+{
+    enum {
+        NEXT = 50, /* to whom alice has handed over */
+        THIEF = 60
+    };
+    for (int buried = 0; buried < 2; buried++) {
+        struct ancestry to_next = hand_over(&solo.crypto, ALICE, NULL, NEXT);
+        struct ancestry back = hand_over(&solo.crypto, NEXT, NULL, ALICE);
+        struct value next =
+            buried ? tombstone(&solo, NEXT, &to_next, 0) : bundle_of(&solo, NEXT, 1, &to_next);
+        struct value alice = bundle_of(&solo, ALICE, 1, &back);
+        for (uint8_t i = 0; i < 4; i++) {
+            struct ancestry to_thief = hand_over(&solo.crypto, NEXT, NULL, THIEF + i);
+            struct value thief = bundle_of(&solo, THIEF + i, 1, &to_thief);
+            assert_int_equal(store(&solo, next.id, &thief), VX6_OK);
+        }
+        assert_int_equal(store(&solo, next.id, &next), VX6_OK);
+        assert_int_equal(store(&solo, next.id, &alice), VX6_LIMIT);
+        assert_true(is_held(&solo, next.id, &next));
+        teardown(state);
+        setup(state);
+    }
+}
+
 /* VX6-DHT-020: a source that has its share already cannot push out what another brought, and then
  * not take its place; in the place of what it has brought itself it may bring another. */
 static void test_nobody_gives_way_to_one_that_finds_no_place(void **state)
@@ -281,6 +307,39 @@ static void test_nobody_gives_way_to_one_that_finds_no_place(void **state)
         assert_int_equal(store_from(&solo, source, name, &late), is_own ? VX6_OK : VX6_LIMIT);
         assert_int_equal(is_held(&solo, name, &grave), !is_own);
         assert_int_equal(solo.node->holder.count, count);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/* Its bundles lie closer to the holder than a key: as many as one source may bring, and one more.
+ */
+static void bring_nearer(uint32_t source, const uint8_t key[32])
+{
+    for (uint32_t brought = 0, number = 0; brought <= solo.limits.value_max / 4; number++) {
+        assert_true(number < 256);
+        struct value near = bundle_of(&solo, (uint8_t)number, 1, NULL);
+        if (distance_compare(solo.node->keys.id, near.id, key) >= 0)
+            continue;
+        (void)store_from(&solo, source, near.id, &near);
+        brought++;
+    }
+}
+
+/* VX6-DHT-020: who brings again what others have brought would make it his, and then push it out. A
+ * tombstone has no address that says who its owner is, and anybody may give it a new time. */
+static void test_what_others_brought_is_nobody_elses_to_push_out(void **state)
+{
+    for (int is_later = 0; is_later < 2; is_later++) {
+        struct value dead = tombstone(&solo, ALICE, NULL, 10);
+        struct value again = tombstone(&solo, ALICE, NULL, is_later ? 0 : 10);
+        uint8_t name[32];
+        name_key(&solo.crypto, name, (vx6_span){(const uint8_t *)"alice", 5});
+        assert_int_equal(store_from(&solo, 78, name, &dead), VX6_OK);
+        assert_int_equal(store_from(&solo, 77, name, &again), VX6_OK);
+        bring_nearer(77, name);
+        assert_true(is_held(&solo, name, &again));
+        assert_int_equal(solo.node->holder.count, 1 + solo.limits.value_max / 4);
         teardown(state);
         setup(state);
     }
@@ -363,7 +422,9 @@ int main(void)
         TEST(test_under_a_name_tombstones_keep_no_bundle_out),
         TEST(test_under_a_name_no_bundle_gives_way_to_a_tombstone),
         TEST(test_nobody_is_kept_out_by_those_it_signed_for),
+        TEST(test_a_key_before_it_takes_no_owner_from_its_place),
         TEST(test_nobody_gives_way_to_one_that_finds_no_place),
+        TEST(test_what_others_brought_is_nobody_elses_to_push_out),
         TEST(test_repair_prefers_the_tombstone),
         TEST(test_a_holder_believes_what_it_holds),
         TEST(test_the_driver_restores_what_was_revoked_and_what_was_followed),

@@ -172,6 +172,7 @@ void discovery_lookup_done(struct vx6_node *node, void *context, const struct lo
         publish_changed(node);
     else
         publish_joined(node);
+    relied_joined(node);
     discovery->rejoining = false;
 }
 

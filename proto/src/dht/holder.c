@@ -134,6 +134,14 @@ static uint32_t count_source(const struct holder *holder, const uint8_t source[N
     return count;
 }
 
+/* So many are all that this source may bring; the node itself has none. */
+static bool is_share(
+    const struct vx6_node *node, uint32_t of_source, const uint8_t source[NETWORK_SIZE])
+{
+    return !is_zero(source, NETWORK_SIZE) &&
+           of_source >= node->env->limits->value_max / SOURCE_SHARE;
+}
+
 /* The held bundle whose key is farthest from this node, of those of the source unless that is NULL;
  * NONE when `key` is farther. VX6-DHT-020 */
 static uint32_t find_farthest(
@@ -191,7 +199,8 @@ static uint32_t find_grave(const struct holder *holder, uint32_t begin, uint32_t
     return NONE;
 }
 
-/* The last of those to which the newcomer's key has handed over. */
+/* The last of those to which the newcomer's key has handed over; who is at home stays, even if two
+ * keys say so of each other. */
 static uint32_t find_heir(
     const struct vx6_node *node, uint32_t begin, uint32_t count, const struct held *newcomer)
 {
@@ -199,7 +208,7 @@ static uint32_t find_heir(
     view(node, newcomer, &own);
     for (uint32_t i = begin + count; i-- > begin;) {
         view(node, &node->holder.items[i], &other);
-        if (lineage_has(&other.lineage, own.node.identity))
+        if (!is_at_home(&node->holder.items[i]) && lineage_has(&other.lineage, own.node.identity))
             return i;
     }
     return NONE;
@@ -283,7 +292,7 @@ static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
             return VX6_LIMIT;
         of_source -= bytes_equal(holder->items[yielding].source, held->source, NETWORK_SIZE);
     }
-    bool is_greedy = !is_zero(held->source, NETWORK_SIZE) && of_source >= value_max / SOURCE_SHARE;
+    bool is_greedy = is_share(node, of_source, held->source);
     if (is_greedy || (holder->count >= value_max && yielding == NONE)) {
         farthest = find_farthest(node, key, is_greedy ? held->source : NULL);
         if (farthest == NONE)
@@ -317,6 +326,17 @@ static void held_describe(struct held *held, const vx6_addr *source)
     }
 }
 
+/* Brought again: only its owner makes it come from elsewhere, within the share of that source. Else
+ * whoever brings all that others have brought would have it as his own, and then push it out by
+ * what he likes better. VX6-DHT-020 */
+static bool may_come_from(
+    const struct vx6_node *node, const struct held *held, const struct held *old)
+{
+    return held->is_from_owner &&
+           (bytes_equal(held->source, old->source, NETWORK_SIZE) ||
+               !is_share(node, count_source(&node->holder, held->source), held->source));
+}
+
 /* What is held already under this key from this owner: at `*index`, or where it would go. */
 static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
 {
@@ -337,9 +357,9 @@ static enum vx6_code hold(struct vx6_node *node, struct held *held)
         struct held *old = &holder->items[index];
         if (held->placed->sequence <= old->placed->sequence)
             return VX6_OUTDATED;
-        if (old->is_from_owner && !held->is_from_owner) {
+        if (!may_come_from(node, held, old)) {
             memcpy(held->source, old->source, NETWORK_SIZE);
-            held->is_from_owner = true;
+            held->is_from_owner = old->is_from_owner;
         }
         placed_drop(node->env, old->placed);
         *old = *held;
@@ -446,8 +466,10 @@ enum vx6_code holder_store(
     struct held *same = held.placed ? find_same(node, held.placed) : NULL;
     if (same) {
         note_path(same, source);
-        if (!same->is_from_owner)
-            held_describe(same, source);
+        held.scope = same->scope;
+        held_describe(&held, source);
+        if (!same->is_from_owner && may_come_from(node, &held, same))
+            *same = held; /* one reference for another */
         placed_drop(node->env, held.placed);
         return VX6_OK;
     }

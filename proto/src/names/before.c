@@ -45,6 +45,19 @@ void before_show(const struct blob *before, struct key_step *step)
 }
 
 /* VX6-NAME-026 */
+static enum vx6_code check_len(struct vx6_node *node, size_t len)
+{
+    if (len / 32 <= node->env->limits->followed_max)
+        return VX6_OK;
+    trace(node, VX6_EVENT_limit_reached, NULL, 0, len, VX6_TOO_MANY_KEYS);
+    return VX6_TOO_MANY_KEYS;
+}
+
+enum vx6_code before_room(struct vx6_node *node, const struct blob *before, size_t more)
+{
+    return check_len(node, keys_of(before).len + more * 32);
+}
+
 enum vx6_code before_get(struct vx6_node *node, vx6_span keys, struct blob **before)
 {
     *before = NULL;
@@ -52,10 +65,9 @@ enum vx6_code before_get(struct vx6_node *node, vx6_span keys, struct blob **bef
         return VX6_OK;
     if (keys.len % 32 != 0)
         return VX6_INVALID;
-    if (keys.len / 32 > node->env->limits->followed_max) {
-        trace(node, VX6_EVENT_limit_reached, NULL, 0, keys.len, VX6_TOO_MANY_KEYS);
-        return VX6_TOO_MANY_KEYS;
-    }
+    enum vx6_code code = check_len(node, keys.len);
+    if (code != VX6_OK)
+        return code;
     *before = blob_get(node->env, keys);
     return *before ? VX6_OK : VX6_NOMEM;
 }

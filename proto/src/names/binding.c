@@ -140,6 +140,17 @@ void binding_remove(struct vx6_node *node, vx6_span label)
 
 /* ---- rotation ---- */
 
+enum vx6_code bindings_room(struct vx6_node *node, const uint8_t key[32], uint32_t steps)
+{
+    const struct bindings *bindings = &node->bindings;
+    enum vx6_code code = VX6_OK;
+    for (uint32_t i = 0; i < bindings->count && code == VX6_OK; i++) {
+        if (bytes_equal(bindings->items[i].key, key, 32))
+            code = before_room(node, bindings->items[i].before, steps);
+    }
+    return code;
+}
+
 enum vx6_code bindings_make_room(struct vx6_node *node, const uint8_t from[32])
 {
     struct bindings *bindings = &node->bindings;
@@ -261,7 +272,7 @@ bool binding_output(struct vx6_node *node, struct vx6_out *out)
             ready_post(&node->ready_list, &node->ready, NODE_READY_BOUND);
         out->kind = VX6_OUT_NAME_BOUND;
         out->value = binding_label(binding);
-        /* the key of first use; what came after it is told next */
+        /* What has been followed since is told after this. */
         memcpy(out->key, binding->before ? binding->before->data : binding->key, sizeof out->key);
         return true;
     }

@@ -45,6 +45,8 @@ enum vx6_code binding_first_use(struct vx6_node *node, vx6_span label, const uin
 /* Takes one NAME_BOUND output; false: there is none. */
 bool binding_output(struct vx6_node *node, struct vx6_out *out);
 void binding_remove(struct vx6_node *node, vx6_span label);
+/* May all names that mean the key go along by so many steps? OK or TOO_MANY_KEYS. */
+enum vx6_code bindings_room(struct vx6_node *node, const uint8_t key[32], uint32_t steps);
 /* All names that mean `from` mean `to` from now on, which it has handed over to. First there has to
  * be room for it: OK, TOO_MANY_KEYS or NOMEM; what was made room for is followed or given up. */
 enum vx6_code bindings_make_room(struct vx6_node *node, const uint8_t from[32]);

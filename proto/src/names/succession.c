@@ -38,6 +38,24 @@ static enum vx6_code step(struct vx6_node *node, const uint8_t from[32], const u
     return VX6_OK;
 }
 
+/* VX6-NAME-026: all the way, before the first step. */
+static enum vx6_code check_room(struct vx6_node *node, const struct lineage *lineage,
+    const uint8_t identity[32], const uint8_t from[32])
+{
+    enum vx6_code code = VX6_OK;
+    uint32_t steps = 0;
+    const uint8_t *key;
+    for (key = from; (key = lineage_successor(lineage, identity, key)) != NULL;)
+        steps++;
+    for (key = from; steps > 0 && code == VX6_OK; steps--) {
+        code = bindings_room(node, key, steps);
+        if (code == VX6_OK)
+            code = services_room(node, lineage, identity, key);
+        key = lineage_successor(lineage, identity, key);
+    }
+    return code;
+}
+
 /* VX6-NAME-016: no key on the way may have been revoked. */
 enum vx6_code succession_follow(struct vx6_node *node, const struct lineage *lineage,
     const uint8_t identity[32], const uint8_t from[32])
@@ -48,15 +66,14 @@ enum vx6_code succession_follow(struct vx6_node *node, const struct lineage *lin
             services_came_by_revoked(node, key))
             return VX6_REVOKED;
     }
+    enum vx6_code code = check_room(node, lineage, identity, from);
     uint8_t at[32];
     memcpy(at, from, sizeof at); /* what it stands in is about to change */
-    while ((key = lineage_successor(lineage, identity, at)) != NULL) {
-        enum vx6_code code = step(node, at, key);
-        if (code != VX6_OK)
-            return code;
+    while (code == VX6_OK && (key = lineage_successor(lineage, identity, at)) != NULL) {
+        code = step(node, at, key);
         memcpy(at, key, sizeof at);
     }
-    return VX6_OK;
+    return code;
 }
 
 bool succession_output(struct vx6_node *node, struct vx6_out *out)

@@ -253,7 +253,6 @@ void publish_joined(struct vx6_node *node)
         return;
     publish->joined = true;
     revoked_joined(node);
-    relied_joined(node);
     publish->settle_at = node->now;
     timer_update(node);
 }

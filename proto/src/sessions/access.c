@@ -117,6 +117,32 @@ static void put_on(struct local_service *service, const uint8_t key[32], struct 
     service->allowed_count++;
 }
 
+/* How often the row of the key would have to become longer: until the next of the keys that came
+ * after it is on the list already. */
+static uint32_t steps_in(const struct local_service *service, const struct lineage *lineage,
+    const uint8_t identity[32], const uint8_t key[32])
+{
+    uint32_t steps = 0;
+    const uint8_t *next = lineage_successor(lineage, identity, key);
+    for (; next && !is_allowed(service, next); next = lineage_successor(lineage, identity, next))
+        steps++;
+    return steps;
+}
+
+enum vx6_code services_room(struct vx6_node *node, const struct lineage *lineage,
+    const uint8_t identity[32], const uint8_t key[32])
+{
+    const struct sessions *sessions = &node->sessions;
+    enum vx6_code code = VX6_OK;
+    for (uint32_t i = 0; i < sessions->service_count && code == VX6_OK; i++) {
+        const struct local_service *service = &sessions->services[i];
+        const struct allowed *allowed = find_allowed(service, key);
+        if (allowed)
+            code = before_room(node, allowed->before, steps_in(service, lineage, identity, key));
+    }
+    return code;
+}
+
 /* One that has the successor already, for its own sake or another's, keeps it as it is. */
 enum vx6_code services_make_room(
     struct vx6_node *node, const uint8_t from[32], const uint8_t to[32])

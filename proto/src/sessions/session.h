@@ -66,6 +66,10 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name);
 enum vx6_code service_allow(
     struct vx6_node *node, vx6_span name, const uint8_t key[32], vx6_span before);
 enum vx6_code service_deny(struct vx6_node *node, vx6_span name, const uint8_t key[32]);
+struct lineage;
+/* May all rows of the key go along as the lineage of `identity` says? OK or TOO_MANY_KEYS. */
+enum vx6_code services_room(struct vx6_node *node, const struct lineage *lineage,
+    const uint8_t identity[32], const uint8_t key[32]);
 /* Whoever was allowed as `from` is allowed as `to` from now on. First there has to be room for it:
  * as bindings_make_room(). */
 enum vx6_code services_make_room(
