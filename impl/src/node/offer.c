@@ -9,10 +9,6 @@
 #include "listening.h"
 #include "offer_parts.h"
 
-enum {
-    LOOK_PAUSE_MS = 50
-};
-
 static const struct {
     enum vx6_in_kind kind;
     const char *who; /* it leads to */
@@ -245,7 +241,6 @@ enum vx6_code offers_add(
     struct offers *offers, const struct offer_wish *wish, char error[TEXT_ERROR_SIZE])
 {
     struct store_service stored;
-    offers->looked_ms = 0; /* for this one nobody has looked */
     snprintf(stored.name, sizeof stored.name, "%s", wish->name);
     snprintf(stored.exposure, sizeof stored.exposure, "%s", exposure_name(wish->exposure));
     format_place(wish, stored.target);
@@ -308,14 +303,8 @@ void offer_saw_up(struct offer *offer)
     offer->is_down_told = false;
 }
 
-/* The kernel lists all sockets of the host for each: a flood of questions must not have it do so
- * for each of them. */
 void offers_look(struct offers *offers)
 {
-    int64_t now_ms = steady_ms_now();
-    if (offers->looked_ms != 0 && now_ms - offers->looked_ms < LOOK_PAUSE_MS)
-        return;
-    offers->looked_ms = now_ms;
     for (size_t i = 0; i < offers->count; i++) {
         struct offer *offer = offers->items[i];
         if (offer->facts.exposure == EXPOSURE_HOSTED)

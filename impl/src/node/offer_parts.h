@@ -21,7 +21,6 @@ struct offers {
     struct offer *items[OFFERS_MAX]; /* sorted by name */
     size_t count;
     struct offer *retired;
-    int64_t looked_ms; /* steady: who listens was looked up then */
     struct idtable incoming;
 };
 
