@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     play_free(play);
     if (wrong > 0)
         printf("%" PRIu32 " cells are wrong: marked with !\n", wrong);
-    /* Arrays are as large as they ever had to be, so bytes may differ; their number does not. */
-    bool is_back = after.blocks == before.blocks && after.held <= 2 * before.held;
+    /* Arrays are as large as they ever had to be, so bytes may differ; their number grows no more. */
+    bool is_back = after.blocks <= before.blocks && after.held <= 2 * before.held;
     return wrong == 0 && 2 * sealed >= inputs && is_back ? EXIT_SUCCESS : EXIT_FAILURE;
 }
