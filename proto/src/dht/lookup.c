@@ -76,8 +76,8 @@ static bool is_given_up(
 {
     const uint32_t max = node->env->limits->site_queries_max;
     const vx6_addr *addr = &candidate->peer->addr;
-    if (candidate->state != CANDIDATE_NEW)
-        return false;
+    if (lookup->pending + lookup->list.count_lost < max)
+        return false; /* as many have not been asked in vain anywhere */
     uint32_t in_vain = 0;
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *other = shortlist_nth(&lookup->list, i);
