@@ -3,6 +3,7 @@
  * doubling. A block of whole lines begins with one, so that what stands together in it costs one
  * miss. */
 #include "pool.h"
+#include "prefetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ enum {
     LINES_MAX_BITS = 9,
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
-    CHUNK_SIZE = 1 << 21 /* a large page */
+    CHUNK_SIZE = 1 << 21, /* a large page */
+    FETCHED_MAX = 1280 /* bytes of the block that will be taken next */
 };
 
 static void *memory_take(size_t size)
@@ -93,7 +95,6 @@ static void *get(struct pool *pool, uint32_t class)
     void *block = pool->free_lists[class];
     memcpy(&pool->free_lists[class], block, sizeof block);
     pool->free_counts[class]--;
-    __builtin_prefetch(pool->free_lists[class]);
     return block;
 }
 
@@ -151,8 +152,11 @@ void *pool_take(struct pool *pool, size_t size)
         return memory_take(size);
     size_t block_size;
     uint32_t class = class_of(size, &block_size);
-    if (pool->free_lists[class])
-        return get(pool, class);
+    if (pool->free_lists[class]) {
+        void *block = get(pool, class);
+        prefetch(pool->free_lists[class], block_size < FETCHED_MAX ? block_size : FETCHED_MAX);
+        return block;
+    }
     void *block = split(pool, class, block_size);
     return block ? block : chunk_cut(pool, block_size);
 }

@@ -407,6 +407,11 @@ void lookup_expect(const struct lookup *lookup, uint32_t step)
     prefetch(list->asked, list->count * sizeof *list->asked);
 }
 
+void lookup_timer_expect(struct timer *timer, uint32_t step)
+{
+    lookup_expect(CONTAINER_OF(timer, struct lookup, timer), step);
+}
+
 static void show_own(struct vx6_node *node, struct lookup *lookup)
 {
     lookup->own_untold = false;
