@@ -21,6 +21,9 @@
 #define POOL_OFF 0
 #endif
 
+/* Apart, so that what is done for every block need save no registers for it. */
+#define SELDOM __attribute__((noinline))
+
 enum {
     SMALL_MAX = 96,
     SMALL_STEP = 16,
@@ -33,7 +36,7 @@ enum {
     FETCHED_MAX = 1280 /* bytes of the block that will be taken next */
 };
 
-static void *memory_take(size_t size)
+SELDOM static void *memory_take(size_t size)
 {
     void *memory = malloc(size);
     if (memory == NULL) {
@@ -43,23 +46,16 @@ static void *memory_take(size_t size)
     return memory;
 }
 
-/* The class of a size, and the size of its blocks. */
-static uint32_t class_of(size_t size, size_t *block_size)
+/* The smallest class whose blocks are large enough. */
+static inline uint32_t class_of(size_t size)
 {
-    if (size <= SMALL_MAX) {
-        uint32_t class = (uint32_t)((size + SMALL_STEP - 1) / SMALL_STEP);
-        *block_size = (size_t) class * SMALL_STEP;
-        return class;
-    }
-    if (size <= LINES_MAX) {
-        uint32_t lines = (uint32_t)((size + LINE - 1) / LINE);
-        *block_size = (size_t)lines * LINE;
-        return SMALL_CLASSES + lines - SMALL_MAX / LINE;
-    }
+    if (size <= SMALL_MAX)
+        return (uint32_t)(size + SMALL_STEP - 1) / SMALL_STEP;
+    if (size <= LINES_MAX)
+        return SMALL_CLASSES - SMALL_MAX / LINE + (uint32_t)(size + LINE - 1) / LINE;
     const uint32_t doubling = 63 - (uint32_t)__builtin_clzll(size - 1); /* at most this, doubled */
-    const size_t quarters = (size - 1) >> (doubling - 2) & 3;           /* full ones beyond it */
-    *block_size = (quarters + 5) << (doubling - 2);
-    return LINES_CLASSES + (doubling - LINES_MAX_BITS) * 4 + (uint32_t)quarters + 1;
+    const uint32_t quarters = (uint32_t)((size - 1) >> (doubling - 2)) & 3; /* full, beyond it */
+    return LINES_CLASSES + (doubling - LINES_MAX_BITS) * 4 + quarters + 1;
 }
 
 static size_t size_of(uint32_t class)
@@ -83,14 +79,14 @@ static void *chunk_take(void)
     return chunk;
 }
 
-static void put(struct pool *pool, uint32_t class, void *block)
+static inline void put(struct pool *pool, uint32_t class, void *block)
 {
     memcpy(block, &pool->free_lists[class], sizeof block);
     pool->free_lists[class] = block;
     pool->free_counts[class]++;
 }
 
-static void *get(struct pool *pool, uint32_t class)
+static inline void *get(struct pool *pool, uint32_t class)
 {
     void *block = pool->free_lists[class];
     memcpy(&pool->free_lists[class], block, sizeof block);
@@ -134,10 +130,10 @@ static void *split(struct pool *pool, uint32_t class, size_t size)
     else
         block += left; /* so that all before it begins with a line */
     while (left > 0) {
-        size_t part;
-        uint32_t part_class = class_of(left, &part);
-        if (part > left)
-            part = size_of(--part_class);
+        uint32_t part_class = class_of(left);
+        if (size_of(part_class) > left)
+            part_class--;
+        const size_t part = size_of(part_class);
         put(pool, part_class, rest);
         rest += part;
         left -= part;
@@ -145,20 +141,29 @@ static void *split(struct pool *pool, uint32_t class, size_t size)
     return block;
 }
 
+SELDOM static void *make(struct pool *pool, uint32_t class)
+{
+    const size_t size = size_of(class);
+    void *block = split(pool, class, size);
+    return block ? block : chunk_cut(pool, size);
+}
+
+static inline bool is_pooled(size_t size)
+{
+    return !POOL_OFF && size <= POOL_BLOCK_MAX;
+}
+
 void *pool_take(struct pool *pool, size_t size)
 {
     pool->used += size;
-    if (POOL_OFF || size > POOL_BLOCK_MAX)
+    if (!is_pooled(size))
         return memory_take(size);
-    size_t block_size;
-    uint32_t class = class_of(size, &block_size);
-    if (pool->free_lists[class]) {
-        void *block = get(pool, class);
-        prefetch(pool->free_lists[class], block_size < FETCHED_MAX ? block_size : FETCHED_MAX);
-        return block;
-    }
-    void *block = split(pool, class, block_size);
-    return block ? block : chunk_cut(pool, block_size);
+    uint32_t class = class_of(size);
+    if (pool->free_lists[class] == NULL)
+        return make(pool, class);
+    void *block = get(pool, class);
+    prefetch(pool->free_lists[class], size < FETCHED_MAX ? size : FETCHED_MAX);
+    return block;
 }
 
 void pool_give(struct pool *pool, void *block, size_t size)
@@ -166,26 +171,15 @@ void pool_give(struct pool *pool, void *block, size_t size)
     if (block == NULL)
         return;
     pool->used -= size;
-    if (POOL_OFF || size > POOL_BLOCK_MAX) {
+    if (is_pooled(size))
+        put(pool, class_of(size), block);
+    else
         free(block);
-        return;
-    }
-    size_t block_size;
-    put(pool, class_of(size, &block_size), block);
 }
 
-void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
+SELDOM static void *resize(struct pool *pool, void *block, size_t size_from, size_t size_to)
 {
-    struct pool *pool = context;
-    if (size_to == 0) {
-        pool_give(pool, block, size_from);
-        return NULL;
-    }
-    if (block == NULL)
-        return pool_take(pool, size_to);
-    size_t block_from, block_to;
-    if (!POOL_OFF && size_from <= POOL_BLOCK_MAX && size_to <= POOL_BLOCK_MAX &&
-        class_of(size_from, &block_from) == class_of(size_to, &block_to)) {
+    if (is_pooled(size_from) && is_pooled(size_to) && class_of(size_from) == class_of(size_to)) {
         pool->used += size_to - size_from;
         return block;
     }
@@ -193,6 +187,16 @@ void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
     memcpy(moved, block, size_from < size_to ? size_from : size_to);
     pool_give(pool, block, size_from);
     return moved;
+}
+
+void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
+{
+    if (block == NULL)
+        return pool_take(context, size_to);
+    if (size_to > 0)
+        return resize(context, block, size_from, size_to);
+    pool_give(context, block, size_from);
+    return NULL;
 }
 
 void pool_balance(struct pool *a, struct pool *b)
