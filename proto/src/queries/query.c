@@ -394,7 +394,8 @@ static struct query *query_find(struct vx6_node *node, const vx6_addr *from, con
 void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_msg answer;
     struct answer_head head;
     struct query *query = query_find(node, from, data);
@@ -402,9 +403,9 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     answer.type = VX6_MSG_NONE;
     if (query == NULL || !is_zero(data + 2, 2))
         code = VX6_UNEXPECTED;
-    else if (!crypto->answer_open(crypto, &query->state, data, payload))
+    else if (!crypto->answer_open(crypto, &query->state, data, room, &payload))
         code = VX6_BAD_SEAL;
-    else if (!datagram_payload(&answer, payload, sizeof payload))
+    else if (!datagram_payload(&answer, payload))
         code = VX6_BAD_MESSAGE;
     else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
         code = VX6_UNEXPECTED;
