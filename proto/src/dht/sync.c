@@ -2,6 +2,7 @@
 /* A round offers each of the nearest nodes the bundles that it should hold as well; a newcomer
  * among them is offered its share soon after it came. What a neighbour lacks is stored there page
  * by page, one neighbour after the other. Spec: spec/dht.md, "Repair". */
+#include "around.h"
 #include "internal.h"
 
 enum {
@@ -194,31 +195,25 @@ void sync_query_done(struct vx6_node *node, void *context, const struct query_re
     work(node);
 }
 
-static bool is_one_of(const struct peer *peer, struct peer *const *peers, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (peers[i] == peer)
-            return true;
-    }
-    return false;
-}
-
 /* Each bundle is offered to those of `peers` that are among the k closest to its key, closest
  * first; in a round, one that is in the wrong hands first to those who should have it. */
 static void offer_to(
     struct vx6_node *node, struct peer *const *peers, uint32_t peer_count, bool is_round)
 {
+    struct around around;
+    around_look(&around, node, peers, peer_count);
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct peer *closest[KADEMLIA_K];
         struct placed *item = holder_item(node, i);
         if (item == NULL)
             continue;
         const uint8_t *key = item->key->data;
-        bool is_misplaced = is_round && !table_is_own_share(node, key, NULL, KADEMLIA_K);
-        uint32_t count = table_closest(node, key, closest, KADEMLIA_K);
+        bool is_misplaced = is_round && !around_is_own_share(&around, key);
+        uint32_t count = is_misplaced ? table_closest(node, key, closest, KADEMLIA_K)
+                                      : around_closest(&around, key, closest);
         for (uint32_t j = 0; j < count; j++) {
             bool is_rightful = is_misplaced && j < RIGHTFUL;
-            if (is_rightful || is_one_of(closest[j], peers, peer_count))
+            if (is_rightful || (closest[j] && around_is_asked(&around, closest[j])))
                 sync_add(node, closest[j], item);
         }
     }
@@ -263,7 +258,8 @@ void sync_timer(struct vx6_node *node, struct timer *timer)
         memcpy(peers, syncs->due, syncs->due_count * sizeof peers[0]);
         count = syncs->due_count;
     }
-    offer_to(node, peers, count, is_round);
+    if (count > 0)
+        offer_to(node, peers, count, is_round);
     for (uint32_t i = 0; i < syncs->due_count; i++)
         peer_drop(node->env, syncs->due[i]);
     syncs->due_count = 0;
