@@ -121,8 +121,8 @@ static bool offer_page(struct vx6_node *node, struct sync *sync)
     for (; sync->page_end < sync->count && count < SYNC_PAGE_MAX; sync->page_end++, count++) {
         const struct placed *item = sync->items[sync->page_end];
         uint8_t *at = bytes + (size_t)count * SYNC_ITEM_SIZE;
-        memcpy(at, item->key->data, 32);
-        memcpy(at + 32, item->owner->data, 32);
+        memcpy(at, item->key, 32);
+        memcpy(at + 32, item->owner, 32);
         store_u64(at + 64, item->sequence);
     }
     struct vx6_msg ask = {.type = VX6_MSG_sync};
@@ -139,7 +139,7 @@ static void store_wanted(struct vx6_node *node, struct sync *sync)
             continue;
         struct vx6_msg ask = {.type = VX6_MSG_store};
         memcpy(ask.u.store.token, sync->token, sizeof ask.u.store.token);
-        memcpy(ask.u.store.key, item->key->data, 32);
+        memcpy(ask.u.store.key, item->key, 32);
         ask.u.store.bundle = (vx6_span){item->bundle->data, item->bundle->len};
         if (!ask_peer(node, sync, &ask) && sync->in_flight > 0)
             return; /* goes on when one of them is done */
@@ -207,7 +207,7 @@ static void offer_to(
         struct placed *item = holder_item(node, i);
         if (item == NULL)
             continue;
-        const uint8_t *key = item->key->data;
+        const uint8_t *key = item->key;
         bool is_misplaced = is_round && !around_is_own_share(&around, key);
         uint32_t count = is_misplaced ? table_closest(node, key, closest, KADEMLIA_K)
                                       : around_closest(&around, key, closest);
@@ -275,9 +275,9 @@ void sync_hand_over(struct vx6_node *node)
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct peer *closest[KADEMLIA_K];
         struct placed *item = holder_item(node, i);
-        if (item == NULL || bytes_equal(item->owner->data, node->keys.id, 32))
+        if (item == NULL || bytes_equal(item->owner, node->keys.id, 32))
             continue;
-        uint32_t count = table_closest(node, item->key->data, closest, KADEMLIA_K);
+        uint32_t count = table_closest(node, item->key, closest, KADEMLIA_K);
         if (count > 0)
             sync_add(node, closest[count - 1], item);
     }
