@@ -39,6 +39,13 @@ static void copy(uint8_t *dst, const uint8_t *src, size_t len)
         memmove(dst, src, len);
 }
 
+/* Zeros up to `padded_len`. */
+static void copy_padded(uint8_t *dst, const uint8_t *src, size_t len, size_t padded_len)
+{
+    copy(dst, src, len);
+    memset(dst + len, 0, padded_len - len);
+}
+
 static bool is_zero(const uint8_t *data, size_t len)
 {
     /* The first byte is zero, and each other one equals the one before it. */
@@ -80,12 +87,13 @@ static void model_mac(const struct vx6_crypto *self, uint8_t mac[VX6_MAC_SIZE],
     mix_finish(&mix, mac, VX6_MAC_SIZE);
 }
 
+/* One to one, so that no two have the same. */
 static void model_link_public(
     const struct vx6_crypto *self, uint8_t public_key[32], const uint8_t secret_key[32])
 {
-    struct mix mix = begin(self, FOR_PUBLIC_KEY);
-    mix_key(&mix, secret_key);
-    mix_finish(&mix, public_key, VX6_KEY_SIZE);
+    const struct mix mix = begin(self, FOR_PUBLIC_KEY);
+    for (size_t i = 0; i < VX6_KEY_SIZE; i += 8)
+        mix_store(public_key + i, mix_lane(mix_load(secret_key + i), mix.a, mix.b));
 }
 
 /* ---- links: the layout of Noise XX, the transcript in place of keys ---- */
@@ -346,8 +354,7 @@ static size_t write_sealed(const struct vx6_crypto *self, const uint8_t ephemera
     uint8_t *at = datagram + SEALED_PAYLOAD_AT;
     VX6_ASSERT(payload.len <= padded_len);
     model_link_public(self, datagram + SEALED_EPHEMERAL_AT, ephemeral_seed);
-    copy(at, payload.data, payload.len);
-    memset(at + payload.len, 0, padded_len - payload.len);
+    copy_padded(at, payload.data, payload.len, padded_len);
     return payload_used(at, padded_len, payload.len);
 }
 
@@ -378,12 +385,9 @@ static void model_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     keep(ask, &transcript, datagram);
 }
 
-static struct mix received_ask_mix(
-    const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
+static size_t received_ask_used(const uint8_t *datagram)
 {
-    size_t used =
-        payload_used(datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE, VX6_ASK_PAYLOAD_SIZE);
-    return ask_mix(self, identity, datagram, used);
+    return payload_used(datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE, VX6_ASK_PAYLOAD_SIZE);
 }
 
 static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
@@ -391,13 +395,14 @@ static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     uint8_t payload[VX6_ASK_PAYLOAD_SIZE])
 {
     (void)identity_seed;
-    struct mix transcript = received_ask_mix(self, identity, datagram);
+    size_t used = received_ask_used(datagram);
+    struct mix transcript = ask_mix(self, identity, datagram, used);
     if (!mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE) ||
         common_is_low_order(datagram + SEALED_EPHEMERAL_AT)) {
         memset(payload, 0, VX6_ASK_PAYLOAD_SIZE);
         return false;
     }
-    memcpy(payload, datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE);
+    copy_padded(payload, datagram + SEALED_PAYLOAD_AT, used, VX6_ASK_PAYLOAD_SIZE);
     keep(ask, &transcript, datagram);
     return true;
 }
@@ -438,7 +443,7 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
         memset(payload, 0, VX6_ANSWER_PAYLOAD_SIZE);
         return false;
     }
-    memcpy(payload, datagram + SEALED_PAYLOAD_AT, VX6_ANSWER_PAYLOAD_SIZE);
+    copy_padded(payload, datagram + SEALED_PAYLOAD_AT, used, VX6_ANSWER_PAYLOAD_SIZE);
     return true;
 }
 
@@ -446,7 +451,7 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
 static bool model_ask_is_for(
     const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
 {
-    struct mix transcript = received_ask_mix(self, identity, datagram);
+    struct mix transcript = ask_mix(self, identity, datagram, received_ask_used(datagram));
     return mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE);
 }
 
