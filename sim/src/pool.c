@@ -4,6 +4,7 @@
  * miss. A free block is split for smaller ones; before a chunk is taken, those that lie side by
  * side are merged. */
 #include "pool.h"
+#include "prefetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,8 @@ enum {
     LINES_MAX_BITS = 9,
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
-    CHUNK_SIZE = 1 << 21 /* a large page */
+    CHUNK_SIZE = 1 << 21, /* a large page */
+    FETCHED_MAX = 1280 /* bytes of the block that will be taken next */
 };
 
 SELDOM static void *memory_take(size_t size)
@@ -79,7 +81,6 @@ static inline void *get(struct pool *pool, uint32_t class)
     void *block = pool->free_lists[class];
     memcpy(&pool->free_lists[class], block, sizeof block);
     pool->free_counts[class]--;
-    __builtin_prefetch(pool->free_lists[class]);
     return block;
 }
 
@@ -196,7 +197,11 @@ void *pool_take(struct pool *pool, size_t size)
     if (!is_pooled(size))
         return memory_take(size);
     uint32_t class = class_of(size);
-    return pool->free_lists[class] ? get(pool, class) : make(pool, class);
+    if (pool->free_lists[class] == NULL)
+        return make(pool, class);
+    void *block = get(pool, class);
+    prefetch(pool->free_lists[class], size < FETCHED_MAX ? size : FETCHED_MAX);
+    return block;
 }
 
 void pool_give(struct pool *pool, void *block, size_t size)

@@ -30,14 +30,14 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
 }
 
 /* A payload is u16 length, message, zeros. VX6-QUERY-003 */
-bool datagram_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size)
+bool datagram_payload(struct vx6_msg *msg, vx6_span payload)
 {
-    size_t len = load_u16(payload);
-    if (len <= size - LENGTH_SIZE &&
-        is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len) &&
-        vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL)
+    const uint8_t *message = payload.data + LENGTH_SIZE;
+    size_t size = payload.len - LENGTH_SIZE, len = load_u16(payload.data);
+    if (len <= size && is_zero(message + len, size - len) &&
+        vx6_msg_decode(msg, VX6_SCOPE_QUERY, message, len) == NULL)
         return true;
-    msg->type = claimed_type((vx6_span){payload + LENGTH_SIZE, size - LENGTH_SIZE});
+    msg->type = claimed_type((vx6_span){message, size});
     return false;
 }
 

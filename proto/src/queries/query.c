@@ -394,7 +394,8 @@ static struct query *query_find(struct vx6_node *node, const vx6_addr *from, con
 void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_msg answer;
     struct answer_head head;
     struct query *query = query_find(node, from, data);
@@ -402,9 +403,9 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     answer.type = VX6_MSG_NONE;
     if (query == NULL || !is_zero(data + 2, 2))
         code = VX6_UNEXPECTED;
-    else if (!crypto->answer_open(crypto, &query->state, data, payload))
+    else if (!crypto->answer_open(crypto, &query->state, data, room, &payload))
         code = VX6_BAD_SEAL;
-    else if (!datagram_payload(&answer, payload, sizeof payload))
+    else if (!datagram_payload(&answer, payload))
         code = VX6_BAD_MESSAGE;
     else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
         code = VX6_UNEXPECTED;
@@ -444,6 +445,19 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     datagram_post(node, &query->outgoing);
 }
 
+static void item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
+{
+    if (step == 0) {
+        prefetch(item->peer, sizeof *item->peer);
+        prefetch(item->query, sizeof *item->query);
+        return;
+    }
+    if (step == 1)
+        table_expect(node, item->peer->id);
+    if (item->query->user == QUERY_LOOKUP)
+        lookup_expect(item->query->context, step - 1);
+}
+
 /* An answer leads to its query and what began that. What an ask touches is sealed in it. */
 void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
@@ -459,14 +473,18 @@ void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *dat
     const struct in_flight *item = item_with(queries, load_u64(data + QUERY_ID_AT));
     if (item == NULL)
         return;
-    if (step == 1) {
-        prefetch(item->peer, sizeof *item->peer);
-        prefetch(item->query, sizeof *item->query);
-    } else if (step == 2) {
-        table_expect(node, item->peer->id);
-    }
-    if (step >= 2 && item->query->user == QUERY_LOOKUP)
-        lookup_expect(item->query->context, step - 2);
+    item_expect(node, item, step - 1);
+}
+
+/* The query whose time is over, which is tried again or lost. */
+void query_timer_expect(const struct vx6_node *node, uint32_t step)
+{
+    const struct queries *queries = &node->queries;
+    const struct in_flight *first = step > 0 ? earliest(queries) : NULL;
+    if (step == 0)
+        prefetch(queries->items, queries->count * sizeof *queries->items);
+    else if (first)
+        item_expect(node, first, step - 1);
 }
 
 void queries_shutdown(struct vx6_node *node)

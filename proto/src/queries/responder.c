@@ -149,18 +149,19 @@ static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_
 void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask state;
     struct vx6_msg ask, answer;
     bool is_for_me = bytes_equal(data + 2, node->keys.id, 2);
     if (is_for_me && !is_welcome(node, from, data))
         return;
     if (!is_for_me || !crypto->ask_open(crypto, &state, node->keys.identity_seed,
-                          node->keys.identity, data, payload)) {
+                          node->keys.identity, data, room, &payload)) {
         datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return;
     }
-    if (!datagram_payload(&ask, payload, sizeof payload))
+    if (!datagram_payload(&ask, payload))
         datagram_refuse(node, from, ask.type, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
     else if (!answer_ask(node, from, &ask, &answer, storage))
         datagram_refuse(node, from, ask.type, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
