@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Size classes: steps of 16 bytes up to 96, whole cache lines up to 512, then four to each
  * doubling. A block of whole lines begins with one, so that what stands together in it costs one
- * miss. */
+ * miss. A free block is split for smaller ones; before a chunk is taken, those that lie side by
+ * side are merged. */
 #include "pool.h"
 #include "prefetch.h"
 
@@ -68,17 +69,6 @@ static size_t size_of(uint32_t class)
     return ((size_t)LINES_MAX << doublings) / 4 * (4 + quarter);
 }
 
-/* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
- * cache misses themselves. */
-static void *chunk_take(void)
-{
-    void *chunk = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
-    if (chunk == NULL)
-        return memory_take(CHUNK_SIZE);
-    (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
-    return chunk;
-}
-
 static inline void put(struct pool *pool, uint32_t class, void *block)
 {
     memcpy(block, &pool->free_lists[class], sizeof block);
@@ -94,58 +84,106 @@ static inline void *get(struct pool *pool, uint32_t class)
     return block;
 }
 
-static void *chunk_cut(struct pool *pool, size_t size)
+/* Memory without a use becomes free blocks, as large ones as there are classes for. */
+static void cut(struct pool *pool, uint8_t *memory, size_t size)
 {
-    size_t gap = size % LINE == 0 ? pool->chunk_left % LINE : 0;
-    if (pool->chunk_left < gap + size) {
-        uint8_t *chunk = chunk_take();
-        memcpy(chunk, &pool->chunks, sizeof pool->chunks);
-        pool->chunks = chunk;
-        pool->chunk_bytes += CHUNK_SIZE;
-        pool->chunk = chunk + LINE;
-        pool->chunk_left = CHUNK_SIZE - LINE;
-        gap = 0;
+    const size_t line_part = -(uintptr_t)memory % LINE;
+    size_t limit = line_part > 0 && line_part < size ? line_part : size;
+    while (size > 0) {
+        uint32_t class = limit < POOL_BLOCK_MAX ? class_of(limit) : class_of(POOL_BLOCK_MAX);
+        if (size_of(class) > limit)
+            class --;
+        put(pool, class, memory);
+        memory += size_of(class);
+        size -= size_of(class);
+        limit = size;
     }
-    if (gap > 0)
-        put(pool, (uint32_t)(gap / SMALL_STEP), pool->chunk);
-    void *block = pool->chunk + gap;
-    pool->chunk += gap + size;
-    pool->chunk_left -= gap + size;
-    return block;
 }
 
-/* Of the smallest larger block of whole lines that is free: the rest becomes free blocks of other
- * classes. Arrays that grow leave many behind. NULL: there is none. */
-static void *split(struct pool *pool, uint32_t class, size_t size)
+/* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
+ * cache misses themselves. */
+static void chunk_add(struct pool *pool)
 {
+    uint8_t *chunk = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
+    if (chunk == NULL)
+        chunk = memory_take(CHUNK_SIZE);
+    else
+        (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
+    memcpy(chunk, &pool->chunks, sizeof pool->chunks);
+    pool->chunks = chunk;
+    pool->chunk_bytes += CHUNK_SIZE;
+    cut(pool, chunk + LINE, CHUNK_SIZE - LINE);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Free blocks that lie side by side become one. */
+static void merge(struct pool *pool)
+{
+    size_t count = 0;
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++)
+        count += pool->free_counts[class];
+    uint64_t *blocks = memory_take((count + 1) * sizeof *blocks); /* by address; the class last */
+    size_t at = 0;
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
+        while (pool->free_lists[class])
+            blocks[at++] = (uint64_t)(uintptr_t)get(pool, class) * POOL_CLASS_COUNT | class;
+    }
+    qsort(blocks, count, sizeof *blocks, compare);
+    for (at = 0; at < count;) {
+        const uint64_t begin = blocks[at] / POOL_CLASS_COUNT;
+        uint64_t end = begin;
+        for (; at < count && blocks[at] / POOL_CLASS_COUNT == end; at++)
+            end += size_of(blocks[at] % POOL_CLASS_COUNT);
+        cut(pool, (uint8_t *)(uintptr_t)begin, end - begin);
+    }
+    free(blocks);
+}
+
+/* From the smallest larger block of whole lines that is free; the rest of it stays free. NULL:
+ * there is none. */
+static void *split(struct pool *pool, uint32_t class)
+{
+    const size_t size = size_of(class);
     uint32_t larger = class < SMALL_CLASSES ? SMALL_CLASSES + 1 : class + 1;
     while (larger < POOL_CLASS_COUNT && pool->free_lists[larger] == NULL)
         larger++;
     if (larger == POOL_CLASS_COUNT)
         return NULL;
     uint8_t *block = get(pool, larger), *rest = block;
-    size_t left = size_of(larger) - size;
+    const size_t left = size_of(larger) - size;
     if (size % LINE == 0)
         rest += size;
     else
         block += left; /* so that all before it begins with a line */
-    while (left > 0) {
-        uint32_t part_class = class_of(left);
-        if (size_of(part_class) > left)
-            part_class--;
-        const size_t part = size_of(part_class);
-        put(pool, part_class, rest);
-        rest += part;
-        left -= part;
-    }
+    cut(pool, rest, left);
     return block;
 }
 
+static void *find(struct pool *pool, uint32_t class)
+{
+    return pool->free_lists[class] ? get(pool, class) : split(pool, class);
+}
+
+/* Merging takes time: once for each chunk. */
 SELDOM static void *make(struct pool *pool, uint32_t class)
 {
-    const size_t size = size_of(class);
-    void *block = split(pool, class, size);
-    return block ? block : chunk_cut(pool, size);
+    void *block = split(pool, class);
+    if (block == NULL && !pool->merged) {
+        merge(pool);
+        pool->merged = true;
+        block = find(pool, class);
+    }
+    if (block == NULL) {
+        chunk_add(pool);
+        pool->merged = false;
+        block = find(pool, class);
+    }
+    return block;
 }
 
 static inline bool is_pooled(size_t size)
