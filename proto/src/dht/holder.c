@@ -46,16 +46,15 @@ static uint32_t find_prefix(const struct holder *holder, uint32_t prefix)
 /* Where they are, or would be. */
 static struct range find_range(const struct holder *holder, const uint8_t key[32])
 {
-    const uint32_t prefix = load_u32(key), count = holder->count;
-    struct range range;
-    range.begin = find_prefix(holder, prefix);
-    while (range.begin < count && holder->prefixes[range.begin] == prefix &&
-           memcmp(holder->items[range.begin].placed->key, key, 32) < 0)
-        range.begin++;
-    range.end = range.begin;
-    while (range.end < count && holder->prefixes[range.end] == prefix &&
-           bytes_equal(holder->items[range.end].placed->key, key, 32))
-        range.end++;
+    const uint32_t prefix = load_u32(key), begin = find_prefix(holder, prefix);
+    struct range range = {begin, begin};
+    for (uint32_t i = begin; i < holder->count && holder->prefixes[i] == prefix; i++) {
+        const uint8_t *other = holder->items[i].placed->key;
+        if (bytes_equal(other, key, 32))
+            range.end = i + 1;
+        else if (memcmp(other, key, 32) < 0)
+            range.begin = range.end = i + 1;
+    }
     return range;
 }
 
