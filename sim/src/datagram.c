@@ -18,7 +18,7 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
         return;
     }
     prefetch(&world->members[dst], sizeof world->members[dst]);
-    struct payload *payload = payload_new(shard, data, len); /* which gives that some time */
+    struct payload *payload = payload_datagram(shard, data, len); /* which gives that some time */
     if (world->members[dst].actor == NULL) {
         shard->stats.datagrams_dead++;
         payload_drop(shard, payload);
