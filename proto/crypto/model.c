@@ -35,7 +35,7 @@ static struct mix begin(const struct vx6_crypto *self, enum purpose purpose)
 
 static void copy(uint8_t *dst, const uint8_t *src, size_t len)
 {
-    if (len > 0)
+    if (len > 0 && dst != src)
         memmove(dst, src, len);
 }
 
@@ -343,7 +343,7 @@ static size_t payload_used(const uint8_t *payload, size_t padded_len, size_t end
 /* What of it has to be mixed. Nothing is enciphered: it is shown where it stands. */
 static vx6_span received_payload(const uint8_t *datagram, size_t padded_len)
 {
-    const uint8_t *payload = datagram + SEALED_PAYLOAD_AT;
+    const uint8_t *payload = datagram + VX6_QUERY_PAYLOAD_AT;
     return (vx6_span){payload, payload_used(payload, padded_len, padded_len)};
 }
 
@@ -351,7 +351,7 @@ static vx6_span received_payload(const uint8_t *datagram, size_t padded_len)
 static size_t write_sealed(const struct vx6_crypto *self, const uint8_t ephemeral_seed[32],
     vx6_span payload, size_t padded_len, uint8_t *datagram)
 {
-    uint8_t *at = datagram + SEALED_PAYLOAD_AT;
+    uint8_t *at = datagram + VX6_QUERY_PAYLOAD_AT;
     VX6_ASSERT(payload.len <= padded_len);
     model_link_public(self, datagram + SEALED_EPHEMERAL_AT, ephemeral_seed);
     copy(at, payload.data, payload.len);
@@ -370,7 +370,7 @@ static struct mix ask_mix(const struct vx6_crypto *self, const uint8_t responder
 {
     struct mix mix = begin(self, FOR_ASK);
     mix_key(&mix, responder);
-    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT + used);
+    mix_bytes(&mix, datagram, VX6_QUERY_PAYLOAD_AT + used);
     return mix;
 }
 

@@ -72,12 +72,12 @@ static void resume(struct noise *noise, uint8_t *header, const struct vx6_ask *a
 static void write_padded(
     struct noise *noise, const uint8_t *payload, size_t len, size_t padded_len, uint8_t *datagram)
 {
-    uint8_t padded[VX6_ANSWER_PAYLOAD_SIZE] = {0};
-    VX6_ASSERT(len <= padded_len && padded_len <= sizeof padded);
+    uint8_t *padded = datagram + VX6_QUERY_PAYLOAD_AT;
+    VX6_ASSERT(len <= padded_len);
     if (len > 0)
-        memcpy(padded, payload, len);
+        memmove(padded, payload, len);
+    memset(padded + len, 0, padded_len - len);
     noise_write(noise, padded, padded_len, datagram + SEALED_EPHEMERAL_AT);
-    sodium_memzero(padded, len);
 }
 
 /* VX6-CRYPTO-011 */

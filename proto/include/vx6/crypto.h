@@ -24,6 +24,7 @@ enum {
     VX6_BINDING_SIZE = 32,
     VX6_DATAGRAM_SIZE = 1200,
     VX6_QUERY_HEADER_SIZE = 12,  /* type, suite, key hint 2, query id 8 */
+    VX6_QUERY_PAYLOAD_AT = 44,   /* behind an ephemeral key */
     VX6_ASK_PAYLOAD_SIZE = 1108, /* u16 length, message, zeros */
     VX6_ANSWER_PAYLOAD_SIZE = 1140,
     VX6_ASK_MAC1_AT = 1168, /* 16 bytes; mac2 follows */
@@ -110,7 +111,8 @@ struct vx6_crypto {
 
     /* ---- sealed queries: Noise_NK_25519_ChaChaPoly_SHA256, spec/queries.md ----
      * `datagram` is VX6_DATAGRAM_SIZE bytes whose first VX6_QUERY_HEADER_SIZE are already set.
-     * The payload is `len` bytes; the provider pads it with zeros. `open` gives back what came,
+     * The payload is `len` bytes, which may stand where they will be sealed; the provider pads it
+     * with zeros. `open` gives back what came,
      * padding included, in `room` or, where nothing had to be deciphered, in the datagram itself.
      * It may leave out zeros behind as many bytes as the payload's length says. */
     void (*ask_seal)(const struct vx6_crypto *self, struct vx6_ask *ask,

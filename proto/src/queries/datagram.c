@@ -30,6 +30,14 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
 }
 
 /* A payload is u16 length, message, zeros. VX6-QUERY-003 */
+vx6_span datagram_put(uint8_t *datagram, const uint8_t *message, size_t len)
+{
+    uint8_t *payload = datagram + VX6_QUERY_PAYLOAD_AT;
+    store_u16(payload, (uint16_t)len);
+    memcpy(payload + LENGTH_SIZE, message, len);
+    return (vx6_span){payload, LENGTH_SIZE + len};
+}
+
 bool datagram_payload(struct vx6_msg *msg, vx6_span payload)
 {
     const uint8_t *message = payload.data + LENGTH_SIZE;

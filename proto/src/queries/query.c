@@ -334,7 +334,7 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
 {
     struct query *query = query_of(outgoing);
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], seed[32], id[8];
+    uint8_t seed[32], id[8];
     rng_bytes(&node->secret_rng, seed, sizeof seed);
     rng_bytes(&node->public_rng, id, sizeof id);
     query->sent = node->now;
@@ -343,11 +343,10 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     struct in_flight *item = item_of(node, query);
     item->id = load_u64(id);
     set_deadline(node, item);
-    store_u16(payload, query->len);
-    memcpy(payload + LENGTH_SIZE, query->ask, query->len);
     datagram_header(datagram, TYPE_ASK, query->peer->id, id);
-    crypto->ask_seal(crypto, &query->state, seed, query->peer->key, payload,
-        LENGTH_SIZE + (size_t)query->len, datagram);
+    vx6_span payload = datagram_put(datagram, query->ask, query->len);
+    crypto->ask_seal(
+        crypto, &query->state, seed, query->peer->key, payload.data, payload.len, datagram);
     memcpy(query->mac1, datagram + VX6_ASK_MAC1_AT, sizeof query->mac1);
     if (query->has_cookie)
         crypto->ask_prove(crypto, query->cookie, datagram);
