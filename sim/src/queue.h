@@ -72,7 +72,7 @@ static inline bool queue_pop(struct queue *queue, vx6_ns limit, struct event *ev
 }
 /* One of the next QUEUE_AHEAD events, for prefetching; `index` 0 is the very next. What is pushed
  * meanwhile may come before it. NULL: not so many are in sight. */
-static inline const struct event *queue_peek(const struct queue *queue, uint32_t index)
+static inline struct event *queue_peek(const struct queue *queue, uint32_t index)
 {
     return index < queue->ready_end - queue->ready_first ? &queue->ready[queue->ready_first + index]
                                                          : NULL;

@@ -64,7 +64,8 @@ enum event_kind {
 
 enum event_flag {
     EVENT_BY_DIALLER = 1, /* sent by the end that dialled */
-    EVENT_QUEUED = 2      /* has waited on the receiver's access line */
+    EVENT_QUEUED = 2,     /* has waited on the receiver's access line */
+    EVENT_FETCHED = 4     /* there is nothing more to fetch for it */
 };
 
 enum command {

@@ -14,13 +14,14 @@ enum {
     HASHED_MAX = 64 /* bytes of a blob */
 };
 
+/* Nor be the same on all machines. */
 static uint64_t hash_add(uint64_t hash, const uint8_t *data, size_t len)
 {
-    while (len >= 8) {
-        hash = (hash ^ load_u64(data)) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-        data += 8;
-        len -= 8;
+    for (; len >= 8; data += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, data, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash = hash << 32 | hash >> 32;
     }
     for (; len > 0; len--)
         hash = (hash ^ *data++) * UINT64_C(0xff51afd7ed558ccd);

@@ -41,8 +41,8 @@ struct blob {
     uint8_t data[];
 };
 
-/* A verified bundle under a key that it fits, and what it says of itself. What it is found by fills
- * the first 64 bytes. */
+/* A verified bundle under a key that it fits, and what it says of itself: in the first 64 bytes
+ * what it is found by, in all two cache lines. */
 struct placed {
     struct interned interned;
     struct blob *bundle;
@@ -50,8 +50,9 @@ struct placed {
     uint8_t key[32];
     uint8_t owner[32]; /* node ID */
     uint64_t sequence;
-    uint8_t network_count;
-    uint8_t networks[VX6_ENDPOINT_MAX][NETWORK_SIZE]; /* of the owner's endpoints */
+    /* Of the owner's endpoints; where there are fewer, all bits are set, as in none that is used.
+     */
+    uint8_t networks[VX6_ENDPOINT_MAX][NETWORK_SIZE];
 };
 
 /* One more reference to the peer or blob with this content; NULL when memory ran out. */

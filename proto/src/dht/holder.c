@@ -46,16 +46,15 @@ static uint32_t find_prefix(const struct holder *holder, uint32_t prefix)
 /* Where they are, or would be. */
 static struct range find_range(const struct holder *holder, const uint8_t key[32])
 {
-    const uint32_t prefix = load_u32(key), count = holder->count;
-    struct range range;
-    range.begin = find_prefix(holder, prefix);
-    while (range.begin < count && holder->prefixes[range.begin] == prefix &&
-           memcmp(holder->items[range.begin].placed->key, key, 32) < 0)
-        range.begin++;
-    range.end = range.begin;
-    while (range.end < count && holder->prefixes[range.end] == prefix &&
-           bytes_equal(holder->items[range.end].placed->key, key, 32))
-        range.end++;
+    const uint32_t prefix = load_u32(key), begin = find_prefix(holder, prefix);
+    struct range range = {begin, begin};
+    for (uint32_t i = begin; i < holder->count && holder->prefixes[i] == prefix; i++) {
+        const uint8_t *other = holder->items[i].placed->key;
+        if (bytes_equal(other, key, 32))
+            range.end = i + 1;
+        else if (memcmp(other, key, 32) < 0)
+            range.begin = range.end = i + 1;
+    }
     return range;
 }
 
@@ -336,7 +335,7 @@ static void held_describe(struct held *held, const vx6_addr *source)
     if (source == NULL)
         return;
     addr_network(source, held->source);
-    for (uint32_t i = 0; i < placed->network_count; i++) {
+    for (uint32_t i = 0; i < VX6_ENDPOINT_MAX; i++) {
         if (bytes_equal(placed->networks[i], held->source, NETWORK_SIZE))
             held->is_from_owner = true;
     }
@@ -353,39 +352,37 @@ static bool may_come_from(
                !is_share(node, count_source(&node->holder, held->source), held->source));
 }
 
-/* What is held already under this key from this owner: at `*index`, or where it would go. */
-static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
+/* What is held already under this key from this owner; NULL: nothing. */
+static struct held *find_owner(const struct holder *holder, const struct placed *placed)
 {
-    const struct range range = find_range(holder, held->placed->key);
-    for (*index = range.begin; *index < range.end; (*index)++) {
-        if (bytes_equal(holder->items[*index].placed->owner, held->placed->owner, 32))
-            return true;
+    const struct range range = find_range(holder, placed->key);
+    for (uint32_t i = range.begin; i < range.end; i++) {
+        if (bytes_equal(holder->items[i].placed->owner, placed->owner, 32))
+            return &holder->items[i];
     }
-    return false;
+    return NULL;
 }
 
-static enum vx6_code hold(struct vx6_node *node, struct held *held)
+static enum vx6_code replace(struct vx6_node *node, struct held *held, struct held *old)
+{
+    if (held->placed->sequence <= old->placed->sequence)
+        return VX6_OUTDATED;
+    if (!may_come_from(node, held, old)) {
+        memcpy(held->source, old->source, NETWORK_SIZE);
+        held->is_from_owner = old->is_from_owner;
+    }
+    placed_drop(node->env, old->placed);
+    *old = *held;
+    return VX6_OK;
+}
+
+static enum vx6_code add(struct vx6_node *node, const struct held *held)
 {
     struct holder *holder = &node->holder;
-    uint32_t index;
-    if (find_owner(holder, held, &index)) {
-        struct held *old = &holder->items[index];
-        if (held->placed->sequence <= old->placed->sequence)
-            return VX6_OUTDATED;
-        if (!may_come_from(node, held, old)) {
-            memcpy(held->source, old->source, NETWORK_SIZE);
-            held->is_from_owner = old->is_from_owner;
-        }
-        placed_drop(node->env, old->placed);
-        *old = *held;
-        return VX6_OK;
-    }
     enum vx6_code code = make_room(node, held);
-    if (code != VX6_OK)
-        return code;
-    (void)find_owner(holder, held, &index);
-    held_insert(holder, index, held);
-    return VX6_OK;
+    if (code == VX6_OK)
+        held_insert(holder, find_range(holder, held->placed->key).end, held);
+    return code;
 }
 
 enum addr_scope holder_scope(
@@ -411,27 +408,15 @@ bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
     return false;
 }
 
-/* What the node holds of exactly these bytes; NULL: nothing, or they have expired. */
-static struct held *find_same(const struct vx6_node *node, const struct placed *placed)
-{
-    const struct holder *holder = &node->holder;
-    const struct range range = find_range(holder, placed->key);
-    for (uint32_t i = range.begin; i < range.end; i++) {
-        struct held *held = &holder->items[i];
-        if (held->placed == placed)
-            return is_live(node, held) ? held : NULL;
-    }
-    return NULL;
-}
-
 static void describe_networks(const struct bundle *bundle, struct placed *placed)
 {
     vx6_list endpoints = bundle->node.endpoints;
     struct vx6_endpoint endpoint;
-    while (vx6_next_endpoint(&endpoints, &endpoint)) {
+    memset(placed->networks, 0xff, sizeof placed->networks);
+    for (uint32_t i = 0; vx6_next_endpoint(&endpoints, &endpoint); i++) {
         vx6_addr addr = {.port = endpoint.port};
         memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
-        addr_network(&addr, placed->networks[placed->network_count++]);
+        addr_network(&addr, placed->networks[i]);
     }
 }
 
@@ -474,20 +459,20 @@ enum vx6_code holder_store(
 {
     struct held held = {.scope = SCOPE_GLOBAL};
     enum vx6_code code = check(node, key, data, &held.placed);
-    struct held *same = held.placed ? find_same(node, held.placed) : NULL;
-    if (same) {
-        note_path(same, source);
-        held.scope = same->scope;
+    struct held *old = held.placed ? find_owner(&node->holder, held.placed) : NULL;
+    if (old && old->placed == held.placed && is_live(node, old)) {
+        note_path(old, source);
+        held.scope = old->scope;
         held_describe(&held, source);
-        if (!same->is_from_owner && may_come_from(node, &held, same))
-            *same = held; /* one reference for another */
+        if (!old->is_from_owner && may_come_from(node, &held, old))
+            *old = held; /* one reference for another */
         placed_drop(node->env, held.placed);
         return VX6_OK;
     }
     if (code == VX6_OK) {
         note_path(&held, source);
         held_describe(&held, source);
-        code = hold(node, &held);
+        code = old ? replace(node, &held, old) : add(node, &held);
     }
     if (code != VX6_OK) {
         placed_drop(node->env, held.placed);
