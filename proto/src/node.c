@@ -366,9 +366,12 @@ enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
 {
     if (now > node->now)
         node->now = now;
-    ops_reap(node);
-    succession_reap(node);
-    timers_run(node);
+    if (node->ops.told || node->ops.told_candidate)
+        ops_reap(node);
+    if (node->succession.told)
+        succession_reap(node);
+    if (timer_is_due(&node->timers, node->now))
+        timers_run(node);
     return dispatch(node, in);
 }
 

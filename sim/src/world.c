@@ -283,7 +283,7 @@ static void look_ahead(struct shard *shard)
     }
     event = queue_peek(&shard->queue, ACTOR_AHEAD);
     if (event && members[event->dst].actor) {
-        prefetch(members[event->dst].actor, sizeof(struct actor));
+        prefetch(members[event->dst].actor, offsetof(struct actor, joined));
         if (has_payload(event))
             prefetch(event->u.payload->data, payload_stored(event->u.payload));
     }
