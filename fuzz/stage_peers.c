@@ -489,12 +489,13 @@ static void send_cookie(struct stage *stage, const struct stage_peer *peer, cons
 static void answer(struct stage *stage, struct stage_peer *peer, const uint8_t *datagram)
 {
     uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], out[VX6_DATAGRAM_SIZE], seed[32] = {4};
+    vx6_span asked;
     struct vx6_ask state;
     struct vx6_msg ask;
     if (!stage->crypto.ask_open(&stage->crypto, &state, peer->keys.identity_seed,
-            peer->keys.identity, datagram, payload))
+            peer->keys.identity, datagram, payload, &asked))
         return; /* it was for another key */
-    VX6_ASSERT(datagram_payload(&ask, payload, VX6_ASK_PAYLOAD_SIZE));
+    VX6_ASSERT(datagram_payload(&ask, asked));
     uint8_t message[ANSWER_MAX];
     struct buffer said = {
         payload + LENGTH_SIZE, make_answer(stage, peer, &ask, message), ANSWER_MAX};
@@ -525,7 +526,8 @@ static void hear_cookie(struct stage *stage, struct stage_peer *peer, const uint
 
 void peer_hear(struct stage *stage, const vx6_addr *to, vx6_span datagram)
 {
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_msg msg;
     VX6_ASSERT(datagram.len == (datagram.data[0] == TYPE_COOKIE ? (size_t)COOKIE_DATAGRAM_SIZE
                                                                 : (size_t)VX6_DATAGRAM_SIZE));
@@ -538,9 +540,10 @@ void peer_hear(struct stage *stage, const vx6_addr *to, vx6_span datagram)
         else if (datagram.data[0] == TYPE_COOKIE)
             hear_cookie(stage, peer, datagram.data);
         else if (datagram.data[0] == TYPE_ANSWER &&
-                 stage->crypto.answer_open(&stage->crypto, &peer->ask, datagram.data, payload)) {
-            VX6_ASSERT(datagram_payload(&msg, payload, sizeof payload));
-            memcpy(peer->token, payload + LENGTH_SIZE + TOKEN_AT, TOKEN_SIZE);
+                 stage->crypto.answer_open(
+                     &stage->crypto, &peer->ask, datagram.data, room, &payload)) {
+            VX6_ASSERT(datagram_payload(&msg, payload));
+            memcpy(peer->token, payload.data + LENGTH_SIZE + TOKEN_AT, TOKEN_SIZE);
             peer->answered++;
         }
     }

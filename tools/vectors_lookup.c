@@ -108,10 +108,12 @@ static void take_ask(struct play *play, uint32_t index, const uint8_t *datagram)
     const struct vx6_crypto *crypto = &play->crypto;
     const struct stub *stub = &play->stubs[index];
     uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], hints[VX6_CONTACT_COUNT_MAX * VX6_HINT_SIZE];
+    vx6_span asked;
     struct vx6_ask state;
     struct vx6_msg ask;
-    if (!crypto->ask_open(crypto, &state, stub->seed, stub->key, datagram, payload) ||
-        vx6_msg_decode(&ask, VX6_SCOPE_QUERY, payload + 2, (size_t)payload[0] << 8 | payload[1]))
+    if (!crypto->ask_open(crypto, &state, stub->seed, stub->key, datagram, payload, &asked) ||
+        vx6_msg_decode(
+            &ask, VX6_SCOPE_QUERY, asked.data + 2, (size_t)asked.data[0] << 8 | asked.data[1]))
         return;
     const uint8_t *target = ask.type == VX6_MSG_find_node    ? ask.u.find_node.target
                             : ask.type == VX6_MSG_find_value ? ask.u.find_value.key

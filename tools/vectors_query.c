@@ -66,21 +66,22 @@ static bool compare_payload(
 static bool check_ask(
     const struct exchange *exchange, struct vx6_ask *responder, char *reason, size_t cap)
 {
-    uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ASK_PAYLOAD_SIZE];
+    uint8_t datagram[VX6_DATAGRAM_SIZE], room[VX6_ASK_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask asker;
     if (!seal_ask(exchange, &asker, datagram, reason, cap) ||
         !vector_compare("ask", (vx6_span){datagram, sizeof datagram}, exchange->ask, reason, cap))
         return false;
     if (!real->ask_open(real, responder, exchange->identity_seed.data, exchange->identity.data,
-            exchange->ask.data, payload))
+            exchange->ask.data, room, &payload))
         return vector_failed(reason, cap, "the ask does not open");
-    return compare_payload(
-        "ask_payload", (vx6_span){payload, sizeof payload}, exchange->ask_payload, reason, cap);
+    return compare_payload("ask_payload", payload, exchange->ask_payload, reason, cap);
 }
 
 static bool check_answer(const struct exchange *exchange, char *reason, size_t cap)
 {
-    uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t datagram[VX6_DATAGRAM_SIZE], room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask asker, responder;
     if (!check_ask(exchange, &responder, reason, cap) ||
         !seal_ask(exchange, &asker, datagram, reason, cap))
@@ -97,33 +98,34 @@ static bool check_answer(const struct exchange *exchange, char *reason, size_t c
     if (!vector_compare(
             "answer", (vx6_span){datagram, sizeof datagram}, exchange->answer, reason, cap))
         return false;
-    if (!real->answer_open(real, &asker, exchange->answer.data, payload))
+    if (!real->answer_open(real, &asker, exchange->answer.data, room, &payload))
         return vector_failed(reason, cap, "the answer does not open");
-    return compare_payload("answer_payload", (vx6_span){payload, sizeof payload},
-        exchange->answer_payload, reason, cap);
+    return compare_payload("answer_payload", payload, exchange->answer_payload, reason, cap);
 }
 
 static bool check_ask_refused(const struct exchange *exchange, char *reason, size_t cap)
 {
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE];
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask responder;
     if (!exchange->ask.data)
         return vector_failed(reason, cap, "field \"ask\" is missing");
     if (real->ask_open(real, &responder, exchange->identity_seed.data, exchange->identity.data,
-            exchange->ask.data, payload))
+            exchange->ask.data, room, &payload))
         return vector_failed(reason, cap, "the ask opens, and must not");
     return true;
 }
 
 static bool check_answer_refused(const struct exchange *exchange, char *reason, size_t cap)
 {
-    uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t datagram[VX6_DATAGRAM_SIZE], room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask asker;
     if (!exchange->answer.data)
         return vector_failed(reason, cap, "field \"answer\" is missing");
     if (!seal_ask(exchange, &asker, datagram, reason, cap))
         return false;
-    if (real->answer_open(real, &asker, exchange->answer.data, payload))
+    if (real->answer_open(real, &asker, exchange->answer.data, room, &payload))
         return vector_failed(reason, cap, "the answer opens, and must not");
     return true;
 }

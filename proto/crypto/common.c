@@ -8,10 +8,12 @@
 
 #include <sodium.h>
 
-_Static_assert(SEALED_PAYLOAD_AT + VX6_ASK_PAYLOAD_SIZE + VX6_TAG_SIZE == VX6_ASK_MAC1_AT &&
+_Static_assert(SEALED_EPHEMERAL_AT + VX6_KEY_SIZE == VX6_QUERY_PAYLOAD_AT,
+    "the payload follows the ephemeral key");
+_Static_assert(VX6_QUERY_PAYLOAD_AT + VX6_ASK_PAYLOAD_SIZE + VX6_TAG_SIZE == VX6_ASK_MAC1_AT &&
                    ASK_MAC2_AT + VX6_MAC_SIZE == VX6_DATAGRAM_SIZE,
     "an ask fills its datagram");
-_Static_assert(SEALED_PAYLOAD_AT + VX6_ANSWER_PAYLOAD_SIZE + VX6_TAG_SIZE == VX6_DATAGRAM_SIZE,
+_Static_assert(VX6_QUERY_PAYLOAD_AT + VX6_ANSWER_PAYLOAD_SIZE + VX6_TAG_SIZE == VX6_DATAGRAM_SIZE,
     "an answer fills its datagram");
 
 void common_ready(void)

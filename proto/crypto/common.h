@@ -9,7 +9,6 @@
 /* Offsets in a sealed ask and a sealed answer; spec/crypto.md, "Sealed queries". */
 enum {
     SEALED_EPHEMERAL_AT = VX6_QUERY_HEADER_SIZE,
-    SEALED_PAYLOAD_AT = SEALED_EPHEMERAL_AT + VX6_KEY_SIZE,
     ASK_MAC2_AT = VX6_ASK_MAC1_AT + VX6_MAC_SIZE
 };
 

@@ -35,7 +35,7 @@ static struct mix begin(const struct vx6_crypto *self, enum purpose purpose)
 
 static void copy(uint8_t *dst, const uint8_t *src, size_t len)
 {
-    if (len > 0)
+    if (len > 0 && dst != src)
         memmove(dst, src, len);
 }
 
@@ -80,12 +80,13 @@ static void model_mac(const struct vx6_crypto *self, uint8_t mac[VX6_MAC_SIZE],
     mix_finish(&mix, mac, VX6_MAC_SIZE);
 }
 
+/* One to one, so that no two have the same. */
 static void model_link_public(
     const struct vx6_crypto *self, uint8_t public_key[32], const uint8_t secret_key[32])
 {
-    struct mix mix = begin(self, FOR_PUBLIC_KEY);
-    mix_key(&mix, secret_key);
-    mix_finish(&mix, public_key, VX6_KEY_SIZE);
+    const struct mix mix = begin(self, FOR_PUBLIC_KEY);
+    for (size_t i = 0; i < VX6_KEY_SIZE; i += 8)
+        mix_store(public_key + i, mix_lane(mix_load(secret_key + i), mix.a, mix.b));
 }
 
 /* ---- links: the layout of Noise XX, the transcript in place of keys ---- */
@@ -339,11 +340,18 @@ static size_t payload_used(const uint8_t *payload, size_t padded_len, size_t end
     return used;
 }
 
+/* What of it has to be mixed. Nothing is enciphered: it is shown where it stands. */
+static vx6_span received_payload(const uint8_t *datagram, size_t padded_len)
+{
+    const uint8_t *payload = datagram + VX6_QUERY_PAYLOAD_AT;
+    return (vx6_span){payload, payload_used(payload, padded_len, padded_len)};
+}
+
 /* Returns how much of the payload has to be mixed. */
 static size_t write_sealed(const struct vx6_crypto *self, const uint8_t ephemeral_seed[32],
     vx6_span payload, size_t padded_len, uint8_t *datagram)
 {
-    uint8_t *at = datagram + SEALED_PAYLOAD_AT;
+    uint8_t *at = datagram + VX6_QUERY_PAYLOAD_AT;
     VX6_ASSERT(payload.len <= padded_len);
     model_link_public(self, datagram + SEALED_EPHEMERAL_AT, ephemeral_seed);
     copy(at, payload.data, payload.len);
@@ -362,7 +370,7 @@ static struct mix ask_mix(const struct vx6_crypto *self, const uint8_t responder
 {
     struct mix mix = begin(self, FOR_ASK);
     mix_key(&mix, responder);
-    mix_bytes(&mix, datagram, SEALED_PAYLOAD_AT + used);
+    mix_bytes(&mix, datagram, VX6_QUERY_PAYLOAD_AT + used);
     return mix;
 }
 
@@ -378,26 +386,17 @@ static void model_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     keep(ask, &transcript, datagram);
 }
 
-static struct mix received_ask_mix(
-    const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
-{
-    size_t used =
-        payload_used(datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE, VX6_ASK_PAYLOAD_SIZE);
-    return ask_mix(self, identity, datagram, used);
-}
-
 static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t identity_seed[32], const uint8_t identity[32], const uint8_t *datagram,
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE])
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], vx6_span *payload)
 {
     (void)identity_seed;
-    struct mix transcript = received_ask_mix(self, identity, datagram);
+    (void)room;
+    *payload = received_payload(datagram, VX6_ASK_PAYLOAD_SIZE);
+    struct mix transcript = ask_mix(self, identity, datagram, payload->len);
     if (!mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE) ||
-        common_is_low_order(datagram + SEALED_EPHEMERAL_AT)) {
-        memset(payload, 0, VX6_ASK_PAYLOAD_SIZE);
+        common_is_low_order(datagram + SEALED_EPHEMERAL_AT))
         return false;
-    }
-    memcpy(payload, datagram + SEALED_PAYLOAD_AT, VX6_ASK_PAYLOAD_SIZE);
     keep(ask, &transcript, datagram);
     return true;
 }
@@ -424,29 +423,25 @@ static void model_answer_seal(const struct vx6_crypto *self, struct vx6_ask *ask
 }
 
 static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_ask *ask,
-    const uint8_t *datagram, uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE])
+    const uint8_t *datagram, uint8_t room[VX6_ANSWER_PAYLOAD_SIZE], vx6_span *payload)
 {
     struct kept kept;
     (void)self;
+    (void)room;
     memcpy(&kept, ask->opaque, sizeof kept);
-    size_t used = payload_used(
-        datagram + SEALED_PAYLOAD_AT, VX6_ANSWER_PAYLOAD_SIZE, VX6_ANSWER_PAYLOAD_SIZE);
-    struct mix tag = answer_mix(&kept.transcript, datagram, used);
-    if (!common_answer_fits(kept.header, datagram) ||
-        common_is_low_order(datagram + SEALED_EPHEMERAL_AT) ||
-        !mix_matches(&tag, datagram + VX6_DATAGRAM_SIZE - VX6_TAG_SIZE, VX6_TAG_SIZE)) {
-        memset(payload, 0, VX6_ANSWER_PAYLOAD_SIZE);
-        return false;
-    }
-    memcpy(payload, datagram + SEALED_PAYLOAD_AT, VX6_ANSWER_PAYLOAD_SIZE);
-    return true;
+    *payload = received_payload(datagram, VX6_ANSWER_PAYLOAD_SIZE);
+    struct mix tag = answer_mix(&kept.transcript, datagram, payload->len);
+    return common_answer_fits(kept.header, datagram) &&
+           !common_is_low_order(datagram + SEALED_EPHEMERAL_AT) &&
+           mix_matches(&tag, datagram + VX6_DATAGRAM_SIZE - VX6_TAG_SIZE, VX6_TAG_SIZE);
 }
 
 /* ---- proofs of address ---- */
 static bool model_ask_is_for(
     const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
 {
-    struct mix transcript = received_ask_mix(self, identity, datagram);
+    vx6_span payload = received_payload(datagram, VX6_ASK_PAYLOAD_SIZE);
+    struct mix transcript = ask_mix(self, identity, datagram, payload.len);
     return mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE);
 }
 

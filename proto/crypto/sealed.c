@@ -72,12 +72,12 @@ static void resume(struct noise *noise, uint8_t *header, const struct vx6_ask *a
 static void write_padded(
     struct noise *noise, const uint8_t *payload, size_t len, size_t padded_len, uint8_t *datagram)
 {
-    uint8_t padded[VX6_ANSWER_PAYLOAD_SIZE] = {0};
-    VX6_ASSERT(len <= padded_len && padded_len <= sizeof padded);
+    uint8_t *padded = datagram + VX6_QUERY_PAYLOAD_AT;
+    VX6_ASSERT(len <= padded_len);
     if (len > 0)
-        memcpy(padded, payload, len);
+        memmove(padded, payload, len);
+    memset(padded + len, 0, padded_len - len);
     noise_write(noise, padded, padded_len, datagram + SEALED_EPHEMERAL_AT);
-    sodium_memzero(padded, len);
 }
 
 /* VX6-CRYPTO-011 */
@@ -106,7 +106,7 @@ void sealed_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
 
 bool sealed_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t identity_seed[32], const uint8_t identity[32], const uint8_t *datagram,
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE])
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], vx6_span *payload)
 {
     uint8_t secret_key[32];
     struct noise noise;
@@ -118,13 +118,13 @@ bool sealed_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
         .initiator = false,
         .prologue = {datagram, VX6_QUERY_HEADER_SIZE},
         .static_secret = secret_key};
-    bool opened =
-        noise_init(&noise, &config) && noise_read(&noise, datagram + SEALED_EPHEMERAL_AT,
-                                           VX6_ASK_MAC1_AT - SEALED_EPHEMERAL_AT, payload);
+    bool opened = noise_init(&noise, &config) && noise_read(&noise, datagram + SEALED_EPHEMERAL_AT,
+                                                     VX6_ASK_MAC1_AT - SEALED_EPHEMERAL_AT, room);
+    *payload = (vx6_span){room, VX6_ASK_PAYLOAD_SIZE};
     if (opened)
         keep(ask, &noise, datagram);
     else
-        memset(payload, 0, VX6_ASK_PAYLOAD_SIZE);
+        memset(room, 0, VX6_ASK_PAYLOAD_SIZE);
     sodium_memzero(secret_key, sizeof secret_key);
     sodium_memzero(&noise, sizeof noise);
     return opened;
@@ -146,17 +146,18 @@ void sealed_answer_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
 }
 
 bool sealed_answer_open(const struct vx6_crypto *self, const struct vx6_ask *ask,
-    const uint8_t *datagram, uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE])
+    const uint8_t *datagram, uint8_t room[VX6_ANSWER_PAYLOAD_SIZE], vx6_span *payload)
 {
     uint8_t header[VX6_QUERY_HEADER_SIZE];
     struct noise noise;
     (void)self;
     resume(&noise, header, ask, true);
-    bool opened = common_answer_fits(header, datagram) &&
-                  noise_read(&noise, datagram + SEALED_EPHEMERAL_AT,
-                      VX6_DATAGRAM_SIZE - SEALED_EPHEMERAL_AT, payload);
+    bool opened =
+        common_answer_fits(header, datagram) && noise_read(&noise, datagram + SEALED_EPHEMERAL_AT,
+                                                    VX6_DATAGRAM_SIZE - SEALED_EPHEMERAL_AT, room);
+    *payload = (vx6_span){room, VX6_ANSWER_PAYLOAD_SIZE};
     if (!opened)
-        memset(payload, 0, VX6_ANSWER_PAYLOAD_SIZE);
+        memset(room, 0, VX6_ANSWER_PAYLOAD_SIZE);
     sodium_memzero(&noise, sizeof noise);
     return opened;
 }

@@ -13,10 +13,10 @@ void sealed_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     size_t len, uint8_t *datagram);
 bool sealed_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t identity_seed[32], const uint8_t identity[32], const uint8_t *datagram,
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE]);
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], vx6_span *payload);
 void sealed_answer_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
     const uint8_t ephemeral_seed[32], const uint8_t *payload, size_t len, uint8_t *datagram);
 bool sealed_answer_open(const struct vx6_crypto *self, const struct vx6_ask *ask,
-    const uint8_t *datagram, uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE]);
+    const uint8_t *datagram, uint8_t room[VX6_ANSWER_PAYLOAD_SIZE], vx6_span *payload);
 
 #endif

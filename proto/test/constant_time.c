@@ -120,18 +120,19 @@ static void check_queries(void)
     struct person asker = person(3), responder = person(4);
     struct vx6_ask asked, answered;
     uint8_t datagram[VX6_DATAGRAM_SIZE] = {0x08, 1}, answer[VX6_DATAGRAM_SIZE] = {0x09, 1};
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], opened[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     crypto->ask_seal(
         crypto, &asked, asker.ephemeral, responder.identity, (const uint8_t *)"hello", 5, datagram);
     public(datagram, sizeof datagram);
-    must("ask",
-        crypto->ask_open(crypto, &answered, responder.seed, responder.identity, datagram, payload));
+    must("ask", crypto->ask_open(crypto, &answered, responder.seed, responder.identity, datagram,
+                    room, &payload));
     crypto->answer_seal(
         crypto, &answered, responder.ephemeral, (const uint8_t *)"hello", 5, answer);
     public(answer, sizeof answer);
-    must("answer", crypto->answer_open(crypto, &asked, answer, opened));
+    must("answer", crypto->answer_open(crypto, &asked, answer, room, &payload));
     answer[100] ^= 1;
-    must("refuse", !crypto->answer_open(crypto, &asked, answer, opened));
+    must("refuse", !crypto->answer_open(crypto, &asked, answer, room, &payload));
 
     uint8_t cookie[VX6_COOKIE_SIZE] = {6};
     secret(cookie, sizeof cookie);

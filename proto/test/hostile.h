@@ -217,23 +217,25 @@ static inline void make_answer(struct hostile *hostile, const struct foe *foe,
     }
 }
 
-static inline bool unpack(struct vx6_msg *msg, const uint8_t *payload, size_t size)
+static inline bool unpack(struct vx6_msg *msg, vx6_span payload)
 {
-    size_t len = load_u16(payload);
-    return len <= size - 2 && vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + 2, len) == NULL;
+    size_t len = load_u16(payload.data);
+    return len <= payload.len - 2 &&
+           vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload.data + 2, len) == NULL;
 }
 
 static inline void foe_answer(struct hostile *hostile, struct foe *foe, const uint8_t *datagram)
 {
     const struct vx6_crypto *crypto = &hostile->solo.crypto;
     uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], out[VX6_DATAGRAM_SIZE] = {9, 1}, seed[32];
+    vx6_span asked;
     struct vx6_ask state;
     struct vx6_msg ask, answer;
     struct parts parts;
     if (!crypto->ask_open(
-            crypto, &state, foe->keys.identity_seed, foe->keys.identity, datagram, payload))
+            crypto, &state, foe->keys.identity_seed, foe->keys.identity, datagram, payload, &asked))
         return; /* for one of the keys that nobody has */
-    assert_true(unpack(&ask, payload, VX6_ASK_PAYLOAD_SIZE));
+    assert_true(unpack(&ask, asked));
     make_answer(hostile, foe, &ask, &answer, &parts);
     size_t len = vx6_msg_encode(&answer, payload + 2, sizeof payload - 2);
     assert_int_not_equal(len, 0);
@@ -254,15 +256,17 @@ static inline void foe_datagram(
     const struct vx6_crypto *crypto = &hostile->solo.crypto;
     for (uint32_t i = 0; i < FOES; i++) {
         struct foe *foe = &hostile->foes[i];
-        uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+        uint8_t room[VX6_ANSWER_PAYLOAD_SIZE];
+        vx6_span payload;
         struct vx6_msg msg;
         struct answer_head head;
         if (!addr_equal(&foe->addr, to))
             continue;
         if (datagram[0] == 8 && chance(hostile, 800))
             foe_answer(hostile, foe, datagram);
-        else if (datagram[0] == 9 && crypto->answer_open(crypto, &foe->ask, datagram, payload) &&
-                 unpack(&msg, payload, sizeof payload) && answer_head(&msg, &head))
+        else if (datagram[0] == 9 &&
+                 crypto->answer_open(crypto, &foe->ask, datagram, room, &payload) &&
+                 unpack(&msg, payload) && answer_head(&msg, &head))
             memcpy(foe->token, head.token, sizeof foe->token);
         return;
     }

@@ -151,4 +151,15 @@ static inline void clear_link(const struct vx6_crypto *crypto, struct handshake_
     }
 }
 
+/* What was opened is `sent` and then zeros, the last of which may be missing. */
+static inline void assert_payload(vx6_span opened, size_t size, const uint8_t *sent, size_t len)
+{
+    uint8_t padded[VX6_ANSWER_PAYLOAD_SIZE] = {0};
+    memcpy(padded, sent, len);
+    assert_in_range(opened.len, 2, size);
+    assert_memory_equal(opened.data, padded, opened.len);
+    for (size_t i = opened.len; i < size; i++)
+        assert_int_equal(padded[i], 0);
+}
+
 #endif

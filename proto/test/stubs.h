@@ -227,11 +227,12 @@ static inline void stub_take(struct world *world, struct stub *stub, const uint8
 {
     const struct vx6_crypto *crypto = &world->solo.crypto;
     uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], hints[KADEMLIA_K * VX6_HINT_SIZE], seed[32] = {1};
+    vx6_span asked;
     struct vx6_ask state;
     struct vx6_msg ask, answer;
     assert_true(crypto->ask_open(
-        crypto, &state, stub->keys.identity_seed, stub->keys.identity, datagram, payload));
-    assert_null(vx6_msg_decode(&ask, VX6_SCOPE_QUERY, payload + 2, load_u16(payload)));
+        crypto, &state, stub->keys.identity_seed, stub->keys.identity, datagram, payload, &asked));
+    assert_null(vx6_msg_decode(&ask, VX6_SCOPE_QUERY, asked.data + 2, load_u16(asked.data)));
     if (stub->silent || !stub_answer(world, stub, &ask, &answer, hints))
         return;
     size_t len = vx6_msg_encode(&answer, payload + 2, sizeof payload - 2);

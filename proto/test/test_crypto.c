@@ -83,18 +83,18 @@ static void decide_asks(const struct vx6_crypto *crypto, struct decisions *decis
     struct person alice = person(crypto, 1);
     struct person bob = person(crypto, 2);
     struct person carol = person(crypto, 3);
-    uint8_t datagram[VX6_DATAGRAM_SIZE], message[200], payload[VX6_ASK_PAYLOAD_SIZE];
+    uint8_t datagram[VX6_DATAGRAM_SIZE], message[200], room[VX6_ASK_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask ask, got;
     fill(message, sizeof message, 9);
     ask_header(datagram, 1);
     crypto->ask_seal(
         crypto, &ask, alice.ephemeral, bob.identity, message, sizeof message, datagram);
 #define OPEN(who)                                                                                  \
-    decide(decisions, crypto->ask_open(crypto, &got, (who).seed, (who).identity, datagram, payload))
+    decide(decisions,                                                                              \
+        crypto->ask_open(crypto, &got, (who).seed, (who).identity, datagram, room, &payload))
     OPEN(bob);
-    assert_memory_equal(payload, message, sizeof message);
-    for (size_t i = sizeof message; i < sizeof payload; i++)
-        assert_int_equal(payload[i], 0);
+    assert_payload(payload, sizeof room, message, sizeof message);
     OPEN(bob); /* a replay is the same ask again */
     OPEN(carol);
     OPEN(alice);
@@ -119,19 +119,21 @@ static void decide_answers(const struct vx6_crypto *crypto, struct decisions *de
     struct person alice = person(crypto, 1);
     struct person bob = person(crypto, 2);
     struct person carol = person(crypto, 3);
-    uint8_t datagram[VX6_DATAGRAM_SIZE], payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t datagram[VX6_DATAGRAM_SIZE], room[VX6_ANSWER_PAYLOAD_SIZE] = {0};
     uint8_t message[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask ask, other, got;
     fill(message, sizeof message, 9);
     ask_header(datagram, 1);
     crypto->ask_seal(crypto, &other, carol.ephemeral, bob.identity, message, 7, datagram);
     crypto->ask_seal(crypto, &ask, alice.ephemeral, bob.identity, message, 7, datagram);
-    assert_true(crypto->ask_open(crypto, &got, bob.seed, bob.identity, datagram, payload));
+    assert_true(crypto->ask_open(crypto, &got, bob.seed, bob.identity, datagram, room, &payload));
     answer_header(datagram, 1);
     crypto->answer_seal(crypto, &got, bob.ephemeral, message, sizeof message, datagram);
-#define OPEN(which) decide(decisions, crypto->answer_open(crypto, &(which), datagram, payload))
+#define OPEN(which)                                                                                \
+    decide(decisions, crypto->answer_open(crypto, &(which), datagram, room, &payload))
     OPEN(ask);
-    assert_memory_equal(payload, message, sizeof message);
+    assert_payload(payload, sizeof room, message, sizeof message);
     OPEN(ask);
     OPEN(other);
     for (size_t i = 1; i < sizeof datagram; i++) {
@@ -142,8 +144,8 @@ static void decide_answers(const struct vx6_crypto *crypto, struct decisions *de
     memset(datagram + VX6_QUERY_HEADER_SIZE, 0, 32);
     OPEN(ask);
 #undef OPEN
-    for (size_t i = 0; i < sizeof payload; i++)
-        assert_int_equal(payload[i], 0); /* no plaintext is left */
+    for (size_t i = 0; i < sizeof room; i++)
+        assert_int_equal(room[i], 0); /* no plaintext is left */
 }
 
 static void decide_run(

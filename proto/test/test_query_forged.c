@@ -115,10 +115,10 @@ static void forge(const struct two *two, const struct forged_row *row, const uin
     const struct vx6_crypto *crypto = &two->responder.crypto;
     const struct own_keys *keys = &two->responder.node->keys;
     struct vx6_ask opened;
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE] = {0}, seed[32] = {7};
-    assert_true(
-        crypto->ask_open(crypto, &opened, keys->identity_seed, keys->identity, question, payload));
-    memset(payload, 0, sizeof payload);
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], payload[VX6_ANSWER_PAYLOAD_SIZE] = {0}, seed[32] = {7};
+    vx6_span asked;
+    assert_true(crypto->ask_open(
+        crypto, &opened, keys->identity_seed, keys->identity, question, room, &asked));
     struct vx6_msg msg = {.type = row->type};
     if (row->type == VX6_MSG_nodes)
         set_contact(two, row, &msg.u.nodes.contact_issued_s, msg.u.nodes.contact_signature);

@@ -220,17 +220,18 @@ bool liar_datagram(
     struct actor *actor, const uint8_t *data, size_t len, uint8_t *answer, size_t *answer_len)
 {
     const struct vx6_crypto *crypto = &actor->shard->crypto;
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask state;
     struct vx6_msg ask;
     *answer_len = 0;
     if (len != VX6_DATAGRAM_SIZE || data[0] != TYPE_ASK ||
         !crypto->ask_open(crypto, &state, actor->liar->seed,
-            actor->shard->world->keys[actor->index], data, payload))
+            actor->shard->world->keys[actor->index], data, room, &payload))
         return false;
-    size_t ask_len = (size_t)payload[0] << 8 | payload[1];
-    if (ask_len > sizeof payload - 2 ||
-        vx6_msg_decode(&ask, VX6_SCOPE_QUERY, payload + 2, ask_len) != NULL)
+    size_t ask_len = (size_t)payload.data[0] << 8 | payload.data[1];
+    if (ask_len > payload.len - 2 ||
+        vx6_msg_decode(&ask, VX6_SCOPE_QUERY, payload.data + 2, ask_len) != NULL)
         return false;
     enum kind kind = (enum kind)(actor->index % KIND_COUNT);
     bool is_find = ask.type == VX6_MSG_find_node || ask.type == VX6_MSG_find_value;

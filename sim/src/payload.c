@@ -8,51 +8,35 @@ enum {
     PAYLOAD_TAIL = 64 /* tags at the end of a datagram */
 };
 
-static uint64_t any_of_8(const uint8_t *data)
-{
-    uint64_t word;
-    memcpy(&word, data, sizeof word);
-    return word;
-}
-
-static uint64_t any_of_16(const uint8_t *data)
-{
-    return any_of_8(data) | any_of_8(data + 8);
-}
-
-static uint64_t any_of_64(const uint8_t *data)
-{
-    return any_of_16(data) | any_of_16(data + 16) | any_of_16(data + 32) | any_of_16(data + 48);
-}
-
-/* Bytes before a run of zeros that ends PAYLOAD_TAIL bytes before the end; `len` if there is none.
- */
-static size_t head_of(const uint8_t *data, size_t len)
-{
-    if (len < 2 * PAYLOAD_TAIL)
-        return len;
-    size_t head = len - PAYLOAD_TAIL;
-    while (head >= 64 && any_of_64(data + head - 64) == 0)
-        head -= 64;
-    while (head >= 16 && any_of_16(data + head - 16) == 0)
-        head -= 16;
-    return head < len - PAYLOAD_TAIL ? head : len;
-}
-
 size_t payload_stored(const struct payload *payload)
 {
     return payload->head == payload->len ? payload->len : payload->head + PAYLOAD_TAIL;
 }
 
-struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len)
+static struct payload *make(struct shard *shard, const uint8_t *data, size_t len, size_t head)
 {
-    size_t head = head_of(data, len);
     size_t stored = head == len ? len : head + PAYLOAD_TAIL;
     struct payload *payload = pool_take(&shard->pool, sizeof *payload + stored);
     *payload = (struct payload){.references = 1, .len = (uint32_t)len, .head = (uint32_t)head};
     memcpy(payload->data, data, head);
     memcpy(payload->data + head, data + len - (stored - head), stored - head);
     return payload;
+}
+
+struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len)
+{
+    return make(shard, data, len, len);
+}
+
+/* Sealed queries are padded, and under the model they show where that begins. Were what is left out
+ * not zero, the tag would cover it, and the receiver would refuse it for having become zero. */
+struct payload *payload_datagram(struct shard *shard, const uint8_t *data, size_t len)
+{
+    if (len != VX6_DATAGRAM_SIZE || shard->world->options.provider != PROVIDER_MODEL)
+        return make(shard, data, len, len);
+    const uint8_t *payload = data + VX6_QUERY_PAYLOAD_AT;
+    size_t head = VX6_QUERY_PAYLOAD_AT + 2 + ((size_t)payload[0] << 8 | payload[1]);
+    return make(shard, data, len, head < len - PAYLOAD_TAIL ? head : len);
 }
 
 const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload)

@@ -5,8 +5,8 @@
 
 #include "world.h"
 
-/* Of a long run of zeros, which padding is under the model's crypto, only the length is kept: it
- * lies between the first `head` bytes and the last ones. */
+/* Of the padding of a datagram only the length is kept: it lies between the first `head` bytes and
+ * the last ones. */
 struct payload {
     uint32_t references;
     uint32_t len, head;
@@ -16,6 +16,7 @@ struct payload {
 };
 
 struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len);
+struct payload *payload_datagram(struct shard *shard, const uint8_t *data, size_t len);
 /* The bytes as they were sent; valid until the shard's scratch is used again. */
 const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload);
 size_t payload_stored(const struct payload *payload); /* bytes of `data` */

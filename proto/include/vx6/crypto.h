@@ -24,6 +24,7 @@ enum {
     VX6_BINDING_SIZE = 32,
     VX6_DATAGRAM_SIZE = 1200,
     VX6_QUERY_HEADER_SIZE = 12,  /* type, suite, key hint 2, query id 8 */
+    VX6_QUERY_PAYLOAD_AT = 44,   /* behind an ephemeral key */
     VX6_ASK_PAYLOAD_SIZE = 1108, /* u16 length, message, zeros */
     VX6_ANSWER_PAYLOAD_SIZE = 1140,
     VX6_ASK_MAC1_AT = 1168, /* 16 bytes; mac2 follows */
@@ -110,19 +111,21 @@ struct vx6_crypto {
 
     /* ---- sealed queries: Noise_NK_25519_ChaChaPoly_SHA256, spec/queries.md ----
      * `datagram` is VX6_DATAGRAM_SIZE bytes whose first VX6_QUERY_HEADER_SIZE are already set.
-     * The payload is `len` bytes; the provider pads it with zeros, and `open` gives back how many
-     * bytes came, padding included, in a buffer of the full payload size. */
+     * The payload is `len` bytes, which may stand where they will be sealed; the provider pads it
+     * with zeros. `open` gives back what came,
+     * padding included, in `room` or, where nothing had to be deciphered, in the datagram itself.
+     * It may leave out zeros behind as many bytes as the payload's length says. */
     void (*ask_seal)(const struct vx6_crypto *self, struct vx6_ask *ask,
         const uint8_t ephemeral_seed[32], const uint8_t responder[32], const uint8_t *payload,
         size_t len, uint8_t *datagram);
     /* MAC first, then the key agreement. On success `ask` can seal one answer. */
     bool (*ask_open)(const struct vx6_crypto *self, struct vx6_ask *ask,
         const uint8_t identity_seed[32], const uint8_t identity[32], const uint8_t *datagram,
-        uint8_t payload[VX6_ASK_PAYLOAD_SIZE]);
+        uint8_t room[VX6_ASK_PAYLOAD_SIZE], vx6_span *payload);
     void (*answer_seal)(const struct vx6_crypto *self, struct vx6_ask *ask,
         const uint8_t ephemeral_seed[32], const uint8_t *payload, size_t len, uint8_t *datagram);
     bool (*answer_open)(const struct vx6_crypto *self, const struct vx6_ask *ask,
-        const uint8_t *datagram, uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE]);
+        const uint8_t *datagram, uint8_t room[VX6_ANSWER_PAYLOAD_SIZE], vx6_span *payload);
 
     /* ---- proofs of address under load, spec/crypto.md ---- */
     /* Does mac1 fit? Cheap; ask_open checks it as well. */

@@ -170,10 +170,12 @@ static uint8_t failures_allowed(const struct table *table)
     return UINT8_MAX;
 }
 
-static uint32_t count_live(const struct contact *contact, uint32_t count, uint8_t failures_max)
+/* Counts up to `max`. */
+static uint32_t count_live(
+    const struct contact *contact, uint32_t count, uint8_t failures_max, uint32_t max)
 {
     uint32_t live = 0;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && live < max; i++)
         live += contact[i].failures <= failures_max;
     return live;
 }
@@ -207,16 +209,17 @@ static uint32_t count_closer(
     uint32_t closer = 0, i = 0;
     for (; i < own && i < table->depth && closer < max; contact += table->bucket_count[i++]) {
         if (bit_differs(target, node->keys.id, i))
-            closer += count_live(contact, table->bucket_count[i], failures_max);
+            closer += count_live(contact, table->bucket_count[i], failures_max, max - closer);
     }
     if (i == table->depth || closer >= max)
         return closer;
-    closer += count_closer_of(contact, table->bucket_count[i], failures_max, target, id);
-    contact += table->bucket_count[i];
-    if (bit_differs(target, node->keys.id, own))
+    const struct contact *below = contact + table->bucket_count[i];
+    const uint32_t deeper = (uint32_t)(table->contacts + table->count - below);
+    if (!bit_differs(target, node->keys.id, own))
+        closer += count_live(below, deeper, failures_max, max - closer);
+    if (closer >= max)
         return closer;
-    const uint32_t deeper = (uint32_t)(table->contacts + table->count - contact);
-    return closer + count_live(contact, deeper, failures_max);
+    return closer + count_closer_of(contact, table->bucket_count[i], failures_max, target, id);
 }
 
 bool table_is_among_closest(

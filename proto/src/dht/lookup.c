@@ -458,15 +458,21 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
         lookup_finish(node, lookup, VX6_OK);
 }
 
-void lookup_expect(const struct lookup *lookup, uint32_t step)
+bool lookup_expect(const struct lookup *lookup, uint32_t step)
 {
     const struct shortlist *list = &lookup->list;
     if (step == 0) {
         prefetch(lookup, sizeof *lookup);
-        return;
+        return true;
     }
     prefetch(list->candidates, list->count * sizeof *list->candidates);
     prefetch(list->asked, list->count * sizeof *list->asked);
+    return false;
+}
+
+bool lookup_timer_expect(struct timer *timer, uint32_t step)
+{
+    return lookup_expect(CONTAINER_OF(timer, struct lookup, timer), step);
 }
 
 static void show_own(struct vx6_node *node, struct lookup *lookup)

@@ -30,14 +30,22 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
 }
 
 /* A payload is u16 length, message, zeros. VX6-QUERY-003 */
-bool datagram_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size)
+vx6_span datagram_put(uint8_t *datagram, const uint8_t *message, size_t len)
 {
-    size_t len = load_u16(payload);
-    if (len <= size - LENGTH_SIZE &&
-        is_zero(payload + LENGTH_SIZE + len, size - LENGTH_SIZE - len) &&
-        vx6_msg_decode(msg, VX6_SCOPE_QUERY, payload + LENGTH_SIZE, len) == NULL)
+    uint8_t *payload = datagram + VX6_QUERY_PAYLOAD_AT;
+    store_u16(payload, (uint16_t)len);
+    memcpy(payload + LENGTH_SIZE, message, len);
+    return (vx6_span){payload, LENGTH_SIZE + len};
+}
+
+bool datagram_payload(struct vx6_msg *msg, vx6_span payload)
+{
+    const uint8_t *message = payload.data + LENGTH_SIZE;
+    size_t size = payload.len - LENGTH_SIZE, len = load_u16(payload.data);
+    if (len <= size && is_zero(message + len, size - len) &&
+        vx6_msg_decode(msg, VX6_SCOPE_QUERY, message, len) == NULL)
         return true;
-    msg->type = claimed_type((vx6_span){payload + LENGTH_SIZE, size - LENGTH_SIZE});
+    msg->type = claimed_type((vx6_span){message, size});
     return false;
 }
 

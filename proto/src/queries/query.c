@@ -334,7 +334,7 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
 {
     struct query *query = query_of(outgoing);
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], seed[32], id[8];
+    uint8_t seed[32], id[8];
     rng_bytes(&node->secret_rng, seed, sizeof seed);
     rng_bytes(&node->public_rng, id, sizeof id);
     query->sent = node->now;
@@ -343,11 +343,10 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     struct in_flight *item = item_of(node, query);
     item->id = load_u64(id);
     set_deadline(node, item);
-    store_u16(payload, query->len);
-    memcpy(payload + LENGTH_SIZE, query->ask, query->len);
     datagram_header(datagram, TYPE_ASK, query->peer->id, id);
-    crypto->ask_seal(crypto, &query->state, seed, query->peer->key, payload,
-        LENGTH_SIZE + (size_t)query->len, datagram);
+    vx6_span payload = datagram_put(datagram, query->ask, query->len);
+    crypto->ask_seal(
+        crypto, &query->state, seed, query->peer->key, payload.data, payload.len, datagram);
     memcpy(query->mac1, datagram + VX6_ASK_MAC1_AT, sizeof query->mac1);
     if (query->has_cookie)
         crypto->ask_prove(crypto, query->cookie, datagram);
@@ -394,7 +393,8 @@ static struct query *query_find(struct vx6_node *node, const vx6_addr *from, con
 void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_msg answer;
     struct answer_head head;
     struct query *query = query_find(node, from, data);
@@ -402,9 +402,9 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
     answer.type = VX6_MSG_NONE;
     if (query == NULL || !is_zero(data + 2, 2))
         code = VX6_UNEXPECTED;
-    else if (!crypto->answer_open(crypto, &query->state, data, payload))
+    else if (!crypto->answer_open(crypto, &query->state, data, room, &payload))
         code = VX6_BAD_SEAL;
-    else if (!datagram_payload(&answer, payload, sizeof payload))
+    else if (!datagram_payload(&answer, payload))
         code = VX6_BAD_MESSAGE;
     else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
         code = VX6_UNEXPECTED;
@@ -444,29 +444,43 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     datagram_post(node, &query->outgoing);
 }
 
+static bool item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
+{
+    if (step == 0) {
+        prefetch(item->peer, sizeof *item->peer);
+        prefetch(item->query, sizeof *item->query);
+        return true;
+    }
+    if (step == 1)
+        table_expect(node, item->peer->id);
+    return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
+}
+
 /* An answer leads to its query and what began that. What an ask touches is sealed in it. */
-void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
+bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
     if (len < VX6_QUERY_HEADER_SIZE || data[0] != TYPE_ANSWER)
-        return;
+        return false;
     if (step == 0) {
         prefetch(&node->public_rng, sizeof node->public_rng);
         clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
-        return;
+        return true;
     }
     const struct in_flight *item = item_with(queries, load_u64(data + QUERY_ID_AT));
-    if (item == NULL)
-        return;
-    if (step == 1) {
-        prefetch(item->peer, sizeof *item->peer);
-        prefetch(item->query, sizeof *item->query);
-    } else if (step == 2) {
-        table_expect(node, item->peer->id);
+    return item != NULL && item_expect(node, item, step - 1);
+}
+
+bool query_timer_expect(const struct vx6_node *node, uint32_t step)
+{
+    const struct queries *queries = &node->queries;
+    if (step == 0) {
+        prefetch(queries->items, queries->count * sizeof *queries->items);
+        return true;
     }
-    if (step >= 2 && item->query->user == QUERY_LOOKUP)
-        lookup_expect(item->query->context, step - 2);
+    const struct in_flight *first = earliest(queries);
+    return first != NULL && item_expect(node, first, step - 1);
 }
 
 void queries_shutdown(struct vx6_node *node)

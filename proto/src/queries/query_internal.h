@@ -25,8 +25,11 @@ void datagram_post(struct vx6_node *node, struct outgoing *outgoing); /* waits f
 void datagram_withdraw(struct vx6_node *node, struct outgoing *outgoing);
 /* Only asks have a hint: two bytes of the responder's node ID. NULL: none. */
 void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id);
-/* VX6-QUERY-003. False: it is none, and msg->type is what it claims to be. */
-bool datagram_payload(struct vx6_msg *msg, const uint8_t *payload, size_t size);
+/* Puts the message where it will be sealed. */
+vx6_span datagram_put(uint8_t *datagram, const uint8_t *message, size_t len);
+/* VX6-QUERY-003. False: it is none, and msg->type is what it claims to be. Zeros that a payload
+ * ends with may be missing. */
+bool datagram_payload(struct vx6_msg *msg, vx6_span payload);
 /* `msg` is the type of what was inside; NONE: it did not come to that. */
 void datagram_refuse(struct vx6_node *node, const vx6_addr *from, enum vx6_msg_type msg, size_t len,
     enum vx6_code code);

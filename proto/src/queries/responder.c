@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to strangers: opened, answered and sealed at once, so that nothing about the asker is
- * kept; under load only for who has shown that it receives. What waits is the sealed datagram.
+/* Answers to strangers: made at once and sealed when the carrier takes them, after which nothing
+ * about the asker is left; under load only for who has shown that it receives.
  * Spec: spec/queries.md, "Answers". */
 #include "query_internal.h"
 
@@ -9,8 +9,10 @@ struct reply {
     struct outgoing outgoing;
     vx6_addr to;
     enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
-    uint16_t size;
-    uint8_t bytes[VX6_DATAGRAM_SIZE];
+    uint16_t len;
+    uint8_t id[8];        /* the ask's */
+    struct vx6_ask state; /* seals the answer */
+    uint8_t bytes[];      /* the message; of a cookie, the whole datagram */
 };
 
 static struct reply *reply_of(struct outgoing *outgoing)
@@ -24,14 +26,14 @@ static struct reply *reply_new(
 {
     struct reply *reply = NULL;
     if (node->queries.answer_count < node->env->limits->datagram_pending_max)
-        reply = env_alloc(node->env, sizeof *reply);
+        reply = env_alloc(node->env, sizeof *reply + len);
     if (reply == NULL) {
         trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, len, VX6_LIMIT);
         return NULL;
     }
     reply->to = *to;
     reply->type = type;
-    reply->size = type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
+    reply->len = (uint16_t)len;
     return reply;
 }
 
@@ -48,38 +50,52 @@ const vx6_addr *responder_destination(struct outgoing *outgoing)
 
 size_t responder_size(struct outgoing *outgoing)
 {
-    return reply_of(outgoing)->size;
+    return reply_of(outgoing)->type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
 }
 
 void responder_drop(struct vx6_node *node, struct outgoing *outgoing)
 {
+    struct reply *reply = reply_of(outgoing);
     node->queries.answer_count--;
-    env_free(node->env, reply_of(outgoing), sizeof(struct reply));
+    wipe(&reply->state, sizeof reply->state);
+    env_free(node->env, reply, sizeof *reply + reply->len);
+}
+
+static void seal_answer(struct vx6_node *node, struct reply *reply, uint8_t *datagram)
+{
+    const struct vx6_crypto *crypto = node->env->crypto;
+    uint8_t seed[32];
+    datagram_header(datagram, TYPE_ANSWER, NULL, reply->id);
+    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    vx6_span payload = datagram_put(datagram, reply->bytes, reply->len);
+    crypto->answer_seal(crypto, &reply->state, seed, payload.data, payload.len, datagram);
+    wipe(seed, sizeof seed);
 }
 
 void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
 {
-    const struct reply *reply = reply_of(outgoing);
-    memcpy(dst, reply->bytes, reply->size);
-    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, reply->size, VX6_OK);
+    struct reply *reply = reply_of(outgoing);
+    if (reply->type == VX6_MSG_NONE)
+        memcpy(dst, reply->bytes, reply->len);
+    else
+        seal_answer(node, reply, dst);
+    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, responder_size(outgoing),
+        VX6_OK);
     responder_drop(node, outgoing);
 }
 
 static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
-    const struct vx6_msg *answer, struct vx6_ask *state)
+    const struct vx6_msg *answer, const struct vx6_ask *state)
 {
-    const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ANSWER_PAYLOAD_SIZE], seed[32];
-    size_t len = vx6_msg_encode(answer, payload + LENGTH_SIZE, ANSWER_MAX);
+    uint8_t message[ANSWER_MAX];
+    size_t len = vx6_msg_encode(answer, message, sizeof message);
     VX6_ASSERT(len > 0);
     struct reply *reply = reply_new(node, to, answer->type, len);
     if (reply == NULL)
         return;
-    store_u16(payload, (uint16_t)len);
-    datagram_header(reply->bytes, TYPE_ANSWER, NULL, id);
-    rng_bytes(&node->secret_rng, seed, sizeof seed);
-    crypto->answer_seal(crypto, state, seed, payload, LENGTH_SIZE + len, reply->bytes);
-    wipe(seed, sizeof seed);
+    memcpy(reply->id, id, sizeof reply->id);
+    reply->state = *state;
+    memcpy(reply->bytes, message, len);
     reply_send(node, reply);
 }
 
@@ -149,18 +165,19 @@ static bool is_welcome(struct vx6_node *node, const vx6_addr *from, const uint8_
 void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data)
 {
     const struct vx6_crypto *crypto = node->env->crypto;
-    uint8_t payload[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    uint8_t room[VX6_ASK_PAYLOAD_SIZE], storage[VX6_ANSWER_PAYLOAD_SIZE];
+    vx6_span payload;
     struct vx6_ask state;
     struct vx6_msg ask, answer;
     bool is_for_me = bytes_equal(data + 2, node->keys.id, 2);
     if (is_for_me && !is_welcome(node, from, data))
         return;
     if (!is_for_me || !crypto->ask_open(crypto, &state, node->keys.identity_seed,
-                          node->keys.identity, data, payload)) {
+                          node->keys.identity, data, room, &payload)) {
         datagram_refuse(node, from, VX6_MSG_NONE, VX6_DATAGRAM_SIZE, VX6_BAD_SEAL);
         return;
     }
-    if (!datagram_payload(&ask, payload, sizeof payload))
+    if (!datagram_payload(&ask, payload))
         datagram_refuse(node, from, ask.type, VX6_DATAGRAM_SIZE, VX6_BAD_MESSAGE);
     else if (!answer_ask(node, from, &ask, &answer, storage))
         datagram_refuse(node, from, ask.type, VX6_DATAGRAM_SIZE, VX6_UNEXPECTED);
