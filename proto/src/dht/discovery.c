@@ -227,11 +227,11 @@ void discovery_query_done(struct vx6_node *node, void *context, const struct que
 
 /* VX6-DHT-010: asked by find_node, so that the answer is of use. Returns for how long the contact
  * that is next in line has been idle. */
-static uint32_t check_contact(struct vx6_node *node)
+static uint32_t check_contact(struct vx6_node *node, uint32_t patience_ms)
 {
     uint32_t idle_ms[2];
     struct contact *contact = idle_longest(node, idle_ms);
-    if (contact == NULL || idle_ms[0] < table_patience_ms(node))
+    if (contact == NULL || idle_ms[0] < patience_ms)
         return idle_ms[0];
     struct vx6_msg ask = {.type = VX6_MSG_find_node};
     idle_asked(node, contact);
@@ -267,11 +267,11 @@ static bool is_alone(const struct vx6_node *node)
            query_is_cut_off(node);
 }
 
-static vx6_ns next_step(const struct vx6_node *node, uint32_t idle_ms)
+static vx6_ns next_step(const struct vx6_node *node, uint32_t idle_ms, uint32_t patience_ms)
 {
     const struct discovery *discovery = &node->discovery;
     vx6_ns next = VX6_NEVER, at;
-    uint32_t patience_ms = table_patience_ms(node), awaited_ms;
+    uint32_t awaited_ms;
     bool can_retry = discovery->lookup == NULL && (node->table.count > 0 || discovery->entries);
     if (can_retry && (!discovery->joined || is_alone(node)))
         next = discovery->retry_at;
@@ -283,16 +283,16 @@ static vx6_ns next_step(const struct vx6_node *node, uint32_t idle_ms)
         at = after_ms(node, awaited_ms);
         next = at < next ? at : next;
     }
-    if (discovery->joined && discovery->lookup == NULL) {
+    if (discovery->joined && discovery->lookup == NULL && next > node->now) {
         (void)refresh_next(node, &at);
         next = at < next ? at : next;
     }
     return next;
 }
 
-static void set_timer(struct vx6_node *node, uint32_t idle_ms)
+static void set_timer(struct vx6_node *node, uint32_t idle_ms, uint32_t patience_ms)
 {
-    vx6_ns next = next_step(node, idle_ms);
+    vx6_ns next = next_step(node, idle_ms, patience_ms);
     vx6_ns pace = (vx6_ns)node->env->limits->maintain_ms * VX6_MILLISECOND;
     if (query_is_cut_off(node))
         pace *= CUT_OFF_PACE;
@@ -315,15 +315,16 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
     }
     if (node->endpoint_count > 0 && !addr_equal(&discovery->announced, &node->endpoints[0]))
         discovery->refresh_at[OWN_REGION] = 0;
-    vx6_ns at;
-    uint32_t slot = refresh_next(node, &at);
     if (discovery->lookup == NULL && node->table.count > 0) {
+        vx6_ns at;
+        uint32_t slot = refresh_next(node, &at);
         if (!discovery->joined && may_retry)
             start_lookup(node, OWN_REGION);
         else if (discovery->joined && at <= node->now)
             start_lookup(node, slot);
     }
-    set_timer(node, check_contact(node));
+    const uint32_t patience_ms = table_patience_ms(node);
+    set_timer(node, check_contact(node, patience_ms), patience_ms);
 }
 
 bool discovery_expect(const struct vx6_node *node, uint32_t step)

@@ -34,8 +34,9 @@ uint32_t common_prefix(const uint8_t a[32], const uint8_t b[32])
 
 uint32_t table_bucket_begin(const struct table *table, uint32_t bucket)
 {
+    const uint32_t end = bucket < table->depth ? bucket : table->depth;
     uint32_t begin = 0;
-    for (uint32_t i = 0; i < bucket && i < table->depth; i++)
+    for (uint32_t i = 0; i < end; i++)
         begin += table->bucket_count[i];
     return begin;
 }
