@@ -37,15 +37,16 @@ enum {
 
 /* Some of the events of one tick, or of one revolution of the level below, in no order. */
 struct event_block {
-    struct event_block *next; /* which is full */
-    uint32_t count;
+    struct event_block *next;
     struct event events[QUEUE_BLOCK_ROOM];
 };
-_Static_assert(sizeof(struct event_block) == 256, "whole cache lines");
+_Static_assert(sizeof(struct event_block) <= 256, "four cache lines");
 
 struct queue {
     struct pool *pool;
     struct event_block *slots[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT]; /* NULL: no events */
+    /* Events in the first block of each slot; those behind it are full, as what is not there is. */
+    uint8_t counts[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT];
     uint64_t occupied[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT / 64];
     uint64_t tick;       /* `ready` holds everything up to the end of this tick */
     struct event *ready; /* in order, from ready_first on */
