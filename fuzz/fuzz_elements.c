@@ -132,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     enum schema_element kind =
         (enum schema_element)(1 + data[0] % (unsigned)(SCHEMA_ELEMENT_END - 1));
     uint32_t count = data[1] % 255u; /* a list that is being made ends before 255 */
-    struct reader reader = {data + 2, data + len};
+    struct reader reader = {data + 2, len - 2};
     struct tape tape = {data + 2, data + len};
     struct failure fast = {0}, slow = {0};
     bool is_read = elements_read(kind, count, &reader, &fast);

@@ -441,6 +441,21 @@ static void expect_any(const struct vx6_node *node)
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
 }
 
+/* The timer that is due first: its place among others, and what its turn will touch. */
+static void expect_tick(const struct vx6_node *node, uint32_t step)
+{
+    struct timer *first = node->timers.first;
+    timer_expect(&node->timers, step);
+    if (first == NULL || step == 0)
+        return;
+    if (first->kind == TIMER_DISCOVERY)
+        discovery_expect(node, step - 1);
+    else if (first->kind == TIMER_QUERY)
+        query_timer_expect(node, step - 1);
+    else if (first->kind == TIMER_LOOKUP)
+        lookup_timer_expect(first, step - 1);
+}
+
 void vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     if (step == 0)
@@ -448,7 +463,7 @@ void vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, s
     else if (len > 0)
         query_expect(node, step - 1, data, len);
     else
-        timer_expect(&node->timers, step - 1);
+        expect_tick(node, step - 1);
 }
 
 /* VX6-NODE-005 */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is closest to a target, against a reference that sorts everything. */
+#include "around.h"
 #include "table_bench.h"
 
 /* What is counted agrees with what is sorted. */
@@ -36,6 +37,65 @@ static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t 
     for (uint32_t i = 0; i < found; i++)
         assert_ptr_equal(peers[i], sorted[i]);
     check_counted(solo, target, count);
+}
+
+/* Asked of the 8 nearest contacts, or of any; false: all answers were the table's own. */
+static bool check_around(struct solo *solo)
+{
+    const struct vx6_node *node = solo->node;
+    struct peer *asked[SYNC_NEIGHBOURS], *closest[KADEMLIA_K], *expected[KADEMLIA_K];
+    uint32_t count = table_closest(node, node->keys.id, asked, SYNC_NEIGHBOURS);
+    uint8_t key[32];
+    if (draw() % 2 == 0) {
+        count = 1 + draw() % SYNC_NEIGHBOURS;
+        for (uint32_t i = 0; i < count; i++)
+            asked[i] = node->table.contacts[draw() % node->table.count].peer;
+    }
+    struct around around;
+    around_look(&around, node, asked, count);
+    for (uint32_t round = 0; round < 20; round++) {
+        id_in_bucket(solo, draw() % 20, key);
+        uint32_t places = around_closest(&around, key, closest);
+        uint32_t found = table_closest(node, key, expected, KADEMLIA_K);
+        assert_true(places >= found);
+        for (uint32_t i = 0; i < found; i++) {
+            if (around_is_asked(&around, expected[i]))
+                assert_ptr_equal(closest[i], expected[i]);
+            else
+                assert_true(closest[i] == NULL || !around_is_asked(&around, closest[i]));
+        }
+        bool is_own = table_is_own_share(node, key, NULL, KADEMLIA_K);
+        assert_int_equal(around_is_own_share(&around, key), is_own);
+    }
+    return around.reach > 0;
+}
+
+/* VX6-DHT-050 */
+static void test_what_is_seen_around_is_what_the_table_finds(void **state)
+{
+    (void)state;
+    struct solo solo;
+    start(&solo);
+    uint32_t seen = 0;
+    for (uint32_t round = 0; round < 300; round++) {
+        (void)enter(&solo, draw() % 2 == 0 ? draw() % 12 : draw() % 6);
+        if (draw() % 8 == 0)
+            table_failed(
+                solo.node, solo.node->table.contacts[draw() % solo.node->table.count].peer);
+        seen += check_around(&solo);
+    }
+    assert_true(seen > 100 && seen < 300);
+    /* Two that a copy of their first bytes does not tell apart. */
+    uint8_t id[32];
+    memcpy(id, solo.node->table.contacts[solo.node->table.count - 1].peer->id, sizeof id);
+    id[20] ^= 1;
+    struct peer *twin = make_peer(&solo, id), *asked[1] = {twin};
+    struct around around;
+    assert_true(table_seen(solo.node, twin));
+    around_look(&around, solo.node, asked, 1);
+    assert_int_equal(around.reach, 0);
+    peer_drop(solo.env, twin);
+    solo_stop(&solo);
 }
 
 /* VX6-DHT-006 */
@@ -148,6 +208,7 @@ static void test_S8_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_seen_around_is_what_the_table_finds),
         cmocka_unit_test(test_closest_contacts_are_those_that_sorting_finds),
         cmocka_unit_test(test_K8_the_closest_are_taken_from_their_buckets),
         cmocka_unit_test(test_contacts_that_failed_are_passed_over),

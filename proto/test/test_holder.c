@@ -220,7 +220,8 @@ static void test_R3_only_a_newer_bundle_replaces_one_of_the_same_owner(void **st
     assert_int_equal(store(&solo, owner), VX6_OK);
     assert_int_equal(solo.node->holder.count, 1);
     assert_string_equal(held(&solo, "alice"), "1");
-    assert_int_equal(solo.node->env->blobs.object_count, 3); /* bundle, key, owner */
+    assert_int_equal(solo.node->env->blobs.object_count, 1); /* no earlier bundle */
+    assert_int_equal(solo.node->env->placed.object_count, 1);
     solo_stop(&solo);
 }
 

@@ -90,6 +90,53 @@ static void test_blobs_keep_their_bytes(void **state)
     }
 }
 
+/* Those that end alike are found by the same number. */
+static void test_what_ends_alike_is_told_apart(void **state)
+{
+    (void)state;
+    uint8_t bytes[200] = {0};
+    struct blob *blobs[100];
+    for (uint8_t i = 0; i < 100; i++) {
+        bytes[i] = 1;
+        blobs[i] = blob_get(env, (vx6_span){bytes, sizeof bytes});
+        assert_ptr_equal(blob_find(env, (vx6_span){bytes, sizeof bytes}), blobs[i]);
+    }
+    assert_int_equal(env->blobs.object_count, 100);
+    for (uint8_t i = 0; i < 100; i++)
+        blob_drop(env, blobs[i]);
+}
+
+static void test_a_bundle_is_placed_once_under_each_key(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[100] = {1, 2, 3};
+    const vx6_span data = {bytes, sizeof bytes}, shorter = {bytes, sizeof bytes - 1};
+    struct placed content = {.bundle = NULL, .sequence = 7};
+    struct placed *placed[2];
+    assert_null(placed_get(env, &content)); /* there was no memory for it */
+    for (uint8_t i = 0; i < 2; i++) {
+        content.bundle = blob_get(env, data);
+        content.key[31] = i;
+        assert_null(placed_find(env, content.key, data));
+        placed[i] = placed_get(env, &content);
+        assert_non_null(placed[i]);
+    }
+    assert_ptr_not_equal(placed[0], placed[1]);
+    assert_ptr_equal(placed[0]->bundle, placed[1]->bundle);
+    for (uint8_t i = 0; i < 2; i++) {
+        content.bundle = blob_get(env, data);
+        content.key[31] = i;
+        assert_ptr_equal(placed_get(env, &content), placed[i]);
+        assert_ptr_equal(placed_find(env, content.key, data), placed[i]);
+        assert_null(placed_find(env, content.key, shorter));
+        for (uint32_t j = 0; j < 3; j++)
+            placed_drop(env, placed[i]);
+        assert_null(placed_find(env, content.key, data));
+    }
+    assert_int_equal(env->placed.object_count + env->blobs.object_count, 0);
+    placed_drop(env, NULL);
+}
+
 static void test_ten_thousand_objects_are_found_and_forgotten(void **state)
 {
     (void)state;
@@ -155,6 +202,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_equal_contents_are_one_object, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blobs_keep_their_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_ends_alike_is_told_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_bundle_is_placed_once_under_each_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_ten_thousand_objects_are_found_and_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_is_checked_once, set_up, tear_down),

@@ -13,24 +13,19 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
     vx6_ns depart = line_depart(actor, len + NET_DATAGRAM_HEADER);
     shard->stats.datagrams_sent++;
     shard->stats.datagram_bytes += len;
-    if (dst == UINT32_MAX) {
+    if (dst == UINT32_MAX || !world->present[dst]) {
         shard->stats.datagrams_dead++;
         return;
     }
-    prefetch(&world->members[dst], sizeof world->members[dst]);
+    const struct place *there = line_place(actor, dst);
+    prefetch(there, sizeof *there);
     struct payload *payload = payload_datagram(shard, data, len); /* which gives that some time */
-    if (world->members[dst].actor == NULL) {
-        shard->stats.datagrams_dead++;
-        payload_drop(shard, payload);
-        return;
-    }
     uint64_t random = line_random(actor, dst);
     if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;
         payload_drop(shard, payload);
         return;
     }
-    const struct place *there = line_place(actor, dst);
     vx6_ns one_way = net_one_way(line_place(actor, actor->index), there);
     struct event event = {.kind = EVENT_DATAGRAM,
         .dst = dst,

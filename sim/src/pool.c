@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Size classes: steps of 16 bytes up to 96, whole cache lines up to 512, then four to each
  * doubling. A block of whole lines begins with one, so that what stands together in it costs one
- * miss. */
+ * miss. A free block is split for smaller ones; before a chunk is taken, those that lie side by
+ * side are merged. */
 #include "pool.h"
+#include "prefetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,9 @@
 #define POOL_OFF 0
 #endif
 
+/* Apart, so that what is done for every block need save no registers for it. */
+#define SELDOM __attribute__((noinline))
+
 enum {
     SMALL_MAX = 96,
     SMALL_STEP = 16,
@@ -28,10 +33,11 @@ enum {
     LINES_MAX_BITS = 9,
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
-    CHUNK_SIZE = 1 << 21 /* a large page */
+    CHUNK_SIZE = 1 << 21, /* a large page */
+    FETCHED_MAX = 1280 /* bytes of the block that will be taken next */
 };
 
-static void *memory_take(size_t size)
+SELDOM static void *memory_take(size_t size)
 {
     void *memory = malloc(size);
     if (memory == NULL) {
@@ -41,23 +47,16 @@ static void *memory_take(size_t size)
     return memory;
 }
 
-/* The class of a size, and the size of its blocks. */
-static uint32_t class_of(size_t size, size_t *block_size)
+/* The smallest class whose blocks are large enough. */
+static inline uint32_t class_of(size_t size)
 {
-    if (size <= SMALL_MAX) {
-        uint32_t class = (uint32_t)((size + SMALL_STEP - 1) / SMALL_STEP);
-        *block_size = (size_t) class * SMALL_STEP;
-        return class;
-    }
-    if (size <= LINES_MAX) {
-        uint32_t lines = (uint32_t)((size + LINE - 1) / LINE);
-        *block_size = (size_t)lines * LINE;
-        return SMALL_CLASSES + lines - SMALL_MAX / LINE;
-    }
+    if (size <= SMALL_MAX)
+        return (uint32_t)(size + SMALL_STEP - 1) / SMALL_STEP;
+    if (size <= LINES_MAX)
+        return SMALL_CLASSES - SMALL_MAX / LINE + (uint32_t)(size + LINE - 1) / LINE;
     const uint32_t doubling = 63 - (uint32_t)__builtin_clzll(size - 1); /* at most this, doubled */
-    const size_t quarters = (size - 1) >> (doubling - 2) & 3;           /* full ones beyond it */
-    *block_size = (quarters + 5) << (doubling - 2);
-    return LINES_CLASSES + (doubling - LINES_MAX_BITS) * 4 + (uint32_t)quarters + 1;
+    const uint32_t quarters = (uint32_t)((size - 1) >> (doubling - 2)) & 3; /* full, beyond it */
+    return LINES_CLASSES + (doubling - LINES_MAX_BITS) * 4 + quarters + 1;
 }
 
 static size_t size_of(uint32_t class)
@@ -70,91 +69,139 @@ static size_t size_of(uint32_t class)
     return ((size_t)LINES_MAX << doublings) / 4 * (4 + quarter);
 }
 
-/* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
- * cache misses themselves. */
-static void *chunk_take(void)
-{
-    void *chunk = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
-    if (chunk == NULL)
-        return memory_take(CHUNK_SIZE);
-    (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
-    return chunk;
-}
-
-static void put(struct pool *pool, uint32_t class, void *block)
+static inline void put(struct pool *pool, uint32_t class, void *block)
 {
     memcpy(block, &pool->free_lists[class], sizeof block);
     pool->free_lists[class] = block;
     pool->free_counts[class]++;
 }
 
-static void *get(struct pool *pool, uint32_t class)
+static inline void *get(struct pool *pool, uint32_t class)
 {
     void *block = pool->free_lists[class];
     memcpy(&pool->free_lists[class], block, sizeof block);
     pool->free_counts[class]--;
-    __builtin_prefetch(pool->free_lists[class]);
     return block;
 }
 
-static void *chunk_cut(struct pool *pool, size_t size)
+/* Memory without a use becomes free blocks, as large ones as there are classes for. */
+static void cut(struct pool *pool, uint8_t *memory, size_t size)
 {
-    size_t gap = size % LINE == 0 ? pool->chunk_left % LINE : 0;
-    if (pool->chunk_left < gap + size) {
-        uint8_t *chunk = chunk_take();
-        memcpy(chunk, &pool->chunks, sizeof pool->chunks);
-        pool->chunks = chunk;
-        pool->chunk_bytes += CHUNK_SIZE;
-        pool->chunk = chunk + LINE;
-        pool->chunk_left = CHUNK_SIZE - LINE;
-        gap = 0;
+    const size_t line_part = -(uintptr_t)memory % LINE;
+    size_t limit = line_part > 0 && line_part < size ? line_part : size;
+    while (size > 0) {
+        uint32_t class = limit < POOL_BLOCK_MAX ? class_of(limit) : class_of(POOL_BLOCK_MAX);
+        if (size_of(class) > limit)
+            class --;
+        put(pool, class, memory);
+        memory += size_of(class);
+        size -= size_of(class);
+        limit = size;
     }
-    if (gap > 0)
-        put(pool, (uint32_t)(gap / SMALL_STEP), pool->chunk);
-    void *block = pool->chunk + gap;
-    pool->chunk += gap + size;
-    pool->chunk_left -= gap + size;
-    return block;
 }
 
-/* Of the smallest larger block of whole lines that is free: the rest becomes free blocks of other
- * classes. Arrays that grow leave many behind. NULL: there is none. */
-static void *split(struct pool *pool, uint32_t class, size_t size)
+/* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
+ * cache misses themselves. */
+static void chunk_add(struct pool *pool)
 {
+    uint8_t *chunk = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
+    if (chunk == NULL)
+        chunk = memory_take(CHUNK_SIZE);
+    else
+        (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
+    memcpy(chunk, &pool->chunks, sizeof pool->chunks);
+    pool->chunks = chunk;
+    pool->chunk_bytes += CHUNK_SIZE;
+    cut(pool, chunk + LINE, CHUNK_SIZE - LINE);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Free blocks that lie side by side become one. */
+static void merge(struct pool *pool)
+{
+    size_t count = 0;
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++)
+        count += pool->free_counts[class];
+    uint64_t *blocks = memory_take((count + 1) * sizeof *blocks); /* by address; the class last */
+    size_t at = 0;
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
+        while (pool->free_lists[class])
+            blocks[at++] = (uint64_t)(uintptr_t)get(pool, class) * POOL_CLASS_COUNT | class;
+    }
+    qsort(blocks, count, sizeof *blocks, compare);
+    for (at = 0; at < count;) {
+        const uint64_t begin = blocks[at] / POOL_CLASS_COUNT;
+        uint64_t end = begin;
+        for (; at < count && blocks[at] / POOL_CLASS_COUNT == end; at++)
+            end += size_of(blocks[at] % POOL_CLASS_COUNT);
+        cut(pool, (uint8_t *)(uintptr_t)begin, end - begin);
+    }
+    free(blocks);
+}
+
+/* From the smallest larger block of whole lines that is free; the rest of it stays free. NULL:
+ * there is none. */
+static void *split(struct pool *pool, uint32_t class)
+{
+    const size_t size = size_of(class);
     uint32_t larger = class < SMALL_CLASSES ? SMALL_CLASSES + 1 : class + 1;
     while (larger < POOL_CLASS_COUNT && pool->free_lists[larger] == NULL)
         larger++;
     if (larger == POOL_CLASS_COUNT)
         return NULL;
     uint8_t *block = get(pool, larger), *rest = block;
-    size_t left = size_of(larger) - size;
+    const size_t left = size_of(larger) - size;
     if (size % LINE == 0)
         rest += size;
     else
         block += left; /* so that all before it begins with a line */
-    while (left > 0) {
-        size_t part;
-        uint32_t part_class = class_of(left, &part);
-        if (part > left)
-            part = size_of(--part_class);
-        put(pool, part_class, rest);
-        rest += part;
-        left -= part;
+    cut(pool, rest, left);
+    return block;
+}
+
+static void *find(struct pool *pool, uint32_t class)
+{
+    return pool->free_lists[class] ? get(pool, class) : split(pool, class);
+}
+
+/* Merging takes time: once for each chunk. */
+SELDOM static void *make(struct pool *pool, uint32_t class)
+{
+    void *block = split(pool, class);
+    if (block == NULL && !pool->merged) {
+        merge(pool);
+        pool->merged = true;
+        block = find(pool, class);
+    }
+    if (block == NULL) {
+        chunk_add(pool);
+        pool->merged = false;
+        block = find(pool, class);
     }
     return block;
+}
+
+static inline bool is_pooled(size_t size)
+{
+    return !POOL_OFF && size <= POOL_BLOCK_MAX;
 }
 
 void *pool_take(struct pool *pool, size_t size)
 {
     pool->used += size;
-    if (POOL_OFF || size > POOL_BLOCK_MAX)
+    if (!is_pooled(size))
         return memory_take(size);
-    size_t block_size;
-    uint32_t class = class_of(size, &block_size);
-    if (pool->free_lists[class])
-        return get(pool, class);
-    void *block = split(pool, class, block_size);
-    return block ? block : chunk_cut(pool, block_size);
+    uint32_t class = class_of(size);
+    if (pool->free_lists[class] == NULL)
+        return make(pool, class);
+    void *block = get(pool, class);
+    prefetch(pool->free_lists[class], size < FETCHED_MAX ? size : FETCHED_MAX);
+    return block;
 }
 
 void pool_give(struct pool *pool, void *block, size_t size)
@@ -162,26 +209,15 @@ void pool_give(struct pool *pool, void *block, size_t size)
     if (block == NULL)
         return;
     pool->used -= size;
-    if (POOL_OFF || size > POOL_BLOCK_MAX) {
+    if (is_pooled(size))
+        put(pool, class_of(size), block);
+    else
         free(block);
-        return;
-    }
-    size_t block_size;
-    put(pool, class_of(size, &block_size), block);
 }
 
-void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
+SELDOM static void *resize(struct pool *pool, void *block, size_t size_from, size_t size_to)
 {
-    struct pool *pool = context;
-    if (size_to == 0) {
-        pool_give(pool, block, size_from);
-        return NULL;
-    }
-    if (block == NULL)
-        return pool_take(pool, size_to);
-    size_t block_from, block_to;
-    if (!POOL_OFF && size_from <= POOL_BLOCK_MAX && size_to <= POOL_BLOCK_MAX &&
-        class_of(size_from, &block_from) == class_of(size_to, &block_to)) {
+    if (is_pooled(size_from) && is_pooled(size_to) && class_of(size_from) == class_of(size_to)) {
         pool->used += size_to - size_from;
         return block;
     }
@@ -189,6 +225,16 @@ void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
     memcpy(moved, block, size_from < size_to ? size_from : size_to);
     pool_give(pool, block, size_from);
     return moved;
+}
+
+void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
+{
+    if (block == NULL)
+        return pool_take(context, size_to);
+    if (size_to > 0)
+        return resize(context, block, size_from, size_to);
+    pool_give(context, block, size_from);
+    return NULL;
 }
 
 void pool_balance(struct pool *a, struct pool *b)

@@ -15,8 +15,7 @@ enum {
 struct pool {
     void *free_lists[POOL_CLASS_COUNT];
     uint32_t free_counts[POOL_CLASS_COUNT];
-    uint8_t *chunk; /* the rest of the newest chunk */
-    size_t chunk_left;
+    bool merged;        /* free blocks side by side, since the newest chunk */
     void *chunks;       /* all of them, linked through their first word */
     size_t chunk_bytes; /* of all of them */
     size_t used;        /* given out, in sizes asked for; blocks given back elsewhere count there */

@@ -25,60 +25,42 @@ static void *resized(void *memory, size_t count, size_t size)
     return memory;
 }
 
-/* Arrays of slots that are over serve others: once as many events are under way as there will be,
- * nothing is allocated any more. */
-static void array_give(struct queue *queue, struct event *events, uint32_t growth)
-{
-    void *array = events;
-    memcpy(array, &queue->spare[growth], sizeof array);
-    queue->spare[growth] = array;
-}
-
-static struct event *array_take(struct queue *queue, uint32_t growth)
-{
-    VX6_ASSERT(growth < QUEUE_GROWTH_MAX);
-    void *array = queue->spare[growth];
-    if (array == NULL)
-        return resized(NULL, (size_t)QUEUE_SLOT_FIRST << growth, sizeof(struct event));
-    memcpy(&queue->spare[growth], array, sizeof array);
-    return array;
-}
-
-/* Room for one more. */
-static void slot_reserve(struct queue *queue, struct slot *slot)
-{
-    if (slot->events == NULL) {
-        slot->events = array_take(queue, 0);
-    } else if (slot->count == (uint32_t)QUEUE_SLOT_FIRST << slot->growth) {
-        struct event *events = array_take(queue, slot->growth + 1);
-        memcpy(events, slot->events, slot->count * sizeof *events);
-        array_give(queue, slot->events, slot->growth++);
-        slot->events = events;
-    }
-}
-
-void queue_init(struct queue *queue)
+void queue_init(struct queue *queue, struct pool *pool)
 {
     memset(queue, 0, sizeof *queue);
+    queue->pool = pool;
     queue->ready_capacity = 256;
     queue->ready = resized(NULL, queue->ready_capacity, sizeof *queue->ready);
-    for (uint32_t level = 0; level < QUEUE_LEVEL_COUNT; level++) {
-        queue->slots[level] = resized(NULL, QUEUE_SLOT_COUNT, sizeof(struct slot));
-        memset(queue->slots[level], 0, QUEUE_SLOT_COUNT * sizeof(struct slot));
-    }
+}
+
+/* Apart, since most events find room. */
+__attribute__((noinline)) static struct event_block *block_new(
+    struct queue *queue, uint32_t level, uint32_t index)
+{
+    struct event_block *block = pool_take(queue->pool, sizeof *block);
+    block->next = queue->slots[level][index];
+    block->count = 0;
+    queue->slots[level][index] = block;
+    queue->occupied[level][index / 64] |= (uint64_t)1 << (index % 64);
+    return block;
+}
+
+/* Returns the next one. */
+static struct event_block *block_free(struct queue *queue, struct event_block *block)
+{
+    struct event_block *next = block->next;
+    pool_give(queue->pool, block, sizeof *block);
+    return next;
 }
 
 void queue_free(struct queue *queue)
 {
     free(queue->ready);
     for (uint32_t level = 0; level < QUEUE_LEVEL_COUNT; level++) {
-        for (uint32_t i = 0; i < QUEUE_SLOT_COUNT; i++)
-            free(queue->slots[level][i].events);
-        free(queue->slots[level]);
-    }
-    for (uint32_t growth = 0; growth < QUEUE_GROWTH_MAX; growth++) {
-        while (queue->spare[growth])
-            free(array_take(queue, growth));
+        for (uint32_t i = 0; i < QUEUE_SLOT_COUNT; i++) {
+            for (struct event_block *block = queue->slots[level][i]; block;)
+                block = block_free(queue, block);
+        }
     }
 }
 
@@ -138,10 +120,10 @@ static void place(struct queue *queue, const struct event *event)
         level++;
     VX6_ASSERT(difference >> (QUEUE_SLOT_BITS * QUEUE_LEVEL_COUNT) == 0);
     uint32_t index = (uint32_t)(tick >> (QUEUE_SLOT_BITS * level)) & SLOT_MASK;
-    struct slot *slot = &queue->slots[level][index];
-    slot_reserve(queue, slot);
-    slot->events[slot->count++] = *event;
-    queue->occupied[level][index / 64] |= (uint64_t)1 << (index % 64);
+    struct event_block *block = queue->slots[level][index];
+    if (block == NULL || block->count == QUEUE_BLOCK_ROOM)
+        block = block_new(queue, level, index);
+    block->events[block->count++] = *event;
 }
 
 void queue_push(struct queue *queue, const struct event *event)
@@ -171,44 +153,56 @@ static int compare(const void *a, const void *b)
     return is_before(a, b) ? -1 : 1;
 }
 
-/* The events of the tick that the clock has come to, behind those that are ready already. */
-static void make_ready(struct queue *queue, const struct slot *slot)
+/* Behind those that are ready, all of which belong to ticks before it or to its own. */
+static void append(struct queue *queue, const struct event *event)
 {
-    enum {
-        FEW = 16
-    };
-    ready_reserve(queue, slot->count);
-    struct event *events = queue->ready + queue->ready_end;
-    queue->ready_end += slot->count;
-    if (slot->count > FEW) {
-        memcpy(events, slot->events, slot->count * sizeof *events);
-        qsort(events, slot->count, sizeof *events, compare);
-        return;
+    struct event *at = &queue->ready[queue->ready_end++];
+    for (; at > &queue->ready[queue->ready_first] && is_before(event, at - 1); at--)
+        *at = *(at - 1);
+    *at = *event;
+}
+
+/* The events of the tick that the clock has come to. */
+static void make_ready(struct queue *queue, struct event_block *block)
+{
+    const bool few = block->next == NULL || block->next->next == NULL;
+    uint32_t count = 0;
+    for (; block; block = block_free(queue, block)) {
+        ready_reserve(queue, block->count);
+        for (uint32_t i = 0; i < block->count; i++) {
+            if (few)
+                append(queue, &block->events[i]);
+            else
+                queue->ready[queue->ready_end++] = block->events[i];
+        }
+        count += block->count;
     }
-    for (uint32_t i = 0; i < slot->count; i++) {
-        uint32_t at = i;
-        for (; at > 0 && is_before(&slot->events[i], &events[at - 1]); at--)
-            events[at] = events[at - 1];
-        events[at] = slot->events[i];
+    if (!few)
+        qsort(queue->ready + queue->ready_end - count, count, sizeof(struct event), compare);
+}
+
+/* They move down: events of the first tick, which the clock has come to, and later ones. */
+static void hand_down(struct queue *queue, struct event_block *block)
+{
+    for (; block; block = block_free(queue, block)) {
+        for (uint32_t i = 0; i < block->count; i++) {
+            if (block->events[i].time >> QUEUE_TICK_BITS == queue->tick)
+                ready_insert(queue, &block->events[i]);
+            else
+                place(queue, &block->events[i]);
+        }
     }
 }
 
 static void slot_open(struct queue *queue, uint32_t level, uint32_t index)
 {
-    struct slot slot = queue->slots[level][index];
-    queue->slots[level][index] = (struct slot){0};
+    struct event_block *block = queue->slots[level][index];
+    queue->slots[level][index] = NULL;
     queue->occupied[level][index / 64] &= ~((uint64_t)1 << (index % 64));
-    if (level == 0) {
-        make_ready(queue, &slot);
-    } else {
-        for (uint32_t i = 0; i < slot.count; i++) {
-            if (slot.events[i].time >> QUEUE_TICK_BITS == queue->tick)
-                ready_insert(queue, &slot.events[i]);
-            else
-                place(queue, &slot.events[i]);
-        }
-    }
-    array_give(queue, slot.events, slot.growth);
+    if (level == 0)
+        make_ready(queue, block);
+    else
+        hand_down(queue, block);
 }
 
 /* The events of the next tick are wanted soon. */
@@ -216,8 +210,7 @@ static void fetch_next(const struct queue *queue)
 {
     uint32_t next = occupied_from(queue, 0, (uint32_t)queue->tick & SLOT_MASK);
     if (next < QUEUE_SLOT_COUNT) {
-        const struct slot *slot = &queue->slots[0][next];
-        prefetch(slot->events, slot->count * sizeof *slot->events);
+        prefetch(queue->slots[0][next], sizeof(struct event_block));
     }
 }
 
@@ -242,14 +235,9 @@ static bool advance(struct queue *queue, vx6_ns limit)
     return false;
 }
 
-bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event)
+void queue_fill(struct queue *queue, vx6_ns limit)
 {
     const vx6_ns horizon = limit < VX6_NEVER - BEYOND ? limit + BEYOND : limit;
     while (queue->ready_end - queue->ready_first <= QUEUE_AHEAD && advance(queue, horizon))
         ;
-    if (queue->ready_first == queue->ready_end || queue->ready[queue->ready_first].time >= limit)
-        return false;
-    *event = queue->ready[queue->ready_first++];
-    queue->count--;
-    return true;
 }

@@ -6,6 +6,7 @@
 #ifndef SIM_QUEUE_H
 #define SIM_QUEUE_H
 
+#include "pool.h"
 #include "vx6/node.h"
 
 struct payload;
@@ -25,38 +26,50 @@ struct event {
     uint16_t port;
 };
 
-/* The events of one tick, or of one revolution of the level below, in no order. */
-struct slot {
-    struct event *events; /* room for QUEUE_SLOT_FIRST << growth */
-    uint32_t count, growth;
-};
-
 enum {
-    QUEUE_TICK_BITS = 18, /* 262 us */
-    QUEUE_SLOT_BITS = 12,
+    QUEUE_TICK_BITS = 17, /* 131 us */
+    QUEUE_SLOT_BITS = 13,
     QUEUE_SLOT_COUNT = 1 << QUEUE_SLOT_BITS,
-    QUEUE_LEVEL_COUNT = 3, /* 1.07 s, 73 min, 208 days */
-    QUEUE_SLOT_FIRST = 4,  /* events that a slot has room for at first */
-    QUEUE_GROWTH_MAX = 28,
+    QUEUE_LEVEL_COUNT = 3, /* 1.07 s, 147 min, 2 years */
+    QUEUE_BLOCK_ROOM = 6,
     QUEUE_AHEAD = 24 /* events that can be looked at before they are taken, if there are */
 };
 
+/* Some of the events of one tick, or of one revolution of the level below, in no order. */
+struct event_block {
+    struct event_block *next; /* which is full */
+    uint32_t count;
+    struct event events[QUEUE_BLOCK_ROOM];
+};
+_Static_assert(sizeof(struct event_block) == 256, "whole cache lines");
+
 struct queue {
-    struct slot *slots[QUEUE_LEVEL_COUNT];
+    struct pool *pool;
+    struct event_block *slots[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT]; /* NULL: no events */
     uint64_t occupied[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT / 64];
     uint64_t tick;       /* `ready` holds everything up to the end of this tick */
     struct event *ready; /* in order, from ready_first on */
     uint32_t ready_first, ready_end, ready_capacity;
-    uint64_t count;                /* events held */
-    void *spare[QUEUE_GROWTH_MAX]; /* arrays of slots that are over, by growth; each has the next */
+    uint64_t count; /* events held */
 };
 
-void queue_init(struct queue *queue);
+void queue_init(struct queue *queue, struct pool *pool);
 void queue_free(struct queue *queue);
 /* Its time must not lie before that of the last event taken. */
 void queue_push(struct queue *queue, const struct event *event);
+/* As many as may be looked at come into sight, unless they lie far behind `limit`. */
+void queue_fill(struct queue *queue, vx6_ns limit);
 /* Takes the first event before `limit`; false when there is none. */
-bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event);
+static inline bool queue_pop(struct queue *queue, vx6_ns limit, struct event *event)
+{
+    if (queue->ready_end - queue->ready_first <= QUEUE_AHEAD)
+        queue_fill(queue, limit);
+    if (queue->ready_first == queue->ready_end || queue->ready[queue->ready_first].time >= limit)
+        return false;
+    *event = queue->ready[queue->ready_first++];
+    queue->count--;
+    return true;
+}
 /* One of the next QUEUE_AHEAD events, for prefetching; `index` 0 is the very next. What is pushed
  * meanwhile may come before it. NULL: not so many are in sight. */
 static inline const struct event *queue_peek(const struct queue *queue, uint32_t index)

@@ -72,7 +72,7 @@ static void shard_init(struct world *world, uint32_t index)
     shard->index = index;
     crypto_init(shard);
     shard->crypto.salt = options->crypto_salt;
-    queue_init(&shard->queue);
+    queue_init(&shard->queue, &shard->pool);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
     shard->scratch = pool_take(&shard->pool, NET_FILL_MAX);
     vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
@@ -130,6 +130,7 @@ void world_free(struct world *world)
     free(world->members);
     free(world->prefixes);
     free(world->keys);
+    free(world->present);
     free(world->live);
     free(world->ids);
     free(world->liars);
@@ -177,6 +178,7 @@ static struct member *member_add(struct world *world)
         members_grow(world);
         world->prefixes = grown(world->prefixes, world->member_capacity, sizeof *world->prefixes);
         world->keys = grown(world->keys, world->member_capacity, sizeof *world->keys);
+        world->present = grown(world->present, world->member_capacity, sizeof *world->present);
         world->live = grown(world->live, world->member_capacity, sizeof *world->live);
     }
     uint32_t index = world->member_count++;
@@ -204,6 +206,7 @@ struct actor *world_join(struct world *world)
     if (world->live_count > world->live_peak)
         world->live_peak = world->live_count;
     member->actor = actor;
+    world->present[index] = true;
     member->came = world->now;
 
     vx6_config config = {.node_tag = index,
@@ -239,14 +242,15 @@ void world_remove(struct world *world, struct actor *actor)
     world->digest_gone += digest_of(actor);
     actor_free(actor);
     member->actor = NULL;
+    world->present[member - world->members] = false;
 }
 
 /* What an event will touch is fetched while those before it run. Each step reads only what the one
  * before has fetched. */
 enum {
-    MEMBER_AHEAD = 21, /* events before its own turn */
+    MEMBER_AHEAD = 20, /* events before its own turn */
     ACTOR_AHEAD = 16,
-    NODE_AHEAD = 12,
+    NODE_AHEAD = 13,
     STEP_AHEAD = 2 /* so many events less with each step */
 };
 
@@ -262,8 +266,10 @@ static void look_ahead(const struct shard *shard)
     if (event) {
         prefetch(&members[event->dst], sizeof members[0]);
         prefetch(&shard->world->prefixes[event->src], sizeof shard->world->prefixes[0]);
-        if (has_payload(event))
+        if (has_payload(event)) {
             prefetch(event->u.payload, sizeof *event->u.payload);
+            prefetch(&members[event->src], sizeof members[0]); /* who asks is answered */
+        }
     }
     event = queue_peek(&shard->queue, ACTOR_AHEAD);
     if (event && members[event->dst].actor) {

@@ -283,6 +283,7 @@ struct world {
     struct member *members;
     uint64_t *prefixes;  /* of their addresses: net_prefix() */
     uint8_t (*keys)[32]; /* identities of members */
+    bool *present;       /* has the member an actor? Read for each datagram that is sent */
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */
     uint32_t live_count, live_peak;

@@ -34,8 +34,9 @@ static void check_spread(vx6_ns spread)
         COUNT = 20000
     };
     struct event *all = calloc(COUNT, sizeof *all);
+    struct pool pool = {0};
     struct queue queue;
-    queue_init(&queue);
+    queue_init(&queue, &pool);
     struct draw draw = {spread};
     uint32_t pushed = 0;
     for (; pushed < COUNT / 2; pushed++) {
@@ -58,6 +59,8 @@ static void check_spread(vx6_ns spread)
     }
     assert_int_equal(queue.count, 0);
     queue_free(&queue);
+    assert_int_equal(pool.used, 0);
+    pool_free(&pool);
     free(all);
 }
 
@@ -74,8 +77,9 @@ static void test_events_come_out_in_their_total_order(void **state)
 static void test_equal_times_are_ordered_by_destination_source_and_sequence(void **state)
 {
     (void)state;
+    struct pool pool = {0};
     struct queue queue;
-    queue_init(&queue);
+    queue_init(&queue, &pool);
     enum {
         SIDE = 6
     };
@@ -84,20 +88,23 @@ static void test_equal_times_are_ordered_by_destination_source_and_sequence(void
         queue_push(&queue, &event);
     }
     for (uint32_t i = 0; i < SIDE * SIDE * SIDE; i++) {
-        struct event event;
+        struct event event = {0};
         assert_true(queue_pop(&queue, VX6_NEVER, &event));
         assert_int_equal(event.dst * SIDE * SIDE + event.src * SIDE + event.sequence, i);
     }
     queue_free(&queue);
+    assert_int_equal(pool.used, 0);
+    pool_free(&pool);
 }
 
 static void test_nothing_comes_out_at_or_after_the_limit(void **state)
 {
     (void)state;
-    static const vx6_ns times[] = {0, 1, 262143, 262144, VX6_SECOND, 1073741824, 5000 * VX6_SECOND};
+    static const vx6_ns times[] = {0, 1, 131071, 131072, VX6_SECOND, 1073741824, 5000 * VX6_SECOND};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct pool pool = {0};
         struct queue queue;
-        queue_init(&queue);
+        queue_init(&queue, &pool);
         struct event event = event_at(times[i], 0, 0, 0);
         queue_push(&queue, &event);
         assert_false(queue_pop(&queue, times[i], &event));
@@ -108,6 +115,8 @@ static void test_nothing_comes_out_at_or_after_the_limit(void **state)
         assert_true(queue_pop(&queue, times[i] + 1, &event));
         assert_int_equal(event.sequence, 1);
         queue_free(&queue);
+        assert_int_equal(pool.used, 0);
+        pool_free(&pool);
     }
 }
 

@@ -12,28 +12,38 @@ enum {
 
 struct clock_sample {
     uint64_t responder; /* the first bytes of its key */
+    uint64_t network;   /* in its low bits */
+    uint64_t excess;    /* how much there is of where it is from: the greatest gives way */
     int64_t zero_s;
     vx6_ns heard;
-    uint8_t network[NETWORK_SIZE];
-    uint8_t of_provider, of_network; /* how many there are, with itself */
 };
 
+/* From its high bits: how many there are of the provider, itself among them, a draw for the
+ * provider, how many of the network, a draw for the network. So among equals a draw decides that
+ * stays the same, and who comes again and again has no more chances than others. */
+static const uint64_t ONE_OF_PROVIDER = UINT64_C(1) << 56, ONE_OF_NETWORK = UINT64_C(1) << 24;
+
+static uint32_t of_provider(const struct clock_sample *sample)
+{
+    return (uint8_t)(sample->excess >> 56);
+}
+
+static uint32_t of_network(const struct clock_sample *sample)
+{
+    return (uint8_t)(sample->excess >> 24);
+}
+
 /* 24 bits that only this node can tell of these. */
-static uint32_t draw(const struct clock *clock, uint64_t bits)
+static uint64_t draw(const struct clock *clock, uint64_t bits)
 {
     uint64_t mixed = (bits ^ clock->seed) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)((mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd) >> 40);
 }
 
 /* Of IPv6 a /32, of IPv4 a /16. */
-static uint32_t provider_of(const struct clock_sample *sample)
+static uint64_t provider_of(const struct clock_sample *sample)
 {
-    return load_u32(sample->network);
-}
-
-static uint64_t network_of(const struct clock_sample *sample)
-{
-    return (uint64_t)provider_of(sample) << 16 | load_u16(sample->network + 4);
+    return sample->network >> 16;
 }
 
 static int64_t seconds(vx6_ns ns)
@@ -51,54 +61,54 @@ static int64_t own_zero_s(const struct vx6_node *node)
     return node_local_unix_s(node) - seconds(node->now);
 }
 
+static vx6_ns sample_life(const struct vx6_node *node)
+{
+    return (vx6_ns)node->env->limits->clock_sample_s * VX6_SECOND;
+}
+
 static bool is_fresh(const struct vx6_node *node, const struct clock_sample *sample)
 {
-    return node->now - sample->heard < (vx6_ns)node->env->limits->clock_sample_s * VX6_SECOND;
+    return node->now - sample->heard < sample_life(node);
 }
 
 static void add(struct clock *clock, const struct clock_sample *sample)
 {
-    struct clock_sample *added = &clock->samples[clock->count];
+    struct clock_sample *added = &clock->samples[clock->count++];
     *added = *sample;
-    added->of_provider = added->of_network = 1;
+    added->excess = ONE_OF_PROVIDER | draw(clock, provider_of(sample)) << 32 | ONE_OF_NETWORK |
+                    draw(clock, sample->network);
     for (struct clock_sample *other = clock->samples; other < added; other++) {
-        if (provider_of(other) != provider_of(added))
+        if (provider_of(other) != provider_of(sample))
             continue;
-        added->of_provider = ++other->of_provider;
-        if (network_of(other) == network_of(added))
-            added->of_network = ++other->of_network;
+        uint64_t one = ONE_OF_PROVIDER;
+        if (other->network == sample->network)
+            one |= ONE_OF_NETWORK;
+        other->excess += one;
+        added->excess += one;
     }
-    clock->count++;
 }
 
 static void remove_at(struct clock *clock, uint32_t index)
 {
     const struct clock_sample removed = clock->samples[index];
     clock->samples[index] = clock->samples[--clock->count];
-    for (uint32_t i = 0; i < clock->count && removed.of_provider > 1; i++) {
+    for (uint32_t i = 0; i < clock->count && of_provider(&removed) > 1; i++) {
         struct clock_sample *other = &clock->samples[i];
         if (provider_of(other) != provider_of(&removed))
             continue;
-        other->of_provider--;
-        if (network_of(other) == network_of(&removed))
-            other->of_network--;
+        other->excess -= ONE_OF_PROVIDER;
+        if (other->network == removed.network)
+            other->excess -= ONE_OF_NETWORK;
     }
-}
-
-/* How much there is already of where this sample is from: of its provider, then of its network.
- * Among equals a draw decides that stays the same, so that who comes again and again has no more
- * chances than others. */
-static uint64_t excess(const struct clock *clock, const struct clock_sample *sample)
-{
-    return (uint64_t)sample->of_provider << 56 | (uint64_t)draw(clock, provider_of(sample)) << 32 |
-           (uint64_t)sample->of_network << 24 | draw(clock, network_of(sample));
 }
 
 static void remove_stale(struct vx6_node *node, uint64_t responder)
 {
     struct clock *clock = &node->clock;
+    const vx6_ns now = node->now, life = sample_life(node);
     for (uint32_t i = clock->count; i-- > 0;) {
-        if (clock->samples[i].responder == responder || !is_fresh(node, &clock->samples[i]))
+        const struct clock_sample *sample = &clock->samples[i];
+        if (sample->responder == responder || now - sample->heard >= life)
             remove_at(clock, i);
     }
 }
@@ -108,10 +118,10 @@ static void thin_out(struct clock *clock)
 {
     const struct clock_sample *added = &clock->samples[clock->count - 1];
     uint32_t oldest = clock->count - 1;
-    if (added->of_network <= PER_NETWORK)
+    if (of_network(added) <= PER_NETWORK)
         return;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (network_of(&clock->samples[i]) == network_of(added) &&
+        if (clock->samples[i].network == added->network &&
             clock->samples[i].heard < clock->samples[oldest].heard)
             oldest = i;
     }
@@ -123,11 +133,8 @@ static void remove_excess(struct clock *clock)
     uint32_t worst = 0;
     uint64_t most = 0;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (clock->samples[i].of_provider < most >> 56)
-            continue;
-        uint64_t value = excess(clock, &clock->samples[i]);
-        if (value > most) {
-            most = value;
+        if (clock->samples[i].excess > most) {
+            most = clock->samples[i].excess;
             worst = i;
         }
     }
@@ -176,8 +183,7 @@ static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
         if (!is_fresh(node, &samples[i]))
             continue;
         uint32_t j = 0;
-        while (j < i && !(is_fresh(node, &samples[j]) &&
-                            bytes_equal(samples[i].network, samples[j].network, NETWORK_SIZE)))
+        while (j < i && !(is_fresh(node, &samples[j]) && samples[i].network == samples[j].network))
             j++;
         *networks += j == i;
         fresh++;
@@ -270,7 +276,9 @@ void clock_heard(
     struct clock_sample sample = {.responder = load_u64(key),
         .zero_s = (int64_t)time_s + TIME_STEP_S / 2 - seconds(node->now),
         .heard = node->now};
-    addr_network(addr, sample.network);
+    uint8_t network[8] = {0};
+    addr_network(addr, network + sizeof network - NETWORK_SIZE);
+    sample.network = load_u64(network);
     /* Who agrees with the own clock changes nothing, and most do. */
     bool agrees = distance_s(sample.zero_s, own_zero_s(node)) < CHANGE_MIN_S;
     if (keep(node, &sample) && (!agrees || node->clock.offset_s != 0))

@@ -10,16 +10,18 @@
 #include "vx6/node.h"
 
 enum {
-    CHAINS_FIRST = 64
+    CHAINS_FIRST = 64,
+    HASHED_MAX = 64 /* bytes of a blob */
 };
 
+/* Nor be the same on all machines. */
 static uint64_t hash_add(uint64_t hash, const uint8_t *data, size_t len)
 {
-    while (len >= 8) {
-        hash = (hash ^ load_u64(data)) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-        data += 8;
-        len -= 8;
+    for (; len >= 8; data += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, data, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash = hash << 32 | hash >> 32;
     }
     for (; len > 0; len--)
         hash = (hash ^ *data++) * UINT64_C(0xff51afd7ed558ccd);
@@ -107,9 +109,11 @@ struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr
     return peer;
 }
 
+/* By its end: that of a record is a signature, which tells it from all others. */
 static uint32_t blob_hash(vx6_span data)
 {
-    uint64_t wide = hash_add(data.len + 1, data.data, data.len);
+    const size_t len = data.len < HASHED_MAX ? data.len : HASHED_MAX;
+    uint64_t wide = hash_add(data.len + 1, data.data + (data.len - len), len);
     return (uint32_t)(wide >> 32 ^ wide);
 }
 
@@ -163,27 +167,22 @@ void blob_drop(struct vx6_env *env, struct blob *blob)
         env_free(env, blob, sizeof *blob + blob->len);
 }
 
-static void release_parts(struct vx6_env *env, const struct placed *placed)
+static uint32_t placed_hash(const uint8_t key[32], uint32_t bundle_hash)
 {
-    blob_drop(env, placed->key);
-    blob_drop(env, placed->owner);
-    blob_drop(env, placed->bundle);
-}
-
-static uint32_t placed_hash(const struct blob *key, const struct blob *bundle)
-{
-    return key->interned.hash ^ bundle->interned.hash * UINT32_C(0x9e3779b1);
+    uint64_t wide = hash_add(bundle_hash, key, 32);
+    return (uint32_t)(wide >> 32 ^ wide);
 }
 
 static struct placed *find_placed(
-    struct intern *intern, const struct blob *key, const struct blob *bundle)
+    struct intern *intern, const uint8_t key[32], vx6_span bundle, uint32_t hash)
 {
-    if (key == NULL || bundle == NULL || intern->chain_count == 0)
+    if (intern->chain_count == 0)
         return NULL;
-    struct interned *object = *chain_of(intern, placed_hash(key, bundle));
+    struct interned *object = *chain_of(intern, hash);
     for (; object != NULL; object = object->next) {
         struct placed *placed = (struct placed *)object;
-        if (placed->key == key && placed->bundle == bundle)
+        if (object->hash == hash && bytes_equal(placed->key, key, 32) &&
+            span_equal((vx6_span){placed->bundle->data, placed->bundle->len}, bundle))
             return placed_hold(placed);
     }
     return NULL;
@@ -191,21 +190,24 @@ static struct placed *find_placed(
 
 struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle)
 {
-    const struct blob *key_blob = blob_find(env, (vx6_span){key, 32});
-    return key_blob ? find_placed(&env->placed, key_blob, blob_find(env, bundle)) : NULL;
+    return find_placed(&env->placed, key, bundle, placed_hash(key, blob_hash(bundle)));
 }
 
 struct placed *placed_get(struct vx6_env *env, const struct placed *content)
 {
-    struct placed *placed = find_placed(&env->placed, content->key, content->bundle);
-    if (placed == NULL && content->key && content->owner && content->bundle &&
-        make_room(env, &env->placed) && (placed = env_alloc(env, sizeof *placed)) != NULL) {
+    struct blob *bundle = content->bundle;
+    if (bundle == NULL)
+        return NULL;
+    const uint32_t hash = placed_hash(content->key, bundle->interned.hash);
+    struct placed *placed =
+        find_placed(&env->placed, content->key, (vx6_span){bundle->data, bundle->len}, hash);
+    if (placed == NULL && make_room(env, &env->placed) &&
+        (placed = env_alloc(env, sizeof *placed)) != NULL) {
         *placed = *content;
-        insert(&env->placed, &placed->interned, placed_hash(content->key, content->bundle),
-            sizeof *placed);
+        insert(&env->placed, &placed->interned, hash, sizeof *placed);
         return placed;
     }
-    release_parts(env, content);
+    blob_drop(env, bundle);
     return placed;
 }
 
@@ -213,7 +215,7 @@ void placed_drop(struct vx6_env *env, struct placed *placed)
 {
     if (placed == NULL || !release(&env->placed, &placed->interned, sizeof *placed))
         return;
-    release_parts(env, placed);
+    blob_drop(env, placed->bundle);
     env_free(env, placed, sizeof *placed);
 }
 

@@ -55,83 +55,87 @@ static inline row turn(row words, unsigned count)
         words[count % 4], words[(count + 1) % 4], words[(count + 2) % 4], words[(count + 3) % 4]};
 }
 
+/* The state of one block. */
+struct block {
+    row a, b, c, d;
+};
+
 /* Four quarter rounds, one in each lane. */
-static inline void quarter_rounds(row state[4])
+static inline void quarter_rounds(struct block *block)
 {
-    state[0] += state[1];
-    state[3] = swap_halves(state[3] ^ state[0]);
-    state[2] += state[3];
-    state[1] = rotate(state[1] ^ state[2], 12);
-    state[0] += state[1];
-    state[3] = rotate(state[3] ^ state[0], 8);
-    state[2] += state[3];
-    state[1] = rotate(state[1] ^ state[2], 7);
+    block->a += block->b;
+    block->d = swap_halves(block->d ^ block->a);
+    block->c += block->d;
+    block->b = rotate(block->b ^ block->c, 12);
+    block->a += block->b;
+    block->d = rotate(block->d ^ block->a, 8);
+    block->c += block->d;
+    block->b = rotate(block->b ^ block->c, 7);
 }
 
-static inline void double_round(row state[4])
+static inline void double_round(struct block *block)
 {
-    quarter_rounds(state);
-    for (unsigned i = 1; i < 4; i++)
-        state[i] = turn(state[i], i); /* diagonals become columns */
-    quarter_rounds(state);
-    for (unsigned i = 1; i < 4; i++)
-        state[i] = turn(state[i], 4 - i);
+    quarter_rounds(block);
+    block->b = turn(block->b, 1); /* diagonals become columns */
+    block->c = turn(block->c, 2);
+    block->d = turn(block->d, 3);
+    quarter_rounds(block);
+    block->b = turn(block->b, 3);
+    block->c = turn(block->c, 2);
+    block->d = turn(block->d, 1);
 }
 
-static inline void block_begin(row state[4], const uint8_t key[32], const uint8_t input[16])
+static inline struct block block_begin(const uint8_t key[32], const uint8_t input[16])
 {
-    state[0] = (row){0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-    state[1] = row_load(key);
-    state[2] = row_load(key + 16);
-    state[3] = row_load(input);
+    return (struct block){{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574}, row_load(key),
+        row_load(key + 16), row_load(input)};
 }
 
-static inline void block_end(uint8_t block[64], const row state[4], const row start[4])
+/* Adds what the block began with. */
+static inline void block_end(struct block *block, const uint8_t key[32], const uint8_t input[16])
 {
-    for (unsigned i = 0; i < 4; i++)
-        row_store(block + 16 * i, state[i] + start[i]);
+    const struct block start = block_begin(key, input);
+    block->a += start.a;
+    block->b += start.b;
+    block->c += start.c;
+    block->d += start.d;
 }
 
-void chacha20_block(uint8_t block[64], const uint8_t key[32], const uint8_t input[16])
+static inline void store_pair(uint8_t dst[32], row first, row second)
 {
-    row start[4], state[4];
-    block_begin(start, key, input);
-    block_begin(state, key, input);
+    row_store(dst, first);
+    row_store(dst + 16, second);
+}
+
+void chacha20_block(uint8_t dst[64], const uint8_t key[32], const uint8_t input[16])
+{
+    struct block block = block_begin(key, input);
     for (unsigned i = 0; i < 10; i++)
-        double_round(state);
-    block_end(block, state, start);
-    wipe(start, sizeof start);
-    wipe(state, sizeof state);
+        double_round(&block);
+    block_end(&block, key, input);
+    store_pair(dst, block.a, block.b);
+    store_pair(dst + 32, block.c, block.d);
+    wipe(&block, sizeof block);
 }
 
-/* The blocks of counters 0 and 1. A round waits for the one before, so that two blocks side by side
- * take little longer than one. */
-static void block_pair(uint8_t first[64], uint8_t second[64], const uint8_t key[32])
-{
-    static const uint8_t zero[16], one[16] = {1};
-    row start[2][4], a[4], b[4];
-    block_begin(start[0], key, zero);
-    block_begin(start[1], key, one);
-    block_begin(a, key, zero);
-    block_begin(b, key, one);
-    for (unsigned i = 0; i < 10; i++) {
-        double_round(a);
-        double_round(b);
-    }
-    block_end(first, a, start[0]);
-    block_end(second, b, start[1]);
-    wipe(start, sizeof start);
-    wipe(a, sizeof a);
-    wipe(b, sizeof b);
-}
-
+/* A round waits for the one before, so that two blocks side by side take little longer than one. */
 static void refill(struct rng *rng)
 {
-    uint8_t block[64];
-    block_pair(block, rng->buffer + 32, rng->key);
-    memcpy(rng->key, block, 32);
-    memcpy(rng->buffer, block + 32, 32);
-    wipe(block, sizeof block);
+    static const uint8_t zero[16], one[16] = {1};
+    struct block first = block_begin(rng->key, zero);
+    struct block second = block_begin(rng->key, one);
+    for (unsigned i = 0; i < 10; i++) {
+        double_round(&first);
+        double_round(&second);
+    }
+    block_end(&first, rng->key, zero);
+    block_end(&second, rng->key, one);
+    store_pair(rng->key, first.a, first.b);
+    store_pair(rng->buffer, first.c, first.d);
+    store_pair(rng->buffer + 32, second.a, second.b);
+    store_pair(rng->buffer + 64, second.c, second.d);
+    wipe(&first, sizeof first);
+    wipe(&second, sizeof second);
     rng->left = sizeof rng->buffer;
 }
 
@@ -151,20 +155,36 @@ void rng_init(struct rng *rng, const uint8_t seed[32], const char *purpose)
     wipe(block, sizeof block);
 }
 
+/* Draws are short, and most are whole words. */
+static inline void move(uint8_t *dst, uint8_t *src, size_t len)
+{
+    for (; len >= 8; len -= 8, dst += 8, src += 8) {
+        memcpy(dst, src, 8);
+        memset(src, 0, 8);
+    }
+    for (; len > 0; len--, dst++, src++) {
+        *dst = *src;
+        *src = 0;
+    }
+}
+
+static void take(struct rng *rng, uint8_t *dst, size_t len)
+{
+    move(dst, rng->buffer + sizeof rng->buffer - rng->left, len);
+    rng->left = (uint8_t)(rng->left - len);
+}
+
 void rng_bytes(struct rng *rng, void *dst, size_t len)
 {
     uint8_t *out = dst;
-    while (len > 0) {
-        if (rng->left == 0)
-            refill(rng);
-        size_t part = len < rng->left ? len : rng->left;
-        uint8_t *unread = rng->buffer + sizeof rng->buffer - rng->left;
-        memcpy(out, unread, part);
-        memset(unread, 0, part);
-        rng->left = (uint8_t)(rng->left - part);
+    while (len > rng->left) {
+        size_t part = rng->left;
+        take(rng, out, part);
+        refill(rng);
         out += part;
         len -= part;
     }
+    take(rng, out, len);
 }
 
 static uint64_t draw_below(struct rng *rng, uint64_t bound)

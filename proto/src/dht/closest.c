@@ -4,23 +4,20 @@
 #include "internal.h"
 #include "scope.h"
 
-/* Four numbers, with which compilers compute at once. */
-typedef int32_t four __attribute__((vector_size(16)));
+/* Eight numbers, with which compilers compute at once. */
+typedef int16_t eight __attribute__((vector_size(16)));
 
-/* One bucket's contacts as numbers: the distance to the target without its last bits, in place of
- * which stands the index. */
+/* Contacts that are sorted together: those of a bucket, or all of the deepest buckets, which hold
+ * few. */
 enum {
-    INDEX_BITS = 5,
-    FOURS = KADEMLIA_K / 4
+    EIGHTS = 3,
+    SORTED_MAX = 8 * EIGHTS
 };
-#define SIGN                                                                                       \
-    UINT32_C(0x80000000) /* turned over: so numbers without sign compare as those with one */
-_Static_assert(KADEMLIA_K <= 1 << INDEX_BITS && FOURS == 5 && KADEMLIA_K % 4 == 0,
-    "a bucket is as large as sort_words() takes it to be");
+_Static_assert((int)KADEMLIA_K <= (int)SORTED_MAX, "a bucket is sorted at once");
 
-union bucket_words {
-    int32_t words[KADEMLIA_K];
-    four fours[FOURS];
+union numbers {
+    int16_t numbers[SORTED_MAX];
+    eight eights[EIGHTS];
 };
 
 struct search {
@@ -31,68 +28,76 @@ struct search {
     uint8_t failures_max;      /* contacts that failed more often are passed over */
 };
 
-/* Where words differ in their index only, whole distances decide: the last word goes where it
- * belongs. */
-static void settle(
-    const uint8_t target[32], const struct contact *contacts, uint32_t *words, uint32_t last)
+/* A number's place is the count of those that are less: each is compared with all others at once,
+ * by no branch, which here nobody could foresee. */
+static void count_less(const union numbers *distances, uint32_t count, union numbers *places)
 {
-    const uint32_t mask = (1u << INDEX_BITS) - 1;
-    for (; last > 0 && (words[last] ^ words[last - 1]) <= mask; last--) {
-        const uint32_t word = words[last], before = words[last - 1];
-        if (distance_compare(
-                target, contacts[word & mask].peer->id, contacts[before & mask].peer->id) > 0)
-            return;
-        words[last] = before;
-        words[last - 1] = word;
-    }
-}
-
-/* A word's place is the number of those that are less: each is compared with all others at once, by
- * no branch, which here nobody could foresee. */
-static void sort_words(const union bucket_words *bucket, uint32_t count, uint32_t *sorted)
-{
-    const four *fours = bucket->fours;
-    const four a = fours[0], b = fours[1], c = fours[2], d = fours[3], e = fours[4];
-    union bucket_words places = {{0}};
-    four *at = places.fours;
+    const eight a = distances->eights[0], b = distances->eights[1], c = distances->eights[2];
+    eight in_a = {0}, in_b = {0}, in_c = {0};
     for (uint32_t i = 0; i < count; i++) {
-        const int32_t word = bucket->words[i];
-        const four splat = {word, word, word, word};
-        at[0] -= splat < a;
-        at[1] -= splat < b;
-        at[2] -= splat < c;
-        at[3] -= splat < d;
-        at[4] -= splat < e;
+        const eight distance = distances->numbers[i] - (eight){0};
+        in_a -= distance < a;
+        in_b -= distance < b;
+        in_c -= distance < c;
     }
-    for (uint32_t i = 0; i < count; i++)
-        sorted[places.words[i]] = (uint32_t)bucket->words[i] ^ SIGN;
+    *places = (union numbers){.eights = {in_a, in_b, in_c}};
 }
 
-/* The contacts of a bucket come next, closest first. */
-static void search_bucket(struct search *search, const struct contact *contacts, uint32_t count)
+/* Equal numbers have got the same place: whole distances decide between them. */
+static void settle(const uint8_t target[32], struct peer *const *peers,
+    const union numbers *distances, uint32_t count, union numbers *places)
 {
-    const uint32_t to_target = load_u32(search->target) ^ SIGN;
-    const uint32_t mask = (1u << INDEX_BITS) - 1;
+    for (uint32_t i = 1; i < count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (distances->numbers[i] != distances->numbers[j])
+                continue;
+            bool is_closer = distance_compare(target, peers[i]->id, peers[j]->id) < 0;
+            places->numbers[is_closer ? j : i]++;
+        }
+    }
+}
+
+/* Returns a bit for each place that is taken. */
+static uint32_t put_in_place(const struct search *search, struct peer *const *peers, uint32_t count,
+    const union numbers *places)
+{
+    struct peer **found = search->peers + search->found;
+    const uint32_t room = search->count - search->found;
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t place = (uint16_t)places->numbers[i];
+        taken |= UINT32_C(1) << place;
+        if (place < room)
+            found[place] = peers[i];
+    }
+    return taken;
+}
+
+/* The contacts of one or more buckets come next, closest first. Their distances to the target, all
+ * of which agree in the first `shared` bits, are compared by what follows those. */
+static void search_buckets(
+    struct search *search, const struct contact *contacts, uint32_t count, uint32_t shared)
+{
+    const uint32_t shift = shared < 16 ? shared : 16;
+    /* The first bit is turned over: so numbers with a sign compare as those without one. */
+    const uint32_t to_target = load_u32(search->target) ^ UINT32_C(0x80000000) >> shift;
     const enum addr_scope scope_min = search->scope_min;
     const uint8_t failures_max = search->failures_max;
-    union bucket_words bucket = {{0}};
-    uint32_t live = 0, sorted[KADEMLIA_K];
-    for (uint32_t i = 0; i < count; i++) {
-        const struct contact *contact = contacts + i;
-        bucket.words[live] = (int32_t)(((contact->prefix ^ to_target) & ~mask) | i);
-        live += contact->failures <= failures_max && contact->scope >= scope_min;
+    union numbers distances = {{0}}, places;
+    struct peer *peers[SORTED_MAX];
+    uint32_t live = 0;
+    for (const struct contact *end = contacts + count; contacts < end; contacts++) {
+        distances.numbers[live] = (int16_t)((contacts->prefix ^ to_target) << shift >> 16);
+        peers[live] = contacts->peer;
+        live += contacts->failures <= failures_max && contacts->scope >= scope_min;
     }
-    sort_words(&bucket, live, sorted);
-    for (uint32_t i = 1; i < live; i++) {
-        if ((sorted[i] ^ sorted[i - 1]) <= mask)
-            settle(search->target, contacts, sorted, i);
+    count_less(&distances, live, &places);
+    if (put_in_place(search, peers, live, &places) != (UINT32_C(1) << live) - 1) {
+        settle(search->target, peers, &distances, live, &places);
+        (void)put_in_place(search, peers, live, &places);
     }
-    if (live > search->count - search->found)
-        live = search->count - search->found;
-    struct peer **peers = search->peers + search->found;
-    for (uint32_t i = 0; i < live; i++)
-        peers[i] = contacts[sorted[i] & mask].peer;
-    search->found += live;
+    const uint32_t room = search->count - search->found;
+    search->found += live < room ? live : room;
 }
 
 static bool bit_differs(const uint8_t a[32], const uint8_t b[32], uint32_t i)
@@ -102,26 +107,30 @@ static bool bit_differs(const uint8_t a[32], const uint8_t b[32], uint32_t i)
 
 /* Where target and own ID differ in bit i, bucket i lies nearer to the target than all deeper
  * buckets; where they agree it lies farther. So the buckets of differing bits come first, downwards
- * from the top, and then the others, upwards from the deepest. */
+ * from the top, then the deepest, all at once, and then the others, upwards. */
 static void search_table(const struct vx6_node *node, struct search *search)
 {
     const struct table *table = &node->table;
-    uint32_t depth = table->depth;
-    uint16_t begin[256];
-    uint32_t sum = 0;
+    const uint8_t *own = node->keys.id, *count = table->bucket_count;
+    uint32_t deepest = table->depth, begin = table->count;
+    while (deepest > 0 && table->count - begin + count[deepest - 1] <= SORTED_MAX)
+        begin -= count[--deepest];
     search->found = 0;
-    for (uint32_t step = 0; step < 2 * depth; step++) {
-        bool down = step < depth;
-        uint32_t i = down ? step : 2 * depth - 1 - step;
-        if (down) {
-            begin[i] = (uint16_t)sum;
-            sum += table->bucket_count[i];
-        }
-        if (bit_differs(search->target, node->keys.id, i) != down)
+    uint32_t i = common_prefix(search->target, own);
+    const struct contact *contact = table->contacts + table_bucket_begin(table, i);
+    for (; i < deepest; contact += count[i++]) {
+        if (!bit_differs(search->target, own, i))
             continue;
-        search_bucket(search, table->contacts + begin[i], table->bucket_count[i]);
+        search_buckets(search, contact, count[i], i + 1);
         if (search->found == search->count)
-            break;
+            return;
+    }
+    contact = table->contacts + begin;
+    search_buckets(search, contact, table->count - begin, deepest);
+    for (i = deepest; i-- > 0 && search->found < search->count;) {
+        contact -= count[i];
+        if (!bit_differs(search->target, own, i))
+            search_buckets(search, contact, count[i], i + 1);
     }
 }
 
@@ -161,10 +170,12 @@ static uint8_t failures_allowed(const struct table *table)
     return UINT8_MAX;
 }
 
-static uint32_t count_live(const struct contact *contact, uint32_t count, uint8_t failures_max)
+/* Counts up to `max`. */
+static uint32_t count_live(
+    const struct contact *contact, uint32_t count, uint8_t failures_max, uint32_t max)
 {
     uint32_t live = 0;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && live < max; i++)
         live += contact[i].failures <= failures_max;
     return live;
 }
@@ -198,16 +209,17 @@ static uint32_t count_closer(
     uint32_t closer = 0, i = 0;
     for (; i < own && i < table->depth && closer < max; contact += table->bucket_count[i++]) {
         if (bit_differs(target, node->keys.id, i))
-            closer += count_live(contact, table->bucket_count[i], failures_max);
+            closer += count_live(contact, table->bucket_count[i], failures_max, max - closer);
     }
     if (i == table->depth || closer >= max)
         return closer;
-    closer += count_closer_of(contact, table->bucket_count[i], failures_max, target, id);
-    contact += table->bucket_count[i];
-    if (bit_differs(target, node->keys.id, own))
+    const struct contact *below = contact + table->bucket_count[i];
+    const uint32_t deeper = (uint32_t)(table->contacts + table->count - below);
+    if (!bit_differs(target, node->keys.id, own))
+        closer += count_live(below, deeper, failures_max, max - closer);
+    if (closer >= max)
         return closer;
-    const uint32_t deeper = (uint32_t)(table->contacts + table->count - contact);
-    return closer + count_live(contact, deeper, failures_max);
+    return closer + count_closer_of(contact, table->bucket_count[i], failures_max, target, id);
 }
 
 bool table_is_among_closest(

@@ -14,7 +14,6 @@ static const uint32_t NONE = UINT32_MAX; /* an index */
 /* Many nodes hold the same: what is the same for all is shared. */
 struct held {
     struct placed *placed;
-    uint32_t prefix;              /* first 4 bytes of the key */
     uint8_t source[NETWORK_SIZE]; /* who brought it */
     bool is_from_owner;           /* who can be reached there, says the bundle */
     uint8_t scope;                /* enum addr_scope: the narrowest path that it came by */
@@ -26,36 +25,37 @@ void holder_init(struct vx6_node *node)
     timer_init(&holder->timer, TIMER_HOLDER);
 }
 
-/* < 0 when what is held has the lower key. */
-static int held_compare(const struct held *held, uint32_t prefix, const uint8_t key[32])
-{
-    if (held->prefix != prefix)
-        return held->prefix < prefix ? -1 : 1;
-    return memcmp(held->placed->key->data, key, 32);
-}
+/* The bundles under one key, by index. */
+struct range {
+    uint32_t begin, end;
+};
 
-/* Index of the first bundle whose key is not less. */
-static uint32_t held_begin(const struct holder *holder, const uint8_t key[32])
+/* Index of the first whose prefix is not less: by no branch, which here nobody could foresee. */
+static uint32_t find_prefix(const struct holder *holder, uint32_t prefix)
 {
-    uint32_t prefix = load_u32(key);
-    uint32_t low = 0, high = holder->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (held_compare(&holder->items[middle], prefix, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    const uint32_t *first = holder->prefixes;
+    uint32_t left = holder->count;
+    while (left > 1) {
+        const uint32_t half = left / 2;
+        first += half & -(uint32_t)(first[half - 1] < prefix);
+        left -= half;
     }
-    return low;
+    return (uint32_t)(first - holder->prefixes) + (left > 0 && *first < prefix);
 }
 
-static uint32_t held_count(const struct holder *holder, uint32_t begin, const uint8_t key[32])
+/* Where they are, or would be. */
+static struct range find_range(const struct holder *holder, const uint8_t key[32])
 {
-    uint32_t prefix = load_u32(key);
-    uint32_t end = begin;
-    while (end < holder->count && held_compare(&holder->items[end], prefix, key) == 0)
-        end++;
-    return end - begin;
+    const uint32_t prefix = load_u32(key), begin = find_prefix(holder, prefix);
+    struct range range = {begin, begin};
+    for (uint32_t i = begin; i < holder->count && holder->prefixes[i] == prefix; i++) {
+        const uint8_t *other = holder->items[i].placed->key;
+        if (bytes_equal(other, key, 32))
+            range.end = i + 1;
+        else if (memcmp(other, key, 32) < 0)
+            range.begin = range.end = i + 1;
+    }
+    return range;
 }
 
 /* VX6-DHT-021 */
@@ -72,9 +72,10 @@ uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle)
 {
     const struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, key), live = 0;
+    const struct range range = find_range(holder, key);
+    uint32_t live = 0;
     *bundle = NULL;
-    for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
+    for (uint32_t i = range.begin; i < range.end; i++) {
         if (!is_live(node, &holder->items[i]))
             continue;
         if (live++ == index)
@@ -100,9 +101,21 @@ static void held_remove(struct vx6_node *node, uint32_t index)
 {
     struct holder *holder = &node->holder;
     placed_drop(node->env, holder->items[index].placed);
-    holder->count--;
-    memmove(&holder->items[index], &holder->items[index + 1],
-        (holder->count - index) * sizeof holder->items[0]);
+    const uint32_t behind = --holder->count - index;
+    memmove(&holder->items[index], &holder->items[index + 1], behind * sizeof holder->items[0]);
+    memmove(&holder->prefixes[index], &holder->prefixes[index + 1],
+        behind * sizeof holder->prefixes[0]);
+}
+
+/* There is room. */
+static void held_insert(struct holder *holder, uint32_t index, const struct held *held)
+{
+    const uint32_t behind = holder->count++ - index;
+    memmove(&holder->items[index + 1], &holder->items[index], behind * sizeof holder->items[0]);
+    memmove(&holder->prefixes[index + 1], &holder->prefixes[index],
+        behind * sizeof holder->prefixes[0]);
+    holder->items[index] = *held;
+    holder->prefixes[index] = load_u32(held->placed->key);
 }
 
 void holder_timer(struct vx6_node *node, struct timer *timer)
@@ -115,6 +128,7 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
         struct held *held = &holder->items[i];
         if (is_live(node, held)) {
             next_s = held->placed->expires_s < next_s ? held->placed->expires_s : next_s;
+            holder->prefixes[kept] = holder->prefixes[i];
             holder->items[kept++] = *held;
             continue;
         }
@@ -153,9 +167,9 @@ static uint32_t find_farthest(
     for (uint32_t i = 0; i < holder->count; i++) {
         if (source && !bytes_equal(holder->items[i].source, source, NETWORK_SIZE))
             continue;
-        if (distance_compare(node->keys.id, holder->items[i].placed->key->data, farthest_key) > 0) {
+        if (distance_compare(node->keys.id, holder->items[i].placed->key, farthest_key) > 0) {
             farthest = i;
-            farthest_key = holder->items[i].placed->key->data;
+            farthest_key = holder->items[i].placed->key;
         }
     }
     return farthest;
@@ -171,7 +185,7 @@ static bool is_tombstone(const struct held *held)
 /* Whose place it is: the node whose ID the key is, before those that it has handed over to. */
 static bool is_at_home(const struct held *held)
 {
-    return held->placed->key == held->placed->owner;
+    return bytes_equal(held->placed->key, held->placed->owner, 32);
 }
 
 static void view(const struct vx6_node *node, const struct held *held, struct bundle *bundle)
@@ -186,13 +200,13 @@ static bool is_of_name(const struct vx6_node *node, const struct held *held)
     uint8_t key[32];
     view(node, held, &bundle);
     name_key(node->env->crypto, key, bundle.label);
-    return bytes_equal(held->placed->key->data, key, 32);
+    return bytes_equal(held->placed->key, key, 32);
 }
 
 /* The last tombstone: anybody can make keys, and revoke them under any name. */
-static uint32_t find_grave(const struct holder *holder, uint32_t begin, uint32_t count)
+static uint32_t find_grave(const struct holder *holder, struct range range)
 {
-    for (uint32_t i = begin + count; i-- > begin;) {
+    for (uint32_t i = range.end; i-- > range.begin;) {
         if (is_tombstone(&holder->items[i]))
             return i;
     }
@@ -202,11 +216,11 @@ static uint32_t find_grave(const struct holder *holder, uint32_t begin, uint32_t
 /* The last of those to which the newcomer's key has handed over; who is at home stays, even if two
  * keys say so of each other. */
 static uint32_t find_heir(
-    const struct vx6_node *node, uint32_t begin, uint32_t count, const struct held *newcomer)
+    const struct vx6_node *node, struct range range, const struct held *newcomer)
 {
     struct bundle own, other;
     view(node, newcomer, &own);
-    for (uint32_t i = begin + count; i-- > begin;) {
+    for (uint32_t i = range.end; i-- > range.begin;) {
         view(node, &node->holder.items[i], &other);
         if (!is_at_home(&node->holder.items[i]) && lineage_has(&other.lineage, own.node.identity))
             return i;
@@ -238,41 +252,42 @@ static bool is_twin(const struct holder *holder, uint32_t begin, uint32_t index)
 
 /* The last twin, for a bundle from a site that has none. */
 static uint32_t find_twin(
-    const struct holder *holder, uint32_t begin, uint32_t count, const struct held *newcomer)
+    const struct holder *holder, struct range range, const struct held *newcomer)
 {
     uint32_t twin = NONE;
-    for (uint32_t i = begin; i < begin + count; i++) {
+    for (uint32_t i = range.begin; i < range.end; i++) {
         if (same_site(&holder->items[i], newcomer))
             return NONE;
-        if (is_twin(holder, begin, i))
+        if (is_twin(holder, range.begin, i))
             twin = i;
     }
     return twin;
 }
 
 static uint32_t find_yielding(
-    const struct vx6_node *node, uint32_t begin, uint32_t count, const struct held *newcomer)
+    const struct vx6_node *node, struct range range, const struct held *newcomer)
 {
     bool is_dead = is_tombstone(newcomer);
     uint32_t yielding = NONE;
     if (!is_of_name(node, newcomer))
-        yielding = find_heir(node, begin, count, newcomer);
+        yielding = find_heir(node, range, newcomer);
     else if (!is_dead)
-        yielding = find_grave(&node->holder, begin, count);
+        yielding = find_grave(&node->holder, range);
     if (yielding == NONE && !is_dead)
-        yielding = find_twin(&node->holder, begin, count, newcomer);
+        yielding = find_twin(&node->holder, range, newcomer);
     return yielding;
 }
 
 static enum vx6_code grow(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
-    uint32_t capacity = holder->capacity + HELD_STEP;
-    struct held *grown = env_resize(
-        node->env, holder->items, holder->capacity * sizeof *grown, capacity * sizeof *grown);
-    if (grown == NULL)
+    const size_t sizes[2] = {sizeof holder->items[0], sizeof holder->prefixes[0]};
+    void *arrays[2] = {holder->items, holder->prefixes};
+    const uint32_t capacity = holder->capacity + HELD_STEP;
+    if (!env_grow_both(node->env, arrays, sizes, holder->capacity, capacity))
         return VX6_NOMEM;
-    holder->items = grown;
+    holder->items = arrays[0];
+    holder->prefixes = arrays[1];
     holder->capacity = capacity;
     return VX6_OK;
 }
@@ -281,13 +296,13 @@ static enum vx6_code grow(struct vx6_node *node)
 static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 {
     struct holder *holder = &node->holder;
-    const uint8_t *key = held->placed->key->data;
+    const uint8_t *key = held->placed->key;
     const uint32_t value_max = node->env->limits->value_max;
-    uint32_t begin = held_begin(holder, key), yielding = NONE, farthest = NONE;
-    uint32_t claimants = held_count(holder, begin, key);
+    const struct range range = find_range(holder, key);
+    uint32_t yielding = NONE, farthest = NONE;
     uint32_t of_source = count_source(holder, held->source);
-    if (claimants >= node->env->limits->claimant_max) {
-        yielding = find_yielding(node, begin, claimants, held);
+    if (range.end - range.begin >= node->env->limits->claimant_max) {
+        yielding = find_yielding(node, range, held);
         if (yielding == NONE)
             return VX6_LIMIT;
         of_source -= bytes_equal(holder->items[yielding].source, held->source, NETWORK_SIZE);
@@ -320,7 +335,7 @@ static void held_describe(struct held *held, const vx6_addr *source)
     if (source == NULL)
         return;
     addr_network(source, held->source);
-    for (uint32_t i = 0; i < placed->network_count; i++) {
+    for (uint32_t i = 0; i < VX6_ENDPOINT_MAX; i++) {
         if (bytes_equal(placed->networks[i], held->source, NETWORK_SIZE))
             held->is_from_owner = true;
     }
@@ -337,60 +352,55 @@ static bool may_come_from(
                !is_share(node, count_source(&node->holder, held->source), held->source));
 }
 
-/* What is held already under this key from this owner: at `*index`, or where it would go. */
-static bool find_owner(const struct holder *holder, const struct held *held, uint32_t *index)
+/* What is held already under this key from this owner; NULL: nothing. */
+static struct held *find_owner(const struct holder *holder, const struct placed *placed)
 {
-    uint32_t begin = held_begin(holder, held->placed->key->data);
-    uint32_t end = begin + held_count(holder, begin, held->placed->key->data);
-    for (*index = begin; *index < end; (*index)++) {
-        if (holder->items[*index].placed->owner == held->placed->owner)
-            return true;
+    const struct range range = find_range(holder, placed->key);
+    for (uint32_t i = range.begin; i < range.end; i++) {
+        if (bytes_equal(holder->items[i].placed->owner, placed->owner, 32))
+            return &holder->items[i];
     }
-    return false;
+    return NULL;
 }
 
-static enum vx6_code hold(struct vx6_node *node, struct held *held)
+static enum vx6_code replace(struct vx6_node *node, struct held *held, struct held *old)
+{
+    if (held->placed->sequence <= old->placed->sequence)
+        return VX6_OUTDATED;
+    if (!may_come_from(node, held, old)) {
+        memcpy(held->source, old->source, NETWORK_SIZE);
+        held->is_from_owner = old->is_from_owner;
+    }
+    placed_drop(node->env, old->placed);
+    *old = *held;
+    return VX6_OK;
+}
+
+static enum vx6_code add(struct vx6_node *node, const struct held *held)
 {
     struct holder *holder = &node->holder;
-    uint32_t index;
-    if (find_owner(holder, held, &index)) {
-        struct held *old = &holder->items[index];
-        if (held->placed->sequence <= old->placed->sequence)
-            return VX6_OUTDATED;
-        if (!may_come_from(node, held, old)) {
-            memcpy(held->source, old->source, NETWORK_SIZE);
-            held->is_from_owner = old->is_from_owner;
-        }
-        placed_drop(node->env, old->placed);
-        *old = *held;
-        return VX6_OK;
-    }
     enum vx6_code code = make_room(node, held);
-    if (code != VX6_OK)
-        return code;
-    (void)find_owner(holder, held, &index);
-    memmove(
-        &holder->items[index + 1], &holder->items[index], (holder->count - index) * sizeof *held);
-    holder->items[index] = *held;
-    holder->count++;
-    return VX6_OK;
+    if (code == VX6_OK)
+        held_insert(holder, find_range(holder, held->placed->key).end, held);
+    return code;
 }
 
 enum addr_scope holder_scope(
     const struct vx6_node *node, const uint8_t key[32], const struct blob *bundle)
 {
     const struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, key), end = begin + held_count(holder, begin, key);
-    while (begin < end && holder->items[begin].placed->bundle != bundle)
-        begin++;
-    return begin < end ? (enum addr_scope)holder->items[begin].scope : SCOPE_GLOBAL;
+    const struct range range = find_range(holder, key);
+    uint32_t i = range.begin;
+    while (i < range.end && holder->items[i].placed->bundle != bundle)
+        i++;
+    return i < range.end ? (enum addr_scope)holder->items[i].scope : SCOPE_GLOBAL;
 }
 
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
 {
     const struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, id);
-    for (uint32_t i = begin; i < begin + held_count(holder, begin, id); i++) {
+    const struct range range = find_range(holder, id);
+    for (uint32_t i = range.begin; i < range.end; i++) {
         const struct held *held = &holder->items[i];
         if (is_at_home(held) && is_tombstone(held) && is_live(node, held))
             return true;
@@ -398,29 +408,15 @@ bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
     return false;
 }
 
-/* What the node holds of exactly these bytes; NULL: nothing, or they have expired. */
-static struct held *find_same(const struct vx6_node *node, const struct placed *placed)
-{
-    const struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, placed->key->data);
-    for (uint32_t i = begin; i < holder->count; i++) {
-        struct held *held = &holder->items[i];
-        if (held->placed == placed)
-            return is_live(node, held) ? held : NULL;
-        if (held->placed->key != placed->key)
-            break;
-    }
-    return NULL;
-}
-
 static void describe_networks(const struct bundle *bundle, struct placed *placed)
 {
     vx6_list endpoints = bundle->node.endpoints;
     struct vx6_endpoint endpoint;
-    while (vx6_next_endpoint(&endpoints, &endpoint)) {
+    memset(placed->networks, 0xff, sizeof placed->networks);
+    for (uint32_t i = 0; vx6_next_endpoint(&endpoints, &endpoint); i++) {
         vx6_addr addr = {.port = endpoint.port};
         memcpy(addr.ip, endpoint.ip, sizeof addr.ip);
-        addr_network(&addr, placed->networks[placed->network_count++]);
+        addr_network(&addr, placed->networks[i]);
     }
 }
 
@@ -434,12 +430,12 @@ static enum vx6_code place(
         return code;
     if (!bundle_fits_key(node->env->crypto, &bundle, key))
         return VX6_INVALID;
-    struct placed content = {.key = blob_get(node->env, (vx6_span){key, 32}),
-        .owner = blob_get(node->env, (vx6_span){bundle.owner, 32}),
-        .bundle = blob_get(node->env, data),
-        .sequence = bundle.sequence,
+    struct placed content = {.bundle = blob_get(node->env, data),
         .issued_s = (uint32_t)bundle.node.issued_s,
-        .expires_s = (uint32_t)bundle.expires_s};
+        .expires_s = (uint32_t)bundle.expires_s,
+        .sequence = bundle.sequence};
+    memcpy(content.key, key, sizeof content.key);
+    memcpy(content.owner, bundle.owner, sizeof content.owner);
     describe_networks(&bundle, &content);
     *placed = placed_get(node->env, &content);
     return *placed ? VX6_OK : VX6_NOMEM;
@@ -461,22 +457,22 @@ static enum vx6_code check(
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span data, const vx6_addr *source)
 {
-    struct held held = {.prefix = load_u32(key), .scope = SCOPE_GLOBAL};
+    struct held held = {.scope = SCOPE_GLOBAL};
     enum vx6_code code = check(node, key, data, &held.placed);
-    struct held *same = held.placed ? find_same(node, held.placed) : NULL;
-    if (same) {
-        note_path(same, source);
-        held.scope = same->scope;
+    struct held *old = held.placed ? find_owner(&node->holder, held.placed) : NULL;
+    if (old && old->placed == held.placed && is_live(node, old)) {
+        note_path(old, source);
+        held.scope = old->scope;
         held_describe(&held, source);
-        if (!same->is_from_owner && may_come_from(node, &held, same))
-            *same = held; /* one reference for another */
+        if (!old->is_from_owner && may_come_from(node, &held, old))
+            *old = held; /* one reference for another */
         placed_drop(node->env, held.placed);
         return VX6_OK;
     }
     if (code == VX6_OK) {
         note_path(&held, source);
         held_describe(&held, source);
-        code = hold(node, &held);
+        code = old ? replace(node, &held, old) : add(node, &held);
     }
     if (code != VX6_OK) {
         placed_drop(node->env, held.placed);
@@ -500,12 +496,12 @@ bool holder_wants(
     const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
 {
     const struct holder *holder = &node->holder;
-    uint32_t begin = held_begin(holder, key);
     if (bytes_equal(owner, node->keys.id, 32))
         return false;
-    for (uint32_t i = begin; i < begin + held_count(holder, begin, key); i++) {
+    const struct range range = find_range(holder, key);
+    for (uint32_t i = range.begin; i < range.end; i++) {
         const struct held *held = &holder->items[i];
-        if (bytes_equal(held->placed->owner->data, owner, 32) && is_live(node, held))
+        if (bytes_equal(held->placed->owner, owner, 32) && is_live(node, held))
             return held->placed->sequence < sequence;
     }
     return true;
@@ -513,12 +509,12 @@ bool holder_wants(
 
 void holder_expect(const struct vx6_node *node)
 {
-    prefetch(node->holder.items, node->holder.count * sizeof(struct held));
+    prefetch(node->holder.prefixes, node->holder.count * sizeof node->holder.prefixes[0]);
 }
 
 size_t holder_memory(const struct vx6_node *node)
 {
-    return node->holder.capacity * sizeof(struct held);
+    return node->holder.capacity * (sizeof(struct held) + sizeof node->holder.prefixes[0]);
 }
 
 void holder_free(struct vx6_node *node)
@@ -527,6 +523,8 @@ void holder_free(struct vx6_node *node)
     for (uint32_t i = 0; i < holder->count; i++)
         placed_drop(node->env, holder->items[i].placed);
     env_free(node->env, holder->items, holder->capacity * sizeof *holder->items);
+    env_free(node->env, holder->prefixes, holder->capacity * sizeof *holder->prefixes);
     holder->items = NULL;
+    holder->prefixes = NULL;
     holder->count = holder->capacity = 0;
 }

@@ -12,7 +12,8 @@ struct held; /* one bundle under one key */
 
 struct holder {
     struct timer timer; /* first expiry */
-    struct held *items; /* sorted by key, then by age of the claim */
+    uint32_t *prefixes; /* first 4 bytes of the keys, which searches read; sorted */
+    struct held *items; /* in the same order: by key, then by age of the claim */
     uint32_t count, capacity;
     int64_t sweep_s; /* wall time that the timer stands for */
 };
@@ -35,7 +36,7 @@ enum addr_scope holder_scope(
     const struct vx6_node *node, const uint8_t key[32], const struct blob *bundle);
 /* Is the key of this node ID revoked, as far as is held here? */
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32]);
-void holder_expect(const struct vx6_node *node); /* fetches what all of the above search in */
+void holder_expect(const struct vx6_node *node);   /* fetches what all of the above search in */
 size_t holder_memory(const struct vx6_node *node); /* bytes of its own */
 void holder_timer(struct vx6_node *node, struct timer *timer);
 void holder_free(struct vx6_node *node);

@@ -146,6 +146,21 @@ struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
     return table->count > 0 ? table->contacts : NULL;
 }
 
+const struct contact *idle_next(const struct vx6_node *node)
+{
+    const struct table *table = &node->table;
+    return table->idle.count > 0 ? &table->contacts[table->idle.contacts[0]] : NULL;
+}
+
+void idle_expect(const struct vx6_node *node)
+{
+    const struct table *table = &node->table;
+    for (uint32_t i = 0; i < 2 && i < table->idle.count; i++) {
+        prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
+        prefetch(&table->contacts[table->idle.contacts[i]], sizeof *table->contacts);
+    }
+}
+
 bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)
 {
     const struct idle *idle = &node->table.idle;

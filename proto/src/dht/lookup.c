@@ -76,8 +76,8 @@ static bool is_given_up(
 {
     const uint32_t max = node->env->limits->site_queries_max;
     const vx6_addr *addr = &candidate->peer->addr;
-    if (candidate->state != CANDIDATE_NEW)
-        return false;
+    if (lookup->pending + lookup->list.count_lost < max)
+        return false; /* as many have not been asked in vain anywhere */
     uint32_t in_vain = 0;
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *other = shortlist_nth(&lookup->list, i);
@@ -96,11 +96,21 @@ struct pass {
     uint32_t live;                  /* candidates so far */
     uint32_t asked;                 /* of these, asked and counting against alpha */
     uint32_t path_live[KADEMLIA_D]; /* of each path */
+    uint32_t share;                 /* how many each path is to have */
+    uint32_t lacking;               /* paths that have fewer so far */
     bool use_spare;                 /* a path may ask on behalf of those that have nobody to ask */
+    bool busy;                      /* no path may ask any more */
     bool open;                      /* somebody wanted has not answered */
     bool stuck;                     /* somebody cannot be asked now */
     vx6_ns wake;
 };
+
+static void pass_count(struct pass *pass, uint8_t path)
+{
+    pass->live++;
+    if (++pass->path_live[path] == pass->share)
+        pass->lacking--;
+}
 
 /* A candidate that nobody has asked falls to the path, of those that have heard of it, that has the
  * fewest so far. VX6-DHT-032 */
@@ -123,11 +133,13 @@ static bool may_ask(const struct lookup *lookup, uint8_t path, bool use_spare)
                      : lookup->list.paths[path].active < KADEMLIA_ALPHA / lookup->list.path_count;
 }
 
-static void path_ask(
-    struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, uint8_t path)
+static bool is_busy(const struct lookup *lookup, bool use_spare)
 {
-    candidate->path = path;
-    candidate_ask(node, lookup, candidate, 0);
+    for (uint8_t path = 0; path < lookup->list.path_count; path++) {
+        if (may_ask(lookup, path, use_spare))
+            return false;
+    }
+    return true;
 }
 
 static uint32_t share_of_path(const struct lookup *lookup)
@@ -135,12 +147,11 @@ static uint32_t share_of_path(const struct lookup *lookup)
     return (KADEMLIA_K + lookup->list.path_count - 1) / lookup->list.path_count;
 }
 
-static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
-    struct candidate *candidate, struct pass *pass, uint32_t share)
+static void pass_candidate(
+    struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, struct pass *pass)
 {
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     uint8_t path = path_of(lookup, candidate, pass->path_live);
-    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < share;
+    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < pass->share;
     bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
     if (is_held && candidate->state == CANDIDATE_NEW) {
         pass->open = pass->stuck = true;
@@ -151,34 +162,45 @@ static void pass_candidate(struct vx6_node *node, struct lookup *lookup,
     if (is_next && is_given_up(node, lookup, candidate))
         return;
     if (is_next) {
-        path_ask(node, lookup, candidate, path);
+        candidate->path = path;
+        candidate_ask(node, lookup, candidate, 0);
+        pass->busy = is_busy(lookup, pass->use_spare);
         pass->stuck = pass->stuck || candidate->state == CANDIDATE_NEW;
     }
     if (candidate->state == CANDIDATE_LOST)
         return;
-    pass->open = pass->open || (is_wanted && candidate->state != CANDIDATE_ANSWERED);
-    if (!is_held && candidate->state != CANDIDATE_SLOW) {
-        pass->live++;
-        pass->path_live[path]++;
-    }
+    pass->open = pass->open || is_wanted;
+    if (!is_held && candidate->state != CANDIDATE_SLOW)
+        pass_count(pass, path);
     if (candidate->state != CANDIDATE_ASKED)
         return;
-    pass->asked++;
+    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     const vx6_ns slow_at = shortlist_asked(&lookup->list, candidate)->at + slow;
+    pass->asked++;
     if (slow_at < pass->wake)
         pass->wake = slow_at;
 }
 
-/* Nobody farther away is wanted, and nobody farther away is waited for. */
-static bool pass_is_over(const struct lookup *lookup, const struct pass *pass, uint32_t share)
+/* Of the candidates farther away, nobody is waited for, and nobody is wanted, or could be asked. */
+static bool pass_is_over(
+    const struct vx6_node *node, const struct lookup *lookup, const struct pass *pass)
 {
-    if (pass->live < KADEMLIA_K || pass->asked < lookup->list.active)
+    if (pass->asked < lookup->list.active)
         return false;
-    for (uint32_t i = 0; i < lookup->list.path_count; i++) {
-        if (pass->path_live[i] < share)
-            return false;
+    return (pass->live >= KADEMLIA_K && pass->lacking == 0) ||
+           (pass->busy && pass->open && node->queries.crowding == 0);
+}
+
+static void pass_all(struct vx6_node *node, struct lookup *lookup, struct pass *pass)
+{
+    const struct shortlist *list = &lookup->list;
+    for (uint32_t i = 0; i < list->count && !pass_is_over(node, lookup, pass); i++) {
+        struct candidate *candidate = shortlist_nth(list, i);
+        if (candidate->state == CANDIDATE_ANSWERED) /* most of them */
+            pass_count(pass, candidate->path);
+        else if (candidate->state != CANDIDATE_LOST)
+            pass_candidate(node, lookup, candidate, pass);
     }
-    return true;
 }
 
 /* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
@@ -186,13 +208,15 @@ static bool pass_is_over(const struct lookup *lookup, const struct pass *pass, u
 static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
 {
     const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
-    const uint32_t share = share_of_path(lookup);
     struct pass pass;
     bool use_spare = false;
     do {
-        pass = (struct pass){.wake = lookup->deadline, .use_spare = use_spare};
-        for (uint32_t i = 0; i < lookup->list.count && !pass_is_over(lookup, &pass, share); i++)
-            pass_candidate(node, lookup, shortlist_nth(&lookup->list, i), &pass, share);
+        pass = (struct pass){.wake = lookup->deadline,
+            .share = share_of_path(lookup),
+            .lacking = lookup->list.path_count,
+            .use_spare = use_spare,
+            .busy = is_busy(lookup, use_spare)};
+        pass_all(node, lookup, &pass);
         use_spare = !use_spare && lookup->list.path_count > 1 && pass.open &&
                     lookup->list.active < KADEMLIA_ALPHA;
     } while (use_spare);
@@ -405,6 +429,11 @@ void lookup_expect(const struct lookup *lookup, uint32_t step)
     }
     prefetch(list->candidates, list->count * sizeof *list->candidates);
     prefetch(list->asked, list->count * sizeof *list->asked);
+}
+
+void lookup_timer_expect(struct timer *timer, uint32_t step)
+{
+    lookup_expect(CONTAINER_OF(timer, struct lookup, timer), step);
 }
 
 static void show_own(struct vx6_node *node, struct lookup *lookup)

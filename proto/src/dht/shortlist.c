@@ -171,10 +171,11 @@ void shortlist_add(
 
 void candidate_heard_again(struct shortlist *list, struct candidate *candidate, uint8_t path)
 {
-    bool was_untried = is_untried(candidate);
-    candidate->paths |= (uint8_t)(1u << path);
-    if (was_untried && !is_untried(candidate))
+    if (candidate->paths >> path & 1)
+        return;
+    if (is_untried(candidate))
         list->paths[candidate->path].untried--;
+    candidate->paths |= (uint8_t)(1u << path);
 }
 
 void shortlist_free(struct vx6_node *node, struct shortlist *list)

@@ -2,6 +2,7 @@
 /* A round offers each of the nearest nodes the bundles that it should hold as well; a newcomer
  * among them is offered its share soon after it came. What a neighbour lacks is stored there page
  * by page, one neighbour after the other. Spec: spec/dht.md, "Repair". */
+#include "around.h"
 #include "internal.h"
 
 enum {
@@ -120,8 +121,8 @@ static bool offer_page(struct vx6_node *node, struct sync *sync)
     for (; sync->page_end < sync->count && count < SYNC_PAGE_MAX; sync->page_end++, count++) {
         const struct placed *item = sync->items[sync->page_end];
         uint8_t *at = bytes + (size_t)count * SYNC_ITEM_SIZE;
-        memcpy(at, item->key->data, 32);
-        memcpy(at + 32, item->owner->data, 32);
+        memcpy(at, item->key, 32);
+        memcpy(at + 32, item->owner, 32);
         store_u64(at + 64, item->sequence);
     }
     struct vx6_msg ask = {.type = VX6_MSG_sync};
@@ -138,7 +139,7 @@ static void store_wanted(struct vx6_node *node, struct sync *sync)
             continue;
         struct vx6_msg ask = {.type = VX6_MSG_store};
         memcpy(ask.u.store.token, sync->token, sizeof ask.u.store.token);
-        memcpy(ask.u.store.key, item->key->data, 32);
+        memcpy(ask.u.store.key, item->key, 32);
         ask.u.store.bundle = (vx6_span){item->bundle->data, item->bundle->len};
         if (!ask_peer(node, sync, &ask) && sync->in_flight > 0)
             return; /* goes on when one of them is done */
@@ -194,31 +195,25 @@ void sync_query_done(struct vx6_node *node, void *context, const struct query_re
     work(node);
 }
 
-static bool is_one_of(const struct peer *peer, struct peer *const *peers, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (peers[i] == peer)
-            return true;
-    }
-    return false;
-}
-
 /* Each bundle is offered to those of `peers` that are among the k closest to its key, closest
  * first; in a round, one that is in the wrong hands first to those who should have it. */
 static void offer_to(
     struct vx6_node *node, struct peer *const *peers, uint32_t peer_count, bool is_round)
 {
+    struct around around;
+    around_look(&around, node, peers, peer_count);
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct peer *closest[KADEMLIA_K];
         struct placed *item = holder_item(node, i);
         if (item == NULL)
             continue;
-        const uint8_t *key = item->key->data;
-        bool is_misplaced = is_round && !table_is_own_share(node, key, NULL, KADEMLIA_K);
-        uint32_t count = table_closest(node, key, closest, KADEMLIA_K);
+        const uint8_t *key = item->key;
+        bool is_misplaced = is_round && !around_is_own_share(&around, key);
+        uint32_t count = is_misplaced ? table_closest(node, key, closest, KADEMLIA_K)
+                                      : around_closest(&around, key, closest);
         for (uint32_t j = 0; j < count; j++) {
             bool is_rightful = is_misplaced && j < RIGHTFUL;
-            if (is_rightful || is_one_of(closest[j], peers, peer_count))
+            if (is_rightful || (closest[j] && around_is_asked(&around, closest[j])))
                 sync_add(node, closest[j], item);
         }
     }
@@ -263,7 +258,8 @@ void sync_timer(struct vx6_node *node, struct timer *timer)
         memcpy(peers, syncs->due, syncs->due_count * sizeof peers[0]);
         count = syncs->due_count;
     }
-    offer_to(node, peers, count, is_round);
+    if (count > 0)
+        offer_to(node, peers, count, is_round);
     for (uint32_t i = 0; i < syncs->due_count; i++)
         peer_drop(node->env, syncs->due[i]);
     syncs->due_count = 0;
@@ -279,9 +275,9 @@ void sync_hand_over(struct vx6_node *node)
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct peer *closest[KADEMLIA_K];
         struct placed *item = holder_item(node, i);
-        if (item == NULL || bytes_equal(item->owner->data, node->keys.id, 32))
+        if (item == NULL || bytes_equal(item->owner, node->keys.id, 32))
             continue;
-        uint32_t count = table_closest(node, item->key->data, closest, KADEMLIA_K);
+        uint32_t count = table_closest(node, item->key, closest, KADEMLIA_K);
         if (count > 0)
             sync_add(node, closest[count - 1], item);
     }

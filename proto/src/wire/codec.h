@@ -8,7 +8,8 @@
 #include "schema.h"
 
 struct reader {
-    const uint8_t *at, *end;
+    const uint8_t *at;
+    size_t left;
 };
 
 struct writer {
@@ -19,19 +20,19 @@ struct writer {
 struct failure {
     const char *message;
     const char *field;         /* NULL: the fault is not in a field */
-    const char *element_field; /* NULL: the fault is not in an element */
+    const char *element_field; /* NULL: the fault is not in an element of a list */
     uint32_t index;            /* of the element */
     const char *problem;
 };
 
-/* elements.c: reads past `count` elements, checking each. False: `failure` says what is wrong. */
+/* rows.c: the fields of a message, behind its type. False: `failure` says what is wrong. */
+bool message_read(
+    struct vx6_msg *msg, unsigned type, struct reader *reader, struct failure *failure);
+/* False: there is no room. */
+bool message_write(const struct vx6_msg *msg, struct writer *writer);
+/* Reads past `count` elements, checking each. */
 bool elements_read(
     enum schema_element element, uint32_t count, struct reader *reader, struct failure *failure);
-
-static inline size_t reader_left(const struct reader *reader)
-{
-    return (size_t)(reader->end - reader->at);
-}
 
 static inline size_t writer_room(const struct writer *writer)
 {
@@ -42,6 +43,7 @@ static inline vx6_span reader_take(struct reader *reader, size_t len)
 {
     vx6_span span = {reader->at, len};
     reader->at += len;
+    reader->left -= len;
     return span;
 }
 
@@ -49,7 +51,7 @@ static inline vx6_span reader_take(struct reader *reader, size_t len)
 static inline const char *read_integer(
     struct reader *reader, size_t size, uint64_t min, uint64_t max, uint64_t *value)
 {
-    if (reader_left(reader) < size)
+    if (reader->left < size)
         return "truncated";
     *value = size == 1   ? *reader->at
              : size == 2 ? load_u16(reader->at)
@@ -59,32 +61,57 @@ static inline const char *read_integer(
         return "too small";
     if (*value > max)
         return "too large";
-    reader->at += size;
+    reader_take(reader, size);
     return NULL;
 }
 
 /* VX6-WIRE-003 */
 static inline const char *read_bytes(struct reader *reader, size_t len, uint8_t *dst)
 {
-    if (reader_left(reader) < len)
+    if (reader->left < len)
         return "truncated";
-    memcpy(dst, reader->at, len);
-    reader->at += len;
+    memcpy(dst, reader_take(reader, len).data, len);
     return NULL;
 }
 
 static inline const char *read_label(struct reader *reader, vx6_span *span)
 {
-    if (reader_left(reader) < 1)
+    if (reader->left < 1)
         return "truncated";
     size_t len = reader->at[0];
     if (len < 1 || len > VX6_LABEL_MAX)
         return "not a label";
-    if (reader_left(reader) - 1 < len)
+    if (reader->left - 1 < len)
         return "truncated";
-    reader->at++;
+    reader_take(reader, 1);
     *span = reader_take(reader, len);
     return vx6_label_is_valid(*span) ? NULL : "not a label";
+}
+
+/* VX6-WIRE-004; the order of checks is VX6-WIRE-012. */
+static inline const char *read_opaque(struct reader *reader, size_t min, size_t max, vx6_span *span)
+{
+    if (reader->left < 2)
+        return "truncated";
+    size_t len = load_u16(reader->at);
+    if (len < min)
+        return "too short";
+    if (len > max)
+        return "too long";
+    if (reader->left - 2 < len)
+        return "truncated";
+    reader_take(reader, 2);
+    *span = reader_take(reader, len);
+    return NULL;
+}
+
+/* VX6-WIRE-007 */
+static inline const char *read_rest(struct reader *reader, size_t max, vx6_span *span)
+{
+    if (reader->left > max)
+        return "too long";
+    *span = reader_take(reader, reader->left);
+    return NULL;
 }
 
 /* Writers return false when there is no room; a value outside its bounds asserts. */
@@ -114,6 +141,18 @@ static inline bool write_bytes(struct writer *writer, const uint8_t *src, size_t
         memcpy(writer->at, src, len);
     writer->at += len;
     return true;
+}
+
+static inline bool write_rest(struct writer *writer, size_t max, vx6_span span)
+{
+    VX6_ASSERT(span.len <= max);
+    return write_bytes(writer, span.data, span.len);
+}
+
+static inline bool write_opaque(struct writer *writer, size_t min, size_t max, vx6_span span)
+{
+    VX6_ASSERT(span.len >= min);
+    return write_integer(writer, 2, 0, max, span.len) && write_bytes(writer, span.data, span.len);
 }
 
 static inline bool write_label(struct writer *writer, vx6_span span)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* A contact's place is the number of those that are closer. Among the nearest of a few dozen
+ * contacts, all of which are compared, that takes less than a search of the table, which sorts
+ * bucket by bucket. */
+#include "around.h"
+
+#include "internal.h"
+
+_Static_assert((int)AROUND_WANTED >= (int)KADEMLIA_K &&
+                   (int)AROUND_WANTED - 1 + (int)KADEMLIA_K <= (int)AROUND_MAX,
+    "among the contacts around are the k closest, and their last bucket finds room");
+
+enum {
+    BEYOND = 1 << 30 /* distances within reach are less, also as numbers with a sign */
+};
+
+static uint32_t count_nearer(const struct around *around, int32_t key, int32_t prefix)
+{
+    const int32_t distance = key ^ prefix;
+    uint32_t nearer = 0;
+    for (uint32_t i = 0; i < AROUND_MAX; i++)
+        nearer += (around->prefixes[i] ^ key) < distance;
+    return nearer;
+}
+
+static uint32_t count_same(const struct around *around, int32_t prefix)
+{
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < AROUND_MAX; i++)
+        same += around->prefixes[i] == prefix;
+    return same;
+}
+
+/* Do the prefixes tell everything that is asked for from all others? */
+static bool is_clear(const struct around *around)
+{
+    bool is_clear = count_same(around, (int32_t)load_u32(around->node->keys.id)) == 0;
+    for (uint32_t i = 0; i < around->asked_count; i++)
+        is_clear = is_clear && count_same(around, around->asked[i].prefix) == 1;
+    return is_clear;
+}
+
+bool around_is_asked(const struct around *around, const struct peer *peer)
+{
+    for (uint32_t i = 0; i < around->peer_count; i++) {
+        if (around->peers[i] == peer)
+            return true;
+    }
+    return false;
+}
+
+void around_look(struct around *around, const struct vx6_node *node, struct peer *const *peers,
+    uint32_t peer_count)
+{
+    const struct table *table = &node->table;
+    const int32_t beyond = (int32_t)load_u32(node->keys.id) ^ BEYOND;
+    uint32_t bucket = table->depth, begin = table->count, live = 0;
+    around->node = node;
+    around->peers = peers;
+    around->peer_count = peer_count;
+    around->asked_count = 0;
+    while (bucket > 0 && live < AROUND_WANTED) {
+        const uint32_t end = begin;
+        begin -= table->bucket_count[--bucket];
+        for (uint32_t i = begin; i < end; i++) {
+            const struct contact *contact = &table->contacts[i];
+            if (contact->failures > 0)
+                continue;
+            around->prefixes[live++] = (int32_t)contact->prefix;
+            if (around_is_asked(around, contact->peer)) {
+                around->asked[around->asked_count].peer = contact->peer;
+                around->asked[around->asked_count++].prefix = (int32_t)contact->prefix;
+            }
+        }
+    }
+    while (live < AROUND_MAX)
+        around->prefixes[live++] = beyond;
+    around->reach = bucket < 2 || bucket > 31 || !is_clear(around) ? 0 : 1u << (32 - bucket);
+}
+
+static bool is_within_reach(const struct around *around, const uint8_t key[32])
+{
+    return (load_u32(key) ^ load_u32(around->node->keys.id)) < around->reach;
+}
+
+uint32_t around_closest(
+    const struct around *around, const uint8_t key[32], struct peer *closest[KADEMLIA_K])
+{
+    if (!is_within_reach(around, key))
+        return table_closest(around->node, key, closest, KADEMLIA_K);
+    memset(closest, 0, KADEMLIA_K * sizeof *closest);
+    for (uint32_t i = 0; i < around->asked_count; i++) {
+        uint32_t place = count_nearer(around, (int32_t)load_u32(key), around->asked[i].prefix);
+        if (place < KADEMLIA_K)
+            closest[place] = around->asked[i].peer;
+    }
+    return KADEMLIA_K;
+}
+
+bool around_is_own_share(const struct around *around, const uint8_t key[32])
+{
+    if (!is_within_reach(around, key))
+        return table_is_own_share(around->node, key, NULL, KADEMLIA_K);
+    const int32_t own = (int32_t)load_u32(around->node->keys.id);
+    return count_nearer(around, (int32_t)load_u32(key), own) < KADEMLIA_K;
+}
