@@ -72,6 +72,7 @@ static void shard_init(struct world *world, uint32_t index)
     shard->index = index;
     crypto_init(shard);
     shard->crypto.salt = options->crypto_salt;
+    shard->crypto.unpadded = options->provider == PROVIDER_MODEL; /* payload.c */
     queue_init(&shard->queue, &shard->pool);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
     shard->scratch = pool_take(&shard->pool, NET_FILL_MAX);
