@@ -332,19 +332,23 @@ static void keep(struct vx6_ask *ask, const struct mix *transcript, const uint8_
 
 /* How much of a padded payload has to be mixed. It says itself how long it is; padding behind that
  * adds nothing where it is zero, as it should be. From `end` on it is known to be. */
-static size_t payload_used(const uint8_t *payload, size_t padded_len, size_t end)
+static size_t payload_used(
+    const struct vx6_crypto *self, const uint8_t *payload, size_t padded_len, size_t end)
 {
     size_t used = 2 + ((size_t)payload[0] << 8 | payload[1]);
-    if (used > padded_len || (used < end && !is_zero(payload + used, end - used)))
+    if (used > padded_len)
         return padded_len;
-    return used;
+    if (used >= end || self->unpadded || is_zero(payload + used, end - used))
+        return used;
+    return padded_len;
 }
 
 /* What of it has to be mixed. Nothing is enciphered: it is shown where it stands. */
-static vx6_span received_payload(const uint8_t *datagram, size_t padded_len)
+static vx6_span received_payload(
+    const struct vx6_crypto *self, const uint8_t *datagram, size_t padded_len)
 {
     const uint8_t *payload = datagram + VX6_QUERY_PAYLOAD_AT;
-    return (vx6_span){payload, payload_used(payload, padded_len, padded_len)};
+    return (vx6_span){payload, payload_used(self, payload, padded_len, padded_len)};
 }
 
 /* Returns how much of the payload has to be mixed. */
@@ -355,8 +359,9 @@ static size_t write_sealed(const struct vx6_crypto *self, const uint8_t ephemera
     VX6_ASSERT(payload.len <= padded_len);
     model_link_public(self, datagram + SEALED_EPHEMERAL_AT, ephemeral_seed);
     copy(at, payload.data, payload.len);
-    memset(at + payload.len, 0, padded_len - payload.len);
-    return payload_used(at, padded_len, payload.len);
+    if (!self->unpadded)
+        memset(at + payload.len, 0, padded_len - payload.len);
+    return payload_used(self, at, padded_len, payload.len);
 }
 
 /* The tag of the payload and mac1, which follows it, are one tag over all before them. */
@@ -392,7 +397,7 @@ static bool model_ask_open(const struct vx6_crypto *self, struct vx6_ask *ask,
 {
     (void)identity_seed;
     (void)room;
-    *payload = received_payload(datagram, VX6_ASK_PAYLOAD_SIZE);
+    *payload = received_payload(self, datagram, VX6_ASK_PAYLOAD_SIZE);
     struct mix transcript = ask_mix(self, identity, datagram, payload->len);
     if (!mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE) ||
         common_is_low_order(datagram + SEALED_EPHEMERAL_AT))
@@ -426,10 +431,9 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
     const uint8_t *datagram, uint8_t room[VX6_ANSWER_PAYLOAD_SIZE], vx6_span *payload)
 {
     struct kept kept;
-    (void)self;
     (void)room;
     memcpy(&kept, ask->opaque, sizeof kept);
-    *payload = received_payload(datagram, VX6_ANSWER_PAYLOAD_SIZE);
+    *payload = received_payload(self, datagram, VX6_ANSWER_PAYLOAD_SIZE);
     struct mix tag = answer_mix(&kept.transcript, datagram, payload->len);
     return common_answer_fits(kept.header, datagram) &&
            !common_is_low_order(datagram + SEALED_EPHEMERAL_AT) &&
@@ -440,18 +444,20 @@ static bool model_answer_open(const struct vx6_crypto *self, const struct vx6_as
 static bool model_ask_is_for(
     const struct vx6_crypto *self, const uint8_t identity[32], const uint8_t *datagram)
 {
-    vx6_span payload = received_payload(datagram, VX6_ASK_PAYLOAD_SIZE);
+    vx6_span payload = received_payload(self, datagram, VX6_ASK_PAYLOAD_SIZE);
     struct mix transcript = ask_mix(self, identity, datagram, payload.len);
     return mix_matches(&transcript, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE);
 }
 
-/* Covers what no other tag covers: the mac1 and, by it, the ask. */
+/* Covers the mac1 and all that it covers. */
 static struct mix mac2_mix(
     const struct vx6_crypto *self, const uint8_t cookie[VX6_COOKIE_SIZE], const uint8_t *datagram)
 {
     struct mix mix = begin(self, FOR_MAC2);
     mix_bytes(&mix, cookie, VX6_COOKIE_SIZE);
-    mix_bytes(&mix, datagram, ASK_MAC2_AT);
+    vx6_span payload = received_payload(self, datagram, VX6_ASK_PAYLOAD_SIZE);
+    mix_bytes(&mix, datagram, VX6_QUERY_PAYLOAD_AT + payload.len);
+    mix_bytes(&mix, datagram + ASK_TAGS_AT, ASK_TAGS_SIZE);
     return mix;
 }
 

@@ -129,6 +129,36 @@ static void test_changed_byte_of_a_padded_payload_is_refused(void **state)
     }
 }
 
+/* For a driver that does not carry padding: whatever stands there is not padding, and no payload.
+ */
+static void test_padding_left_out_counts_for_nothing(void **state)
+{
+    struct vx6_crypto crypto = provider(1);
+    uint8_t ask[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE], cookie[VX6_COOKIE_SIZE] = {3};
+    uint8_t message[40] = {0, 38, 7}, room[VX6_ANSWER_PAYLOAD_SIZE];
+    struct vx6_ask asked, got;
+    vx6_span payload;
+    (void)state;
+    crypto.unpadded = true;
+    struct person alice = person(&crypto, 1), bob = person(&crypto, 2);
+    memset(ask, 0xaa, sizeof ask);
+    memset(answer, 0xaa, sizeof answer);
+    ask_header(ask, 1);
+    answer_header(answer, 1);
+    crypto.ask_seal(&crypto, &asked, alice.ephemeral, bob.identity, message, 40, ask);
+    crypto.ask_prove(&crypto, cookie, ask);
+    memset(ask + VX6_QUERY_PAYLOAD_AT + 40, 0xbb, VX6_ASK_PAYLOAD_SIZE - 40);
+    assert_true(crypto.ask_is_proven(&crypto, cookie, ask));
+    assert_true(crypto.ask_open(&crypto, &got, bob.seed, bob.identity, ask, room, &payload));
+    assert_payload(payload, VX6_ASK_PAYLOAD_SIZE, message, sizeof message);
+    crypto.answer_seal(&crypto, &got, bob.ephemeral, message, 40, answer);
+    memset(answer + VX6_QUERY_PAYLOAD_AT + 40, 0xbb, VX6_ANSWER_PAYLOAD_SIZE - 40);
+    assert_true(crypto.answer_open(&crypto, &asked, answer, room, &payload));
+    assert_payload(payload, VX6_ANSWER_PAYLOAD_SIZE, message, sizeof message);
+    flip(answer, VX6_QUERY_PAYLOAD_AT + 39);
+    assert_false(crypto.answer_open(&crypto, &asked, answer, room, &payload));
+}
+
 /* VX6-CRYPTO-018, VX6-CRYPTO-019: every changed bit of what goes in is refused, by every provider.
  */
 static void test_proofs_of_address_hold_for_one_ask_and_cookie(void **state)
@@ -253,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_link_keys_are_x25519_keys),
         cmocka_unit_test(test_S8_identity_keys_that_could_be_two_identities_are_refused),
         cmocka_unit_test(test_changed_byte_of_a_padded_payload_is_refused),
+        cmocka_unit_test(test_padding_left_out_counts_for_nothing),
         cmocka_unit_test(test_proofs_of_address_hold_for_one_ask_and_cookie),
         cmocka_unit_test(test_handshake_messages_have_the_sizes_of_noise_xx),
         cmocka_unit_test(test_fresh_ephemeral_key_changes_datagram_and_binding),

@@ -133,15 +133,16 @@ void check_settled(struct world *world)
         world->now - settled < fault_end(&world->options))
         return;
     for (uint32_t i = 0; i < world->live_count; i++) {
-        const struct member *member = &world->members[world->live[i]];
+        const struct history *history = &world->histories[world->live[i]];
+        struct actor *actor = world->members[world->live[i]].actor;
         struct vx6_counts counts;
-        if (member->came > world->now - settled)
+        if (history->came > world->now - settled)
             continue;
-        vx6_node_counts(member->actor->node, &counts);
-        member->actor->shard->stats.observed.settled++;
-        if (counts.contacts == 0 || member->published == VX6_NEVER)
-            violation(member->actor, "has been up for %.0f s, and is not in the network",
-                (double)((world->now - member->came) / VX6_SECOND));
+        vx6_node_counts(actor->node, &counts);
+        actor->shard->stats.observed.settled++;
+        if (counts.contacts == 0 || history->published == VX6_NEVER)
+            violation(actor, "has been up for %.0f s, and is not in the network",
+                (double)((world->now - history->came) / VX6_SECOND));
     }
 }
 

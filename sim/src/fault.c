@@ -63,7 +63,7 @@ static void kill_some(struct world *world)
 static void entries_die(struct world *world)
 {
     for (uint32_t i = 0; i < ENTRY_COUNT && i < world->options.nodes; i++) {
-        if (world->members[i].left != VX6_NEVER)
+        if (world->histories[i].left != VX6_NEVER)
             continue;
         churn_kill(world, world->members[i].actor);
         world->killed++;

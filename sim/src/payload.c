@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Payloads, without the zeros that they are mostly made of. */
+/* Payloads, without the padding that they are mostly made of. */
 #include "payload.h"
 
 #include <string.h>
@@ -28,11 +28,10 @@ struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len
     return make(shard, data, len, len);
 }
 
-/* Sealed queries are padded, and under the model they show where that begins. Were what is left out
- * not zero, the tag would cover it, and the receiver would refuse it for having become zero. */
+/* Under the model a sealed query shows where its padding begins. */
 struct payload *payload_datagram(struct shard *shard, const uint8_t *data, size_t len)
 {
-    if (len != VX6_DATAGRAM_SIZE || shard->world->options.provider != PROVIDER_MODEL)
+    if (len != VX6_DATAGRAM_SIZE || !shard->crypto.unpadded)
         return make(shard, data, len, len);
     const uint8_t *payload = data + VX6_QUERY_PAYLOAD_AT;
     size_t head = VX6_QUERY_PAYLOAD_AT + 2 + ((size_t)payload[0] << 8 | payload[1]);
@@ -46,7 +45,6 @@ const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload)
     uint8_t *bytes = shard->scratch;
     size_t tail_at = payload->len - PAYLOAD_TAIL;
     memcpy(bytes, payload->data, payload->head);
-    memset(bytes + payload->head, 0, tail_at - payload->head);
     memcpy(bytes + tail_at, payload->data + payload->head, PAYLOAD_TAIL);
     return bytes;
 }

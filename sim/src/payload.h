@@ -17,7 +17,8 @@ struct payload {
 
 struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len);
 struct payload *payload_datagram(struct shard *shard, const uint8_t *data, size_t len);
-/* The bytes as they were sent; valid until the shard's scratch is used again. */
+/* The bytes as they were sent, any for those left out; valid until the shard's scratch is used
+ * again. */
 const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload);
 size_t payload_stored(const struct payload *payload); /* bytes of `data` */
 void payload_drop(struct shard *shard, struct payload *payload);

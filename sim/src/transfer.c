@@ -88,7 +88,7 @@ static void failed(struct actor *actor, struct transfer *transfer, enum vx6_code
     struct session_stats *stats = &actor->shard->stats.sessions;
     if (actor->leaving)
         stats->asker_left++;
-    else if (actor->shard->world->members[transfer->target].left != VX6_NEVER)
+    else if (actor->shard->world->histories[transfer->target].left != VX6_NEVER)
         stats->owner_left++;
     else
         stats->failures[code]++;

@@ -106,12 +106,12 @@ static uint32_t entry_of(struct actor *actor)
     uint32_t first = draw_below(&actor->draw, ENTRY_COUNT);
     for (uint32_t i = 0; i < ENTRY_COUNT && world->entries_next != VX6_NEVER; i++) {
         entry = (first + i) % ENTRY_COUNT;
-        if (world->members[entry].left == VX6_NEVER)
+        if (world->histories[entry].left == VX6_NEVER)
             return entry;
     }
     for (uint32_t i = 0; i < TARGET_TRIES; i++) {
         entry = world->live[draw_below(&actor->draw, world->live_count)];
-        vx6_ns published = world->members[entry].published;
+        vx6_ns published = world->histories[entry].published;
         if (entry != actor->index && published != VX6_NEVER &&
             published + ENTRY_UP_FOR <= actor->shard->now)
             break;
@@ -152,7 +152,7 @@ uint32_t workload_target(struct actor *actor, bool only_unknown)
     vx6_ns now = actor->shard->now;
     for (uint32_t i = 0; i < TARGET_TRIES; i++) {
         uint32_t target = world->live[draw_below(&actor->draw, world->live_count)];
-        vx6_ns published = world->members[target].published;
+        vx6_ns published = world->histories[target].published;
         if (target == actor->index || published == VX6_NEVER || published + PUBLISHED_FOR > now)
             continue;
         if (!only_unknown || known_find(actor, target) == NULL)
@@ -192,7 +192,7 @@ static uint32_t known_target(struct actor *actor)
     if (actor->known_count == 0)
         return UINT32_MAX;
     uint32_t target = actor->known[draw_below(&actor->draw, actor->known_count)].target;
-    return actor->shard->world->members[target].left == VX6_NEVER ? target : UINT32_MAX;
+    return actor->shard->world->histories[target].left == VX6_NEVER ? target : UINT32_MAX;
 }
 
 /* A second service comes or goes: what is known of the owner gets old. */
@@ -274,7 +274,7 @@ static void resolve_done(
         stats->asker_left++;
         return;
     }
-    if (world->members[pending->target].left != VX6_NEVER) {
+    if (world->histories[pending->target].left != VX6_NEVER) {
         stats->owner_left++;
         return;
     }

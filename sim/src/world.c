@@ -33,13 +33,17 @@ static void *grown(void *memory, size_t count, size_t size)
 static void traced(void *context, const struct vx6_event *event)
 {
     struct shard *shard = context;
-    struct member *member = &shard->world->members[event->node_tag];
+    const struct world *world = shard->world;
+    struct actor *actor = world->members[event->node_tag].actor;
     shard->stats.traced[event->kind]++;
-    digest_event(member->actor, event);
-    if (event->kind == VX6_EVENT_published && event->len > 0 && member->published == VX6_NEVER)
-        member->published = event->now;
-    else if (event->kind == VX6_EVENT_link_dialled)
-        transfer_dialled(member->actor, &event->peer);
+    digest_event(actor, event);
+    if (event->kind == VX6_EVENT_published && event->len > 0) {
+        struct history *history = &world->histories[event->node_tag];
+        if (history->published == VX6_NEVER)
+            history->published = event->now;
+    } else if (event->kind == VX6_EVENT_link_dialled) {
+        transfer_dialled(actor, &event->peer);
+    }
 }
 
 static void memo_init(struct shard *shard, const struct vx6_crypto *under, enum memo_use use)
@@ -72,6 +76,7 @@ static void shard_init(struct world *world, uint32_t index)
     shard->index = index;
     crypto_init(shard);
     shard->crypto.salt = options->crypto_salt;
+    shard->crypto.unpadded = options->provider == PROVIDER_MODEL; /* payload.c */
     queue_init(&shard->queue, &shard->pool);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
     shard->scratch = pool_take(&shard->pool, NET_FILL_MAX);
@@ -128,6 +133,7 @@ void world_free(struct world *world)
     stats_free(&world->total);
     free(world->shards);
     free(world->members);
+    free(world->histories);
     free(world->prefixes);
     free(world->keys);
     free(world->present);
@@ -177,6 +183,8 @@ static struct member *member_add(struct world *world)
         world->member_capacity = world->member_capacity == 0 ? 1024 : world->member_capacity * 2;
         members_grow(world);
         world->prefixes = grown(world->prefixes, world->member_capacity, sizeof *world->prefixes);
+        world->histories =
+            grown(world->histories, world->member_capacity, sizeof *world->histories);
         world->keys = grown(world->keys, world->member_capacity, sizeof *world->keys);
         world->present = grown(world->present, world->member_capacity, sizeof *world->present);
         world->live = grown(world->live, world->member_capacity, sizeof *world->live);
@@ -184,8 +192,9 @@ static struct member *member_add(struct world *world)
     uint32_t index = world->member_count++;
     world->prefixes[index] = net_prefix(world->options.seed, index);
     struct member *member = &world->members[index];
-    *member = (struct member){
-        .place = net_place(world->options.seed, index), .published = VX6_NEVER, .left = VX6_NEVER};
+    *member = (struct member){.place = net_place(world->options.seed, index)};
+    world->histories[index] =
+        (struct history){.published = VX6_NEVER, .came = world->now, .left = VX6_NEVER};
     return member;
 }
 
@@ -207,7 +216,6 @@ struct actor *world_join(struct world *world)
         world->live_peak = world->live_count;
     member->actor = actor;
     world->present[index] = true;
-    member->came = world->now;
 
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
@@ -231,13 +239,13 @@ void world_depart(struct world *world, struct actor *actor)
     world->live[actor->live_slot] = moved;
     world->members[moved].actor->live_slot = actor->live_slot;
     workload_left(actor);
-    world->members[actor->index].left = world->now;
+    world->histories[actor->index].left = world->now;
 }
 
 void world_remove(struct world *world, struct actor *actor)
 {
     struct member *member = &world->members[actor->index];
-    if (member->left == VX6_NEVER)
+    if (world->histories[actor->index].left == VX6_NEVER)
         world_depart(world, actor);
     world->digest_gone += digest_of(actor);
     actor_free(actor);
@@ -265,8 +273,8 @@ static bool fetch_step(const struct member *member, const struct event *event, u
     if (member->actor == NULL)
         return false;
     const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
-    return vx6_node_expect(member->actor->node, step, payload ? payload->data : NULL,
-        payload ? payload->head : 0);
+    return vx6_node_expect(
+        member->actor->node, step, payload ? payload->data : NULL, payload ? payload->head : 0);
 }
 
 static void look_ahead(struct shard *shard)

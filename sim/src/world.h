@@ -126,18 +126,22 @@ struct sorted;
 struct shard;
 struct world;
 
-/* Everybody who ever was, by index; never removed. 64 bytes, one cache line: whoever sends
- * something reads that of the other. */
+/* Everybody who ever was, by index; never removed. Two share a cache line: whoever sends something
+ * reads that of the other. */
 struct member {
     struct actor *actor; /* NULL once gone */
     struct place place;
+    bool silent; /* left without a word: its host answers nothing */
+};
+_Static_assert(sizeof(struct member) == 32, "half a cache line");
+
+/* The same members, as to what is asked for less often. */
+struct history {
     _Atomic vx6_ns published; /* VX6_NEVER: not yet. Set by its own shard; to be read by others
                                  only as to whether it lies more than a window back */
     vx6_ns came;
     vx6_ns left; /* VX6_NEVER: still up */
-    bool silent; /* left without a word: its host answers nothing */
 };
-_Static_assert(sizeof(struct member) == 64, "one cache line");
 
 /* What a node has been shown of another. */
 struct known {
@@ -283,6 +287,7 @@ struct world {
     vx6_ns partition_until; /* 0: there is none */
     struct stats total;     /* of all shards, once the run is over */
     struct member *members;
+    struct history *histories;
     uint64_t *prefixes;  /* of their addresses: net_prefix() */
     uint8_t (*keys)[32]; /* identities of members */
     bool *present;       /* has the member an actor? Read for each datagram that is sent */

@@ -59,6 +59,8 @@ struct vx6_ask {
 struct vx6_crypto {
     const char *name; /* "real", "model" */
     uint64_t salt;    /* of the model; changes every opaque byte and no decision */
+    bool unpadded;    /* of the model: padding is neither written nor looked at, for a driver that
+                         carries datagrams without it */
     void *context;    /* the provider's own */
 
     /* ---- real under every provider ---- */

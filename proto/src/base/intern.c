@@ -72,19 +72,15 @@ static void insert(struct intern *intern, struct interned *object, uint32_t hash
     intern->object_count++;
 }
 
-/* One reference less; true when it was the last and the object has left its chain. */
-static bool release(struct intern *intern, struct interned *object, size_t size)
+/* Leaves its chain. */
+static void take_out(struct intern *intern, struct interned *object, size_t size)
 {
-    VX6_ASSERT(object->references > 0);
-    if (--object->references > 0)
-        return false;
     struct interned **link = chain_of(intern, object->hash);
     while (*link != object)
         link = &(*link)->next;
     *link = object->next;
     intern->object_count--;
     intern->bytes -= size;
-    return true;
 }
 
 uint32_t peer_hash(const uint8_t key[32], const vx6_addr *addr)
@@ -176,16 +172,17 @@ struct blob *blob_get(struct vx6_env *env, vx6_span data)
     return blob;
 }
 
-void peer_drop(struct vx6_env *env, struct peer *peer)
+void peer_forget(struct vx6_env *env, struct peer *peer)
 {
-    if (peer != NULL && release(&env->peers, &peer->interned, sizeof *peer))
-        env_free(env, peer, sizeof *peer);
+    take_out(&env->peers, &peer->interned, sizeof *peer);
+    env_free(env, peer, sizeof *peer);
 }
 
-void blob_drop(struct vx6_env *env, struct blob *blob)
+void blob_forget(struct vx6_env *env, struct blob *blob)
 {
-    if (blob != NULL && release(&env->blobs, &blob->interned, sizeof *blob + blob->len))
-        env_free(env, blob, sizeof *blob + blob->len);
+    const size_t size = sizeof *blob + blob->len;
+    take_out(&env->blobs, &blob->interned, size);
+    env_free(env, blob, size);
 }
 
 static uint32_t placed_hash(const uint8_t key[32], uint32_t bundle_hash)
@@ -232,10 +229,9 @@ struct placed *placed_get(struct vx6_env *env, const struct placed *content)
     return placed;
 }
 
-void placed_drop(struct vx6_env *env, struct placed *placed)
+void placed_forget(struct vx6_env *env, struct placed *placed)
 {
-    if (placed == NULL || !release(&env->placed, &placed->interned, sizeof *placed))
-        return;
+    take_out(&env->placed, &placed->interned, sizeof *placed);
     blob_drop(env, placed->bundle);
     env_free(env, placed, sizeof *placed);
 }

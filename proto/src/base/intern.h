@@ -91,9 +91,36 @@ static inline struct placed *placed_hold(struct placed *placed)
     return placed;
 }
 
-void peer_drop(struct vx6_env *env, struct peer *peer); /* NULL is fine */
-void blob_drop(struct vx6_env *env, struct blob *blob);
-void placed_drop(struct vx6_env *env, struct placed *placed);
+/* One reference less; true: it was the last. */
+static inline bool interned_drop(struct interned *interned)
+{
+    VX6_ASSERT(interned->references > 0);
+    return --interned->references == 0;
+}
+
+/* What nobody holds any more. */
+void peer_forget(struct vx6_env *env, struct peer *peer);
+void blob_forget(struct vx6_env *env, struct blob *blob);
+void placed_forget(struct vx6_env *env, struct placed *placed);
+
+/* One reference less; NULL is fine. */
+static inline void peer_drop(struct vx6_env *env, struct peer *peer)
+{
+    if (peer != NULL && interned_drop(&peer->interned))
+        peer_forget(env, peer);
+}
+
+static inline void blob_drop(struct vx6_env *env, struct blob *blob)
+{
+    if (blob != NULL && interned_drop(&blob->interned))
+        blob_forget(env, blob);
+}
+
+static inline void placed_drop(struct vx6_env *env, struct placed *placed)
+{
+    if (placed != NULL && interned_drop(&placed->interned))
+        placed_forget(env, placed);
+}
 
 /* Is the key one that an identity can have? Checked once per peer. */
 bool peer_key_is_valid(struct vx6_env *env, struct peer *peer);
