@@ -20,17 +20,25 @@ static inline struct lanes mix_block(struct lanes lanes, const uint8_t *block)
         mix_lane(lanes.d, mix_load(block + 48), mix_load(block + 56))};
 }
 
+static void mix_short(struct mix *mix, const uint8_t *data, size_t len)
+{
+    mix_word(mix, len);
+    for (; len >= 8; data += 8, len -= 8)
+        mix_word(mix, mix_load(data));
+    if (len > 0) {
+        uint8_t filled[8] = {0};
+        memcpy(filled, data, len);
+        mix_word(mix, mix_load(filled));
+    }
+}
+
 void mix_bytes(struct mix *mix, const uint8_t *data, size_t len)
 {
-    struct lanes lanes = {mix->a ^ len, mix->b, MIX_MULTIPLIER_A, MIX_MULTIPLIER_B};
-    uint8_t filled[BLOCK_SIZE];
     if (len < BLOCK_SIZE) {
-        memset(filled, 0, sizeof filled);
-        if (len > 0)
-            memcpy(filled, data, len);
-        data = filled;
-        len = BLOCK_SIZE;
+        mix_short(mix, data, len);
+        return;
     }
+    struct lanes lanes = {mix->a ^ len, mix->b, MIX_MULTIPLIER_A, MIX_MULTIPLIER_B};
     /* The last block may overlap the one before: since lengths count, each byte needs to be in one
      * block at least. */
     const uint8_t *last = data + len - BLOCK_SIZE;

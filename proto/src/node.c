@@ -366,9 +366,12 @@ enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
 {
     if (now > node->now)
         node->now = now;
-    ops_reap(node);
-    succession_reap(node);
-    timers_run(node);
+    if (node->ops.told || node->ops.told_candidate)
+        ops_reap(node);
+    if (node->succession.told)
+        succession_reap(node);
+    if (timer_is_due(&node->timers, node->now))
+        timers_run(node);
     return dispatch(node, in);
 }
 
@@ -442,28 +445,27 @@ static void expect_any(const struct vx6_node *node)
 }
 
 /* The timer that is due first: its place among others, and what its turn will touch. */
-static void expect_tick(const struct vx6_node *node, uint32_t step)
+static bool expect_tick(const struct vx6_node *node, uint32_t step)
 {
     struct timer *first = node->timers.first;
+    if (first == NULL)
+        return false;
     timer_expect(&node->timers, step);
-    if (first == NULL || step == 0)
-        return;
+    if (step == 0)
+        return true;
     if (first->kind == TIMER_DISCOVERY)
-        discovery_expect(node, step - 1);
-    else if (first->kind == TIMER_QUERY)
-        query_timer_expect(node, step - 1);
-    else if (first->kind == TIMER_LOOKUP)
-        lookup_timer_expect(first, step - 1);
+        return discovery_expect(node, step - 1);
+    if (first->kind == TIMER_QUERY)
+        return query_timer_expect(node, step - 1);
+    return first->kind == TIMER_LOOKUP && lookup_timer_expect(first, step - 1);
 }
 
-void vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
+bool vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
-    if (step == 0)
-        expect_any(node);
-    else if (len > 0)
-        query_expect(node, step - 1, data, len);
-    else
-        expect_tick(node, step - 1);
+    if (step > 0)
+        return len > 0 ? query_expect(node, step - 1, data, len) : expect_tick(node, step - 1);
+    expect_any(node);
+    return true;
 }
 
 /* VX6-NODE-005 */

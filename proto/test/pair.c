@@ -444,8 +444,8 @@ static void deliver(struct pair_net *net, struct pair_event *event)
         return;
     }
     struct pair_node *to = &net->nodes[event->to];
-    for (uint32_t i = 0; to->node && i < VX6_EXPECT_STEPS; i++)
-        vx6_node_expect(to->node, i, event->data, event->len);
+    for (uint32_t i = 0; to->node && vx6_node_expect(to->node, i, event->data, event->len); i++)
+        assert_true(i < VX6_EXPECT_STEPS);
     struct vx6_in in = {
         .kind = VX6_IN_DATAGRAM, .peer = event->from, .data = event->data, .len = event->len};
     assert_int_equal(pair_input(to, &in), VX6_OK);

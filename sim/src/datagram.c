@@ -19,13 +19,12 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
     }
     const struct place *there = line_place(actor, dst);
     prefetch(there, sizeof *there);
-    struct payload *payload = payload_datagram(shard, data, len); /* which gives that some time */
     uint64_t random = line_random(actor, dst);
     if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;
-        payload_drop(shard, payload);
         return;
     }
+    struct payload *payload = payload_datagram(shard, data, len); /* gives the place some time */
     vx6_ns one_way = net_one_way(line_place(actor, actor->index), there);
     struct event event = {.kind = EVENT_DATAGRAM,
         .dst = dst,

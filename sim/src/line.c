@@ -16,11 +16,6 @@ bool line_has_room(struct actor *actor)
     return false;
 }
 
-const struct place *line_place(const struct actor *actor, uint32_t index)
-{
-    return &actor->shard->world->members[index].place;
-}
-
 vx6_ns line_depart(struct actor *actor, uint64_t bytes)
 {
     vx6_ns now = actor->shard->now;

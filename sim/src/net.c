@@ -21,8 +21,7 @@ static const struct region regions[] = {
 enum {
     SPREAD_US = 40450, /* width of a region */
     HEIGHT_BASE_US = 8730,
-    HEIGHT_MEAN_US = 2690, /* of the exponential part, cut at six times its mean */
-    JITTER_SHARE = 32      /* mean jitter: this part of the one-way time */
+    HEIGHT_MEAN_US = 2690 /* of the exponential part, cut at six times its mean */
 };
 
 /* Access lines: half cable-like, a third fibre, the rest slow. Rates in kbit/s. */
@@ -84,24 +83,6 @@ vx6_ns net_one_way(const struct place *a, const struct place *b)
     uint64_t round_trip_us = root((uint64_t)(x * x + y * y)) + a->height_us + b->height_us;
     vx6_ns one_way = round_trip_us * 500;
     return one_way < NET_LOOKAHEAD ? NET_LOOKAHEAD : one_way;
-}
-
-vx6_ns net_jitter(uint64_t random, vx6_ns one_way)
-{
-    /* The product of two uniform draws has mean 1/4 and a tail: cheap and integer. */
-    uint64_t a = random & 0xffff;
-    uint64_t b = random >> 16 & 0xffff;
-    return ((a * b) >> 16) * (one_way / JITTER_SHARE * 4) >> 16;
-}
-
-bool net_is_lost(uint64_t random, uint32_t loss_ppm)
-{
-    return ((random >> 32) * 1000000) >> 32 < loss_ppm;
-}
-
-vx6_ns net_serialise(uint32_t per_kib, uint64_t bytes)
-{
-    return per_kib * bytes >> 10;
 }
 
 /* The first half of an address: two bytes the same for all and two of the provider, the /32; two of

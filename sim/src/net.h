@@ -10,7 +10,8 @@
 enum {
     NET_PORT = 4242,
     NET_DATAGRAM_HEADER = 48,    /* IPv6 and UDP */
-    NET_RETRANSMIT_SYN_MS = 1000 /* a lost connect is tried again after this */
+    NET_RETRANSMIT_SYN_MS = 1000, /* a lost connect is tried again after this */
+    NET_JITTER_SHARE = 32         /* mean jitter: this part of the one-way time */
 };
 /* No event crosses from one node to another in less: what shards may run ahead by. */
 #define NET_LOOKAHEAD (5 * VX6_MILLISECOND)
@@ -38,11 +39,23 @@ struct place {
 
 struct place net_place(uint64_t seed, uint32_t index);
 vx6_ns net_one_way(const struct place *a, const struct place *b); /* >= NET_LOOKAHEAD */
-/* From the 64 random bits of one packet: what it takes longer than the one-way time. */
-vx6_ns net_jitter(uint64_t random, vx6_ns one_way);
+/* From the 64 random bits of one packet: what it takes longer than the one-way time. The product of
+ * two uniform draws has mean 1/4 and a tail: cheap and integer. */
+static inline vx6_ns net_jitter(uint64_t random, vx6_ns one_way)
+{
+    uint64_t a = random & 0xffff;
+    uint64_t b = random >> 16 & 0xffff;
+    return ((a * b) >> 16) * (one_way / NET_JITTER_SHARE * 4) >> 16;
+}
 /* Is the packet lost? Independent of its jitter. */
-bool net_is_lost(uint64_t random, uint32_t loss_ppm);
-vx6_ns net_serialise(uint32_t ns_per_kib, uint64_t bytes);
+static inline bool net_is_lost(uint64_t random, uint32_t loss_ppm)
+{
+    return ((random >> 32) * 1000000) >> 32 < loss_ppm;
+}
+static inline vx6_ns net_serialise(uint32_t ns_per_kib, uint64_t bytes)
+{
+    return ns_per_kib * bytes >> 10;
+}
 
 /* Every node has a /64 of its own; an eighth shares a /48 with a neighbour, and popular /32s hold
  * many nodes. All are of global scope. */

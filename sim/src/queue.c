@@ -28,21 +28,20 @@ static void *resized(void *memory, size_t count, size_t size)
 void queue_init(struct queue *queue, struct pool *pool)
 {
     memset(queue, 0, sizeof *queue);
+    memset(queue->counts, QUEUE_BLOCK_ROOM, sizeof queue->counts);
     queue->pool = pool;
     queue->ready_capacity = 256;
     queue->ready = resized(NULL, queue->ready_capacity, sizeof *queue->ready);
 }
 
 /* Apart, since most events find room. */
-__attribute__((noinline)) static struct event_block *block_new(
-    struct queue *queue, uint32_t level, uint32_t index)
+__attribute__((noinline)) static void block_add(struct queue *queue, uint32_t level, uint32_t index)
 {
     struct event_block *block = pool_take(queue->pool, sizeof *block);
     block->next = queue->slots[level][index];
-    block->count = 0;
     queue->slots[level][index] = block;
+    queue->counts[level][index] = 0;
     queue->occupied[level][index / 64] |= (uint64_t)1 << (index % 64);
-    return block;
 }
 
 /* Returns the next one. */
@@ -120,10 +119,9 @@ static void place(struct queue *queue, const struct event *event)
         level++;
     VX6_ASSERT(difference >> (QUEUE_SLOT_BITS * QUEUE_LEVEL_COUNT) == 0);
     uint32_t index = (uint32_t)(tick >> (QUEUE_SLOT_BITS * level)) & SLOT_MASK;
-    struct event_block *block = queue->slots[level][index];
-    if (block == NULL || block->count == QUEUE_BLOCK_ROOM)
-        block = block_new(queue, level, index);
-    block->events[block->count++] = *event;
+    if (queue->counts[level][index] == QUEUE_BLOCK_ROOM)
+        block_add(queue, level, index);
+    queue->slots[level][index]->events[queue->counts[level][index]++] = *event;
 }
 
 void queue_push(struct queue *queue, const struct event *event)
@@ -163,29 +161,29 @@ static void append(struct queue *queue, const struct event *event)
 }
 
 /* The events of the tick that the clock has come to. */
-static void make_ready(struct queue *queue, struct event_block *block)
+static void make_ready(struct queue *queue, struct event_block *block, uint32_t count)
 {
     const bool few = block->next == NULL || block->next->next == NULL;
-    uint32_t count = 0;
-    for (; block; block = block_free(queue, block)) {
-        ready_reserve(queue, block->count);
-        for (uint32_t i = 0; i < block->count; i++) {
+    uint32_t sum = 0;
+    for (; block; block = block_free(queue, block), count = QUEUE_BLOCK_ROOM) {
+        ready_reserve(queue, count);
+        for (uint32_t i = 0; i < count; i++) {
             if (few)
                 append(queue, &block->events[i]);
             else
                 queue->ready[queue->ready_end++] = block->events[i];
         }
-        count += block->count;
+        sum += count;
     }
     if (!few)
-        qsort(queue->ready + queue->ready_end - count, count, sizeof(struct event), compare);
+        qsort(queue->ready + queue->ready_end - sum, sum, sizeof(struct event), compare);
 }
 
 /* They move down: events of the first tick, which the clock has come to, and later ones. */
-static void hand_down(struct queue *queue, struct event_block *block)
+static void hand_down(struct queue *queue, struct event_block *block, uint32_t count)
 {
-    for (; block; block = block_free(queue, block)) {
-        for (uint32_t i = 0; i < block->count; i++) {
+    for (; block; block = block_free(queue, block), count = QUEUE_BLOCK_ROOM) {
+        for (uint32_t i = 0; i < count; i++) {
             if (block->events[i].time >> QUEUE_TICK_BITS == queue->tick)
                 ready_insert(queue, &block->events[i]);
             else
@@ -197,21 +195,23 @@ static void hand_down(struct queue *queue, struct event_block *block)
 static void slot_open(struct queue *queue, uint32_t level, uint32_t index)
 {
     struct event_block *block = queue->slots[level][index];
+    const uint32_t count = queue->counts[level][index];
     queue->slots[level][index] = NULL;
+    queue->counts[level][index] = QUEUE_BLOCK_ROOM;
     queue->occupied[level][index / 64] &= ~((uint64_t)1 << (index % 64));
     if (level == 0)
-        make_ready(queue, block);
+        make_ready(queue, block, count);
     else
-        hand_down(queue, block);
+        hand_down(queue, block, count);
 }
 
 /* The events of the next tick are wanted soon. */
 static void fetch_next(const struct queue *queue)
 {
     uint32_t next = occupied_from(queue, 0, (uint32_t)queue->tick & SLOT_MASK);
-    if (next < QUEUE_SLOT_COUNT) {
-        prefetch(queue->slots[0][next], sizeof(struct event_block));
-    }
+    if (next < QUEUE_SLOT_COUNT)
+        prefetch(queue->slots[0][next],
+            offsetof(struct event_block, events) + queue->counts[0][next] * sizeof(struct event));
 }
 
 /* Moves the clock to the next tick that has events, when that begins before `limit`. */

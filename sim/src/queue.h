@@ -37,15 +37,16 @@ enum {
 
 /* Some of the events of one tick, or of one revolution of the level below, in no order. */
 struct event_block {
-    struct event_block *next; /* which is full */
-    uint32_t count;
+    struct event_block *next;
     struct event events[QUEUE_BLOCK_ROOM];
 };
-_Static_assert(sizeof(struct event_block) == 256, "whole cache lines");
+_Static_assert(sizeof(struct event_block) <= 256, "four cache lines");
 
 struct queue {
     struct pool *pool;
     struct event_block *slots[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT]; /* NULL: no events */
+    /* Events in the first block of each slot; those behind it are full, as what is not there is. */
+    uint8_t counts[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT];
     uint64_t occupied[QUEUE_LEVEL_COUNT][QUEUE_SLOT_COUNT / 64];
     uint64_t tick;       /* `ready` holds everything up to the end of this tick */
     struct event *ready; /* in order, from ready_first on */
@@ -72,7 +73,7 @@ static inline bool queue_pop(struct queue *queue, vx6_ns limit, struct event *ev
 }
 /* One of the next QUEUE_AHEAD events, for prefetching; `index` 0 is the very next. What is pushed
  * meanwhile may come before it. NULL: not so many are in sight. */
-static inline const struct event *queue_peek(const struct queue *queue, uint32_t index)
+static inline struct event *queue_peek(const struct queue *queue, uint32_t index)
 {
     return index < queue->ready_end - queue->ready_first ? &queue->ready[queue->ready_first + index]
                                                          : NULL;

@@ -260,10 +260,20 @@ static bool has_payload(const struct event *event)
     return event->kind == EVENT_DATAGRAM || event->kind == EVENT_CHUNK;
 }
 
-static void look_ahead(const struct shard *shard)
+/* False: there is nothing more to fetch. */
+static bool fetch_step(const struct member *member, const struct event *event, uint32_t step)
+{
+    if (member->actor == NULL)
+        return false;
+    const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
+    return vx6_node_expect(member->actor->node, step, payload ? payload->data : NULL,
+        payload ? payload->head : 0);
+}
+
+static void look_ahead(struct shard *shard)
 {
     const struct member *members = shard->world->members;
-    const struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
+    struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
     if (event) {
         prefetch(&members[event->dst], sizeof members[0]);
         prefetch(&shard->world->prefixes[event->src], sizeof shard->world->prefixes[0]);
@@ -274,17 +284,15 @@ static void look_ahead(const struct shard *shard)
     }
     event = queue_peek(&shard->queue, ACTOR_AHEAD);
     if (event && members[event->dst].actor) {
-        prefetch(members[event->dst].actor, sizeof(struct actor));
+        prefetch(members[event->dst].actor, offsetof(struct actor, joined));
         if (has_payload(event))
             prefetch(event->u.payload->data, payload_stored(event->u.payload));
     }
     for (uint32_t step = 0; step < VX6_EXPECT_STEPS; step++) {
         event = queue_peek(&shard->queue, NODE_AHEAD - step * STEP_AHEAD);
-        if (event == NULL || members[event->dst].actor == NULL)
-            continue;
-        const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
-        vx6_node_expect(members[event->dst].actor->node, step, payload ? payload->data : NULL,
-            payload ? payload->head : 0);
+        if (event && !(event->flags & EVENT_FETCHED) &&
+            !fetch_step(&members[event->dst], event, step))
+            event->flags |= EVENT_FETCHED;
     }
 }
 

@@ -64,7 +64,8 @@ enum event_kind {
 
 enum event_flag {
     EVENT_BY_DIALLER = 1, /* sent by the end that dialled */
-    EVENT_QUEUED = 2      /* has waited on the receiver's access line */
+    EVENT_QUEUED = 2,     /* has waited on the receiver's access line */
+    EVENT_FETCHED = 4     /* there is nothing more to fetch for it */
 };
 
 enum command {
@@ -144,14 +145,13 @@ struct known {
     uint64_t sequence; /* of the newest record shown since its name was bound; 0: none */
 };
 
-/* A node that is up. */
+/* A node that is up. What every event touches stands first, in two cache lines. */
 struct actor {
     vx6_node *node;
     struct shard *shard;
+    struct liar *liar; /* NULL: honest */
     uint32_t index;
-    uint32_t live_slot; /* in world.live */
     uint32_t sequence;  /* of the next event it sends */
-    uint32_t conn_next;
     uint64_t packets;   /* sent; numbers the draws for loss and jitter */
     uint64_t datagrams; /* that came */
     uint64_t digest;
@@ -159,8 +159,12 @@ struct actor {
     vx6_ns uplink_free, downlink_free;
     vx6_ns write_again;                  /* the access line has room then; VX6_NEVER: it has now */
     bool datagrams_wanted, links_wanted; /* may have something to say */
+    bool leaving;                        /* says its last words: room does not matter */
+
     bool joined;
-    bool leaving; /* says its last words: room does not matter */
+    bool has_second_service;
+    uint32_t conn_next;
+    uint32_t live_slot; /* in world.live */
     uint32_t end_count, end_capacity;
     uint32_t pending_count, pending_capacity;
     uint32_t transfer_count, transfer_capacity;
@@ -169,8 +173,6 @@ struct actor {
     struct pending *pending;
     struct transfer *transfers;
     struct known *known; /* members whose names it has resolved */
-    bool has_second_service;
-    struct liar *liar; /* NULL: honest */
     struct draw draw;
 };
 

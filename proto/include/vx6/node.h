@@ -233,11 +233,12 @@ VX6_MUST_CHECK enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct v
 bool vx6_node_output(vx6_node *node, struct vx6_out *out);
 /* For a driver of many nodes, which lie far apart in memory: this datagram will come soon, or, with
  * `len` 0, a tick. What it will touch is fetched into the cache; nothing changes. Each step follows
- * the pointers that the one before has fetched, so the steps want some time between them. */
+ * the pointers that the one before has fetched, so the steps want some time between them. False:
+ * there is no further step. */
 enum {
     VX6_EXPECT_STEPS = 6
 };
-void vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
+bool vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
 vx6_ns vx6_node_deadline(const vx6_node *node);
 
 /* True when it wrote: whole link records, whole frames of one channel, or datagrams. False: nothing

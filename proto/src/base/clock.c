@@ -12,7 +12,8 @@ enum {
 
 struct clock_sample {
     uint64_t responder; /* the first bytes of its key */
-    uint64_t network;   /* in its low bits */
+    uint32_t provider;  /* of IPv6 a /32, of IPv4 a /16 */
+    uint32_t network;   /* which of the provider's */
     uint64_t excess;    /* how much there is of where it is from: the greatest gives way */
     int64_t zero_s;
     vx6_ns heard;
@@ -40,12 +41,6 @@ static uint64_t draw(const struct clock *clock, uint64_t bits)
     return (uint32_t)((mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd) >> 40);
 }
 
-/* Of IPv6 a /32, of IPv4 a /16. */
-static uint64_t provider_of(const struct clock_sample *sample)
-{
-    return sample->network >> 16;
-}
-
 static int64_t seconds(vx6_ns ns)
 {
     return (int64_t)(ns / VX6_SECOND);
@@ -71,14 +66,19 @@ static bool is_fresh(const struct vx6_node *node, const struct clock_sample *sam
     return node->now - sample->heard < sample_life(node);
 }
 
+static bool is_same_network(const struct clock_sample *a, const struct clock_sample *b)
+{
+    return a->provider == b->provider && a->network == b->network;
+}
+
 static void add(struct clock *clock, const struct clock_sample *sample)
 {
     struct clock_sample *added = &clock->samples[clock->count++];
     *added = *sample;
-    added->excess = ONE_OF_PROVIDER | draw(clock, provider_of(sample)) << 32 | ONE_OF_NETWORK |
-                    draw(clock, sample->network);
+    added->excess = ONE_OF_PROVIDER | draw(clock, sample->provider) << 32 | ONE_OF_NETWORK |
+                    draw(clock, (uint64_t)sample->provider << 16 | sample->network);
     for (struct clock_sample *other = clock->samples; other < added; other++) {
-        if (provider_of(other) != provider_of(sample))
+        if (other->provider != sample->provider)
             continue;
         uint64_t one = ONE_OF_PROVIDER;
         if (other->network == sample->network)
@@ -94,7 +94,7 @@ static void remove_at(struct clock *clock, uint32_t index)
     clock->samples[index] = clock->samples[--clock->count];
     for (uint32_t i = 0; i < clock->count && of_provider(&removed) > 1; i++) {
         struct clock_sample *other = &clock->samples[i];
-        if (provider_of(other) != provider_of(&removed))
+        if (other->provider != removed.provider)
             continue;
         other->excess -= ONE_OF_PROVIDER;
         if (other->network == removed.network)
@@ -102,14 +102,27 @@ static void remove_at(struct clock *clock, uint32_t index)
     }
 }
 
-static void remove_stale(struct vx6_node *node, uint64_t responder)
+static void remove_stale(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
-    const vx6_ns now = node->now, life = sample_life(node);
+    vx6_ns oldest = node->now;
     for (uint32_t i = clock->count; i-- > 0;) {
-        const struct clock_sample *sample = &clock->samples[i];
-        if (sample->responder == responder || now - sample->heard >= life)
+        vx6_ns heard = clock->samples[i].heard;
+        if (!is_fresh(node, &clock->samples[i]))
             remove_at(clock, i);
+        else if (heard < oldest)
+            oldest = heard;
+    }
+    clock->stale_at = oldest + sample_life(node);
+}
+
+static void remove_earlier(struct clock *clock, uint64_t responder)
+{
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (clock->samples[i].responder == responder) {
+            remove_at(clock, i);
+            return;
+        }
     }
 }
 
@@ -121,7 +134,7 @@ static void thin_out(struct clock *clock)
     if (of_network(added) <= PER_NETWORK)
         return;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (clock->samples[i].network == added->network &&
+        if (is_same_network(&clock->samples[i], added) &&
             clock->samples[i].heard < clock->samples[oldest].heard)
             oldest = i;
     }
@@ -165,7 +178,9 @@ static bool keep(struct vx6_node *node, const struct clock_sample *sample)
     struct clock *clock = &node->clock;
     if (clock->samples == NULL && !make_samples(node))
         return false;
-    remove_stale(node, sample->responder);
+    if (node->now >= clock->stale_at)
+        remove_stale(node);
+    remove_earlier(clock, sample->responder);
     add(clock, sample);
     thin_out(clock);
     if (clock->count > node->env->limits->clock_samples_max)
@@ -183,7 +198,7 @@ static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
         if (!is_fresh(node, &samples[i]))
             continue;
         uint32_t j = 0;
-        while (j < i && !(is_fresh(node, &samples[j]) && samples[i].network == samples[j].network))
+        while (j < i && !(is_fresh(node, &samples[j]) && is_same_network(&samples[i], &samples[j])))
             j++;
         *networks += j == i;
         fresh++;
@@ -276,9 +291,10 @@ void clock_heard(
     struct clock_sample sample = {.responder = load_u64(key),
         .zero_s = (int64_t)time_s + TIME_STEP_S / 2 - seconds(node->now),
         .heard = node->now};
-    uint8_t network[8] = {0};
-    addr_network(addr, network + sizeof network - NETWORK_SIZE);
-    sample.network = load_u64(network);
+    uint8_t network[NETWORK_SIZE];
+    addr_network(addr, network);
+    sample.provider = load_u32(network);
+    sample.network = load_u16(network + 4);
     /* Who agrees with the own clock changes nothing, and most do. */
     bool agrees = distance_s(sample.zero_s, own_zero_s(node)) < CHANGE_MIN_S;
     if (keep(node, &sample) && (!agrees || node->clock.offset_s != 0))

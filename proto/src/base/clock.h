@@ -23,6 +23,7 @@ struct clock {
     bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
     struct clock_sample *samples; /* in no order; NULL before the first */
+    vx6_ns stale_at;              /* before that none of them is */
     uint64_t seed;                /* of the draws among them */
     struct timer timer;           /* until nothing is agreed any more */
 };

@@ -28,7 +28,7 @@ static uint64_t hash_add(uint64_t hash, const uint8_t *data, size_t len)
     return hash ^ hash >> 29;
 }
 
-static struct interned **chain_of(struct intern *intern, uint32_t hash)
+static struct interned **chain_of(const struct intern *intern, uint32_t hash)
 {
     return &intern->chains[hash & (intern->chain_count - 1)];
 }
@@ -87,10 +87,31 @@ static bool release(struct intern *intern, struct interned *object, size_t size)
     return true;
 }
 
-struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr)
+uint32_t peer_hash(const uint8_t key[32], const vx6_addr *addr)
 {
     uint64_t wide = hash_add(hash_add(addr->port, key, 32), addr->ip, 16);
-    uint32_t hash = (uint32_t)(wide >> 32 ^ wide);
+    return (uint32_t)(wide >> 32 ^ wide);
+}
+
+void peer_expect(const struct vx6_env *env, uint32_t hash, uint32_t step)
+{
+    if (env->peers.chain_count == 0)
+        return;
+    struct interned **chain = chain_of(&env->peers, hash);
+    if (step == 0)
+        prefetch(chain, sizeof *chain);
+    else if (*chain != NULL)
+        prefetch(CONTAINER_OF(*chain, struct peer, interned), sizeof(struct peer));
+}
+
+struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr)
+{
+    return peer_get_hashed(env, key, addr, peer_hash(key, addr));
+}
+
+struct peer *peer_get_hashed(
+    struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr, uint32_t hash)
+{
     if (!make_room(env, &env->peers))
         return NULL;
     struct interned *object = *chain_of(&env->peers, hash);

@@ -57,6 +57,11 @@ struct placed {
 
 /* One more reference to the peer or blob with this content; NULL when memory ran out. */
 struct peer *peer_get(struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr);
+/* The same in parts: the hash, and with it, where peers lie far apart, two steps of fetching. */
+uint32_t peer_hash(const uint8_t key[32], const vx6_addr *addr);
+void peer_expect(const struct vx6_env *env, uint32_t hash, uint32_t step);
+struct peer *peer_get_hashed(
+    struct vx6_env *env, const uint8_t key[32], const vx6_addr *addr, uint32_t hash);
 struct blob *blob_get(struct vx6_env *env, vx6_span data);
 /* The blob with this content if anybody in the env holds it, without a reference; else NULL. */
 struct blob *blob_find(struct vx6_env *env, vx6_span data);

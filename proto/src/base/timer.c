@@ -114,9 +114,9 @@ void timer_clear(struct timers *timers, struct timer *timer)
 
 struct timer *timer_pop(struct timers *timers, vx6_ns now)
 {
-    struct timer *timer = timers->first;
-    if (timer == NULL || timers->first_deadline > now)
+    if (!timer_is_due(timers, now))
         return NULL;
+    struct timer *timer = timers->first;
     take_out(timers, timer);
     return timer;
 }

@@ -46,6 +46,10 @@ void timer_set_in_order(
     struct timers *timers, struct timer *timer, vx6_ns deadline, uint64_t order);
 uint64_t timer_order(struct timers *timers);
 void timer_clear(struct timers *timers, struct timer *timer);
+static inline bool timer_is_due(const struct timers *timers, vx6_ns now)
+{
+    return timers->first != NULL && timers->first_deadline <= now;
+}
 /* Takes off and returns the first timer due at `now`; NULL when there is none. */
 struct timer *timer_pop(struct timers *timers, vx6_ns now);
 static inline bool timer_is_set(const struct timer *timer)

@@ -326,17 +326,19 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
     set_timer(node, check_contact(node));
 }
 
-void discovery_expect(const struct vx6_node *node, uint32_t step)
+bool discovery_expect(const struct vx6_node *node, uint32_t step)
 {
-    const struct contact *next = idle_next(node);
     if (step == 0) {
         prefetch(&node->discovery, sizeof node->discovery);
         prefetch(&node->public_rng, sizeof node->public_rng);
         prefetch(node->queries.items, node->queries.count * sizeof *node->queries.items);
         idle_expect(node);
-    } else if (step == 1 && next) {
-        prefetch(next->peer, sizeof *next->peer);
+        return true;
     }
+    const struct contact *next = idle_next(node);
+    if (next)
+        prefetch(next->peer, sizeof *next->peer);
+    return false;
 }
 
 void discovery_shutdown(struct vx6_node *node)

@@ -45,7 +45,7 @@ void discovery_network_changed(struct vx6_node *node);
 void discovery_wake(struct vx6_node *node);   /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
 void discovery_timer(struct vx6_node *node, struct timer *timer);
-void discovery_expect(const struct vx6_node *node, uint32_t step); /* the timer's turn */
+bool discovery_expect(const struct vx6_node *node, uint32_t step); /* its timer's turn */
 void discovery_shutdown(struct vx6_node *node); /* asks nobody any more */
 void discovery_free(struct vx6_node *node);
 

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 enum {
+    LESS_PART = 8,    /* by which the guess is low */
     FAILING_MS = 5000 /* pause before a contact that failed is asked again */
 };
 
@@ -85,33 +86,47 @@ static void idle_await(struct idle *idle, uint32_t clock, const struct contact_a
     idle->is_awaited = true;
 }
 
-static void read_ages(struct vx6_node *node)
+/* Remembers those who have been idle for at least so long. */
+static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
 {
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
-    uint32_t clock = clock_ms(node), idle_ms[IDLE_MAX], others_ms = 1;
+    const uint32_t clock = clock_ms(node);
+    uint64_t lines[IDLE_MAX]; /* of each its idle time, and behind it the index: the first wins */
     *idle = (struct idle){0};
     for (uint32_t i = 0; i < table->count; i++) {
         const struct contact_age *age = &table->ages[i];
-        if (clock - age->seen_ms < others_ms && !age->urgent)
+        if (clock - age->seen_ms < least_ms && !age->urgent)
             continue; /* most of them: no contact is idle for longer than it is silent */
-        uint32_t ms = idle_ms_of(clock, age);
+        const uint32_t ms = idle_ms_of(clock, age);
         if (age->urgent && ms != UINT32_MAX)
             idle_await(idle, clock, age);
+        const uint64_t line = (uint64_t)ms << 32 | (UINT32_MAX - i);
         bool is_full = idle->count == IDLE_MAX;
-        if (ms < others_ms || (is_full && ms == others_ms))
+        if (ms < least_ms || (is_full && line < lines[IDLE_MAX - 1]))
             continue;
         uint32_t at = is_full ? IDLE_MAX - 1 : idle->count++;
-        for (; at > 0 && idle_ms[at - 1] < ms; at--) {
-            idle_ms[at] = idle_ms[at - 1];
-            idle->contacts[at] = idle->contacts[at - 1];
-        }
-        idle_ms[at] = ms;
-        idle->contacts[at] = (uint16_t)i;
+        for (; at > 0 && lines[at - 1] < line; at--)
+            lines[at] = lines[at - 1];
+        lines[at] = line;
         if (idle->count == IDLE_MAX)
-            others_ms = idle_ms[IDLE_MAX - 1];
+            least_ms = (uint32_t)(lines[IDLE_MAX - 1] >> 32);
     }
-    idle->others_since_ms = clock - others_ms;
+    for (uint32_t i = 0; i < idle->count; i++)
+        idle->contacts[i] = (uint16_t)(UINT32_MAX - (uint32_t)lines[i]);
+    idle->others_since_ms = clock - least_ms;
+    idle->least_ms = least_ms;
+}
+
+/* Who is remembered has been idle for about as long as who was the time before. */
+static void read_ages(struct vx6_node *node)
+{
+    struct idle *idle = &node->table.idle;
+    const uint32_t expected_ms = idle->least_ms - idle->least_ms / LESS_PART;
+    if (expected_ms > 1)
+        read_ages_from(node, expected_ms);
+    if (expected_ms <= 1 || idle->count < IDLE_MAX)
+        read_ages_from(node, 1);
 }
 
 /* For how long who is next in line there has been idle; nobody behind it has been for longer. */
@@ -127,8 +142,8 @@ static uint32_t idle_ms_at(const struct vx6_node *node, struct idle *idle, uint3
     return others_ms;
 }
 
-/* All ages are read only when those who are remembered have had their turn, but for the last: without
- * it nobody would know for how long there is nothing to do. */
+/* All ages are read only when those who are remembered have had their turn, but for the last:
+ * without it nobody would know for how long there is nothing to do. */
 struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
 {
     struct table *table = &node->table;

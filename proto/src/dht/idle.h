@@ -26,6 +26,7 @@ struct idle {
     uint8_t count;
     bool is_awaited;          /* somebody urgent was asked just now: all are to be read again */
     uint32_t awaited_ms;      /* at this time */
+    uint32_t least_ms;        /* so long was everybody of them idle */
     uint32_t others_since_ms; /* nobody else has been idle since before then */
 };
 

@@ -373,6 +373,41 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
     dispatch_value(node, lookup, &value);
 }
 
+struct heard {
+    struct vx6_hint hint;
+    uint8_t place; /* on the list, it seems; or else */
+    uint32_t hash; /* of the peer */
+};
+
+static vx6_addr addr_of(const struct vx6_hint *hint)
+{
+    vx6_addr addr = {.port = hint->port};
+    memcpy(addr.ip, hint->ip, sizeof addr.ip);
+    return addr;
+}
+
+/* Reads the hints and fetches what there is of those who are named, which lies far apart in memory,
+ * all at once. Returns how many they are. */
+static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, vx6_list hints,
+    struct heard heard[KADEMLIA_K])
+{
+    uint32_t count = 0;
+    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &heard[count].hint); count++) {
+        struct heard *next = &heard[count];
+        next->place = shortlist_expect(&lookup->list, next->hint.key);
+        if (next->place > 0)
+            continue;
+        const vx6_addr addr = addr_of(&next->hint);
+        next->hash = peer_hash(next->hint.key, &addr);
+        peer_expect(node->env, next->hash, 0);
+    }
+    for (const struct heard *next = heard; next < heard + count; next++) {
+        if (next->place == 0)
+            peer_expect(node->env, next->hash, 1);
+    }
+    return count;
+}
+
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
  * passed over. It is heard of on the path of the node that gave it: VX6-DHT-031. */
 static void take_hints(
@@ -381,17 +416,20 @@ static void take_hints(
     const vx6_addr source = giver->peer->addr;
     const uint8_t path = giver->path;
     const uint8_t depth = giver->depth < UINT8_MAX ? giver->depth + 1 : giver->depth;
-    struct vx6_hint hint;
-    while (vx6_next_hint(&hints, &hint)) {
-        vx6_addr addr = {.port = hint.port};
-        memcpy(addr.ip, hint.ip, sizeof addr.ip);
-        struct candidate *known = shortlist_find(&lookup->list, hint.key);
-        if (known)
+    struct heard heard[KADEMLIA_K];
+    const uint32_t count = hear(node, lookup, hints, heard);
+    for (const struct heard *next = heard; next < heard + count; next++) {
+        const uint8_t *key = next->hint.key;
+        struct candidate *known = shortlist_find_at(&lookup->list, next->place, key);
+        if (known) {
             candidate_heard_again(&lookup->list, known, path);
-        if (known || bytes_equal(hint.key, node->keys.identity, 32) ||
-            !addr_is_in_scope(&addr, &source))
             continue;
-        struct peer *peer = peer_get(node->env, hint.key, &addr);
+        }
+        const vx6_addr addr = addr_of(&next->hint);
+        if (bytes_equal(key, node->keys.identity, 32) || !addr_is_in_scope(&addr, &source))
+            continue;
+        const uint32_t hash = next->place > 0 ? peer_hash(key, &addr) : next->hash;
+        struct peer *peer = peer_get_hashed(node->env, key, &addr, hash);
         if (peer)
             shortlist_add(node, &lookup->list, peer, path, depth);
     }
@@ -420,20 +458,21 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
         lookup_finish(node, lookup, VX6_OK);
 }
 
-void lookup_expect(const struct lookup *lookup, uint32_t step)
+bool lookup_expect(const struct lookup *lookup, uint32_t step)
 {
     const struct shortlist *list = &lookup->list;
     if (step == 0) {
         prefetch(lookup, sizeof *lookup);
-        return;
+        return true;
     }
     prefetch(list->candidates, list->count * sizeof *list->candidates);
     prefetch(list->asked, list->count * sizeof *list->asked);
+    return false;
 }
 
-void lookup_timer_expect(struct timer *timer, uint32_t step)
+bool lookup_timer_expect(struct timer *timer, uint32_t step)
 {
-    lookup_expect(CONTAINER_OF(timer, struct lookup, timer), step);
+    return lookup_expect(CONTAINER_OF(timer, struct lookup, timer), step);
 }
 
 static void show_own(struct vx6_node *node, struct lookup *lookup)

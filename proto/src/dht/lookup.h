@@ -84,9 +84,9 @@ void discovery_lookup_done(
 void op_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 
 /* A query of this lookup will be answered: fetches the lookup, and then its candidates. */
-void lookup_expect(const struct lookup *lookup, uint32_t step);
+bool lookup_expect(const struct lookup *lookup, uint32_t step);
 void lookup_timer(struct vx6_node *node, struct timer *timer);
-void lookup_timer_expect(struct timer *timer, uint32_t step);
+bool lookup_timer_expect(struct timer *timer, uint32_t step);
 void lookups_free(struct vx6_node *node);
 
 #endif

@@ -36,16 +36,43 @@ void candidate_settle(
     candidate->state = (uint8_t)state;
 }
 
+/* The place + 1 of the first one in the rest of a chain whose key begins so; 0: none. */
+static uint8_t find_tag(const struct shortlist *list, uint8_t place, uint32_t tag)
+{
+    while (place > 0 && list->candidates[place - 1].tag != tag)
+        place = list->candidates[place - 1].next;
+    return place;
+}
+
 struct candidate *shortlist_find(const struct shortlist *list, const uint8_t key[32])
 {
     const uint32_t tag = load_u32(key);
-    for (uint8_t place = list->chains[tag % CHAINS]; place > 0;) {
+    uint8_t place = list->chains[tag % CHAINS];
+    while ((place = find_tag(list, place, tag)) > 0) {
         struct candidate *candidate = &list->candidates[place - 1];
-        if (candidate->tag == tag && bytes_equal(candidate->peer->key, key, 32))
+        if (bytes_equal(candidate->peer->key, key, 32))
             return candidate;
         place = candidate->next;
     }
     return NULL;
+}
+
+uint8_t shortlist_expect(const struct shortlist *list, const uint8_t key[32])
+{
+    const uint32_t tag = load_u32(key);
+    const uint8_t place = find_tag(list, list->chains[tag % CHAINS], tag);
+    if (place > 0)
+        prefetch(list->candidates[place - 1].peer->key, 32);
+    return place;
+}
+
+struct candidate *shortlist_find_at(
+    const struct shortlist *list, uint8_t place, const uint8_t key[32])
+{
+    struct candidate *candidate = place > 0 ? &list->candidates[place - 1] : NULL;
+    if (candidate && candidate->peer && bytes_equal(candidate->peer->key, key, 32))
+        return candidate;
+    return shortlist_find(list, key);
 }
 
 static bool is_closer(const struct shortlist *list, const struct candidate *candidate,
@@ -67,6 +94,7 @@ static void candidate_remove(struct vx6_node *node, struct shortlist *list, uint
     else if (is_untried(candidate))
         list->paths[candidate->path].untried--;
     peer_drop(node->env, candidate->peer);
+    candidate->peer = NULL;
     const uint8_t place = list->order[index] + 1;
     uint8_t *link = &list->chains[candidate->tag % CHAINS];
     while (*link != place)

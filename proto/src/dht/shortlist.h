@@ -77,6 +77,12 @@ static inline uint16_t shortlist_site(const vx6_addr *addr)
 void shortlist_add(
     struct vx6_node *node, struct shortlist *list, struct peer *peer, uint8_t path, uint8_t depth);
 struct candidate *shortlist_find(const struct shortlist *list, const uint8_t key[32]);
+/* Where on the list this key may be, and fetches what has to be read of it; 0: it is not there. */
+uint8_t shortlist_expect(const struct shortlist *list, const uint8_t key[32]);
+/* The same as shortlist_find() once shortlist_expect() has said where, even if others have come or
+ * gone since. */
+struct candidate *shortlist_find_at(
+    const struct shortlist *list, uint8_t place, const uint8_t key[32]);
 void shortlist_free(struct vx6_node *node, struct shortlist *list);
 void candidate_settle(
     struct shortlist *list, struct candidate *candidate, enum candidate_state state);

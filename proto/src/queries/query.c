@@ -444,46 +444,43 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     datagram_post(node, &query->outgoing);
 }
 
-static void item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
+static bool item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
 {
     if (step == 0) {
         prefetch(item->peer, sizeof *item->peer);
         prefetch(item->query, sizeof *item->query);
-        return;
+        return true;
     }
     if (step == 1)
         table_expect(node, item->peer->id);
-    if (item->query->user == QUERY_LOOKUP)
-        lookup_expect(item->query->context, step - 1);
+    return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
 }
 
 /* An answer leads to its query and what began that. What an ask touches is sealed in it. */
-void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
+bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
     if (len < VX6_QUERY_HEADER_SIZE || data[0] != TYPE_ANSWER)
-        return;
+        return false;
     if (step == 0) {
         prefetch(&node->public_rng, sizeof node->public_rng);
         clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
-        return;
+        return true;
     }
     const struct in_flight *item = item_with(queries, load_u64(data + QUERY_ID_AT));
-    if (item == NULL)
-        return;
-    item_expect(node, item, step - 1);
+    return item != NULL && item_expect(node, item, step - 1);
 }
 
-/* The query whose time is over, which is tried again or lost. */
-void query_timer_expect(const struct vx6_node *node, uint32_t step)
+bool query_timer_expect(const struct vx6_node *node, uint32_t step)
 {
     const struct queries *queries = &node->queries;
-    const struct in_flight *first = step > 0 ? earliest(queries) : NULL;
-    if (step == 0)
+    if (step == 0) {
         prefetch(queries->items, queries->count * sizeof *queries->items);
-    else if (first)
-        item_expect(node, first, step - 1);
+        return true;
+    }
+    const struct in_flight *first = earliest(queries);
+    return first != NULL && item_expect(node, first, step - 1);
 }
 
 void queries_shutdown(struct vx6_node *node)

@@ -93,10 +93,11 @@ void reach_query_done(struct vx6_node *node, void *context, const struct query_r
 /* ---- for node.c ---- */
 void queries_init(struct vx6_node *node);
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len);
-void query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
+/* As vx6_node_expect(). */
+bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
+bool query_timer_expect(const struct vx6_node *node, uint32_t step);
 bool query_fill(struct vx6_node *node, struct vx6_batch *batch);
 void query_timer(struct vx6_node *node);
-void query_timer_expect(const struct vx6_node *node, uint32_t step);
 void queries_shutdown(struct vx6_node *node); /* drops them; no user may be left that minds */
 void queries_free(struct vx6_node *node);
 
