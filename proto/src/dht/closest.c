@@ -134,6 +134,20 @@ static void search_table(const struct vx6_node *node, struct search *search)
     }
 }
 
+/* The target's bucket and, where that does not suffice, the deeper ones, which stand behind it. */
+void table_expect_search(const struct vx6_node *node, const uint8_t target[32])
+{
+    const struct table *table = &node->table;
+    const uint32_t bucket = common_prefix(target, node->keys.id);
+    const bool suffices = bucket < table->depth && table->bucket_count[bucket] == KADEMLIA_K;
+    const uint32_t begin = table_bucket_begin(table, bucket), behind = table->count - begin;
+    const struct contact *contacts = table->contacts + begin;
+    if (suffices)
+        prefetch(contacts, KADEMLIA_K * sizeof *contacts);
+    else
+        prefetch(contacts, (behind < 2 * KADEMLIA_K ? behind : 2 * KADEMLIA_K) * sizeof *contacts);
+}
+
 uint32_t table_closest(
     const struct vx6_node *node, const uint8_t target[32], struct peer **peers, uint32_t count)
 {

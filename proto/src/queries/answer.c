@@ -136,6 +136,8 @@ static void answer_nodes(struct vx6_node *node, const vx6_addr *asker, const uin
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest_for(node, asker, target, peers, KADEMLIA_K);
     uint8_t *hint = storage;
+    for (uint32_t i = 0; i < count; i++)
+        prefetch(peers[i], sizeof peers[i]->key + sizeof peers[i]->addr);
     for (uint32_t i = 0; i < count; i++) {
         memcpy(hint, peers[i]->key, 32);
         memcpy(hint + 32, peers[i]->addr.ip, 16);
@@ -194,9 +196,9 @@ static enum vx6_code take_store(
 static void expect(const struct vx6_node *node, const struct vx6_msg *ask)
 {
     if (ask->type == VX6_MSG_find_node)
-        table_expect(node, ask->u.find_node.target);
+        table_expect_search(node, ask->u.find_node.target);
     else if (ask->type == VX6_MSG_find_value)
-        table_expect(node, ask->u.find_value.key);
+        table_expect_search(node, ask->u.find_value.key);
     if (ask->type == VX6_MSG_find_value || ask->type == VX6_MSG_store || ask->type == VX6_MSG_sync)
         holder_expect(node);
 }
