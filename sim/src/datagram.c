@@ -18,7 +18,7 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
         return;
     }
     const struct place *there = line_place(actor, dst);
-    prefetch(there, sizeof *there);
+    prefetch_line(there);
     uint64_t random = line_random(actor, dst);
     if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;

@@ -6,12 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Into the second level: the first is too small. */
+static inline void prefetch_line(const void *memory)
+{
+    __builtin_prefetch(memory, 0, 2);
+}
+
 static inline void prefetch(const void *memory, size_t size)
 {
     const uint8_t *end = (const uint8_t *)memory + size;
     for (const uint8_t *line = (const uint8_t *)memory - (uintptr_t)memory % 64; line < end;
          line += 64)
-        __builtin_prefetch(line, 0, 2); /* of the second level: the first is too small */
+        prefetch_line(line);
     /* gcc drops calls of functions that do nothing but this: it sees no effect. */
     __asm__ volatile("" : : "r"(memory));
 }

@@ -282,11 +282,11 @@ static void look_ahead(struct shard *shard)
     const struct member *members = shard->world->members;
     struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
     if (event) {
-        prefetch(&members[event->dst], sizeof members[0]);
-        prefetch(&shard->world->prefixes[event->src], sizeof shard->world->prefixes[0]);
+        prefetch_line(&members[event->dst]);
+        prefetch_line(&shard->world->prefixes[event->src]);
         if (has_payload(event)) {
-            prefetch(event->u.payload, sizeof *event->u.payload);
-            prefetch(&members[event->src], sizeof members[0]); /* who asks is answered */
+            prefetch_line(event->u.payload);
+            prefetch_line(&members[event->src]); /* who asks is answered */
         }
     }
     event = queue_peek(&shard->queue, ACTOR_AHEAD);
