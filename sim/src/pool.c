@@ -34,7 +34,7 @@ enum {
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
     CHUNK_SIZE = 1 << 21, /* a large page */
-    FETCHED_MAX = 320 /* bytes of the block that will be taken next */
+    FETCHED_MAX = 320     /* bytes of the block that will be taken next */
 };
 
 SELDOM static void *memory_take(size_t size)
