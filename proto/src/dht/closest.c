@@ -58,8 +58,8 @@ static void settle(const uint8_t target[32], struct peer *const *peers,
 }
 
 /* Returns a bit for each place that is taken. */
-static uint32_t put_in_place(const struct search *search, struct peer *const *peers, uint32_t count,
-    const union numbers *places)
+static uint32_t put_in_place(
+    const struct search *search, struct peer **peers, uint32_t count, const union numbers *places)
 {
     struct peer **found = search->peers + search->found;
     const uint32_t room = search->count - search->found;
