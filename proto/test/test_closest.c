@@ -98,6 +98,20 @@ static void test_what_is_seen_around_is_what_the_table_finds(void **state)
     solo_stop(&solo);
 }
 
+/* Before its first contact a table has no memory, nor may a sanitizer find fault with that. */
+static void test_an_empty_table_finds_nobody(void **state)
+{
+    (void)state;
+    struct solo solo;
+    struct peer *peers[KADEMLIA_K];
+    start(&solo);
+    const uint8_t *own = solo.node->keys.id;
+    table_expect_search(solo.node, own);
+    assert_int_equal(table_closest(solo.node, own, peers, KADEMLIA_K), 0);
+    assert_true(table_is_own_share(solo.node, own, NULL, KADEMLIA_K));
+    solo_stop(&solo);
+}
+
 /* VX6-DHT-006 */
 static void test_closest_contacts_are_those_that_sorting_finds(void **state)
 {
@@ -209,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_seen_around_is_what_the_table_finds),
+        cmocka_unit_test(test_an_empty_table_finds_nobody),
         cmocka_unit_test(test_closest_contacts_are_those_that_sorting_finds),
         cmocka_unit_test(test_K8_the_closest_are_taken_from_their_buckets),
         cmocka_unit_test(test_contacts_that_failed_are_passed_over),

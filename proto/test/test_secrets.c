@@ -3,10 +3,12 @@
  * that the process may write is searched for their keys. Not for AddressSanitizer, which keeps
  * freed memory and maps far more than can be read. Spec: spec/security.md, "thief". */
 #include "pair.h"
+#include "solo.h"
 #include "test.h"
 
 #include "internal.h"
 #include "link_internal.h"
+#include "query_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -113,18 +115,17 @@ static void talk_and_remember(struct pair_net *net)
     remember_node(1, bob->node);
 }
 
-static void test_no_key_is_left_in_memory(void **state)
+static void check_seen(void)
 {
-    (void)state;
-    struct pair_net *net = pair_net_new(3, true);
-    talk_and_remember(net);
-    assert_int_equal(secret_count, 2 * 8);
     (void)search();
     for (uint32_t i = 0; i < secret_count; i++) {
         if (secrets[i].found < 2)
             fail_msg("the search does not see the %s of node %u", secrets[i].what, secrets[i].node);
     }
-    pair_net_free(net);
+}
+
+static void check_gone(void)
+{
     uint32_t left = search();
     for (uint32_t i = 0; i < secret_count; i++) {
         if (secrets[i].found > 0)
@@ -134,10 +135,63 @@ static void test_no_key_is_left_in_memory(void **state)
     assert_int_equal(left, 0);
 }
 
+static void test_no_key_is_left_in_memory(void **state)
+{
+    (void)state;
+    struct pair_net *net = pair_net_new(3, true);
+    secret_count = 0;
+    talk_and_remember(net);
+    assert_int_equal(secret_count, 2 * 8);
+    check_seen();
+    pair_net_free(net);
+    check_gone();
+}
+
+/* What an ask has left with the node, which seals the answer with it, the asker has got as well. */
+static void ask_and_remember(struct solo *solo)
+{
+    const uint8_t seed[32] = {1}, id[8] = {1};
+    uint8_t datagram[VX6_DATAGRAM_SIZE], message[ASK_MAX];
+    struct vx6_msg ask = {.type = VX6_MSG_find_node};
+    struct vx6_ask asked;
+    datagram_header(datagram, TYPE_ASK, solo->node->keys.id, id);
+    vx6_span payload =
+        datagram_put(datagram, message, vx6_msg_encode(&ask, message, sizeof message));
+    solo->crypto.ask_seal(&solo->crypto, &asked, seed, solo->node->keys.identity, payload.data,
+        payload.len, datagram);
+    secret_count = 0;
+    remember("chaining key of an answer", 0, asked.opaque);
+    wipe(&asked, sizeof asked);
+    solo_give(solo, &(vx6_addr){{0x20, 1}, 1}, datagram, sizeof datagram);
+    assert_int_equal(solo->node->queries.answer_count, 1);
+}
+
+static void test_an_answer_leaves_no_key_whether_it_is_taken_or_not(void **state)
+{
+    (void)state;
+    for (uint32_t is_taken = 0; is_taken < 2; is_taken++) {
+        uint8_t answer[VX6_DATAGRAM_SIZE];
+        vx6_addr to;
+        struct solo solo;
+        solo_init(&solo);
+        solo.crypto = vx6_crypto_real;
+        solo_start(&solo, 1);
+        ask_and_remember(&solo);
+        check_seen();
+        if (is_taken) {
+            assert_true(solo_take(&solo, answer, &to));
+            check_gone();
+        }
+        solo_stop(&solo);
+        check_gone();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_key_is_left_in_memory),
+        cmocka_unit_test(test_an_answer_leaves_no_key_whether_it_is_taken_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,10 +80,10 @@ static inline bool addr_equal(const vx6_addr *a, const vx6_addr *b)
 /* So that it is in the cache soon. Changes nothing. */
 static inline void prefetch(const void *memory, size_t size)
 {
-    const uint8_t *end = (const uint8_t *)memory + size;
-    for (const uint8_t *line = (const uint8_t *)memory - (uintptr_t)memory % 64; line < end;
-         line += 64)
-        __builtin_prefetch(line, 0, 2); /* of the second level: the first is too small */
+    /* With numbers: there is no reckoning with NULL, nor with what lies before an object. */
+    const uintptr_t begin = (uintptr_t)memory, end = begin + size;
+    for (uintptr_t line = begin - begin % 64; line < end; line += 64)
+        __builtin_prefetch((const void *)line, 0, 2); /* second level: the first is too small */
     /* gcc drops calls of functions that do nothing but this: it sees no effect. */
     __asm__ volatile("" : : "r"(memory));
 }

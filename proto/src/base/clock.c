@@ -102,13 +102,14 @@ static void remove_at(struct clock *clock, uint32_t index)
     }
 }
 
-static void remove_stale(struct vx6_node *node)
+/* And what the responder said before. */
+static void remove_stale(struct vx6_node *node, uint64_t responder)
 {
     struct clock *clock = &node->clock;
     vx6_ns oldest = node->now;
     for (uint32_t i = clock->count; i-- > 0;) {
         vx6_ns heard = clock->samples[i].heard;
-        if (!is_fresh(node, &clock->samples[i]))
+        if (clock->samples[i].responder == responder || !is_fresh(node, &clock->samples[i]))
             remove_at(clock, i);
         else if (heard < oldest)
             oldest = heard;
@@ -179,8 +180,9 @@ static bool keep(struct vx6_node *node, const struct clock_sample *sample)
     if (clock->samples == NULL && !make_samples(node))
         return false;
     if (node->now >= clock->stale_at)
-        remove_stale(node);
-    remove_earlier(clock, sample->responder);
+        remove_stale(node, sample->responder);
+    else
+        remove_earlier(clock, sample->responder);
     add(clock, sample);
     thin_out(clock);
     if (clock->count > node->env->limits->clock_samples_max)

@@ -129,8 +129,10 @@ struct peer *peer_get_hashed(
 /* By its end: that of a record is a signature, which tells it from all others. */
 static uint32_t blob_hash(vx6_span data)
 {
-    const size_t len = data.len < HASHED_MAX ? data.len : HASHED_MAX;
-    uint64_t wide = hash_add(data.len + 1, data.data + (data.len - len), len);
+    const uint64_t begin = data.len + 1;
+    if (data.len > HASHED_MAX)
+        data = (vx6_span){data.data + (data.len - HASHED_MAX), HASHED_MAX};
+    uint64_t wide = hash_add(begin, data.data, data.len);
     return (uint32_t)(wide >> 32 ^ wide);
 }
 

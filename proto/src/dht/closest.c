@@ -58,8 +58,8 @@ static void settle(const uint8_t target[32], struct peer *const *peers,
 }
 
 /* Returns a bit for each place that is taken. */
-static uint32_t put_in_place(const struct search *search, struct peer *const *peers, uint32_t count,
-    const union numbers *places)
+static uint32_t put_in_place(
+    const struct search *search, struct peer **peers, uint32_t count, const union numbers *places)
 {
     struct peer **found = search->peers + search->found;
     const uint32_t room = search->count - search->found;
@@ -113,9 +113,11 @@ static void search_table(const struct vx6_node *node, struct search *search)
     const struct table *table = &node->table;
     const uint8_t *own = node->keys.id, *count = table->bucket_count;
     uint32_t deepest = table->depth, begin = table->count;
+    search->found = 0;
+    if (table->count == 0)
+        return; /* it may have no memory */
     while (deepest > 0 && table->count - begin + count[deepest - 1] <= SORTED_MAX)
         begin -= count[--deepest];
-    search->found = 0;
     uint32_t i = common_prefix(search->target, own);
     const struct contact *contact = table->contacts + table_bucket_begin(table, i);
     for (; i < deepest; contact += count[i++]) {
@@ -138,6 +140,8 @@ static void search_table(const struct vx6_node *node, struct search *search)
 void table_expect_search(const struct vx6_node *node, const uint8_t target[32])
 {
     const struct table *table = &node->table;
+    if (table->count == 0)
+        return;
     const uint32_t bucket = common_prefix(target, node->keys.id);
     const bool suffices = bucket < table->depth && table->bucket_count[bucket] == KADEMLIA_K;
     const uint32_t begin = table_bucket_begin(table, bucket), behind = table->count - begin;
