@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Size classes: steps of 16 bytes up to 96, whole cache lines up to 512, then four to each
  * doubling. A block of whole lines begins with one, so that what stands together in it costs one
- * miss. A free block is split for smaller ones; before a chunk is taken, those that lie side by
- * side are merged. */
+ * miss. A free block is split for smaller ones; those that lie side by side are merged, now and
+ * then before a chunk is taken. */
 #include "pool.h"
 #include "prefetch.h"
 
