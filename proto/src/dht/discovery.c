@@ -194,6 +194,27 @@ void discovery_network_changed(struct vx6_node *node)
     discovery_wake(node);
 }
 
+static vx6_addr addr_of(const struct vx6_hint *hint)
+{
+    vx6_addr addr = {.port = hint->port};
+    memcpy(addr.ip, hint->ip, sizeof addr.ip);
+    return addr;
+}
+
+/* What there is of those who are named lies far apart in memory: it is fetched all at once. */
+static void expect_hints(const struct vx6_node *node, vx6_list hints)
+{
+    uint32_t hashes[KADEMLIA_K], count = 0;
+    struct vx6_hint hint;
+    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &hint); count++) {
+        const vx6_addr addr = addr_of(&hint);
+        hashes[count] = peer_hash(hint.key, &addr);
+        peer_expect(node->env, hashes[count], 0);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        peer_expect(node->env, hashes[i], 1);
+}
+
 /* What a contact names is asked where the table has room: so that buckets fill without lookups. */
 static void consider_hints(struct vx6_node *node, const struct query_result *result)
 {
@@ -203,10 +224,10 @@ static void consider_hints(struct vx6_node *node, const struct query_result *res
     vx6_list hints = result->answer->u.nodes.hints;
     uint32_t pending = node->discovery.considered;
     struct vx6_hint hint;
+    expect_hints(node, hints);
     while (
         vx6_next_hint(&hints, &hint) && node->discovery.considered < pending + HINTS_CONSIDERED) {
-        vx6_addr addr = {.port = hint.port};
-        memcpy(addr.ip, hint.ip, sizeof addr.ip);
+        const vx6_addr addr = addr_of(&hint);
         (void)discovery_consider(node, hint.key, &addr, &result->peer->addr);
     }
 }
@@ -333,7 +354,7 @@ bool discovery_expect(const struct vx6_node *node, uint32_t step)
         prefetch(&node->discovery, sizeof node->discovery);
         prefetch(&node->public_rng, sizeof node->public_rng);
         prefetch(node->queries.items, node->queries.count * sizeof *node->queries.items);
-        idle_expect(node);
+        idle_expect(node, node->discovery.timer.deadline);
         return true;
     }
     const struct contact *next = idle_next(node);

@@ -8,9 +8,14 @@ enum {
     FAILING_MS = 5000 /* pause before a contact that failed is asked again */
 };
 
+static uint32_t clock_at(const struct vx6_node *node, vx6_ns now)
+{
+    return (uint32_t)((now - node->started) / VX6_MILLISECOND);
+}
+
 static uint32_t clock_ms(const struct vx6_node *node)
 {
-    return (uint32_t)((node->now - node->started) / VX6_MILLISECOND);
+    return clock_at(node, node->now);
 }
 
 static struct contact_age *age_of(const struct vx6_node *node, const struct contact *contact)
@@ -142,6 +147,11 @@ static uint32_t idle_ms_at(const struct vx6_node *node, struct idle *idle, uint3
     return others_ms;
 }
 
+static bool must_read(const struct idle *idle, uint32_t clock)
+{
+    return idle->count < 2 || (idle->is_awaited && clock - idle->awaited_ms <= UINT32_MAX / 2);
+}
+
 /* All ages are read only when those who are remembered have had their turn, but for the last:
  * without it nobody would know for how long there is nothing to do. */
 struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
@@ -150,8 +160,7 @@ struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
     struct idle *idle = &table->idle;
     idle_ms[0] = idle_ms_at(node, idle, 0);
     idle_ms[1] = idle_ms_at(node, idle, 1);
-    bool is_time = idle->is_awaited && clock_ms(node) - idle->awaited_ms <= UINT32_MAX / 2;
-    if (is_time || idle->count < 2) {
+    if (must_read(idle, clock_ms(node))) {
         read_ages(node);
         idle_ms[0] = idle_ms_at(node, idle, 0);
         idle_ms[1] = idle_ms_at(node, idle, 1);
@@ -167,9 +176,13 @@ const struct contact *idle_next(const struct vx6_node *node)
     return table->idle.count > 0 ? &table->contacts[table->idle.contacts[0]] : NULL;
 }
 
-void idle_expect(const struct vx6_node *node)
+void idle_expect(const struct vx6_node *node, vx6_ns now)
 {
     const struct table *table = &node->table;
+    if (must_read(&table->idle, clock_at(node, now))) {
+        prefetch(table->ages, table->count * sizeof *table->ages);
+        return;
+    }
     for (uint32_t i = 0; i < 2 && i < table->idle.count; i++) {
         prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
         prefetch(&table->contacts[table->idle.contacts[i]], sizeof *table->contacts);
