@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Size classes: steps of 16 bytes up to 96, whole cache lines up to 512, then four to each
  * doubling. A block of whole lines begins with one, so that what stands together in it costs one
- * miss. A free block is split for smaller ones; before a chunk is taken, those that lie side by
- * side are merged. */
+ * miss. A free block is split for smaller ones; those that lie side by side are merged, now and
+ * then before a chunk is taken. */
 #include "pool.h"
 #include "prefetch.h"
 
@@ -34,6 +34,7 @@ enum {
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
     CHUNK_SIZE = 1 << 21, /* a large page */
+    MERGE_SHARE = 16,     /* a pool grows by one in so many before it is merged again */
     FETCHED_MAX = 320     /* bytes of the block that will be taken next */
 };
 
@@ -169,18 +170,23 @@ static void *find(struct pool *pool, uint32_t class)
     return pool->free_lists[class] ? get(pool, class) : split(pool, class);
 }
 
-/* Merging takes time: once for each chunk. */
+/* Merging takes as long as the pool is large: it has to grow by a share of itself in between, or
+ * the time would grow with its square. */
+static bool is_worth_merging(const struct pool *pool)
+{
+    return pool->chunk_bytes - pool->merged_bytes > pool->merged_bytes / MERGE_SHARE;
+}
+
 SELDOM static void *make(struct pool *pool, uint32_t class)
 {
     void *block = split(pool, class);
-    if (block == NULL && !pool->merged) {
+    if (block == NULL && is_worth_merging(pool)) {
         merge(pool);
-        pool->merged = true;
+        pool->merged_bytes = pool->chunk_bytes;
         block = find(pool, class);
     }
     if (block == NULL) {
         chunk_add(pool);
-        pool->merged = false;
         block = find(pool, class);
     }
     return block;

@@ -15,10 +15,10 @@ enum {
 struct pool {
     void *free_lists[POOL_CLASS_COUNT];
     uint32_t free_counts[POOL_CLASS_COUNT];
-    bool merged;        /* free blocks side by side, since the newest chunk */
-    void *chunks;       /* all of them, linked through their first word */
-    size_t chunk_bytes; /* of all of them */
-    size_t used;        /* given out, in sizes asked for; blocks given back elsewhere count there */
+    void *chunks;        /* all of them, linked through their first word */
+    size_t chunk_bytes;  /* of all of them */
+    size_t merged_bytes; /* of those there were when free blocks side by side were merged last */
+    size_t used; /* given out, in sizes asked for; blocks given back elsewhere count there */
 };
 
 /* Never NULL: when the machine has no memory left the program ends with a message. */

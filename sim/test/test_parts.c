@@ -51,6 +51,28 @@ static void test_pool_gives_blocks_that_do_not_overlap(void **state)
     pool_free(&pool);
 }
 
+/* Merging sorts all that is free: the larger a pool, the less often. */
+static void test_pool_that_grows_is_merged_ever_less_often(void **state)
+{
+    (void)state;
+    static struct pool pool;
+    enum {
+        COUNT = 4000 /* of the largest blocks: 129 chunks of 2 MiB */
+    };
+    static void *blocks[COUNT];
+    uint32_t merged = 0, grown = 0;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        size_t chunk_bytes = pool.chunk_bytes, merged_bytes = pool.merged_bytes;
+        blocks[i] = pool_take(&pool, POOL_BLOCK_MAX);
+        merged += pool.merged_bytes != merged_bytes;
+        grown += pool.chunk_bytes != chunk_bytes;
+    }
+    assert_true(2 * merged < grown || grown == 0); /* 0: the sanitizer's own memory */
+    for (uint32_t i = 0; i < COUNT; i++)
+        pool_give(&pool, blocks[i], POOL_BLOCK_MAX);
+    pool_free(&pool);
+}
+
 /* Two pools that take from each other, as shards do: whatever is split, evened out or given back
  * elsewhere, no two blocks share a byte. */
 static void test_pools_stay_whole_when_blocks_wander(void **state)
@@ -230,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_keeps_what_was_there_whatever_the_sizes),
         cmocka_unit_test(test_pool_gives_blocks_that_do_not_overlap),
+        cmocka_unit_test(test_pool_that_grows_is_merged_ever_less_often),
         cmocka_unit_test(test_pools_stay_whole_when_blocks_wander),
         cmocka_unit_test(test_memo_remembers_each_verdict),
         cmocka_unit_test(test_memos_that_share_know_what_each_of_them_makes),
