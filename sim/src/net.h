@@ -9,7 +9,7 @@
 
 enum {
     NET_PORT = 4242,
-    NET_DATAGRAM_HEADER = 48,    /* IPv6 and UDP */
+    NET_DATAGRAM_HEADER = 48,     /* IPv6 and UDP */
     NET_RETRANSMIT_SYN_MS = 1000, /* a lost connect is tried again after this */
     NET_JITTER_SHARE = 32         /* mean jitter: this part of the one-way time */
 };

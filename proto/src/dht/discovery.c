@@ -194,20 +194,13 @@ void discovery_network_changed(struct vx6_node *node)
     discovery_wake(node);
 }
 
-static vx6_addr addr_of(const struct vx6_hint *hint)
-{
-    vx6_addr addr = {.port = hint->port};
-    memcpy(addr.ip, hint->ip, sizeof addr.ip);
-    return addr;
-}
-
 /* What there is of those who are named lies far apart in memory: it is fetched all at once. */
 static void expect_hints(const struct vx6_node *node, vx6_list hints)
 {
     uint32_t hashes[KADEMLIA_K], count = 0;
     struct vx6_hint hint;
     for (; count < KADEMLIA_K && vx6_next_hint(&hints, &hint); count++) {
-        const vx6_addr addr = addr_of(&hint);
+        const vx6_addr addr = hint_addr(&hint);
         hashes[count] = peer_hash(hint.key, &addr);
         peer_expect(node->env, hashes[count], 0);
     }
@@ -227,7 +220,7 @@ static void consider_hints(struct vx6_node *node, const struct query_result *res
     expect_hints(node, hints);
     while (
         vx6_next_hint(&hints, &hint) && node->discovery.considered < pending + HINTS_CONSIDERED) {
-        const vx6_addr addr = addr_of(&hint);
+        const vx6_addr addr = hint_addr(&hint);
         (void)discovery_consider(node, hint.key, &addr, &result->peer->addr);
     }
 }

@@ -379,13 +379,6 @@ struct heard {
     uint32_t hash; /* of the peer */
 };
 
-static vx6_addr addr_of(const struct vx6_hint *hint)
-{
-    vx6_addr addr = {.port = hint->port};
-    memcpy(addr.ip, hint->ip, sizeof addr.ip);
-    return addr;
-}
-
 /* Reads the hints and fetches what there is of those who are named, which lies far apart in memory,
  * all at once. Returns how many they are. */
 static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, vx6_list hints,
@@ -397,7 +390,7 @@ static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, v
         next->place = shortlist_expect(&lookup->list, next->hint.key);
         if (next->place > 0)
             continue;
-        const vx6_addr addr = addr_of(&next->hint);
+        const vx6_addr addr = hint_addr(&next->hint);
         next->hash = peer_hash(next->hint.key, &addr);
         peer_expect(node->env, next->hash, 0);
     }
@@ -425,7 +418,7 @@ static void take_hints(
             candidate_heard_again(&lookup->list, known, path);
             continue;
         }
-        const vx6_addr addr = addr_of(&next->hint);
+        const vx6_addr addr = hint_addr(&next->hint);
         if (bytes_equal(key, node->keys.identity, 32) || !addr_is_in_scope(&addr, &source))
             continue;
         const uint32_t hash = next->place > 0 ? peer_hash(key, &addr) : next->hash;

@@ -4,6 +4,7 @@
 #ifndef VX6_LOOKUP_H
 #define VX6_LOOKUP_H
 
+#include "bytes.h"
 #include "intern.h"
 #include "timer.h"
 #include "vx6/msg.h"
@@ -14,6 +15,13 @@ enum {
     KADEMLIA_ALPHA = 3,
     KADEMLIA_D = 3 /* disjoint paths where the outcome is relied on */
 };
+
+static inline vx6_addr hint_addr(const struct vx6_hint *hint)
+{
+    vx6_addr addr = {.port = hint->port};
+    memcpy(addr.ip, hint->ip, sizeof addr.ip);
+    return addr;
+}
 
 enum lookup_user {
     LOOKUP_OP,
@@ -78,7 +86,8 @@ void resolve_bundle(struct vx6_node *node, void *context, const struct lookup_va
 void relied_bundle(struct vx6_node *node, const struct lookup_value *value);
 void resolve_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
 void relied_lookup_done(struct vx6_node *node, const struct lookup_result *result);
-void publication_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
+void publication_lookup_done(
+    struct vx6_node *node, void *context, const struct lookup_result *result);
 void discovery_lookup_done(
     struct vx6_node *node, void *context, const struct lookup_result *result);
 void op_lookup_done(struct vx6_node *node, void *context, const struct lookup_result *result);
