@@ -211,10 +211,11 @@ class Arena(harness.Test):
         self.numbers, self.dials = itertools.count(), 0
         self.until(lambda: self.bob.ask({"command": "resolve", "name": "alice.echo"})["ok"],
                    "bob finds alice")
+        self.until(lambda: self.status()["counts"]["links"] == 4, "each has dialled the others")
 
     @staticmethod
-    def until(condition, sentence):
-        end = time.monotonic() + DEADLINE_S
+    def until(condition, sentence, deadline_s=DEADLINE_S):
+        end = time.monotonic() + deadline_s
         while not condition() and time.monotonic() < end:
             time.sleep(0.02)
         check(condition(), sentence)
@@ -339,11 +340,13 @@ class Arena(harness.Test):
         return Counted(before, under_attack)
 
     def calm_down(self, counts):
+        """Neighbours may have met meanwhile, for reach_ask say: such a link goes when it was idle long enough."""
         def is_calm():
             now = self.status()["counts"]
             return all(now[what] <= counts[what] for what in ("links", "sessions", "streams"))
 
-        self.until(is_calm, "afterwards links, sessions and streams are those of before")
+        self.until(is_calm, "afterwards links, sessions and streams are those of before",
+                   LIMITS["link_idle_ms"] / 1000 + DEADLINE_S)
         self.until(lambda: self.usage.descriptors() <= self.usage.before_descriptors, "and descriptors")
 
 
