@@ -16,7 +16,7 @@ enum {
 struct clock_sample; /* what one responder said: clock.c */
 
 struct clock {
-    int64_t offset_s;      /* in use: added to the own clock */
+    struct timer timer;    /* until nothing is agreed any more */
     int64_t agreed_zero_s; /* Unix time at `now` 0, as others have it */
     vx6_ns agreed_at;      /* when there were last enough of them */
     bool has_agreed;       /* that was in the last day */
@@ -25,7 +25,7 @@ struct clock {
     struct clock_sample *samples; /* in no order; NULL before the first */
     vx6_ns stale_at;              /* before that none of them is */
     uint64_t seed;                /* of the draws among them */
-    struct timer timer;           /* until nothing is agreed any more */
+    int64_t offset_s;             /* in use: added to the own clock */
 };
 
 /* A responder, authenticated and at this address, states its time. */

@@ -126,7 +126,7 @@ static void announce(struct vx6_node *node, const struct lookup_result *result)
 {
     if (node->endpoint_count == 0)
         return;
-    node->discovery.announced = node->endpoints[0];
+    node->discovery.is_announced = true;
     struct vx6_msg msg = {.type = VX6_MSG_announce};
     memcpy(msg.u.announce.key, node->keys.identity, 32);
     msg.u.announce.port = node->endpoints[0].port;
@@ -327,7 +327,7 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
         entries_dial(node);
         try_later(node);
     }
-    if (node->endpoint_count > 0 && !addr_equal(&discovery->announced, &node->endpoints[0]))
+    if (node->endpoint_count > 0 && !discovery->is_announced)
         discovery->refresh_at[OWN_REGION] = 0;
     if (discovery->lookup == NULL && node->table.count > 0) {
         vx6_ns at;
@@ -344,8 +344,6 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
 bool discovery_expect(const struct vx6_node *node, uint32_t step)
 {
     if (step == 0) {
-        prefetch(&node->discovery, sizeof node->discovery);
-        prefetch(&node->public_rng, sizeof node->public_rng);
         prefetch(node->queries.items, node->queries.count * sizeof *node->queries.items);
         idle_expect(node, node->discovery.timer.deadline);
         return true;

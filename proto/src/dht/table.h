@@ -20,6 +20,7 @@ struct contact {
 };
 
 struct table {
+    struct idle idle;
     struct contact *contacts; /* by bucket, the far half of the ID space first */
     struct contact_age *ages; /* in the same order */
     uint32_t count, capacity;
@@ -27,7 +28,6 @@ struct table {
     /* How fast contacts go away: their silence before they answered or were found gone, summed. */
     uint32_t gone_count;
     uint64_t silence_ms;
-    struct idle idle;
     uint8_t bucket_count[256]; /* most buckets are empty */
 };
 

@@ -456,14 +456,18 @@ static bool item_expect(const struct vx6_node *node, const struct in_flight *ite
     return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
 }
 
+bool query_is_answer(const uint8_t *data, size_t len)
+{
+    return len >= VX6_QUERY_HEADER_SIZE && data[0] == TYPE_ANSWER;
+}
+
 /* An answer leads to its query and what began that. What an ask touches is sealed in it. */
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
-    if (len < VX6_QUERY_HEADER_SIZE || data[0] != TYPE_ANSWER)
+    if (!query_is_answer(data, len))
         return false;
     if (step == 0) {
-        prefetch(&node->public_rng, sizeof node->public_rng);
         clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
         return true;
