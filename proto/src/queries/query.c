@@ -465,8 +465,7 @@ bool query_is_answer(const uint8_t *data, size_t len)
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
-    if (!query_is_answer(data, len))
-        return false;
+    (void)len;
     if (step == 0) {
         clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
