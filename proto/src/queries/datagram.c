@@ -29,6 +29,13 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
     memcpy(datagram + QUERY_ID_AT, id, 8);
 }
 
+void datagram_seed(struct vx6_node *node, uint8_t seed[32])
+{
+    const size_t size = node->env->crypto->brief_seeds ? 8 : 32;
+    memset(seed, 0, 32);
+    rng_bytes(&node->secret_rng, seed, size);
+}
+
 /* A payload is u16 length, message, zeros. VX6-QUERY-003 */
 vx6_span datagram_put(uint8_t *datagram, const uint8_t *message, size_t len)
 {
