@@ -70,7 +70,6 @@ struct vx6_node {
     bool shutting_down;
     uint32_t endpoint_count;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
-    struct rng secret_rng;
     struct queries queries;
 
     struct holder holder;
@@ -78,7 +77,7 @@ struct vx6_node {
 
     uint64_t counters[VX6_EVENT_COUNT];
 
-    struct rng public_rng;
+    struct rng public_rng, secret_rng;
     enum vx6_suite suite;
     const struct vx6_asn_map *asn_map;
     uint64_t sequence_next;

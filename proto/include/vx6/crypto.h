@@ -10,7 +10,7 @@
  *
  * What a provider makes (signatures, ephemerals, ciphertexts, MACs, bindings) is opaque to the rest
  * of proto/: copied, sent, compared for equality, nothing else (VX6-CRYPTO-017). Key seeds are
- * drawn by proto/, of a size that the table fixes, no ephemeral one twice (VX6-CRYPTO-007). Functions
+ * drawn by proto/, always with a fixed size, no ephemeral one twice (VX6-CRYPTO-007). Functions
  * that return bool return false for bytes that do not authenticate, and then leave no plaintext
  * behind. Spec: spec/crypto.md. */
 #ifndef VX6_CRYPTO_H
@@ -61,8 +61,8 @@ struct vx6_crypto {
     uint64_t salt;    /* of the model; changes every opaque byte and no decision */
     bool unpadded;    /* of the model: padding is neither written nor looked at, for a driver that
                          carries datagrams without it */
-    bool brief_seeds; /* of the model: the ephemeral seed of a query is 8 bytes and zeros, since
-                         nobody has to be kept from guessing it */
+    bool open_seeds;  /* of the model: an ephemeral seed need be no secret, so that of an ask or
+                         answer is made of the query ID */
     void *context;    /* the provider's own */
 
     /* ---- real under every provider ---- */

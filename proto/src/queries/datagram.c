@@ -29,11 +29,14 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
     memcpy(datagram + QUERY_ID_AT, id, 8);
 }
 
-void datagram_seed(struct vx6_node *node, uint8_t seed[32])
+void datagram_seed(struct vx6_node *node, const uint8_t *id, uint8_t seed[32])
 {
-    const size_t size = node->env->crypto->brief_seeds ? 8 : 32;
-    memset(seed, 0, 32);
-    rng_bytes(&node->secret_rng, seed, size);
+    if (!node->env->crypto->open_seeds) {
+        rng_bytes(&node->secret_rng, seed, 32);
+        return;
+    }
+    memcpy(seed, id, 8);
+    memset(seed + 8, 0, 24);
 }
 
 /* A payload is u16 length, message, zeros. VX6-QUERY-003 */
