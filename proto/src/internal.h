@@ -79,11 +79,11 @@ struct vx6_node {
     struct bindings bindings;
     struct lookups lookups;
     struct slots slots;
-    struct rng secret_rng;
     struct rng public_rng;
     struct discovery discovery;
     uint64_t sequence_next;
     struct syncs syncs;
+    struct rng secret_rng;
     struct ops ops;
     struct succession succession;
     struct revoked revoked;

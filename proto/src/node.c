@@ -450,7 +450,6 @@ static void expect_node(const struct vx6_node *node, bool is_tick, bool is_ask)
     prefetch_between(&node->clock.has_agreed, answered);
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
     prefetch_between(&node->holder.prefixes, &node->table.bucket_count[BUCKETS]);
-    prefetch(&node->secret_rng, sizeof node->secret_rng);
     if (is_ask)
         return;
     if (is_tick)

@@ -95,6 +95,27 @@ static void test_only_the_first_answer_of_the_last_try_counts(void **state)
     two_stop(&two);
 }
 
+/* VX6-CRYPTO-007: secret ones, except where nothing is secret. */
+static void test_every_ask_and_answer_takes_an_ephemeral_seed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct two two;
+        uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE], seed[32];
+        const size_t size = providers(i) == &vx6_crypto_real ? sizeof seed : 0;
+        two_start(&two, providers(i));
+        struct rng asker = two.asker.node->secret_rng, responder = two.responder.node->secret_rng;
+        assert_non_null(ask(&two, VX6_MSG_ping));
+        take_ask(&two, question);
+        assert_true(take_answer(&two, question, answer));
+        rng_bytes(&asker, seed, size);
+        assert_memory_equal(&two.asker.node->secret_rng, &asker, sizeof asker);
+        rng_bytes(&responder, seed, size);
+        assert_memory_equal(&two.responder.node->secret_rng, &responder, sizeof responder);
+        two_stop(&two);
+    }
+}
+
 /* VX6-QUERY-001 */
 static void test_bytes_of_quic_are_not_looked_at(void **state)
 {
@@ -349,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_each_try_is_sealed_afresh_and_the_last_loss_is_told),
         cmocka_unit_test(test_a_query_that_the_carrier_never_takes_ends_as_well),
         cmocka_unit_test(test_only_the_first_answer_of_the_last_try_counts),
+        cmocka_unit_test(test_every_ask_and_answer_takes_an_ephemeral_seed),
         cmocka_unit_test(test_bytes_of_quic_are_not_looked_at),
         cmocka_unit_test(test_answers_beyond_the_bound_are_dropped_and_counted),
         cmocka_unit_test(test_queries_are_bounded_and_cancelled_ones_give_way),

@@ -29,6 +29,16 @@ void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const
     memcpy(datagram + QUERY_ID_AT, id, 8);
 }
 
+void datagram_seed(struct vx6_node *node, const uint8_t *id, uint8_t seed[32])
+{
+    if (!node->env->crypto->open_seeds) {
+        rng_bytes(&node->secret_rng, seed, 32);
+        return;
+    }
+    memcpy(seed, id, 8);
+    memset(seed + 8, 0, 24);
+}
+
 /* A payload is u16 length, message, zeros. VX6-QUERY-003 */
 vx6_span datagram_put(uint8_t *datagram, const uint8_t *message, size_t len)
 {

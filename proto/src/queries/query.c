@@ -335,8 +335,8 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     struct query *query = query_of(outgoing);
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t seed[32], id[8];
-    rng_bytes(&node->secret_rng, seed, sizeof seed);
     rng_bytes(&node->public_rng, id, sizeof id);
+    datagram_seed(node, id, seed);
     query->sent = node->now;
     query->sealed = true;
     query->waiting = false;

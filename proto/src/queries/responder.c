@@ -66,7 +66,7 @@ static void seal_answer(struct vx6_node *node, struct reply *reply, uint8_t *dat
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t seed[32];
     datagram_header(datagram, TYPE_ANSWER, NULL, reply->id);
-    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    datagram_seed(node, reply->id, seed);
     vx6_span payload = datagram_put(datagram, reply->bytes, reply->len);
     crypto->answer_seal(crypto, &reply->state, seed, payload.data, payload.len, datagram);
     wipe(seed, sizeof seed);
