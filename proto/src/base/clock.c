@@ -7,6 +7,7 @@
 
 enum {
     PER_NETWORK = 2,
+    TAGS_AT_ONCE = 16,
     CHANGE_MIN_S = 60 /* less than that is the coarseness of what is stated */
 };
 
@@ -115,15 +116,27 @@ static void remove_at(struct clock *clock, uint32_t index)
     }
 }
 
+static bool has_tag(const uint8_t tags[TAGS_AT_ONCE], uint8_t tag)
+{
+    typedef uint8_t bytes __attribute__((vector_size(TAGS_AT_ONCE)));
+    typedef uint64_t words __attribute__((vector_size(TAGS_AT_ONCE)));
+    bytes all;
+    memcpy(&all, tags, sizeof all);
+    const words equal = (words)(all == tag);
+    return (equal[0] | equal[1]) != 0;
+}
+
 /* `count`: nothing is kept of it. */
 static uint32_t index_of(const struct clock *clock, uint64_t responder)
 {
-    const uint8_t *tag = clock->tags, *end = tag + clock->count;
-    while ((tag = memchr(tag, (uint8_t)responder, (size_t)(end - tag))) != NULL) {
-        const uint32_t index = (uint32_t)(tag - clock->tags);
-        if (clock->samples[index].responder == responder)
-            return index;
-        tag++;
+    const uint8_t tag = (uint8_t)responder;
+    for (uint32_t begin = 0; begin < clock->count; begin += TAGS_AT_ONCE) {
+        if (!has_tag(clock->tags + begin, tag))
+            continue;
+        for (uint32_t i = begin; i < begin + TAGS_AT_ONCE && i < clock->count; i++) {
+            if (clock->tags[i] == tag && clock->samples[i].responder == responder)
+                return i;
+        }
     }
     return clock->count;
 }
@@ -174,11 +187,13 @@ static size_t places(const struct vx6_node *node)
     return (size_t)node->env->limits->clock_samples_max + 1;
 }
 
-/* Tags come last: they need no alignment. */
+/* Tags come last: they need no alignment, and are read many at once. */
 static size_t samples_size(const struct vx6_node *node)
 {
     const struct clock *clock = &node->clock;
-    return places(node) * (sizeof *clock->samples + sizeof *clock->excess + sizeof *clock->tags);
+    const size_t tags = (places(node) + TAGS_AT_ONCE - 1) / TAGS_AT_ONCE * TAGS_AT_ONCE;
+    return places(node) * (sizeof *clock->samples + sizeof *clock->excess) +
+           tags * sizeof *clock->tags;
 }
 
 static bool make_samples(struct vx6_node *node)
