@@ -308,8 +308,8 @@ static void agree(struct vx6_node *node)
     } else if (node->now - clock->agreed_at >= life) {
         clock->has_agreed = false;
     }
-    timer_set(
-        &node->timers, &clock->timer, clock->has_agreed ? clock->agreed_at + life : VX6_NEVER);
+    timer_set_part(
+        &node->timers, TIMER_CLOCK, clock->has_agreed ? clock->agreed_at + life : VX6_NEVER);
 }
 
 /* VX6-QUERY-017: a correction that is in use is given up only well below where it begins, or it
@@ -372,11 +372,6 @@ void clock_expect(const struct vx6_node *node)
     const struct clock *clock = &node->clock;
     if (clock->count > 0)
         prefetch_between(clock->excess, clock->tags + clock->count);
-}
-
-void clock_init(struct vx6_node *node)
-{
-    timer_init(&node->clock.timer, TIMER_CLOCK);
 }
 
 bool clock_output(struct vx6_node *node, struct vx6_out *out)

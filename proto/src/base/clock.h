@@ -30,12 +30,11 @@ struct clock {
     bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
     struct clock_sample *samples; /* in no order; NULL before the first */
-    uint64_t *excess;   /* of each, how much there is of where it is from: the greatest gives way */
-    uint8_t *tags;      /* of each, a byte of `responder` */
-    uint64_t most;      /* the greatest excess of all; UINT64_MAX while there is room for more */
-    vx6_ns stale_at;    /* before that none of them is */
-    uint64_t seed;      /* of the draws among them */
-    struct timer timer; /* until nothing is agreed any more */
+    uint64_t *excess; /* of each, how much there is of where it is from: the greatest gives way */
+    uint8_t *tags;    /* of each, a byte of `responder` */
+    uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
+    vx6_ns stale_at;  /* before that none of them is */
+    uint64_t seed;    /* of the draws among them */
 };
 
 /* A responder, authenticated and at this address, states its time. */
@@ -47,7 +46,6 @@ void clock_judge(struct vx6_node *node);
 /* What is stated to others: the own clock, whatever others say. */
 uint32_t clock_stated_s(const struct vx6_node *node);
 void clock_expect(const struct vx6_node *node); /* fetches what a time is compared with */
-void clock_init(struct vx6_node *node);
 bool clock_output(struct vx6_node *node, struct vx6_out *out);
 void clock_free(struct vx6_node *node);
 

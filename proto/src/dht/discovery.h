@@ -27,7 +27,6 @@ struct discovery {
     bool rejoining;      /* by an entry point that may belong to another network */
     vx6_addr announced;  /* own endpoint when it was announced last */
     uint32_t considered; /* newcomers that are being asked */
-    struct timer timer;
 };
 
 void discovery_init(struct vx6_node *node);
@@ -44,7 +43,7 @@ void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look a
 void discovery_network_changed(struct vx6_node *node);
 void discovery_wake(struct vx6_node *node); /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
-void discovery_timer(struct vx6_node *node, struct timer *timer);
+void discovery_timer(struct vx6_node *node);
 bool discovery_expect(const struct vx6_node *node, uint32_t step); /* its timer's turn */
 void discovery_shutdown(struct vx6_node *node);                    /* asks nobody any more */
 void discovery_free(struct vx6_node *node);
