@@ -18,6 +18,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     if (node == NULL)
         return NULL;
     node->env = env;
+    timers_init(&node->timers);
     node->now = node->started = now;
     node->unix_ms_at_zero = config->unix_ms - (int64_t)(now / VX6_MILLISECOND);
     node->tag = config->node_tag;
@@ -32,13 +33,9 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     rng_init(&node->public_rng, config->rng_seed, "public");
     node->ready.kind = READY_NODE;
     queries_init(node);
-    holder_init(node);
     discovery_init(node);
     publish_init(node);
     sync_init(node);
-    revoked_init(node);
-    clock_init(node);
-    relied_init(node);
     if (config->lineage.len > 0) {
         VX6_ASSERT(vx6_lineage_check(env->crypto, config->lineage, node->keys.identity));
         node->lineage = blob_get(env, config->lineage);
@@ -191,9 +188,10 @@ static void shut_down(struct vx6_node *node)
 
 static void timers_run(struct vx6_node *node)
 {
+    enum timer_kind kind;
     struct timer *timer;
-    while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
-        switch ((enum timer_kind)timer->kind) {
+    while (timer_pop(&node->timers, node->now, &kind, &timer)) {
+        switch (kind) {
         case TIMER_LINK:
             link_timer(node, timer);
             break;
@@ -213,22 +211,22 @@ static void timers_run(struct vx6_node *node)
             resolve_timer(node, timer);
             break;
         case TIMER_HOLDER:
-            holder_timer(node, timer);
+            holder_timer(node);
             break;
         case TIMER_DISCOVERY:
-            discovery_timer(node, timer);
+            discovery_timer(node);
             break;
         case TIMER_PUBLISH:
-            publish_timer(node, timer);
+            publish_timer(node);
             break;
         case TIMER_SYNC:
-            sync_timer(node, timer);
+            sync_timer(node);
             break;
         case TIMER_REVOKED:
-            revoked_timer(node, timer);
+            revoked_timer(node);
             break;
         case TIMER_RELIED:
-            relied_timer(node, timer);
+            relied_timer(node);
             break;
         case TIMER_LISTING:
             listing_timer(node, timer);
@@ -462,17 +460,18 @@ static void expect_node(const struct vx6_node *node, bool is_tick, bool is_ask)
 /* The timer that is due first: its place among others, and what its turn will touch. */
 static bool expect_tick(const struct vx6_node *node, uint32_t step)
 {
-    struct timer *first = node->timers.first;
-    if (first == NULL)
+    const struct timers *timers = &node->timers;
+    if (timers->first == TIMER_DISCOVERY)
+        return discovery_expect(node, step);
+    if (timers->first == TIMER_QUERY)
+        return query_timer_expect(node, step);
+    if (timers->first != TIMER_PARTS || timers->heap == NULL)
         return false;
-    if (step == 0) timer_expect(&node->timers, step);
-    if (step == 0)
+    if (step == 0) {
+        prefetch(timers->heap, sizeof *timers->heap);
         return true;
-    if (first->kind == TIMER_DISCOVERY)
-        return discovery_expect(node, step - 1);
-    if (first->kind == TIMER_QUERY)
-        return query_timer_expect(node, step - 1);
-    return first->kind == TIMER_LOOKUP && lookup_timer_expect(first, step - 1);
+    }
+    return timers->heap->kind == TIMER_LOOKUP && lookup_timer_expect(timers->heap, step - 1);
 }
 
 bool vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len)

@@ -16,7 +16,6 @@ enum {
 
 struct discovery {
     vx6_ns refresh_at[REFRESH_SLOTS]; /* next lookup into it */
-    struct timer timer;
     vx6_ns retry_at;
     struct lookup *lookup; /* of the own ID, or into a bucket; one at a time */
     bool lookup_is_own;
@@ -44,7 +43,7 @@ void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look a
 void discovery_network_changed(struct vx6_node *node);
 void discovery_wake(struct vx6_node *node); /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
-void discovery_timer(struct vx6_node *node, struct timer *timer);
+void discovery_timer(struct vx6_node *node);
 bool discovery_expect(const struct vx6_node *node, uint32_t step); /* its timer's turn */
 void discovery_shutdown(struct vx6_node *node);                    /* asks nobody any more */
 void discovery_free(struct vx6_node *node);

@@ -63,9 +63,10 @@ static void watch_deadline(struct vx6_node *node)
     struct queries *queries = &node->queries;
     const struct in_flight *first = earliest(queries);
     if (first == NULL)
-        timer_clear(&node->timers, &queries->timer);
-    else if (first->deadline != queries->timer.deadline || first->order != queries->timer.order)
-        timer_set_in_order(&node->timers, &queries->timer, first->deadline, first->order);
+        timer_set_part(&node->timers, TIMER_QUERY, VX6_NEVER);
+    else if (first->deadline != node->timers.deadlines[TIMER_QUERY] ||
+             first->order != node->timers.orders[TIMER_QUERY])
+        timer_set_in_order(&node->timers, TIMER_QUERY, first->deadline, first->order);
 }
 
 /* False: no memory, and nothing has changed. */
@@ -86,7 +87,7 @@ static void query_free(struct vx6_node *node, struct query *query)
 {
     struct queries *queries = &node->queries;
     struct in_flight *item = item_of(node, query);
-    bool was_first = item->order == queries->timer.order;
+    bool was_first = item->order == node->timers.orders[TIMER_QUERY];
     queries->count--;
     if (query->crowds)
         queries->crowding--;
@@ -495,7 +496,6 @@ void queries_shutdown(struct vx6_node *node)
 void queries_init(struct vx6_node *node)
 {
     tokens_init(node);
-    timer_init(&node->queries.timer, TIMER_QUERY);
 }
 
 void queries_free(struct vx6_node *node)

@@ -55,7 +55,6 @@ struct queries {
     uint16_t crowding;                 /* queries that were one too many to a site, or more */
     uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
-    struct timer timer;                /* first deadline of all */
     struct meter asks, proven;         /* that came */
     struct tokens tokens;
     struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
