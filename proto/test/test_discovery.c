@@ -187,7 +187,7 @@ static void test_a_new_endpoint_is_announced(void **state)
     pair_run(net, 10 * VX6_SECOND);
     struct contact *contact = table_find(b->node, a->node->keys.id);
     assert_non_null(contact);
-    assert_true(addr_equal(&contact->peer->addr, &a->addr));
+    assert_true(addr_equal(&table_peer(&b->node->table, contact)->addr, &a->addr));
     assert_int_equal(b->node->table.count, 1);
     pair_net_free(net);
 }

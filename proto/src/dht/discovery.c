@@ -78,7 +78,8 @@ static enum vx6_code consider(struct vx6_node *node, const uint8_t key[32], cons
         code = VX6_INVALID;
     } else if (contact == NULL && !table_offer(node, peer)) {
         code = VX6_LIMIT;
-    } else if (!(contact && contact->peer == peer) && !query_is_pending(node, peer)) {
+    } else if (!(contact && table_peer(&node->table, contact) == peer) &&
+               !query_is_pending(node, peer)) {
         struct vx6_msg ping = {.type = VX6_MSG_ping};
         bool is_spent = !addr_same_site(addr, source) && query_site_is_spent(node, addr);
         if (is_spent || discovery->considered >= node->env->limits->newcomer_max ||
@@ -247,8 +248,9 @@ static uint32_t check_contact(struct vx6_node *node, uint32_t patience_ms)
         return idle_ms[0];
     struct vx6_msg ask = {.type = VX6_MSG_find_node};
     idle_asked(node, contact);
-    choose_target(node, common_prefix(node->keys.id, contact->peer->id), ask.u.find_node.target);
-    (void)query_start(node, contact->peer, &ask, QUERY_CHECK, NULL);
+    struct peer *peer = table_peer(&node->table, contact);
+    choose_target(node, common_prefix(node->keys.id, peer->id), ask.u.find_node.target);
+    (void)query_start(node, peer, &ask, QUERY_CHECK, NULL);
     return idle_ms[1];
 }
 
@@ -350,7 +352,7 @@ bool discovery_expect(const struct vx6_node *node, uint32_t step)
     }
     const struct contact *next = idle_next(node);
     if (next)
-        prefetch(next->peer, sizeof *next->peer);
+        prefetch(table_peer(&node->table, next), sizeof(struct peer));
     return false;
 }
 

@@ -526,11 +526,11 @@ uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items
     for (uint32_t i = 0; i < count; i++) {
         begins[i] = find_prefix(holder, load_u32(items[i].key));
         if (begins[i] < holder->count)
-            prefetch(&holder->items[begins[i]], sizeof holder->items[0]);
+            __builtin_prefetch(&holder->items[begins[i]].placed, 0, 2);
     }
     for (uint32_t i = 0; i < count; i++) {
         if (begins[i] < holder->count)
-            prefetch(holder->items[begins[i]].placed, sizeof(struct placed));
+            prefetch(holder->items[begins[i]].placed, offsetof(struct placed, networks));
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct vx6_item *item = &items[i];
