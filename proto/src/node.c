@@ -534,16 +534,15 @@ void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
 
 void vx6_node_memory(const vx6_node *node, struct vx6_memory *memory)
 {
-    *memory = (struct vx6_memory){.state = sizeof *node,
-        .contacts = node->table.capacity * (sizeof(struct contact) + sizeof(struct contact_age)),
-        .held = holder_memory(node)};
+    *memory = (struct vx6_memory){
+        .state = sizeof *node, .contacts = table_memory(node), .held = holder_memory(node)};
 }
 
 bool vx6_node_contact(const vx6_node *node, size_t index, uint8_t key[32], vx6_addr *addr)
 {
     if (index >= node->table.count)
         return false;
-    const struct peer *peer = node->table.contacts[index].peer;
+    const struct peer *peer = node->table.peers[index];
     memcpy(key, peer->key, 32);
     *addr = peer->addr;
     return true;

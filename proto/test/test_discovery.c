@@ -196,7 +196,7 @@ static void endpoint_is_announced(bool is_new_first)
     assert_true(a->node->discovery.is_announced);
     struct contact *contact = table_find(b->node, a->node->keys.id);
     assert_non_null(contact);
-    assert_true(addr_equal(&contact->peer->addr, &a->addr));
+    assert_true(addr_equal(&table_peer(&b->node->table, contact)->addr, &a->addr));
     assert_int_equal(b->node->table.count, 1);
     pair_net_free(net);
 }

@@ -24,7 +24,7 @@ static void test_an_answer_comes_back_and_its_sender_enters_the_table(void **sta
         give_answer(&two, answer);
         assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
         assert_int_equal(two.asker.node->queries.count, 0);
-        assert_ptr_equal(two.asker.node->table.contacts[0].peer, two.peer);
+        assert_ptr_equal(two.asker.node->table.peers[0], two.peer);
         two_stop(&two);
     }
 }

@@ -63,13 +63,12 @@ void around_look(struct around *around, const struct vx6_node *node, struct peer
         const uint32_t end = begin;
         begin -= table->bucket_count[--bucket];
         for (uint32_t i = begin; i < end; i++) {
-            const struct contact *contact = &table->contacts[i];
-            if (contact->failures > 0)
+            if (table->standings[i] < STANDING_SOUND)
                 continue;
-            around->prefixes[live++] = (int32_t)contact->prefix;
-            if (around_is_asked(around, contact->peer)) {
-                around->asked[around->asked_count].peer = contact->peer;
-                around->asked[around->asked_count++].prefix = (int32_t)contact->prefix;
+            around->prefixes[live++] = (int32_t)table->prefixes[i];
+            if (around_is_asked(around, table->peers[i])) {
+                around->asked[around->asked_count].peer = table->peers[i];
+                around->asked[around->asked_count++].prefix = (int32_t)table->prefixes[i];
             }
         }
     }

@@ -311,7 +311,7 @@ static void query_late(struct vx6_node *node, struct in_flight *item)
         return;
     }
     const struct contact *contact = table_find(node, query->peer->id);
-    bool is_contact = contact != NULL && contact->peer == query->peer;
+    bool is_contact = contact != NULL && table_peer(&node->table, contact) == query->peer;
     if (is_contact && !query_is_cut_off(node))
         table_failed(node, query->peer);
     if (is_contact)
@@ -362,7 +362,7 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
     enum vx6_msg_type answer)
 {
     struct contact *contact = table_find(node, peer->id);
-    if (contact && contact->peer == peer)
+    if (contact && table_peer(&node->table, contact) == peer)
         table_answered(node, contact);
     else if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
         return;
