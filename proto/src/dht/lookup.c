@@ -57,8 +57,7 @@ static bool is_doubtful(
     const struct vx6_node *node, const struct lookup *lookup, const struct candidate *candidate)
 {
     const vx6_addr *addr = &candidate->peer->addr;
-    if (candidate->state == CANDIDATE_ANSWERED || candidate->state == CANDIDATE_LOST ||
-        !query_site_is_spent(node, addr))
+    if (node->queries.crowding == 0 || !query_site_is_spent(node, addr))
         return false;
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *other = shortlist_nth(&lookup->list, i);
@@ -94,7 +93,6 @@ static bool is_given_up(
 /* One pass over the candidates, closest first: who is wanted, and to whom it falls. */
 struct pass {
     uint32_t live;                  /* candidates so far */
-    uint32_t asked;                 /* of these, asked and counting against alpha */
     uint32_t path_live[KADEMLIA_D]; /* of each path */
     uint32_t share;                 /* how many each path is to have */
     uint32_t lacking;               /* paths that have fewer so far */
@@ -102,7 +100,6 @@ struct pass {
     bool busy;                      /* no path may ask any more */
     bool open;                      /* somebody wanted has not answered */
     bool stuck;                     /* somebody cannot be asked now */
-    vx6_ns wake;
 };
 
 static void pass_count(struct pass *pass, uint8_t path)
@@ -129,7 +126,7 @@ static uint8_t path_of(const struct lookup *lookup, const struct candidate *cand
 
 static bool may_ask(const struct lookup *lookup, uint8_t path, bool use_spare)
 {
-    return use_spare ? lookup->list.active < KADEMLIA_ALPHA
+    return use_spare ? lookup->list.active_count < KADEMLIA_ALPHA
                      : lookup->list.paths[path].active < KADEMLIA_ALPHA / lookup->list.path_count;
 }
 
@@ -172,21 +169,11 @@ static void pass_candidate(
     pass->open = pass->open || is_wanted;
     if (!is_held && candidate->state != CANDIDATE_SLOW)
         pass_count(pass, path);
-    if (candidate->state != CANDIDATE_ASKED)
-        return;
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
-    const vx6_ns slow_at = shortlist_asked(&lookup->list, candidate)->at + slow;
-    pass->asked++;
-    if (slow_at < pass->wake)
-        pass->wake = slow_at;
 }
 
-/* Of the candidates farther away, nobody is waited for, and nobody is wanted, or could be asked. */
-static bool pass_is_over(
-    const struct vx6_node *node, const struct lookup *lookup, const struct pass *pass)
+/* Of the candidates farther away, nobody is wanted, or could be asked. */
+static bool pass_is_over(const struct vx6_node *node, const struct pass *pass)
 {
-    if (pass->asked < lookup->list.active)
-        return false;
     return (pass->live >= KADEMLIA_K && pass->lacking == 0) ||
            (pass->busy && pass->open && node->queries.crowding == 0);
 }
@@ -194,7 +181,7 @@ static bool pass_is_over(
 static void pass_all(struct vx6_node *node, struct lookup *lookup, struct pass *pass)
 {
     const struct shortlist *list = &lookup->list;
-    for (uint32_t i = 0; i < list->count && !pass_is_over(node, lookup, pass); i++) {
+    for (uint32_t i = 0; i < list->count && !pass_is_over(node, pass); i++) {
         struct candidate *candidate = shortlist_nth(list, i);
         if (candidate->state == CANDIDATE_ANSWERED) /* most of them */
             pass_count(pass, candidate->path);
@@ -203,26 +190,39 @@ static void pass_all(struct vx6_node *node, struct lookup *lookup, struct pass *
     }
 }
 
+static vx6_ns slow_at(
+    const struct vx6_node *node, const struct lookup *lookup, const struct candidate *candidate)
+{
+    return shortlist_asked(&lookup->list, candidate)->at +
+           (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
+}
+
+static vx6_ns wake_at(const struct vx6_node *node, const struct lookup *lookup, bool is_stuck)
+{
+    vx6_ns wake = lookup->deadline;
+    const struct candidate *first = shortlist_active(&lookup->list);
+    if (first && slow_at(node, lookup, first) < wake)
+        wake = slow_at(node, lookup, first);
+    const vx6_ns again = after_ms(node, node->env->limits->lookup_slow_ms);
+    return is_stuck && again < wake ? again : wake;
+}
+
 /* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
  * VX6-DHT-011, VX6-DHT-012, VX6-DHT-032 */
 static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
 {
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     struct pass pass;
     bool use_spare = false;
     do {
-        pass = (struct pass){.wake = lookup->deadline,
-            .share = share_of_path(lookup),
+        pass = (struct pass){.share = share_of_path(lookup),
             .lacking = lookup->list.path_count,
             .use_spare = use_spare,
             .busy = is_busy(lookup, use_spare)};
         pass_all(node, lookup, &pass);
         use_spare = !use_spare && lookup->list.path_count > 1 && pass.open &&
-                    lookup->list.active < KADEMLIA_ALPHA;
+                    lookup->list.active_count < KADEMLIA_ALPHA;
     } while (use_spare);
-    if (pass.stuck && node->now + slow < pass.wake)
-        pass.wake = node->now + slow;
-    timer_set(&node->timers, &lookup->timer, pass.wake);
+    timer_set(&node->timers, &lookup->timer, wake_at(node, lookup, pass.stuck));
     return pass.open;
 }
 
@@ -374,24 +374,34 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
 }
 
 struct heard {
-    struct vx6_hint hint;
-    uint8_t place; /* on the list, it seems; or else */
+    const uint8_t *key; /* with which the hint begins */
+    uint8_t place;      /* on the list, it seems; or else */
+    vx6_addr addr;
     uint32_t hash; /* of the peer */
 };
 
-/* Reads the hints and fetches what there is of those who are named, which lies far apart in memory,
- * all at once. Returns how many they are. */
+static void hear_stranger(struct heard *heard)
+{
+    vx6_list one = {1, {heard->key, VX6_HINT_SIZE}};
+    struct vx6_hint hint;
+    (void)vx6_next_hint(&one, &hint);
+    heard->addr = hint_addr(&hint);
+    heard->hash = peer_hash(heard->key, &heard->addr);
+}
+
+/* Looks for those who are named, most of whom are known, and fetches what there is of them, which
+ * lies far apart in memory, all at once. Returns how many they are. */
 static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, vx6_list hints,
     struct heard heard[KADEMLIA_K])
 {
-    uint32_t count = 0;
-    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &heard[count].hint); count++) {
-        struct heard *next = &heard[count];
-        next->place = shortlist_expect(&lookup->list, next->hint.key);
+    const uint32_t count = hints.count < KADEMLIA_K ? hints.count : KADEMLIA_K;
+    for (uint32_t i = 0; i < count; i++) {
+        struct heard *next = &heard[i];
+        next->key = hints.bytes.data + (size_t)i * VX6_HINT_SIZE;
+        next->place = shortlist_expect(&lookup->list, next->key);
         if (next->place > 0)
             continue;
-        const vx6_addr addr = hint_addr(&next->hint);
-        next->hash = peer_hash(next->hint.key, &addr);
+        hear_stranger(next);
         peer_expect(node->env, next->hash, 0);
     }
     for (const struct heard *next = heard; next < heard + count; next++) {
@@ -411,18 +421,18 @@ static void take_hints(
     const uint8_t depth = giver->depth < UINT8_MAX ? giver->depth + 1 : giver->depth;
     struct heard heard[KADEMLIA_K];
     const uint32_t count = hear(node, lookup, hints, heard);
-    for (const struct heard *next = heard; next < heard + count; next++) {
-        const uint8_t *key = next->hint.key;
-        struct candidate *known = shortlist_find_at(&lookup->list, next->place, key);
+    for (struct heard *next = heard; next < heard + count; next++) {
+        struct candidate *known = shortlist_find_at(&lookup->list, next->place, next->key);
         if (known) {
             candidate_heard_again(&lookup->list, known, path);
             continue;
         }
-        const vx6_addr addr = hint_addr(&next->hint);
-        if (bytes_equal(key, node->keys.identity, 32) || !addr_is_in_scope(&addr, &source))
+        if (next->place > 0)
+            hear_stranger(next);
+        if (bytes_equal(next->key, node->keys.identity, 32) ||
+            !addr_is_in_scope(&next->addr, &source))
             continue;
-        const uint32_t hash = next->place > 0 ? peer_hash(key, &addr) : next->hash;
-        struct peer *peer = peer_get_hashed(node->env, key, &addr, hash);
+        struct peer *peer = peer_get_hashed(node->env, next->key, &next->addr, next->hash);
         if (peer)
             shortlist_add(node, &lookup->list, peer, path, depth);
     }
@@ -490,15 +500,11 @@ static void show_own(struct vx6_node *node, struct lookup *lookup)
 void lookup_timer(struct vx6_node *node, struct timer *timer)
 {
     struct lookup *lookup = CONTAINER_OF(timer, struct lookup, timer);
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     if (lookup->own_untold)
         show_own(node, lookup);
-    for (uint32_t i = 0; i < lookup->list.count; i++) {
-        struct candidate *candidate = shortlist_nth(&lookup->list, i);
-        if (candidate->state == CANDIDATE_ASKED &&
-            node->now - shortlist_asked(&lookup->list, candidate)->at >= slow)
-            candidate_settle(&lookup->list, candidate, CANDIDATE_SLOW);
-    }
+    struct candidate *first;
+    while ((first = shortlist_active(&lookup->list)) && slow_at(node, lookup, first) <= node->now)
+        candidate_settle(&lookup->list, first, CANDIDATE_SLOW);
     if (node->now >= lookup->deadline)
         lookup_finish(node, lookup, VX6_TIMEOUT);
     else if (!lookup_advance(node, lookup))
