@@ -15,6 +15,8 @@ struct lookup {
     vx6_ns deadline;
     uint32_t queries, lost;
     uint32_t pending; /* queries whose outcome is still to come */
+    uint32_t share;   /* of the k closest, how many each path is to have */
+    uint32_t alpha;   /* queries that each path may have under way */
     struct shortlist list;
 };
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
@@ -94,18 +96,17 @@ static bool is_given_up(
 struct pass {
     uint32_t live;                  /* candidates so far */
     uint32_t path_live[KADEMLIA_D]; /* of each path */
-    uint32_t share;                 /* how many each path is to have */
-    uint32_t lacking;               /* paths that have fewer so far */
+    uint32_t lacking;               /* paths that have less than their share so far */
     bool use_spare;                 /* a path may ask on behalf of those that have nobody to ask */
     bool busy;                      /* no path may ask any more */
     bool open;                      /* somebody wanted has not answered */
     bool stuck;                     /* somebody cannot be asked now */
 };
 
-static void pass_count(struct pass *pass, uint8_t path)
+static void pass_count(const struct lookup *lookup, struct pass *pass, uint8_t path)
 {
     pass->live++;
-    if (++pass->path_live[path] == pass->share)
+    if (++pass->path_live[path] == lookup->share)
         pass->lacking--;
 }
 
@@ -127,7 +128,7 @@ static uint8_t path_of(const struct lookup *lookup, const struct candidate *cand
 static bool may_ask(const struct lookup *lookup, uint8_t path, bool use_spare)
 {
     return use_spare ? lookup->list.active_count < KADEMLIA_ALPHA
-                     : lookup->list.paths[path].active < KADEMLIA_ALPHA / lookup->list.path_count;
+                     : lookup->list.paths[path].active < lookup->alpha;
 }
 
 static bool is_busy(const struct lookup *lookup, bool use_spare)
@@ -139,16 +140,11 @@ static bool is_busy(const struct lookup *lookup, bool use_spare)
     return true;
 }
 
-static uint32_t share_of_path(const struct lookup *lookup)
-{
-    return (KADEMLIA_K + lookup->list.path_count - 1) / lookup->list.path_count;
-}
-
 static void pass_candidate(
     struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, struct pass *pass)
 {
     uint8_t path = path_of(lookup, candidate, pass->path_live);
-    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < pass->share;
+    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < lookup->share;
     bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
     if (is_held && candidate->state == CANDIDATE_NEW) {
         pass->open = pass->stuck = true;
@@ -168,25 +164,22 @@ static void pass_candidate(
         return;
     pass->open = pass->open || is_wanted;
     if (!is_held && candidate->state != CANDIDATE_SLOW)
-        pass_count(pass, path);
+        pass_count(lookup, pass, path);
 }
 
-/* Of the candidates farther away, nobody is wanted, or could be asked. */
-static bool pass_is_over(const struct vx6_node *node, const struct pass *pass)
-{
-    return (pass->live >= KADEMLIA_K && pass->lacking == 0) ||
-           (pass->busy && pass->open && node->queries.crowding == 0);
-}
-
+/* Until of those farther away nobody is wanted, or could be asked. */
 static void pass_all(struct vx6_node *node, struct lookup *lookup, struct pass *pass)
 {
     const struct shortlist *list = &lookup->list;
-    for (uint32_t i = 0; i < list->count && !pass_is_over(node, pass); i++) {
+    for (uint32_t i = 0; i < list->count && pass->lacking > 0; i++) {
         struct candidate *candidate = shortlist_nth(list, i);
-        if (candidate->state == CANDIDATE_ANSWERED) /* most of them */
-            pass_count(pass, candidate->path);
-        else if (candidate->state != CANDIDATE_LOST)
+        if (candidate->state == CANDIDATE_ANSWERED) { /* most of them */
+            pass_count(lookup, pass, candidate->path);
+        } else if (candidate->state != CANDIDATE_LOST) {
             pass_candidate(node, lookup, candidate, pass);
+            if (pass->busy && pass->open && node->queries.crowding == 0)
+                return;
+        }
     }
 }
 
@@ -214,8 +207,7 @@ static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
     struct pass pass;
     bool use_spare = false;
     do {
-        pass = (struct pass){.share = share_of_path(lookup),
-            .lacking = lookup->list.path_count,
+        pass = (struct pass){.lacking = lookup->list.path_count,
             .use_spare = use_spare,
             .busy = is_busy(lookup, use_spare)};
         pass_all(node, lookup, &pass);
@@ -276,7 +268,6 @@ static void dispatch_done(
 
 static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6_code code)
 {
-    const uint32_t share = share_of_path(lookup);
     struct lookup_contact closest[LOOKUP_CLOSEST_MAX];
     uint32_t answered = 0, path_answered[KADEMLIA_D] = {0};
     uint8_t target[32];
@@ -286,7 +277,7 @@ static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *candidate = shortlist_nth(&lookup->list, i);
         if (candidate->state != CANDIDATE_ANSWERED ||
-            (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= share))
+            (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= lookup->share))
             continue;
         path_answered[candidate->path]++;
         struct lookup_contact *contact = &closest[result.closest_count++];
@@ -332,6 +323,8 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     lookup->list.path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
     if (lookup->list.path_count > count && count > 0)
         lookup->list.path_count = count;
+    lookup->share = (KADEMLIA_K + lookup->list.path_count - 1) / lookup->list.path_count;
+    lookup->alpha = KADEMLIA_ALPHA / lookup->list.path_count;
     for (uint32_t i = 0; i < count; i++)
         shortlist_add(
             node, &lookup->list, peer_hold(peers[i]), (uint8_t)(i % lookup->list.path_count), 1);
