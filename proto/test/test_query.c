@@ -217,9 +217,11 @@ static void test_datagrams_to_one_peer_go_out_as_one_batch(void **state)
     assert_true(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
     assert_int_equal(batch.len, 3 * VX6_DATAGRAM_SIZE);
     assert_int_equal(batch.segment_len, VX6_DATAGRAM_SIZE);
+    assert_false(batch.last);
     assert_true(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
     assert_int_equal(batch.len, VX6_DATAGRAM_SIZE);
     assert_true(addr_equal(&batch.peer, &addr));
+    assert_true(batch.last);
     assert_false(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
     peer_drop(two.asker.env, other);
     two_stop(&two);

@@ -78,6 +78,7 @@ bool query_fill(struct vx6_node *node, struct vx6_batch *batch)
         batch->len += size;
         first = node->queries.waiting_first;
     }
+    batch->last = first == NULL;
     return true;
 }
 
