@@ -458,11 +458,12 @@ bool lookup_expect(const struct lookup *lookup, uint32_t step)
 {
     const struct shortlist *list = &lookup->list;
     if (step == 0) {
-        prefetch(lookup, sizeof *lookup);
+        prefetch_between(lookup, &list->active[KADEMLIA_ALPHA]);
         return true;
     }
     prefetch(list->candidates, list->count * sizeof *list->candidates);
-    prefetch(list->asked, list->count * sizeof *list->asked);
+    for (uint32_t i = 0; i < list->active_count; i++)
+        prefetch(&list->asked[list->active[i]], sizeof *list->asked);
     return false;
 }
 
