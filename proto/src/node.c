@@ -495,6 +495,7 @@ bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch)
     batch->len = 0;
     batch->segment_len = 0;
     batch->channel = 0;
+    batch->last = false;
     if (carrier.bits == VX6_DATAGRAMS.bits) {
         VX6_ASSERT(batch->cap >= VX6_FILL_MIN);
         return query_fill(node, batch);

@@ -38,12 +38,11 @@ bool datagrams_write(struct actor *actor)
 {
     const struct world *world = actor->shard->world;
     bool wrote = false;
-    while (line_has_room(actor)) {
+    while (actor->datagrams_wanted && line_has_room(actor)) {
         struct vx6_batch batch = {.dst = actor->shard->scratch, .cap = VX6_FILL_MIN};
-        if (!vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch)) {
-            actor->datagrams_wanted = false;
+        actor->datagrams_wanted = vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch) && !batch.last;
+        if (batch.len == 0)
             break;
-        }
         wrote = true;
         uint32_t dst = net_addr_index(world->prefixes, world->member_count, &batch.peer);
         for (size_t at = 0; at < batch.len; at += batch.segment_len) {

@@ -28,6 +28,7 @@ void vx6_env_free(vx6_env *env)
     intern_clear(env, &env->placed);
     intern_clear(env, &env->blobs);
     env_wipe_free(env, env->scratch, ENV_SCRATCH_SIZE);
+    env_free(env, env->spare, ENV_SPARE_SIZE);
     vx6_alloc alloc = env->alloc;
     alloc.resize(alloc.context, env, sizeof *env, 0);
 }
@@ -90,6 +91,23 @@ uint8_t *env_scratch(vx6_env *env)
     if (env->scratch == NULL)
         env->scratch = env_alloc(env, ENV_SCRATCH_SIZE);
     return env->scratch;
+}
+
+void *env_spare_take(vx6_env *env)
+{
+    void *memory = env->spare;
+    if (memory == NULL)
+        return env_alloc(env, ENV_SPARE_SIZE);
+    env->spare = NULL;
+    return memory;
+}
+
+void env_spare_give(vx6_env *env, void *memory)
+{
+    if (env->spare == NULL)
+        env->spare = memory;
+    else
+        env_free(env, memory, ENV_SPARE_SIZE);
 }
 
 void env_free(vx6_env *env, void *memory, size_t size)

@@ -12,7 +12,8 @@ struct query {
     struct outgoing outgoing;
     struct peer *peer;
     void *context;
-    vx6_ns sent;
+    vx6_ns tried; /* when the last try began */
+    vx6_ns sent;  /* when it left */
     enum query_user user;
     enum vx6_msg_type type;
     bool waiting; /* on the list of outgoing ones */
@@ -30,11 +31,6 @@ struct query {
 static struct query *query_of(struct outgoing *outgoing)
 {
     return CONTAINER_OF(outgoing, struct query, outgoing);
-}
-
-const vx6_addr *query_destination(struct outgoing *outgoing)
-{
-    return &query_of(outgoing)->peer->addr;
 }
 
 static struct in_flight *item_of(const struct vx6_node *node, const struct query *query)
@@ -169,17 +165,21 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
 static void set_deadline(struct vx6_node *node, struct in_flight *item)
 {
     const vx6_ns deadline = after_ms(node, timeout_ms(node, item->query));
-    if (item->deadline == deadline)
-        return;
+    struct queries *queries = &node->queries;
+    const bool was_first = item->order == queries->timer.order;
     item->deadline = deadline;
     item->order = timer_order(&node->timers);
-    watch_deadline(node);
+    if (was_first)
+        watch_deadline(node);
+    else if (deadline < queries->timer.deadline)
+        timer_set_in_order(&node->timers, &queries->timer, deadline, item->order);
 }
 
 static void query_try(struct vx6_node *node, struct in_flight *item)
 {
     struct query *query = item->query;
     query->tries++;
+    query->tried = node->now;
     set_deadline(node, item);
     if (query->waiting)
         return;
@@ -207,7 +207,8 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     struct query *query = env_alloc(node->env, sizeof *query + len);
     if (query == NULL)
         return NULL;
-    query->outgoing.is_query = true;
+    query->outgoing =
+        (struct outgoing){.to = &peer->addr, .size = VX6_DATAGRAM_SIZE, .is_query = true};
     query->peer = peer_hold(peer);
     query->context = context;
     query->user = user;
@@ -327,7 +328,6 @@ void query_timer(struct vx6_node *node)
     struct in_flight *late = earliest(&node->queries);
     VX6_ASSERT(late != NULL && late->deadline <= node->now);
     query_late(node, late);
-    watch_deadline(node);
 }
 
 /* VX6-QUERY-005: every try has its own query ID and ephemeral key. */
@@ -343,7 +343,8 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     query->waiting = false;
     struct in_flight *item = item_of(node, query);
     item->id = load_u64(id);
-    set_deadline(node, item);
+    if (query->tried != node->now)
+        set_deadline(node, item);
     datagram_header(datagram, TYPE_ASK, query->peer->id, id);
     vx6_span payload = datagram_put(datagram, query->ask, query->len);
     crypto->ask_seal(

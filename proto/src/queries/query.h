@@ -35,9 +35,11 @@ struct in_flight {
     struct query *query;
 };
 
-/* Waits for the carrier: the head of a query, or of an answer that is sealed already. */
+/* Waits for the carrier: the head of a query, or of an answer. */
 struct outgoing {
     struct outgoing *next, *previous;
+    const vx6_addr *to;
+    uint16_t size; /* of the datagram */
     bool is_query;
 };
 
