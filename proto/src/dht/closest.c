@@ -89,6 +89,7 @@ static void search_buckets(
     for (const struct contact *end = contacts + count; contacts < end; contacts++) {
         distances.numbers[live] = (int16_t)((contacts->prefix ^ to_target) << shift >> 16);
         peers[live] = contacts->peer;
+        __builtin_prefetch(contacts->peer, 0, 2); /* what is told of it lies far away */
         live += contacts->failures <= failures_max && contacts->scope >= scope_min;
     }
     count_less(&distances, live, &places);

@@ -61,15 +61,15 @@ void discovery_touch(struct vx6_node *node, const uint8_t target[32])
 }
 
 /* VX6-DHT-008: nothing enters the table here; the node itself has to answer first. */
-enum vx6_code discovery_consider(
-    struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source)
+static enum vx6_code consider(struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr,
+    uint32_t hash, const vx6_addr *source)
 {
     struct discovery *discovery = &node->discovery;
     if (bytes_equal(key, node->keys.identity, 32))
         return VX6_SELF;
     if (!addr_is_in_scope(addr, source))
         return VX6_INVALID;
-    struct peer *peer = peer_get(node->env, key, addr);
+    struct peer *peer = peer_get_hashed(node->env, key, addr, hash);
     if (peer == NULL)
         return VX6_NOMEM;
     enum vx6_code code = VX6_OK;
@@ -89,6 +89,12 @@ enum vx6_code discovery_consider(
     }
     peer_drop(node->env, peer);
     return code;
+}
+
+enum vx6_code discovery_consider(
+    struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source)
+{
+    return consider(node, key, addr, peer_hash(key, addr), source);
 }
 
 /* Contacts in this bucket and beyond are the node's neighbours: a lookup of the own ID finds them,
@@ -194,35 +200,27 @@ void discovery_network_changed(struct vx6_node *node)
     discovery_wake(node);
 }
 
-/* What there is of those who are named lies far apart in memory: it is fetched all at once. */
-static void expect_hints(const struct vx6_node *node, vx6_list hints)
-{
-    uint32_t hashes[KADEMLIA_K], count = 0;
-    struct vx6_hint hint;
-    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &hint); count++) {
-        const vx6_addr addr = hint_addr(&hint);
-        hashes[count] = peer_hash(hint.key, &addr);
-        peer_expect(node->env, hashes[count], 0);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        peer_expect(node->env, hashes[i], 1);
-}
-
-/* What a contact names is asked where the table has room: so that buckets fill without lookups. */
+/* What a contact names is asked where the table has room: so that buckets fill without lookups.
+ * What there is of those who are named lies far apart in memory: it is fetched all at once. */
 static void consider_hints(struct vx6_node *node, const struct query_result *result)
 {
     uint32_t bucket = common_prefix(node->keys.id, result->peer->id);
     if (!is_own_region(node, bucket) && node->table.bucket_count[bucket] == KADEMLIA_K)
         return;
-    vx6_list hints = result->answer->u.nodes.hints;
-    uint32_t pending = node->discovery.considered;
-    struct vx6_hint hint;
-    expect_hints(node, hints);
-    while (
-        vx6_next_hint(&hints, &hint) && node->discovery.considered < pending + HINTS_CONSIDERED) {
-        const vx6_addr addr = hint_addr(&hint);
-        (void)discovery_consider(node, hint.key, &addr, &result->peer->addr);
+    const vx6_list *hints = &result->answer->u.nodes.hints;
+    const uint32_t count = hints->count < KADEMLIA_K ? hints->count : KADEMLIA_K;
+    const uint32_t considered_max = node->discovery.considered + HINTS_CONSIDERED;
+    vx6_addr addrs[KADEMLIA_K];
+    uint32_t hashes[KADEMLIA_K];
+    for (uint32_t i = 0; i < count; i++) {
+        addrs[i] = hint_addr(hints, i);
+        hashes[i] = peer_hash(hint_key(hints, i), &addrs[i]);
+        peer_expect(node->env, hashes[i], 0);
     }
+    for (uint32_t i = 0; i < count; i++)
+        peer_expect(node->env, hashes[i], 1);
+    for (uint32_t i = 0; i < count && node->discovery.considered < considered_max; i++)
+        (void)consider(node, hint_key(hints, i), &addrs[i], hashes[i], &result->peer->addr);
 }
 
 void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result)

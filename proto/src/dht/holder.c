@@ -43,10 +43,10 @@ static uint32_t find_prefix(const struct holder *holder, uint32_t prefix)
     return (uint32_t)(first - holder->prefixes) + (left > 0 && *first < prefix);
 }
 
-/* Where they are, or would be. */
-static struct range find_range(const struct holder *holder, const uint8_t key[32])
+/* Where they are, or would be: not before `begin`, where their prefix does. */
+static struct range range_from(const struct holder *holder, const uint8_t key[32], uint32_t begin)
 {
-    const uint32_t prefix = load_u32(key), begin = find_prefix(holder, prefix);
+    const uint32_t prefix = load_u32(key);
     struct range range = {begin, begin};
     for (uint32_t i = begin; i < holder->count && holder->prefixes[i] == prefix; i++) {
         const uint8_t *other = holder->items[i].placed->key;
@@ -56,6 +56,11 @@ static struct range find_range(const struct holder *holder, const uint8_t key[32
             range.begin = range.end = i + 1;
     }
     return range;
+}
+
+static struct range find_range(const struct holder *holder, const uint8_t key[32])
+{
+    return range_from(holder, key, find_prefix(holder, load_u32(key)));
 }
 
 /* VX6-DHT-021 */
@@ -497,24 +502,58 @@ struct placed *holder_item(const struct vx6_node *node, uint32_t index)
     return is_live(node, held) ? held->placed : NULL;
 }
 
-bool holder_wants(
-    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+static bool wants(
+    const struct vx6_node *node, struct range range, const uint8_t owner[32], uint64_t sequence)
 {
-    const struct holder *holder = &node->holder;
     if (bytes_equal(owner, node->keys.id, 32))
         return false;
-    const struct range range = find_range(holder, key);
     for (uint32_t i = range.begin; i < range.end; i++) {
-        const struct held *held = &holder->items[i];
+        const struct held *held = &node->holder.items[i];
         if (bytes_equal(held->placed->owner, owner, 32) && is_live(node, held))
             return held->placed->sequence < sequence;
     }
     return true;
 }
 
+bool holder_wants(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+{
+    return wants(node, find_range(&node->holder, key), owner, sequence);
+}
+
+/* Step by step for all of them, so that what lies far apart in memory is fetched at once. */
+uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items, uint32_t count)
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begins[SYNC_PAGE_MAX];
+    uint16_t wanted = 0;
+    VX6_ASSERT(count <= SYNC_PAGE_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        begins[i] = find_prefix(holder, load_u32(items[i].key));
+        if (begins[i] < holder->count)
+            prefetch(&holder->items[begins[i]], sizeof holder->items[0]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (begins[i] < holder->count)
+            prefetch(holder->items[begins[i]].placed, sizeof(struct placed));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct vx6_item *item = &items[i];
+        const struct range range = range_from(holder, item->key, begins[i]);
+        wanted |= (uint16_t)(wants(node, range, item->owner, item->sequence) << i);
+    }
+    return wanted;
+}
+
 void holder_expect(const struct vx6_node *node)
 {
     prefetch(node->holder.prefixes, node->holder.count * sizeof node->holder.prefixes[0]);
+}
+
+void holder_expect_items(const struct vx6_node *node)
+{
+    for (uint32_t i = 0; i < node->holder.count; i++)
+        __builtin_prefetch(node->holder.items[i].placed, 0, 2);
 }
 
 size_t holder_memory(const struct vx6_node *node)

@@ -6,6 +6,7 @@
 
 #include "intern.h"
 #include "timer.h"
+#include "vx6/msg.h"
 #include "vx6/node.h"
 
 struct held; /* one bundle under one key */
@@ -29,6 +30,8 @@ struct placed *holder_item(const struct vx6_node *node, uint32_t index);
 /* Is what is held under the key from this owner (a node ID) older than that, or nothing? */
 bool holder_wants(
     const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence);
+/* The same of up to SYNC_PAGE_MAX at once, with a bit for each. */
+uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items, uint32_t count);
 /* How many bundles are held under the key; *bundle is the one at `index`, if there is one. */
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle);
@@ -37,8 +40,9 @@ enum addr_scope holder_scope(
     const struct vx6_node *node, const uint8_t key[32], const struct blob *bundle);
 /* Is the key of this node ID revoked, as far as is held here? */
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32]);
-void holder_expect(const struct vx6_node *node);   /* fetches what all of the above search in */
-size_t holder_memory(const struct vx6_node *node); /* bytes of its own */
+void holder_expect(const struct vx6_node *node);       /* fetches what all of the above search in */
+void holder_expect_items(const struct vx6_node *node); /* and what holder_item() looks at */
+size_t holder_memory(const struct vx6_node *node);     /* bytes of its own */
 void holder_timer(struct vx6_node *node, struct timer *timer);
 void holder_free(struct vx6_node *node);
 

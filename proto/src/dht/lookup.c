@@ -374,24 +374,26 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
 }
 
 struct heard {
-    struct vx6_hint hint;
+    const uint8_t *key;
     uint8_t place; /* on the list, it seems; or else */
+    vx6_addr addr;
     uint32_t hash; /* of the peer */
 };
 
 /* Reads the hints and fetches what there is of those who are named, which lies far apart in memory,
  * all at once. Returns how many they are. */
-static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, vx6_list hints,
-    struct heard heard[KADEMLIA_K])
+static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup,
+    const vx6_list *hints, struct heard heard[KADEMLIA_K])
 {
-    uint32_t count = 0;
-    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &heard[count].hint); count++) {
-        struct heard *next = &heard[count];
-        next->place = shortlist_expect(&lookup->list, next->hint.key);
+    const uint32_t count = hints->count < KADEMLIA_K ? hints->count : KADEMLIA_K;
+    for (uint32_t i = 0; i < count; i++) {
+        struct heard *next = &heard[i];
+        next->key = hint_key(hints, i);
+        next->place = shortlist_expect(&lookup->list, next->key);
         if (next->place > 0)
             continue;
-        const vx6_addr addr = hint_addr(&next->hint);
-        next->hash = peer_hash(next->hint.key, &addr);
+        next->addr = hint_addr(hints, i);
+        next->hash = peer_hash(next->key, &next->addr);
         peer_expect(node->env, next->hash, 0);
     }
     for (const struct heard *next = heard; next < heard + count; next++) {
@@ -403,26 +405,29 @@ static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, v
 
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
  * passed over. It is heard of on the path of the node that gave it: VX6-DHT-031. */
-static void take_hints(
-    struct vx6_node *node, struct lookup *lookup, const struct candidate *giver, vx6_list hints)
+static void take_hints(struct vx6_node *node, struct lookup *lookup, const struct candidate *giver,
+    const vx6_list *hints)
 {
     const vx6_addr source = giver->peer->addr;
     const uint8_t path = giver->path;
     const uint8_t depth = giver->depth < UINT8_MAX ? giver->depth + 1 : giver->depth;
     struct heard heard[KADEMLIA_K];
     const uint32_t count = hear(node, lookup, hints, heard);
-    for (const struct heard *next = heard; next < heard + count; next++) {
-        const uint8_t *key = next->hint.key;
-        struct candidate *known = shortlist_find_at(&lookup->list, next->place, key);
+    for (uint32_t i = 0; i < count; i++) {
+        struct heard *next = &heard[i];
+        struct candidate *known = shortlist_find_at(&lookup->list, next->place, next->key);
         if (known) {
             candidate_heard_again(&lookup->list, known, path);
             continue;
         }
-        const vx6_addr addr = hint_addr(&next->hint);
-        if (bytes_equal(key, node->keys.identity, 32) || !addr_is_in_scope(&addr, &source))
+        if (next->place > 0) { /* another key begins so */
+            next->addr = hint_addr(hints, i);
+            next->hash = peer_hash(next->key, &next->addr);
+        }
+        if (bytes_equal(next->key, node->keys.identity, 32) ||
+            !addr_is_in_scope(&next->addr, &source))
             continue;
-        const uint32_t hash = next->place > 0 ? peer_hash(key, &addr) : next->hash;
-        struct peer *peer = peer_get_hashed(node->env, key, &addr, hash);
+        struct peer *peer = peer_get_hashed(node->env, next->key, &next->addr, next->hash);
         if (peer)
             shortlist_add(node, &lookup->list, peer, path, depth);
     }
@@ -445,7 +450,7 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
         if (result->answer->type == VX6_MSG_value)
             take_value(node, lookup, candidate, &result->answer->u.value);
         else if (result->answer->type == VX6_MSG_nodes)
-            take_hints(node, lookup, candidate, result->answer->u.nodes.hints);
+            take_hints(node, lookup, candidate, &result->answer->u.nodes.hints);
     }
     if (!lookup_advance(node, lookup))
         lookup_finish(node, lookup, VX6_OK);

@@ -56,6 +56,13 @@ void sync_init(struct vx6_node *node)
     timer_update(node);
 }
 
+/* What there is of items lies far apart in memory: it is fetched all at once. */
+static void expect_items(struct placed *const *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        prefetch(items[i], offsetof(struct placed, networks));
+}
+
 static void sync_drop(struct vx6_node *node, struct sync *sync)
 {
     vx6_env *env = node->env;
@@ -64,6 +71,7 @@ static void sync_drop(struct vx6_node *node, struct sync *sync)
         link = &(*link)->next;
     *link = sync->next;
     queries_cancel(node, sync);
+    expect_items(sync->items, sync->count);
     for (uint32_t i = 0; i < sync->count; i++)
         placed_drop(env, sync->items[i]);
     env_free(env, sync->items, sync->capacity * sizeof *sync->items);
@@ -122,6 +130,9 @@ static bool offer_page(struct vx6_node *node, struct sync *sync)
     uint8_t bytes[SYNC_PAGE_MAX * SYNC_ITEM_SIZE];
     uint32_t count = 0;
     sync->page = sync->next_item = sync->page_end;
+    const uint32_t left = sync->count - sync->page;
+    if (left > 0)
+        expect_items(sync->items + sync->page, left < SYNC_PAGE_MAX ? left : SYNC_PAGE_MAX);
     for (; sync->page_end < sync->count && count < SYNC_PAGE_MAX; sync->page_end++, count++) {
         const struct placed *item = sync->items[sync->page_end];
         uint8_t *at = bytes + (size_t)count * SYNC_ITEM_SIZE;
@@ -219,6 +230,7 @@ static void offer_to(
     struct around around;
     struct sync *offers[SYNC_NEIGHBOURS] = {NULL};
     uint32_t closest[SYNC_NEIGHBOURS];
+    holder_expect_items(node);
     around_look(&around, node, peers, peer_count);
     for (uint32_t i = 0; i < node->holder.count; i++) {
         struct placed *item = holder_item(node, i);
@@ -307,13 +319,15 @@ void sync_hand_over(struct vx6_node *node)
 /* Who asks may be about to leave, and does not count. VX6-DHT-054 */
 uint16_t sync_wanted(const struct vx6_node *node, const vx6_addr *asker, const struct vx6_sync *ask)
 {
-    vx6_list items = ask->items;
-    struct vx6_item item;
-    uint16_t wanted = 0;
-    for (uint32_t bit = 0; vx6_next_item(&items, &item); bit++) {
-        if (holder_wants(node, item.key, item.owner, item.sequence) &&
-            table_is_own_share(node, item.key, asker, KADEMLIA_K))
-            wanted |= (uint16_t)(1u << bit);
+    vx6_list list = ask->items;
+    struct vx6_item items[SYNC_PAGE_MAX];
+    uint32_t count = 0;
+    while (count < SYNC_PAGE_MAX && vx6_next_item(&list, &items[count]))
+        count++;
+    uint16_t wanted = holder_wanted(node, items, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if ((wanted >> i & 1) && !table_is_own_share(node, items[i].key, asker, KADEMLIA_K))
+            wanted &= (uint16_t) ~(1u << i);
     }
     return wanted;
 }

@@ -46,6 +46,12 @@ uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket)
     return node->table.count - table_bucket_begin(&node->table, bucket + 1);
 }
 
+/* Mostly it is the peer's own copy of its ID that is asked about. */
+static bool is_id_of(const struct peer *peer, const uint8_t id[32])
+{
+    return peer->id == id || bytes_equal(peer->id, id, 32);
+}
+
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
 {
     const struct table *table = &node->table;
@@ -55,7 +61,7 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     uint32_t prefix = load_u32(id);
     struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
-        if (contact->prefix == prefix && bytes_equal(contact->peer->id, id, 32))
+        if (contact->prefix == prefix && is_id_of(contact->peer, id))
             return contact;
     }
     return NULL;

@@ -136,8 +136,6 @@ static void answer_nodes(struct vx6_node *node, const vx6_addr *asker, const uin
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest_for(node, asker, target, peers, KADEMLIA_K);
     uint8_t *hint = storage;
-    for (uint32_t i = 0; i < count; i++)
-        prefetch(peers[i], sizeof peers[i]->key + sizeof peers[i]->addr);
     for (uint32_t i = 0; i < count; i++) {
         memcpy(hint, peers[i]->key, 32);
         memcpy(hint + 32, peers[i]->addr.ip, 16);
