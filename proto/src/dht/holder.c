@@ -136,6 +136,7 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
     struct holder *holder = &node->holder;
     int64_t next_s = INT64_MAX;
     uint32_t kept = 0;
+    holder_expect_items(node);
     for (uint32_t i = 0; i < holder->count; i++) {
         struct held *held = &holder->items[i];
         if (is_live(node, held)) {
