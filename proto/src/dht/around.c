@@ -106,7 +106,7 @@ static uint32_t closest_in_table(
 uint32_t around_closest(
     const struct around *around, const uint8_t key[32], uint32_t closest[SYNC_NEIGHBOURS])
 {
-    uint32_t places[SYNC_NEIGHBOURS], count = 0;
+    uint32_t at_place[KADEMLIA_K], taken = 0, count = 0;
     if (!is_within_reach(around, key))
         return closest_in_table(around, key, closest);
     for (uint32_t i = 0; i < around->asked_count; i++) {
@@ -114,14 +114,11 @@ uint32_t around_closest(
             count_nearer(around, (int32_t)load_u32(key), around->asked[i].prefix);
         if (place >= KADEMLIA_K)
             continue;
-        uint32_t at = count++;
-        for (; at > 0 && places[at - 1] > place; at--) {
-            places[at] = places[at - 1];
-            closest[at] = closest[at - 1];
-        }
-        places[at] = place;
-        closest[at] = around->asked[i].index;
+        at_place[place] = around->asked[i].index;
+        taken |= 1u << place;
     }
+    for (; taken > 0; taken &= taken - 1)
+        closest[count++] = at_place[__builtin_ctz(taken)];
     return count;
 }
 
