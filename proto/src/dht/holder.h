@@ -15,7 +15,8 @@ struct holder {
     uint32_t *prefixes; /* first 4 bytes of the keys, which searches read; sorted */
     struct held *items; /* in the same order: by key, then by age of the claim */
     uint32_t count, capacity;
-    int64_t sweep_s; /* wall time that the timer stands for */
+    uint32_t tombstones; /* among them */
+    int64_t sweep_s;     /* wall time that the timer stands for */
 };
 
 /* `source` brings it, and has shown that it answers there; NULL: this node itself. OK, or why not:

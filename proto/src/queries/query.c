@@ -165,14 +165,14 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
 static void set_deadline(struct vx6_node *node, struct in_flight *item)
 {
     const vx6_ns deadline = after_ms(node, timeout_ms(node, item->query));
-    struct queries *queries = &node->queries;
-    const bool was_first = item->order == queries->timer.order;
+    struct timers *timers = &node->timers;
+    const bool was_first = item->order == timers->orders[TIMER_QUERY];
     item->deadline = deadline;
-    item->order = timer_order(&node->timers);
+    item->order = timer_order(timers);
     if (was_first)
         watch_deadline(node);
-    else if (deadline < queries->timer.deadline)
-        timer_set_in_order(&node->timers, &queries->timer, deadline, item->order);
+    else if (deadline < timers->deadlines[TIMER_QUERY])
+        timer_set_in_order(timers, TIMER_QUERY, deadline, item->order);
 }
 
 static void query_try(struct vx6_node *node, struct in_flight *item)
