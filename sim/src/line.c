@@ -31,13 +31,6 @@ uint64_t line_random(struct actor *actor, uint32_t dst)
     return mix3(actor->shard->world->options.seed ^ PURPOSE_PACKET, pair, actor->packets++);
 }
 
-void line_send(struct actor *actor, struct event *event)
-{
-    event->src = actor->index;
-    event->sequence = actor->sequence++;
-    shard_send(actor->shard, event);
-}
-
 uint64_t line_wire_bytes(const struct actor *actor, const struct event *event)
 {
     if (event->kind == EVENT_DATAGRAM)

@@ -89,7 +89,7 @@ struct channels {
 struct end {
     vx6_id id; /* the node's link */
     uint32_t peer;
-    uint32_t conn; /* with the dialler's index: which connection */
+    uint16_t conn; /* with the dialler's index: which connection */
     bool dialled, up, paused, want_write, closed_by_peer;
     uint32_t in_flight;        /* bytes sent that the other end has not read */
     uint32_t unreported;       /* bytes read that the other end does not know of */
@@ -167,7 +167,7 @@ struct actor {
 
     bool joined;
     bool has_second_service;
-    uint32_t conn_next;
+    uint16_t conn_next;
     uint32_t live_slot; /* in world.live */
     uint32_t end_count, end_capacity;
     uint32_t pending_count, pending_capacity;
@@ -330,7 +330,17 @@ uint64_t world_event_count(const struct world *world);
 struct stats world_stats(const struct world *world);
 
 /* Hands an event to the shard of its destination, within the window or between windows. */
-void shard_send(struct shard *shard, const struct event *event);
+static inline void shard_send(struct shard *shard, const struct event *event)
+{
+    const uint32_t count = shard->world->shard_count;
+    const uint32_t to = count == 1 ? 0 : event->dst % count;
+    if (to == shard->index) {
+        queue_push(&shard->queue, event);
+    } else {
+        const struct event crossing = *event;
+        window_send(shard, to, &crossing);
+    }
+}
 /* Runs the shard's events before `limit`; then it is `limit` there. */
 void shard_run(struct shard *shard, vx6_ns limit);
 
