@@ -13,12 +13,11 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
     vx6_ns depart = line_depart(actor, len + NET_DATAGRAM_HEADER);
     shard->stats.datagrams_sent++;
     shard->stats.datagram_bytes += len;
-    if (dst == UINT32_MAX || !world->present[dst]) {
+    if (dst == UINT32_MAX || world->members[dst].actor == NULL) {
         shard->stats.datagrams_dead++;
         return;
     }
     const struct place *there = line_place(actor, dst);
-    prefetch_line(there);
     uint64_t random = line_random(actor, dst);
     if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;
@@ -29,7 +28,7 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
     struct event event = {.kind = EVENT_DATAGRAM,
         .dst = dst,
         .time = depart + one_way + net_jitter(random, one_way) +
-                net_serialise(there->down_ns_per_kib, len + NET_DATAGRAM_HEADER),
+                net_serialise(net_lines[there->line].down_ns_per_kib, len + NET_DATAGRAM_HEADER),
         .u.payload = payload};
     line_send(actor, &event);
 }
@@ -45,7 +44,7 @@ bool datagrams_write(struct actor *actor)
             break;
         }
         wrote = true;
-        uint32_t dst = net_addr_index(world->prefixes, world->member_count, &batch.peer);
+        uint32_t dst = world_addr_index(world, &batch.peer);
         for (size_t at = 0; at < batch.len; at += batch.segment_len) {
             size_t left = batch.len - at;
             datagram_send(
@@ -85,7 +84,7 @@ void datagram_event(struct actor *actor, struct event *event)
         const uint8_t *bytes = payload_bytes(shard, payload);
         if (actor->liar == NULL || !lie(actor, event->src, bytes, payload->len)) {
             struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
-                .peer = net_addr(shard->world->prefixes, event->src),
+                .peer = world_addr(shard->world, event->src),
                 .data = bytes,
                 .len = payload->len};
             (void)actor_input(actor, &in);

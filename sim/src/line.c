@@ -21,7 +21,8 @@ vx6_ns line_depart(struct actor *actor, uint64_t bytes)
     vx6_ns now = actor->shard->now;
     vx6_ns start = actor->uplink_free > now ? actor->uplink_free : now;
     actor->uplink_free =
-        start + net_serialise(line_place(actor, actor->index)->up_ns_per_kib, bytes);
+        start +
+        net_serialise(net_lines[line_place(actor, actor->index)->line].up_ns_per_kib, bytes);
     return actor->uplink_free;
 }
 
@@ -49,8 +50,8 @@ bool line_arrive(struct actor *actor, struct event *event)
     if (event->flags & EVENT_QUEUED)
         return true;
     vx6_ns now = actor->shard->now;
-    vx6_ns takes = net_serialise(
-        line_place(actor, actor->index)->down_ns_per_kib, line_wire_bytes(actor, event));
+    vx6_ns takes = net_serialise(net_lines[line_place(actor, actor->index)->line].down_ns_per_kib,
+        line_wire_bytes(actor, event));
     vx6_ns start = actor->downlink_free + takes > now ? actor->downlink_free : now - takes;
     actor->downlink_free = start + takes;
     if (actor->downlink_free <= now)

@@ -131,7 +131,6 @@ struct world;
 struct member {
     struct actor *actor; /* NULL once gone */
     struct place place;
-    bool silent; /* left without a word: its host answers nothing */
 };
 _Static_assert(sizeof(struct member) == 32, "half a cache line");
 
@@ -141,6 +140,7 @@ struct history {
                                  only as to whether it lies more than a window back */
     vx6_ns came;
     vx6_ns left; /* VX6_NEVER: still up */
+    bool silent; /* left without a word: its host answers nothing */
 };
 
 /* What a node has been shown of another. */
@@ -288,9 +288,7 @@ struct world {
     struct stats total;     /* of all shards, once the run is over */
     struct member *members;
     struct history *histories;
-    uint64_t *prefixes;  /* of their addresses: net_prefix() */
     uint8_t (*keys)[32]; /* identities of members */
-    bool *present;       /* has the member an actor? Read for each datagram that is sent */
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */
     uint32_t live_count, live_peak;
@@ -315,6 +313,18 @@ void world_init(struct world *world, const struct options *options);
 void world_free(struct world *world);
 /* A new identity with a new address; it is up at once, and knows nobody. */
 struct actor *world_join(struct world *world);
+/* The address of a member, and back: UINT32_MAX when it is nobody's. */
+static inline vx6_addr world_addr(const struct world *world, uint32_t index)
+{
+    return net_addr(&world->members[index].place, index);
+}
+static inline uint32_t world_addr_index(const struct world *world, const vx6_addr *addr)
+{
+    uint64_t index = load_word(addr->ip + 8);
+    bool is_member =
+        index < world->member_count && load_word(addr->ip) == world->members[index].place.prefix;
+    return is_member ? (uint32_t)index : UINT32_MAX;
+}
 /* Runs all events before `limit`; then it is `limit`. */
 void world_run(struct world *world, vx6_ns limit);
 /* It counts among the live no more, but is up until world_remove(). */
