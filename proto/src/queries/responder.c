@@ -10,9 +10,9 @@ struct reply {
     vx6_addr to;
     enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
     uint16_t len;
-    uint8_t id[8];        /* the ask's */
-    struct vx6_ask state; /* seals the answer */
-    uint8_t bytes[];      /* the message; of a cookie, the whole datagram */
+    uint8_t id[8];             /* the ask's */
+    struct vx6_ask state;      /* seals the answer */
+    uint8_t bytes[ANSWER_MAX]; /* the message; of a cookie, the whole datagram */
 };
 
 static struct reply *reply_of(struct outgoing *outgoing)
@@ -20,20 +20,24 @@ static struct reply *reply_of(struct outgoing *outgoing)
     return CONTAINER_OF(outgoing, struct reply, outgoing);
 }
 
+static size_t size_of(enum vx6_msg_type type)
+{
+    return type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
+}
+
 /* VX6-QUERY-008 */
-static struct reply *reply_new(
-    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t len)
+static struct reply *reply_new(struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type)
 {
     struct reply *reply = NULL;
     if (node->queries.answer_count < node->env->limits->datagram_pending_max)
-        reply = env_alloc(node->env, sizeof *reply + len);
+        reply = env_alloc_any(node->env, sizeof *reply);
     if (reply == NULL) {
-        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, len, VX6_LIMIT);
+        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, size_of(type), VX6_LIMIT);
         return NULL;
     }
+    reply->outgoing = (struct outgoing){0};
     reply->to = *to;
     reply->type = type;
-    reply->len = (uint16_t)len;
     return reply;
 }
 
@@ -50,7 +54,7 @@ const vx6_addr *responder_destination(struct outgoing *outgoing)
 
 size_t responder_size(struct outgoing *outgoing)
 {
-    return reply_of(outgoing)->type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
+    return size_of(reply_of(outgoing)->type);
 }
 
 void responder_drop(struct vx6_node *node, struct outgoing *outgoing)
@@ -58,7 +62,7 @@ void responder_drop(struct vx6_node *node, struct outgoing *outgoing)
     struct reply *reply = reply_of(outgoing);
     node->queries.answer_count--;
     wipe(&reply->state, sizeof reply->state);
-    env_free(node->env, reply, sizeof *reply + reply->len);
+    env_free(node->env, reply, sizeof *reply);
 }
 
 static void seal_answer(struct vx6_node *node, struct reply *reply, uint8_t *datagram)
@@ -76,7 +80,7 @@ void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *
 {
     struct reply *reply = reply_of(outgoing);
     if (reply->type == VX6_MSG_NONE)
-        memcpy(dst, reply->bytes, reply->len);
+        memcpy(dst, reply->bytes, COOKIE_DATAGRAM_SIZE);
     else
         seal_answer(node, reply, dst);
     trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, responder_size(outgoing),
@@ -87,15 +91,13 @@ void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *
 static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
     const struct vx6_msg *answer, const struct vx6_ask *state)
 {
-    uint8_t message[ANSWER_MAX];
-    size_t len = vx6_msg_encode(answer, message, sizeof message);
-    VX6_ASSERT(len > 0);
-    struct reply *reply = reply_new(node, to, answer->type, len);
+    struct reply *reply = reply_new(node, to, answer->type);
     if (reply == NULL)
         return;
     memcpy(reply->id, id, sizeof reply->id);
     reply->state = *state;
-    memcpy(reply->bytes, message, len);
+    reply->len = (uint16_t)vx6_msg_encode(answer, reply->bytes, sizeof reply->bytes);
+    VX6_ASSERT(reply->len > 0);
     reply_send(node, reply);
 }
 
@@ -104,7 +106,7 @@ static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t
 {
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t cookie[VX6_COOKIE_SIZE];
-    struct reply *reply = reply_new(node, to, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE);
+    struct reply *reply = reply_new(node, to, VX6_MSG_NONE);
     if (reply == NULL)
         return;
     uint8_t *nonce = reply->bytes + VX6_QUERY_HEADER_SIZE;
