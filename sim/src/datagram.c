@@ -6,7 +6,8 @@
 #include "liar.h"
 #include "prefetch.h"
 
-static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data, size_t len)
+/* What was written to payload_room(). */
+static void datagram_send(struct actor *actor, uint32_t dst, size_t len)
 {
     struct shard *shard = actor->shard;
     const struct world *world = shard->world;
@@ -23,7 +24,7 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
         shard->stats.datagrams_lost++;
         return;
     }
-    struct payload *payload = payload_datagram(shard, data, len); /* gives the place some time */
+    struct payload *payload = payload_datagram(shard, len); /* gives the place some time */
     vx6_ns one_way = net_one_way(line_place(actor, actor->index), there);
     struct event event = {.kind = EVENT_DATAGRAM,
         .dst = dst,
@@ -35,21 +36,16 @@ static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data
 
 bool datagrams_write(struct actor *actor)
 {
-    const struct world *world = actor->shard->world;
+    struct shard *shard = actor->shard;
     bool wrote = false;
     while (line_has_room(actor)) {
-        struct vx6_batch batch = {.dst = actor->shard->scratch, .cap = VX6_FILL_MIN};
+        struct vx6_batch batch = {.dst = payload_room(shard), .cap = VX6_DATAGRAM_SIZE};
         if (!vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch)) {
             actor->datagrams_wanted = false;
             break;
         }
         wrote = true;
-        uint32_t dst = world_addr_index(world, &batch.peer);
-        for (size_t at = 0; at < batch.len; at += batch.segment_len) {
-            size_t left = batch.len - at;
-            datagram_send(
-                actor, dst, batch.dst + at, left < batch.segment_len ? left : batch.segment_len);
-        }
+        datagram_send(actor, world_addr_index(shard->world, &batch.peer), batch.len);
     }
     return wrote;
 }
@@ -64,12 +60,11 @@ static bool is_perturbed(struct actor *actor)
 /* True when a liar has answered, or keeps silent, in place of its node. */
 static bool lie(struct actor *actor, uint32_t src, const uint8_t *data, size_t len)
 {
-    uint8_t answer[VX6_DATAGRAM_SIZE];
     size_t answer_len;
-    if (!liar_datagram(actor, data, len, answer, &answer_len))
+    if (!liar_datagram(actor, data, len, payload_room(actor->shard), &answer_len))
         return false;
     if (answer_len > 0)
-        datagram_send(actor, src, answer, answer_len);
+        datagram_send(actor, src, answer_len);
     return true;
 }
 

@@ -80,6 +80,7 @@ static void shard_init(struct world *world, uint32_t index)
     queue_init(&shard->queue, &shard->pool);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
     shard->scratch = pool_take(&shard->pool, NET_FILL_MAX);
+    payload_room_init(shard);
     vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
     shard->env = vx6_env_new(alloc, &shard->crypto, &world->limits, &shard->trace);
     VX6_ASSERT(shard->env != NULL);
@@ -123,6 +124,7 @@ void world_free(struct world *world)
         struct shard *shard = &world->shards[i];
         vx6_env_free(shard->env);
         pool_give(&shard->pool, shard->scratch, NET_FILL_MAX);
+        payload_room_free(shard);
         queue_free(&shard->queue);
         stats_free(&shard->stats);
         memo_free(&shard->memo);

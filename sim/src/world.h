@@ -269,7 +269,8 @@ struct shard {
     struct vx6_trace trace;
     struct stats stats;
     vx6_ns now;
-    uint8_t *scratch; /* NET_FILL_MAX bytes for fill */
+    uint8_t *scratch;     /* NET_FILL_MAX bytes for fill */
+    struct payload *room; /* payload_room() */
 };
 
 struct world {
