@@ -5,7 +5,7 @@
 #include "scope.h"
 
 enum {
-    TABLE_STEP = 48,           /* contacts by which the arrays grow */
+    TABLE_STEP = 96,           /* contacts by which the arrays grow */
     FAILURES_MAX = 63,         /* that are counted */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
@@ -287,6 +287,8 @@ enum {
 static const size_t array_sizes[ARRAYS] = {sizeof(struct peer *), sizeof(uint32_t), sizeof(uint8_t),
     sizeof(uint16_t), sizeof(struct contact), sizeof(struct contact_age)};
 
+_Static_assert((int)TABLE_STEP >= (int)TABLE_VECTOR, "so many can be read");
+
 /* False: no memory. */
 static bool table_grow(struct vx6_node *node)
 {
@@ -321,7 +323,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     struct contact *victim;
     if (bucket == 256 || !make_room(node, peer, bucket, &victim))
         return NULL;
-    if (table->count + TABLE_VECTOR >= table->capacity && victim == NULL && !table_grow(node))
+    if (table->count == table->capacity && victim == NULL && !table_grow(node))
         return NULL;
     if (victim) {
         observe(node, victim, victim->failures > 0 ? 1 : 0);

@@ -21,8 +21,7 @@ enum {
 };
 
 /* By bucket, the far half of the ID space first. What there is of a contact stands in arrays, since
- * most of it is read of many at once; the last TABLE_VECTOR places of all arrays stay empty. Peers
- * lie far away in memory. */
+ * most of it is read of many at once. Peers lie far away in memory. */
 struct table {
     struct peer **peers;
     uint32_t *prefixes;  /* first 4 bytes of the node IDs */
