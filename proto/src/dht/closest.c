@@ -117,8 +117,8 @@ static void search_buckets(struct search *search, const struct table *table, uin
     const uint32_t begin = first - at, end = begin + count;
     struct peer *const *peers = table->peers + at;
     union numbers distances, passed_over, places;
-    read_distances(search->target, table->prefixes + at, shared, &distances);
-    const bool any = read_standings(search, table->standings + at, &passed_over);
+    read_distances(search->target, table_prefixes(table) + at, shared, &distances);
+    const bool any = read_standings(search, table_standings(table) + at, &passed_over);
     if (any)
         replace(&distances, &passed_over, INT16_MAX); /* which is less than no other */
     count_less(&distances, begin, end, &places);
@@ -179,8 +179,8 @@ void table_expect_search(const struct vx6_node *node, const uint8_t target[32])
     const uint32_t begin = table_bucket_begin(table, bucket), behind = table->count - begin;
     const uint32_t most = suffices ? KADEMLIA_K : 2 * KADEMLIA_K;
     const uint32_t count = behind < most ? behind : most;
-    prefetch(table->prefixes + begin, count * sizeof *table->prefixes);
-    prefetch(table->standings + begin, count * sizeof *table->standings);
+    prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
+    prefetch(table_standings(table) + begin, count * sizeof(uint8_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
 }
 
@@ -216,7 +216,7 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
 static uint8_t standing_wanted(const struct table *table)
 {
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->standings[i] >= STANDING_SOUND)
+        if (table_standings(table)[i] >= STANDING_SOUND)
             return STANDING_SOUND;
     }
     return 0;
@@ -237,10 +237,11 @@ static uint32_t count_closer_of(const struct table *table, uint32_t bucket, uint
     uint8_t standing_min, const uint8_t target[32], const uint8_t id[32])
 {
     const uint32_t to_target = load_u32(target), limit = load_u32(id) ^ to_target;
+    const uint32_t *prefixes = table_prefixes(table);
     uint32_t closer = 0;
     for (uint32_t i = begin; i < begin + table->bucket_count[bucket]; i++) {
-        const uint32_t distance = table->prefixes[i] ^ to_target;
-        if (distance <= limit && table->standings[i] >= standing_min &&
+        const uint32_t distance = prefixes[i] ^ to_target;
+        if (distance <= limit && table_standings(table)[i] >= standing_min &&
             (distance < limit || distance_compare(target, table->peers[i]->id, id) < 0))
             closer++;
     }
@@ -256,7 +257,9 @@ static uint32_t count_closer(
 {
     const struct table *table = &node->table;
     const uint32_t own = common_prefix(node->keys.id, id);
-    const uint8_t standing_min = standing_wanted(table), *standings = table->standings;
+    if (table->count == 0)
+        return 0; /* it may have no memory */
+    const uint8_t standing_min = standing_wanted(table), *standings = table_standings(table);
     uint32_t closer = 0, i = 0, begin = 0;
     for (; i < own && i < table->depth && closer < max; begin += table->bucket_count[i++]) {
         if (bit_differs(target, node->keys.id, i))
@@ -279,7 +282,7 @@ bool table_is_among_closest(
     const struct table *table = &node->table;
     const struct contact *contact = table_find(node, peer->id);
     return contact && table_peer(table, contact) == peer &&
-           table->standings[contact - table->contacts] >= standing_wanted(table) &&
+           table_standings(table)[contact - table->contacts] >= standing_wanted(table) &&
            count_closer(node, target, peer->id, count) < count;
 }
 
@@ -291,7 +294,7 @@ static bool is_counted_closer(
     const uint16_t provider = diversity_provider(addr);
     const uint8_t standing_min = standing_wanted(table);
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->providers[i] == provider && table->standings[i] >= standing_min &&
+        if (table_providers(table)[i] == provider && table_standings(table)[i] >= standing_min &&
             addr_equal(&table->peers[i]->addr, addr))
             return distance_compare(target, table->peers[i]->id, node->keys.id) < 0;
     }

@@ -26,7 +26,7 @@ struct discovery {
     bool joined;         /* a lookup of the own ID has ended well */
     bool rejoining;      /* by an entry point that may belong to another network */
     vx6_addr announced;  /* own endpoint when it was announced last */
-    uint32_t considered; /* newcomers that are being asked */
+    uint16_t considered; /* newcomers that are being asked */
     struct timer timer;
 };
 
