@@ -66,7 +66,7 @@ static void test_who_has_failed_is_asked_again_after_five_seconds(void **state)
     for (uint32_t i = 0; i < 3; i++)
         (void)enter(&solo, i);
     solo.node->discovery.joined = true; /* and nothing else to do */
-    solo.node->discovery.announced = solo.node->endpoints[0];
+    solo.node->discovery.is_announced = true;
     for (uint32_t i = 0; i < REFRESH_SLOTS; i++)
         solo.node->discovery.refresh_at[i] = VX6_NEVER;
     pass(&solo, 60000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one door to memory: everything allocated here is zeroed and counted by exact sizes, so the
- * host's allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
+/* The one door to memory: everything allocated here is counted by exact sizes, so the host's
+ * allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
 #include "env.h"
 
 #include "bytes.h"
@@ -24,14 +24,20 @@ void vx6_env_free(vx6_env *env)
     intern_clear(env, &env->placed);
     intern_clear(env, &env->blobs);
     env_wipe_free(env, env->scratch, ENV_SCRATCH_SIZE);
+    env_free(env, env->spare, ENV_SPARE_SIZE);
     vx6_alloc alloc = env->alloc;
     alloc.resize(alloc.context, env, sizeof *env, 0);
 }
 
-void *env_alloc(vx6_env *env, size_t size)
+void *env_alloc_any(vx6_env *env, size_t size)
 {
     VX6_ASSERT(size > 0);
-    void *memory = env->alloc.resize(env->alloc.context, NULL, 0, size);
+    return env->alloc.resize(env->alloc.context, NULL, 0, size);
+}
+
+void *env_alloc(vx6_env *env, size_t size)
+{
+    void *memory = env_alloc_any(env, size);
     if (memory != NULL)
         memset(memory, 0, size);
     return memory;
@@ -85,6 +91,23 @@ uint8_t *env_scratch(vx6_env *env)
     if (env->scratch == NULL)
         env->scratch = env_alloc(env, ENV_SCRATCH_SIZE);
     return env->scratch;
+}
+
+void *env_spare_take(vx6_env *env)
+{
+    void *memory = env->spare;
+    if (memory == NULL)
+        return env_alloc(env, ENV_SPARE_SIZE);
+    env->spare = NULL;
+    return memory;
+}
+
+void env_spare_give(vx6_env *env, void *memory)
+{
+    if (env->spare == NULL)
+        env->spare = memory;
+    else
+        env_free(env, memory, ENV_SPARE_SIZE);
 }
 
 void env_free(vx6_env *env, void *memory, size_t size)

@@ -19,12 +19,6 @@ struct held {
     uint8_t scope;                /* enum addr_scope: the narrowest path that it came by */
 };
 
-void holder_init(struct vx6_node *node)
-{
-    struct holder *holder = &node->holder;
-    timer_init(&holder->timer, TIMER_HOLDER);
-}
-
 /* The bundles under one key, by index. */
 struct range {
     uint32_t begin, end;
@@ -93,18 +87,24 @@ uint32_t holder_find(
 static void watch_expiry(struct vx6_node *node, int64_t expires_s)
 {
     struct holder *holder = &node->holder;
-    if (holder->timer.deadline != VX6_NEVER && holder->sweep_s <= expires_s)
+    if (node->timers.deadlines[TIMER_HOLDER] != VX6_NEVER && holder->sweep_s <= expires_s)
         return;
     int64_t left_s = expires_s - node_unix_s(node);
     left_s = left_s < 1 ? 1 : left_s;
     left_s = left_s > SWEEP_MAX_S ? SWEEP_MAX_S : left_s; /* the clock may have gone back by ages */
     holder->sweep_s = expires_s;
-    timer_set(&node->timers, &holder->timer, node->now + (vx6_ns)left_s * VX6_SECOND);
+    timer_set_part(&node->timers, TIMER_HOLDER, node->now + (vx6_ns)left_s * VX6_SECOND);
+}
+
+static bool is_tombstone(const struct held *held)
+{
+    return held->placed->bundle->data[0] == VX6_MSG_tombstone;
 }
 
 static void held_remove(struct vx6_node *node, uint32_t index)
 {
     struct holder *holder = &node->holder;
+    holder->tombstones -= is_tombstone(&holder->items[index]);
     placed_drop(node->env, holder->items[index].placed);
     const uint32_t behind = --holder->count - index;
     memmove(&holder->items[index], &holder->items[index + 1], behind * sizeof holder->items[0]);
@@ -119,16 +119,17 @@ static void held_insert(struct holder *holder, uint32_t index, const struct held
     memmove(&holder->items[index + 1], &holder->items[index], behind * sizeof holder->items[0]);
     memmove(&holder->prefixes[index + 1], &holder->prefixes[index],
         behind * sizeof holder->prefixes[0]);
+    holder->tombstones += is_tombstone(held);
     holder->items[index] = *held;
     holder->prefixes[index] = load_u32(held->placed->key);
 }
 
-void holder_timer(struct vx6_node *node, struct timer *timer)
+void holder_timer(struct vx6_node *node)
 {
-    (void)timer;
     struct holder *holder = &node->holder;
     int64_t next_s = INT64_MAX;
     uint32_t kept = 0;
+    holder_expect_items(node);
     for (uint32_t i = 0; i < holder->count; i++) {
         struct held *held = &holder->items[i];
         if (is_live(node, held)) {
@@ -138,6 +139,7 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
             continue;
         }
         trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->placed->bundle->len, VX6_EXPIRED);
+        holder->tombstones -= is_tombstone(held);
         placed_drop(node->env, held->placed);
     }
     holder->count = kept;
@@ -181,11 +183,6 @@ static uint32_t find_farthest(
 }
 
 /* ---- a full key: who gives way, by index, or NONE. VX6-DHT-019, VX6-DHT-055 ---- */
-
-static bool is_tombstone(const struct held *held)
-{
-    return held->placed->bundle->data[0] == VX6_MSG_tombstone;
-}
 
 /* Whose place it is: the node whose ID the key is, before those that it has handed over to. */
 static bool is_at_home(const struct held *held)
@@ -376,6 +373,8 @@ static enum vx6_code replace(struct vx6_node *node, struct held *held, struct he
         memcpy(held->source, old->source, NETWORK_SIZE);
         held->is_from_owner = old->is_from_owner;
     }
+    node->holder.tombstones += is_tombstone(held);
+    node->holder.tombstones -= is_tombstone(old);
     placed_drop(node->env, old->placed);
     *old = *held;
     return VX6_OK;
@@ -565,5 +564,5 @@ void holder_free(struct vx6_node *node)
     env_free(node->env, holder->prefixes, holder->capacity * sizeof *holder->prefixes);
     holder->items = NULL;
     holder->prefixes = NULL;
-    holder->count = holder->capacity = 0;
+    holder->count = holder->capacity = holder->tombstones = 0;
 }

@@ -12,14 +12,13 @@
 struct held; /* one bundle under one key */
 
 struct holder {
-    struct timer timer; /* first expiry */
     uint32_t *prefixes; /* first 4 bytes of the keys, which searches read; sorted */
     struct held *items; /* in the same order: by key, then by age of the claim */
     uint32_t count, capacity;
-    int64_t sweep_s; /* wall time that the timer stands for */
+    uint32_t tombstones; /* among them */
+    int64_t sweep_s;     /* wall time that the timer stands for */
 };
 
-void holder_init(struct vx6_node *node);
 /* `source` brings it, and has shown that it answers there; NULL: this node itself. OK, or why not:
  * BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
 enum vx6_code holder_store(
@@ -42,7 +41,7 @@ bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32]);
 void holder_expect(const struct vx6_node *node);       /* fetches what all of the above search in */
 void holder_expect_items(const struct vx6_node *node); /* and what holder_item() looks at */
 size_t holder_memory(const struct vx6_node *node);     /* bytes of its own */
-void holder_timer(struct vx6_node *node, struct timer *timer);
+void holder_timer(struct vx6_node *node);
 void holder_free(struct vx6_node *node);
 
 #endif

@@ -23,6 +23,7 @@ enum {
 /* By bucket, the far half of the ID space first. What there is of a contact stands in arrays, since
  * most of it is read of many at once. Peers lie far away in memory. */
 struct table {
+    struct idle idle;
     struct peer **peers;      /* and behind them, in the same block, table_prefixes() and so on */
     struct contact *contacts; /* at the end of it */
     struct contact_age *ages;
@@ -31,7 +32,6 @@ struct table {
     /* How fast contacts go away: their silence before they answered or were found gone, summed. */
     uint32_t gone_count;
     uint64_t silence_ms;
-    struct idle idle;
     uint8_t bucket_count[256]; /* most buckets are empty */
 };
 
