@@ -38,19 +38,16 @@ static uint32_t idle_ms_of(uint32_t clock, const struct contact_age *age)
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
 
-static void idle_drop(struct idle *idle, uint32_t at)
+static void idle_forget(struct idle *idle, uint32_t index)
 {
+    uint32_t at = 0;
+    while (at < idle->count && idle->contacts[at] != index)
+        at++;
+    if (at == idle->count)
+        return;
     idle->count--;
     for (; at < idle->count; at++)
         idle->contacts[at] = idle->contacts[at + 1];
-}
-
-static void idle_forget(struct idle *idle, uint32_t index)
-{
-    for (uint32_t i = idle->count; i-- > 0;) {
-        if (idle->contacts[i] == index)
-            idle_drop(idle, i);
-    }
 }
 
 /* Indices from this one on move by one place. */
