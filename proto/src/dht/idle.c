@@ -94,12 +94,16 @@ static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
     const uint32_t clock = clock_ms(node);
-    uint32_t idle_ms[IDLE_MAX], less_ms = least_ms - 1; /* who is idle for no more is passed over */
+    const uint16_t clock_s = (uint16_t)(clock / 1000);
+    /* Who is idle for no more than this is passed over. */
+    uint32_t idle_ms[IDLE_MAX], less_ms = least_ms - 1, less_s = less_ms / 1000;
     *idle = (struct idle){0};
     for (uint32_t i = 0; i < table->count; i++) {
         const struct contact_age *age = &table->ages[i];
-        if (clock - age->seen_ms <= less_ms && !age->urgent)
-            continue; /* most of them: no contact is idle for longer than it is silent */
+        const bool is_silent = clock - age->seen_ms > less_ms;
+        const bool is_unasked = (uint16_t)(clock_s - age->asked_s) > less_s;
+        if (!((is_silent & is_unasked) | age->urgent))
+            continue; /* most of them, by one branch: nobody could foresee which it is */
         const uint32_t ms = idle_ms_of(clock, age);
         if (age->urgent && ms != UINT32_MAX)
             idle_await(idle, clock, age);
@@ -113,8 +117,10 @@ static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
         }
         idle_ms[at] = ms;
         idle->contacts[at] = (uint16_t)i;
-        if (idle->count == IDLE_MAX)
+        if (idle->count == IDLE_MAX) {
             less_ms = least_ms = idle_ms[IDLE_MAX - 1];
+            less_s = less_ms / 1000;
+        }
     }
     idle->others_since_ms = clock - least_ms;
     idle->least_ms = least_ms;
