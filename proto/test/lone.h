@@ -126,6 +126,12 @@ void query_cancel(struct vx6_node *node, struct query *query)
     lone_in_flight--;
 }
 
+static inline void lone_bury(struct vx6_node *node, const uint8_t id[32])
+{
+    node->holder.tombstones = 1;
+    memcpy(lone_buried, id, 32);
+}
+
 static uint64_t lone_held; /* the sequence of what is held for others of whoever is asked about */
 
 enum vx6_code holder_store(

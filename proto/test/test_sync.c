@@ -238,7 +238,7 @@ static void test_wanted_is_what_is_newer_and_nobody_elses(void **state)
         const struct vx6_node *node = net->nodes[i].node;
         uint32_t closer = 0;
         for (uint32_t j = 0; j < node->table.count; j++)
-            closer += distance_compare(id, node->table.contacts[j].peer->id, node->keys.id) < 0;
+            closer += distance_compare(id, node->table.peers[j]->id, node->keys.id) < 0;
         assert_int_equal(wants(node, &nobody, id, strange, 1), closer < KADEMLIA_K);
         assert_false(wants(node, &nobody, node->keys.id, node->keys.id, 99)); /* its own affair */
         struct blob *bundle;

@@ -23,7 +23,6 @@ struct clock_sample {
 };
 
 struct clock {
-    int64_t offset_s;      /* in use: added to the own clock */
     int64_t agreed_zero_s; /* Unix time at `now` 0, as others have it */
     vx6_ns agreed_at;      /* when there were last enough of them */
     bool has_agreed;       /* that was in the last day */
@@ -35,6 +34,7 @@ struct clock {
     uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
     vx6_ns stale_at;  /* before that none of them is */
     uint64_t seed;    /* of the draws among them */
+    int64_t offset_s; /* in use: added to the own clock */
 };
 
 /* A responder, authenticated and at this address, states its time. */

@@ -179,14 +179,3 @@ bool timer_pop(struct timers *timers, vx6_ns now, enum timer_kind *kind, struct 
     }
     return true;
 }
-
-void timer_expect(const struct timers *timers, uint32_t step)
-{
-    const struct timer *timer = timers->heap;
-    if (timer && step > 0)
-        timer = timer->child;
-    for (uint32_t i = 1; timer && i < step; i++)
-        timer = timer->sibling;
-    if (timer)
-        prefetch(timer, sizeof *timer);
-}

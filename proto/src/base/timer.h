@@ -71,7 +71,5 @@ static inline bool timer_is_due(const struct timers *timers, vx6_ns now)
 }
 /* Takes off the first timer due at `now`, NULL for a part's; false when there is none. */
 bool timer_pop(struct timers *timers, vx6_ns now, enum timer_kind *kind, struct timer **timer);
-/* Fetches what timer_pop() will touch of an object, a step further with each call. */
-void timer_expect(const struct timers *timers, uint32_t step);
 
 #endif

@@ -16,17 +16,17 @@ enum {
 
 struct discovery {
     vx6_ns refresh_at[REFRESH_SLOTS]; /* next lookup into it */
-    struct peer *told;                /* latest contact that the driver has yet to hear of */
-    struct entry *entries;            /* oldest first */
-    uint32_t entry_count;
-    uint32_t retry_ms; /* grows while nobody can be reached */
     vx6_ns retry_at;
     struct lookup *lookup; /* of the own ID, or into a bucket; one at a time */
     bool lookup_is_own;
     bool joined;         /* a lookup of the own ID has ended well */
     bool rejoining;      /* by an entry point that may belong to another network */
-    vx6_addr announced;  /* own endpoint when it was announced last */
+    bool is_announced;   /* the first own endpoint, as it is now */
     uint32_t considered; /* newcomers that are being asked */
+    struct peer *told;   /* latest contact that the driver has yet to hear of */
+    uint32_t retry_ms;   /* grows while nobody can be reached */
+    uint32_t entry_count;
+    struct entry *entries; /* oldest first */
 };
 
 void discovery_init(struct vx6_node *node);

@@ -18,11 +18,11 @@ enum {
 struct sync; /* what one neighbour is offered; exists only meanwhile */
 
 struct syncs {
-    struct peer *due[SYNC_NEIGHBOURS];
-    uint32_t due_count;
-    vx6_ns due_at;      /* those above are; VX6_NEVER: none */
-    vx6_ns round_at;    /* all neighbours are due */
     struct sync *first; /* the first is at work; when handing over, all are */
+    uint32_t due_count;
+    vx6_ns due_at;   /* the neighbours below are; VX6_NEVER: none */
+    vx6_ns round_at; /* all neighbours are due */
+    struct peer *due[SYNC_NEIGHBOURS];
 };
 
 void sync_init(struct vx6_node *node);

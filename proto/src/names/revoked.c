@@ -36,6 +36,8 @@ bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
     uint8_t id[32];
     if (find(node, key))
         return true;
+    if (node->holder.tombstones == 0)
+        return false;
     vx6_node_id(node->env->crypto, id, key);
     return holder_has_tombstone(node, id);
 }
