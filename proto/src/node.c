@@ -497,7 +497,7 @@ bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch)
     batch->channel = 0;
     batch->last = false;
     if (carrier.bits == VX6_DATAGRAMS.bits) {
-        VX6_ASSERT(batch->cap >= VX6_FILL_MIN);
+        VX6_ASSERT(batch->cap >= VX6_DATAGRAM_SIZE);
         return query_fill(node, batch);
     }
     struct link *link = slots_get(&node->slots, SLOT_LINK, carrier);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one door to memory: everything allocated here is zeroed and counted by exact sizes, so the
- * host's allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
+/* The one door to memory: everything allocated here is counted by exact sizes, so the host's
+ * allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
 #include "env.h"
 
 #include "bytes.h"
@@ -33,10 +33,15 @@ void vx6_env_free(vx6_env *env)
     alloc.resize(alloc.context, env, sizeof *env, 0);
 }
 
-void *env_alloc(vx6_env *env, size_t size)
+void *env_alloc_any(vx6_env *env, size_t size)
 {
     VX6_ASSERT(size > 0);
-    void *memory = env->alloc.resize(env->alloc.context, NULL, 0, size);
+    return env->alloc.resize(env->alloc.context, NULL, 0, size);
+}
+
+void *env_alloc(vx6_env *env, size_t size)
+{
+    void *memory = env_alloc_any(env, size);
     if (memory != NULL)
         memset(memory, 0, size);
     return memory;

@@ -26,6 +26,8 @@ enum {
 
 /* Zeroed memory, or NULL. */
 void *env_alloc(vx6_env *env, size_t size);
+/* The same, not zeroed: for bytes that are written before they are read. */
+void *env_alloc_any(vx6_env *env, size_t size);
 /* Keeps what was there; new bytes are zero. NULL: nothing changed. */
 void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to);
 /* Room for more in an array that is full: twice as many items, at first `first`, at most `max`. */
