@@ -68,14 +68,13 @@ void around_look(struct around *around, const struct vx6_node *node, struct peer
         const uint32_t end = begin;
         begin -= table->bucket_count[--bucket];
         for (uint32_t i = begin; i < end; i++) {
-            const struct contact *contact = &table->contacts[i];
-            if (contact->failures > 0)
+            if (table->standings[i] < STANDING_SOUND)
                 continue;
-            around->prefixes[live++] = (int32_t)contact->prefix;
-            const uint32_t index = find_asked(around, contact->peer);
+            around->prefixes[live++] = (int32_t)table->prefixes[i];
+            const uint32_t index = find_asked(around, table->peers[i]);
             if (index < peer_count) {
                 around->asked[around->asked_count].index = index;
-                around->asked[around->asked_count++].prefix = (int32_t)contact->prefix;
+                around->asked[around->asked_count++].prefix = (int32_t)table->prefixes[i];
             }
         }
     }

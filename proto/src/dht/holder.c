@@ -19,12 +19,6 @@ struct held {
     uint8_t scope;                /* enum addr_scope: the narrowest path that it came by */
 };
 
-void holder_init(struct vx6_node *node)
-{
-    struct holder *holder = &node->holder;
-    timer_init(&holder->timer, TIMER_HOLDER);
-}
-
 /* The bundles under one key, by index. */
 struct range {
     uint32_t begin, end;
@@ -93,13 +87,13 @@ uint32_t holder_find(
 static void watch_expiry(struct vx6_node *node, int64_t expires_s)
 {
     struct holder *holder = &node->holder;
-    if (holder->timer.deadline != VX6_NEVER && holder->sweep_s <= expires_s)
+    if (node->timers.deadlines[TIMER_HOLDER] != VX6_NEVER && holder->sweep_s <= expires_s)
         return;
     int64_t left_s = expires_s - node_unix_s(node);
     left_s = left_s < 1 ? 1 : left_s;
     left_s = left_s > SWEEP_MAX_S ? SWEEP_MAX_S : left_s; /* the clock may have gone back by ages */
     holder->sweep_s = expires_s;
-    timer_set(&node->timers, &holder->timer, node->now + (vx6_ns)left_s * VX6_SECOND);
+    timer_set_part(&node->timers, TIMER_HOLDER, node->now + (vx6_ns)left_s * VX6_SECOND);
 }
 
 static bool is_tombstone(const struct held *held)
@@ -130,9 +124,8 @@ static void held_insert(struct holder *holder, uint32_t index, const struct held
     holder->prefixes[index] = load_u32(held->placed->key);
 }
 
-void holder_timer(struct vx6_node *node, struct timer *timer)
+void holder_timer(struct vx6_node *node)
 {
-    (void)timer;
     struct holder *holder = &node->holder;
     int64_t next_s = INT64_MAX;
     uint32_t kept = 0;
@@ -545,11 +538,11 @@ uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items
     for (uint32_t i = 0; i < count; i++) {
         begins[i] = find_prefix(holder, load_u32(items[i].key));
         if (begins[i] < holder->count)
-            prefetch(&holder->items[begins[i]], sizeof holder->items[0]);
+            __builtin_prefetch(&holder->items[begins[i]].placed, 0, 2);
     }
     for (uint32_t i = 0; i < count; i++) {
         if (begins[i] < holder->count)
-            prefetch(holder->items[begins[i]].placed, sizeof(struct placed));
+            prefetch(holder->items[begins[i]].placed, offsetof(struct placed, networks));
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct vx6_item *item = &items[i];

@@ -12,7 +12,6 @@
 struct held; /* one bundle under one key */
 
 struct holder {
-    struct timer timer; /* first expiry */
     uint32_t *prefixes; /* first 4 bytes of the keys, which searches read; sorted */
     struct held *items; /* in the same order: by key, then by age of the claim */
     uint32_t count, capacity;
@@ -20,7 +19,6 @@ struct holder {
     int64_t sweep_s;     /* wall time that the timer stands for */
 };
 
-void holder_init(struct vx6_node *node);
 /* `source` brings it, and has shown that it answers there; NULL: this node itself. OK, or why not:
  * BAD_MESSAGE, BAD_RECORD, EXPIRED, OUTDATED, INVALID (key does not fit), LIMIT. */
 enum vx6_code holder_store(
@@ -46,7 +44,7 @@ void holder_expect_items(const struct vx6_node *node); /* and what holder_item()
 void holder_expect_store(
     const struct vx6_node *node, const uint8_t key[32], vx6_span bundle, uint32_t step);
 size_t holder_memory(const struct vx6_node *node); /* bytes of its own */
-void holder_timer(struct vx6_node *node, struct timer *timer);
+void holder_timer(struct vx6_node *node);
 void holder_free(struct vx6_node *node);
 
 #endif

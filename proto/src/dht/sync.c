@@ -29,7 +29,7 @@ static void timer_update(struct vx6_node *node)
 {
     struct syncs *syncs = &node->syncs;
     vx6_ns at = syncs->round_at < syncs->due_at ? syncs->round_at : syncs->due_at;
-    timer_set(&node->timers, &syncs->timer, at);
+    timer_set_part(&node->timers, TIMER_SYNC, at);
 }
 
 /* VX6-DHT-051: as often as a contact goes away, within bounds. */
@@ -50,7 +50,6 @@ static vx6_ns soon(struct vx6_node *node)
 
 void sync_init(struct vx6_node *node)
 {
-    timer_init(&node->syncs.timer, TIMER_SYNC);
     node->syncs.due_at = VX6_NEVER;
     node->syncs.round_at = soon(node);
     timer_update(node);
@@ -265,12 +264,11 @@ void sync_entered(struct vx6_node *node, struct peer *peer)
 }
 
 /* VX6-DHT-050 */
-void sync_timer(struct vx6_node *node, struct timer *timer)
+void sync_timer(struct vx6_node *node)
 {
     struct syncs *syncs = &node->syncs;
     struct peer *peers[SYNC_NEIGHBOURS];
     uint32_t count = 0;
-    (void)timer;
     if (node->shutting_down) {
         sync_free(node); /* others have had the time there was */
         return;
@@ -341,5 +339,5 @@ void sync_free(struct vx6_node *node)
         peer_drop(node->env, syncs->due[i]);
     syncs->due_count = 0;
     syncs->due_at = syncs->round_at = VX6_NEVER;
-    timer_clear(&node->timers, &syncs->timer);
+    timer_set_part(&node->timers, TIMER_SYNC, VX6_NEVER);
 }

@@ -83,6 +83,8 @@ bool contact_verify(
  * its family, else the first. VX6-DHT-025 */
 static const vx6_addr *endpoint_for(const struct vx6_node *node, const vx6_addr *asker)
 {
+    if (node->endpoint_count == 1)
+        return node->endpoints;
     const vx6_addr *best = NULL;
     uint32_t best_score = 0;
     for (uint32_t i = 0; i < node->endpoint_count; i++) {
