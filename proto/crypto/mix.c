@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mix.h"
 
-#include <string.h>
-
 enum {
     BLOCK_SIZE = 64
 };

@@ -4,6 +4,8 @@
 #ifndef VX6_CRYPTO_MIX_H
 #define VX6_CRYPTO_MIX_H
 
+#include <string.h>
+
 #include "vx6/base.h"
 
 #define MIX_MULTIPLIER_A 0x9e3779b97f4a7c15u
@@ -18,24 +20,28 @@ static inline uint64_t mix_rotate(uint64_t value, unsigned bits)
     return value << bits | value >> (64 - bits);
 }
 
-/* Little-endian everywhere; written so that compilers make one load of it. */
+/* From the order of bytes in memory to a word, and back. */
+static inline uint64_t mix_little_endian(uint64_t word)
+{
+    const uint16_t one = 1;
+    if (*(const uint8_t *)&one == 1)
+        return word;
+    word = (word & 0x00ff00ff00ff00ffu) << 8 | (word >> 8 & 0x00ff00ff00ff00ffu);
+    word = (word & 0x0000ffff0000ffffu) << 16 | (word >> 16 & 0x0000ffff0000ffffu);
+    return word << 32 | word >> 32;
+}
+
 static inline uint64_t mix_load(const uint8_t *src)
 {
-    return (uint64_t)src[0] | (uint64_t)src[1] << 8 | (uint64_t)src[2] << 16 |
-           (uint64_t)src[3] << 24 | (uint64_t)src[4] << 32 | (uint64_t)src[5] << 40 |
-           (uint64_t)src[6] << 48 | (uint64_t)src[7] << 56;
+    uint64_t word;
+    memcpy(&word, src, sizeof word);
+    return mix_little_endian(word);
 }
 
 static inline void mix_store(uint8_t *dst, uint64_t word)
 {
-    dst[0] = (uint8_t)word;
-    dst[1] = (uint8_t)(word >> 8);
-    dst[2] = (uint8_t)(word >> 16);
-    dst[3] = (uint8_t)(word >> 24);
-    dst[4] = (uint8_t)(word >> 32);
-    dst[5] = (uint8_t)(word >> 40);
-    dst[6] = (uint8_t)(word >> 48);
-    dst[7] = (uint8_t)(word >> 56);
+    word = mix_little_endian(word);
+    memcpy(dst, &word, sizeof word);
 }
 
 /* With the other two as they are, another lane or word leads to another result: no change of one
@@ -72,7 +78,8 @@ static inline uint64_t mix_finish_word(uint64_t word)
     return word ^ word >> 31;
 }
 
-/* The words of a tag, one after the other: each differs from the one before by the same. */
+/* The words of a tag, one after the other: each differs from the one before by the same. Two tags
+ * of two words are equal only if the mixes are. */
 struct mix_tag {
     uint64_t word, step;
 };
@@ -80,7 +87,7 @@ struct mix_tag {
 static inline struct mix_tag mix_tag(const struct mix *mix)
 {
     uint64_t word = mix_finish_word(mix->a + mix_rotate(mix->b, 17));
-    return (struct mix_tag){word, mix_finish_word(mix->b ^ word)};
+    return (struct mix_tag){word, mix->b ^ word};
 }
 
 /* `len` is a multiple of 8. The mix can go on afterwards. */

@@ -510,6 +510,7 @@ static bool model_cookie_open(const struct vx6_crypto *self, const uint8_t respo
 const struct vx6_crypto vx6_crypto_model = {
     .name = "model",
     .salt = 1,
+    .open_seeds = true,
     .sha256 = common_sha256,
     .sign_public = common_sign_public,
     .sign_public_is_valid = common_sign_public_is_valid,

@@ -87,7 +87,7 @@ void sealed_ask_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
 {
     uint8_t responder_public[32];
     struct noise noise;
-    (void)self;
+    VX6_ASSERT(!self->open_seeds);
     common_ready();
     sealed_query_public(responder_public, responder);
     struct noise_config config = {.pattern = NOISE_NK,
@@ -136,7 +136,7 @@ void sealed_answer_seal(const struct vx6_crypto *self, struct vx6_ask *ask,
 {
     uint8_t header[VX6_QUERY_HEADER_SIZE];
     struct noise noise;
-    (void)self;
+    VX6_ASSERT(!self->open_seeds);
     resume(&noise, header, ask, false);
     VX6_ASSERT(common_answer_fits(header, datagram));
     memcpy(noise.ephemeral_secret, ephemeral_seed, 32);

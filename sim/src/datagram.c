@@ -38,12 +38,11 @@ bool datagrams_write(struct actor *actor)
 {
     struct shard *shard = actor->shard;
     bool wrote = false;
-    while (line_has_room(actor)) {
+    while (actor->datagrams_wanted && line_has_room(actor)) {
         struct vx6_batch batch = {.dst = payload_room(shard), .cap = VX6_DATAGRAM_SIZE};
-        if (!vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch)) {
-            actor->datagrams_wanted = false;
+        actor->datagrams_wanted = vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch) && !batch.last;
+        if (batch.len == 0)
             break;
-        }
         wrote = true;
         datagram_send(actor, world_addr_index(shard->world, &batch.peer), batch.len);
     }

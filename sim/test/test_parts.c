@@ -181,6 +181,7 @@ static void test_memo_tells_all_parts_of_a_signed_message_apart(void **state)
     struct memo memo = {0};
     struct vx6_crypto crypto;
     memo_wrap(&memo, &crypto, real, MEMO_KEYS_AND_SIGNATURES);
+    assert_false(crypto.open_seeds);
     const uint8_t seed[32] = {7}, other_seed[32] = {8};
     const uint8_t *message = (const uint8_t *)"some words";
     uint8_t key[32], other_key[32], signature[64];

@@ -61,6 +61,8 @@ struct vx6_crypto {
     uint64_t salt;    /* of the model; changes every opaque byte and no decision */
     bool unpadded;    /* of the model: padding is neither written nor looked at, for a driver that
                          carries datagrams without it */
+    bool open_seeds;  /* of the model: an ephemeral seed need be no secret, so that of an ask or
+                         answer is made of the query ID */
     void *context;    /* the provider's own */
 
     /* ---- real under every provider ---- */

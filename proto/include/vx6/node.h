@@ -214,6 +214,7 @@ struct vx6_batch {
     size_t segment_len;
     vx6_addr peer;
     uint8_t channel;
+    bool last; /* of datagrams: there are no more until the next WANT_WRITE */
 };
 
 /* NULL only when memory ran out. `crypto`, `limits` and `trace` must outlive the env; `trace` may

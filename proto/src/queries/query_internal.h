@@ -25,6 +25,8 @@ void datagram_post(struct vx6_node *node, struct outgoing *outgoing); /* waits f
 void datagram_withdraw(struct vx6_node *node, struct outgoing *outgoing);
 /* Only asks have a hint: two bytes of the responder's node ID. NULL: none. */
 void datagram_header(uint8_t *datagram, uint8_t type, const uint8_t *hint, const uint8_t *id);
+/* VX6-CRYPTO-007: for one ask or answer. The caller wipes it. */
+void datagram_seed(struct vx6_node *node, const uint8_t *id, uint8_t seed[32]);
 /* Puts the message where it will be sealed. */
 vx6_span datagram_put(uint8_t *datagram, const uint8_t *message, size_t len);
 /* VX6-QUERY-003. False: it is none, and msg->type is what it claims to be. Zeros that a payload
@@ -35,15 +37,12 @@ void datagram_refuse(struct vx6_node *node, const vx6_addr *from, enum vx6_msg_t
     enum vx6_code code);
 
 /* ---- query.c ---- */
-const vx6_addr *query_destination(struct outgoing *outgoing);
 void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *datagram);
 void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
 void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
 
 /* ---- responder.c ---- */
 void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
-const vx6_addr *responder_destination(struct outgoing *outgoing);
-size_t responder_size(struct outgoing *outgoing);
 /* Writes what waits and frees it. */
 void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst);
 void responder_drop(struct vx6_node *node, struct outgoing *outgoing);

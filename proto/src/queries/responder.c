@@ -8,35 +8,33 @@
 struct reply {
     struct outgoing outgoing;
     vx6_addr to;
-    enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
-    uint16_t len;
+    enum vx6_msg_type type;    /* VX6_MSG_NONE: a cookie */
+    uint16_t len;              /* of the message */
     uint8_t id[8];             /* the ask's */
     struct vx6_ask state;      /* seals the answer */
     uint8_t bytes[ANSWER_MAX]; /* the message; of a cookie, the whole datagram */
 };
+_Static_assert(sizeof(struct reply) <= ENV_SPARE_SIZE, "a reply fits");
+_Static_assert(COOKIE_DATAGRAM_SIZE <= ANSWER_MAX, "a cookie fits");
 
 static struct reply *reply_of(struct outgoing *outgoing)
 {
     return CONTAINER_OF(outgoing, struct reply, outgoing);
 }
 
-static size_t size_of(enum vx6_msg_type type)
-{
-    return type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
-}
-
 /* VX6-QUERY-008 */
-static struct reply *reply_new(struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type)
+static struct reply *reply_new(
+    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t size)
 {
     struct reply *reply = NULL;
     if (node->queries.answer_count < node->env->limits->datagram_pending_max)
-        reply = env_alloc_any(node->env, sizeof *reply);
+        reply = env_spare_take(node->env);
     if (reply == NULL) {
-        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, size_of(type), VX6_LIMIT);
+        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, size, VX6_LIMIT);
         return NULL;
     }
-    reply->outgoing = (struct outgoing){0};
     reply->to = *to;
+    reply->outgoing = (struct outgoing){.to = &reply->to, .size = (uint16_t)size};
     reply->type = type;
     return reply;
 }
@@ -47,22 +45,12 @@ static void reply_send(struct vx6_node *node, struct reply *reply)
     datagram_post(node, &reply->outgoing);
 }
 
-const vx6_addr *responder_destination(struct outgoing *outgoing)
-{
-    return &reply_of(outgoing)->to;
-}
-
-size_t responder_size(struct outgoing *outgoing)
-{
-    return size_of(reply_of(outgoing)->type);
-}
-
 void responder_drop(struct vx6_node *node, struct outgoing *outgoing)
 {
     struct reply *reply = reply_of(outgoing);
     node->queries.answer_count--;
     wipe(&reply->state, sizeof reply->state);
-    env_free(node->env, reply, sizeof *reply);
+    env_spare_give(node->env, reply);
 }
 
 static void seal_answer(struct vx6_node *node, struct reply *reply, uint8_t *datagram)
@@ -70,7 +58,7 @@ static void seal_answer(struct vx6_node *node, struct reply *reply, uint8_t *dat
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t seed[32];
     datagram_header(datagram, TYPE_ANSWER, NULL, reply->id);
-    rng_bytes(&node->secret_rng, seed, sizeof seed);
+    datagram_seed(node, reply->id, seed);
     vx6_span payload = datagram_put(datagram, reply->bytes, reply->len);
     crypto->answer_seal(crypto, &reply->state, seed, payload.data, payload.len, datagram);
     wipe(seed, sizeof seed);
@@ -80,24 +68,23 @@ void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *
 {
     struct reply *reply = reply_of(outgoing);
     if (reply->type == VX6_MSG_NONE)
-        memcpy(dst, reply->bytes, COOKIE_DATAGRAM_SIZE);
+        memcpy(dst, reply->bytes, outgoing->size);
     else
         seal_answer(node, reply, dst);
-    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, responder_size(outgoing),
-        VX6_OK);
+    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, outgoing->size, VX6_OK);
     responder_drop(node, outgoing);
 }
 
 static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
     const struct vx6_msg *answer, const struct vx6_ask *state)
 {
-    struct reply *reply = reply_new(node, to, answer->type);
+    struct reply *reply = reply_new(node, to, answer->type, VX6_DATAGRAM_SIZE);
     if (reply == NULL)
         return;
-    memcpy(reply->id, id, sizeof reply->id);
-    reply->state = *state;
     reply->len = (uint16_t)vx6_msg_encode(answer, reply->bytes, sizeof reply->bytes);
     VX6_ASSERT(reply->len > 0);
+    memcpy(reply->id, id, sizeof reply->id);
+    reply->state = *state;
     reply_send(node, reply);
 }
 
@@ -106,7 +93,7 @@ static void send_cookie(struct vx6_node *node, const vx6_addr *to, const uint8_t
 {
     const struct vx6_crypto *crypto = node->env->crypto;
     uint8_t cookie[VX6_COOKIE_SIZE];
-    struct reply *reply = reply_new(node, to, VX6_MSG_NONE);
+    struct reply *reply = reply_new(node, to, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE);
     if (reply == NULL)
         return;
     uint8_t *nonce = reply->bytes + VX6_QUERY_HEADER_SIZE;
