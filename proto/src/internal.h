@@ -60,41 +60,40 @@ struct vx6_node {
     struct timers timers;
     struct ready_list ready_list;
     struct ready ready;
-    struct ops ops;
-    struct succession succession;
-    int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
-    struct clock clock;
-    uint64_t tag;
-    vx6_ns started;
-    struct lookups lookups;
     bool shutting_down;
+    bool has_told; /* what the last output showed is valid until the next input */
     uint32_t endpoint_count;
-    vx6_addr endpoints[VX6_ENDPOINT_MAX];
+    uint64_t tag;
+    enum vx6_suite suite;
+    struct clock clock;
+    int64_t unix_ms_at_zero; /* of the own clock: wall time = this + now in ms */
+    vx6_ns started;
+    const struct vx6_asn_map *asn_map;
     struct queries queries;
-
+    struct resolve *resolves;
+    struct blob *lineage; /* of the own identity; NULL: it is the first */
+    uint64_t counters[VX6_EVENT_COUNT];
+    struct known known;
     struct holder holder;
     struct table table;
-
-    uint64_t counters[VX6_EVENT_COUNT];
-
-    struct rng public_rng, secret_rng;
-    enum vx6_suite suite;
-    const struct vx6_asn_map *asn_map;
-    uint64_t sequence_next;
-    struct resolve *resolves;
     struct bindings bindings;
-    struct known known;
+    struct lookups lookups;
+    struct slots slots;
+    struct rng public_rng;
+    struct discovery discovery;
+    uint64_t sequence_next;
+    struct syncs syncs;
+    struct rng secret_rng;
+    struct ops ops;
+    struct succession succession;
     struct revoked revoked;
     struct relied relied;
-    struct blob *lineage; /* of the own identity; NULL: it is the first */
-    struct slots slots;
-    struct discovery discovery;
-    struct syncs syncs;
     struct publish publish;
     struct links links;
     struct reach reach;
     struct sessions sessions;
     uint64_t refused[CODE_ROWS];
+    vx6_addr endpoints[VX6_ENDPOINT_MAX];
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
 };

@@ -18,6 +18,7 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     if (node == NULL)
         return NULL;
     node->env = env;
+    timers_init(&node->timers);
     node->now = node->started = now;
     node->unix_ms_at_zero = config->unix_ms - (int64_t)(now / VX6_MILLISECOND);
     node->tag = config->node_tag;
@@ -32,13 +33,9 @@ vx6_node *vx6_node_new(vx6_env *env, const vx6_config *config, vx6_ns now)
     rng_init(&node->public_rng, config->rng_seed, "public");
     node->ready.kind = READY_NODE;
     queries_init(node);
-    holder_init(node);
     discovery_init(node);
     publish_init(node);
     sync_init(node);
-    revoked_init(node);
-    clock_init(node);
-    relied_init(node);
     if (config->lineage.len > 0) {
         VX6_ASSERT(vx6_lineage_check(env->crypto, config->lineage, node->keys.identity));
         node->lineage = blob_get(env, config->lineage);
@@ -87,6 +84,8 @@ static enum vx6_code endpoint_add(struct vx6_node *node, const vx6_addr *addr)
     }
     if (node->endpoint_count == VX6_ENDPOINT_MAX)
         return VX6_LIMIT;
+    if (node->endpoint_count == 0)
+        node->discovery.is_announced = false;
     node->endpoints[node->endpoint_count++] = *addr;
     publish_changed(node);
     discovery_wake(node);
@@ -101,6 +100,8 @@ static enum vx6_code endpoint_remove(struct vx6_node *node, const vx6_addr *addr
         node->endpoint_count--;
         memmove(&node->endpoints[i], &node->endpoints[i + 1],
             (node->endpoint_count - i) * sizeof node->endpoints[0]);
+        if (i == 0)
+            node->discovery.is_announced = false;
         memset(node->queries.contacts, 0, sizeof node->queries.contacts); /* to be signed anew */
         publish_changed(node);
         return VX6_OK;
@@ -187,9 +188,10 @@ static void shut_down(struct vx6_node *node)
 
 static void timers_run(struct vx6_node *node)
 {
+    enum timer_kind kind;
     struct timer *timer;
-    while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
-        switch ((enum timer_kind)timer->kind) {
+    while (timer_pop(&node->timers, node->now, &kind, &timer)) {
+        switch (kind) {
         case TIMER_LINK:
             link_timer(node, timer);
             break;
@@ -209,22 +211,22 @@ static void timers_run(struct vx6_node *node)
             resolve_timer(node, timer);
             break;
         case TIMER_HOLDER:
-            holder_timer(node, timer);
+            holder_timer(node);
             break;
         case TIMER_DISCOVERY:
-            discovery_timer(node, timer);
+            discovery_timer(node);
             break;
         case TIMER_PUBLISH:
-            publish_timer(node, timer);
+            publish_timer(node);
             break;
         case TIMER_SYNC:
-            sync_timer(node, timer);
+            sync_timer(node);
             break;
         case TIMER_REVOKED:
-            revoked_timer(node, timer);
+            revoked_timer(node);
             break;
         case TIMER_RELIED:
-            relied_timer(node, timer);
+            relied_timer(node);
             break;
         case TIMER_LISTING:
             listing_timer(node, timer);
@@ -366,10 +368,11 @@ enum vx6_code vx6_node_input(vx6_node *node, vx6_ns now, struct vx6_in *in)
 {
     if (now > node->now)
         node->now = now;
-    if (node->ops.told || node->ops.told_candidate)
+    if (node->has_told) {
+        node->has_told = false;
         ops_reap(node);
-    if (node->succession.told)
         succession_reap(node);
+    }
     if (timer_is_due(&node->timers, node->now))
         timers_run(node);
     return dispatch(node, in);
@@ -432,40 +435,52 @@ bool vx6_node_output(vx6_node *node, struct vx6_out *out)
     return false;
 }
 
-/* The node itself: the stretches of it that every datagram touches. */
-static void expect_any(const struct vx6_node *node)
+/* The node itself: the stretches of it that are touched in at least one turn of twenty. */
+static void expect_node(const struct vx6_node *node, bool is_tick, bool is_ask)
 {
     enum {
         COUNTERS = VX6_EVENT_query_lost + 1, /* of datagrams */
         BUCKETS = 16
     };
-    prefetch_between(&node->keys.identity, &node->queries.contacts[1]);
-    prefetch_between(&node->holder, &node->table.bucket_count[BUCKETS]);
+    const void *asked = is_ask ? (const void *)node->keys.identity : node->keys.id;
+    const void *answered = is_ask ? &node->queries.contacts[1] : (const void *)&node->queries.asks;
+    prefetch_between(asked, &node->suite);
+    prefetch_between(&node->clock.has_agreed, answered);
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
+    prefetch_between(&node->holder.prefixes, &node->table.bucket_count[BUCKETS]);
+    if (is_ask)
+        return;
+    if (is_tick)
+        prefetch_between(&node->public_rng, &node->discovery.refresh_at[BUCKETS / 2]);
+    else
+        prefetch(&node->public_rng, sizeof node->public_rng);
+    prefetch_between(&node->discovery.refresh_at[REFRESH_SLOTS - 1], &node->syncs.due_at);
 }
 
 /* The timer that is due first: its place among others, and what its turn will touch. */
 static bool expect_tick(const struct vx6_node *node, uint32_t step)
 {
-    struct timer *first = node->timers.first;
-    if (first == NULL)
+    const struct timers *timers = &node->timers;
+    if (timers->first == TIMER_DISCOVERY)
+        return discovery_expect(node, step);
+    if (timers->first == TIMER_QUERY)
+        return query_timer_expect(node, step);
+    if (timers->first != TIMER_PARTS || timers->heap == NULL)
         return false;
-    timer_expect(&node->timers, step);
-    if (step == 0)
+    if (step == 0) {
+        prefetch(timers->heap, sizeof *timers->heap);
         return true;
-    if (first->kind == TIMER_DISCOVERY)
-        return discovery_expect(node, step - 1);
-    if (first->kind == TIMER_QUERY)
-        return query_timer_expect(node, step - 1);
-    return first->kind == TIMER_LOOKUP && lookup_timer_expect(first, step - 1);
+    }
+    return timers->heap->kind == TIMER_LOOKUP && lookup_timer_expect(timers->heap, step - 1);
 }
 
 bool vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     if (step > 0)
         return len > 0 ? query_expect(node, step - 1, data, len) : expect_tick(node, step - 1);
-    expect_any(node);
-    return true;
+    const bool is_ask = len > 0 && !query_is_answer(data, len);
+    expect_node(node, len == 0, is_ask);
+    return !is_ask; /* what else it will touch is sealed in it */
 }
 
 /* VX6-NODE-005 */
@@ -480,8 +495,9 @@ bool vx6_node_fill(vx6_node *node, vx6_id carrier, struct vx6_batch *batch)
     batch->len = 0;
     batch->segment_len = 0;
     batch->channel = 0;
+    batch->last = false;
     if (carrier.bits == VX6_DATAGRAMS.bits) {
-        VX6_ASSERT(batch->cap >= VX6_FILL_MIN);
+        VX6_ASSERT(batch->cap >= VX6_DATAGRAM_SIZE);
         return query_fill(node, batch);
     }
     struct link *link = slots_get(&node->slots, SLOT_LINK, carrier);
@@ -519,16 +535,15 @@ void vx6_node_counts(const vx6_node *node, struct vx6_counts *counts)
 
 void vx6_node_memory(const vx6_node *node, struct vx6_memory *memory)
 {
-    *memory = (struct vx6_memory){.state = sizeof *node,
-        .contacts = node->table.capacity * (sizeof(struct contact) + sizeof(struct contact_age)),
-        .held = holder_memory(node)};
+    *memory = (struct vx6_memory){
+        .state = sizeof *node, .contacts = table_memory(node), .held = holder_memory(node)};
 }
 
 bool vx6_node_contact(const vx6_node *node, size_t index, uint8_t key[32], vx6_addr *addr)
 {
     if (index >= node->table.count)
         return false;
-    const struct peer *peer = node->table.contacts[index].peer;
+    const struct peer *peer = node->table.peers[index];
     memcpy(key, peer->key, 32);
     *addr = peer->addr;
     return true;

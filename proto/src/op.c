@@ -183,6 +183,7 @@ static void show_candidate(struct vx6_node *node, struct op *op, struct vx6_out 
     memcpy(out->key, candidate->key, sizeof out->key);
     out->value = (vx6_span){candidate->bundle->data, candidate->bundle->len};
     node->ops.told_candidate = candidate;
+    node->has_told = true;
 }
 
 bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
@@ -205,6 +206,7 @@ bool op_output(struct vx6_node *node, struct ready *ready, struct vx6_out *out)
     out->value = (vx6_span){op->value, op->value_len};
     op_unlink(node, op);
     node->ops.told = op;
+    node->has_told = true;
     return true;
 }
 

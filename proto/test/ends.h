@@ -238,6 +238,7 @@ static inline void end_make(struct end *end, uint8_t number)
     uint8_t seed[32] = {number};
     struct vx6_node *node = &end->node;
     end->sink = (struct vx6_trace){0};
+    timers_init(&node->timers);
     node->env = vx6_env_new(
         (vx6_alloc){memory_resize, &end->memory}, &ends_now->crypto, &ends_now->limits, NULL);
     assert_non_null(node->env);
@@ -409,8 +410,9 @@ static inline void ends_run(struct ends *ends)
 
 static inline void end_tick(struct ends *ends, struct end *end)
 {
+    enum timer_kind kind;
     struct timer *timer;
-    while ((timer = timer_pop(&end->node.timers, end->node.now)) != NULL)
+    while (timer_pop(&end->node.timers, end->node.now, &kind, &timer))
         link_timer(&end->node, timer);
     end_drain(ends, end);
 }

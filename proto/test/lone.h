@@ -126,6 +126,12 @@ void query_cancel(struct vx6_node *node, struct query *query)
     lone_in_flight--;
 }
 
+static inline void lone_bury(struct vx6_node *node, const uint8_t id[32])
+{
+    node->holder.tombstones = 1;
+    memcpy(lone_buried, id, 32);
+}
+
 static uint64_t lone_held; /* the sequence of what is held for others of whoever is asked about */
 
 enum vx6_code holder_store(
@@ -271,6 +277,7 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     assert_non_null(node);
     const uint8_t seed[32] = {number};
     node->env = env;
+    timers_init(&node->timers);
     node->now = 1000 * VX6_SECOND;
     node->unix_ms_at_zero = ((int64_t)LONE_UNIX_S - 1000) * 1000;
     node->sequence_next = 100;
@@ -280,8 +287,6 @@ static struct vx6_node *lone_new(uint8_t number, const char *label)
     own_keys_init(&node->keys, env->crypto, seed);
     rng_init(&node->public_rng, seed, "public");
     publish_init(node);
-    revoked_init(node);
-    relied_init(node);
     return node;
 }
 
@@ -310,16 +315,17 @@ static inline void lone_run(struct vx6_node *node, vx6_ns duration)
     while (timer_deadline(&node->timers) <= end) {
         if (timer_deadline(&node->timers) > node->now)
             node->now = timer_deadline(&node->timers);
-        struct timer *timer = timer_pop(&node->timers, node->now);
-        assert_non_null(timer);
-        if (timer->kind == TIMER_RESOLVE)
+        enum timer_kind kind;
+        struct timer *timer;
+        assert_true(timer_pop(&node->timers, node->now, &kind, &timer));
+        if (kind == TIMER_RESOLVE)
             resolve_timer(node, timer);
-        else if (timer->kind == TIMER_PUBLISH)
-            publish_timer(node, timer);
-        else if (timer->kind == TIMER_REVOKED)
-            revoked_timer(node, timer);
-        else if (timer->kind == TIMER_RELIED)
-            relied_timer(node, timer);
+        else if (kind == TIMER_PUBLISH)
+            publish_timer(node);
+        else if (kind == TIMER_REVOKED)
+            revoked_timer(node);
+        else if (kind == TIMER_RELIED)
+            relied_timer(node);
         else
             fail();
     }

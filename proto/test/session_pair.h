@@ -477,11 +477,12 @@ static inline void pass_time(uint32_t ms)
     for (int i = 0; i < SIDES; i++) {
         struct vx6_node *node = &world.nodes[i];
         node->now += ms * VX6_MILLISECOND;
+        enum timer_kind kind;
         struct timer *timer;
-        while ((timer = timer_pop(&node->timers, node->now)) != NULL) {
-            if (timer->kind == TIMER_SESSION)
+        while (timer_pop(&node->timers, node->now, &kind, &timer)) {
+            if (kind == TIMER_SESSION)
                 session_timer(node, timer);
-            else if (timer->kind == TIMER_LISTING)
+            else if (kind == TIMER_LISTING)
                 listing_timer(node, timer);
             else
                 stream_timer(node, timer);
@@ -525,6 +526,7 @@ static int world_setup(void **state)
         struct vx6_node *node = &world.nodes[i];
         uint8_t seed[32] = {(uint8_t)(i + 1)};
         node->env = &world.env;
+        timers_init(&node->timers);
         node->now = 1000 * VX6_SECOND;
         node->ready.kind = READY_NODE;
         memset(node->keys.identity, i == 0 ? 'A' : 'B', 32);

@@ -184,6 +184,111 @@ static void test_what_was_said_long_ago_does_not_count(void **state)
     solo_stop(&solo);
 }
 
+/* Who is kept, by a plain reading of the rule: all is counted anew each time. */
+enum {
+    PROVIDERS = 30,
+    NETWORKS = 3 /* of each */
+};
+
+struct model {
+    struct kept {
+        uint32_t key, provider, network;
+        vx6_ns heard;
+    } kept[64];
+    uint32_t count, kept_max;
+    uint64_t draws[PROVIDERS][NETWORKS]; /* as the node makes them */
+};
+
+static void model_remove(struct model *model, uint32_t index)
+{
+    model->kept[index] = model->kept[--model->count];
+}
+
+/* How many there are of the provider of this one, and of its network, and the draws for both. */
+static uint64_t model_excess(const struct model *model, const struct kept *kept)
+{
+    uint64_t of_provider = 0, of_network = 0;
+    for (uint32_t i = 0; i < model->count; i++) {
+        bool is_of_provider = model->kept[i].provider == kept->provider;
+        of_provider += is_of_provider;
+        of_network += is_of_provider && model->kept[i].network == kept->network;
+    }
+    return of_provider << 56 | of_network << 24 | model->draws[kept->provider][kept->network];
+}
+
+static void model_hear(struct model *model, const struct kept *said, vx6_ns life)
+{
+    for (uint32_t i = model->count; i-- > 0;) {
+        if (model->kept[i].key == said->key || said->heard - model->kept[i].heard >= life)
+            model_remove(model, i);
+    }
+    model->kept[model->count++] = *said;
+    uint32_t oldest = model->count - 1, of_network = 0, worst = 0;
+    for (uint32_t i = 0; i < model->count; i++) {
+        const struct kept *kept = &model->kept[i];
+        if (kept->provider == said->provider && kept->network == said->network) {
+            of_network++;
+            oldest = kept->heard < model->kept[oldest].heard ? i : oldest;
+        }
+    }
+    if (of_network > 2)
+        model_remove(model, oldest);
+    for (uint32_t i = 1; i < model->count; i++) {
+        if (model_excess(model, &model->kept[i]) > model_excess(model, &model->kept[worst]))
+            worst = i;
+    }
+    if (model->count > model->kept_max)
+        model_remove(model, worst);
+}
+
+/* VX6-QUERY-016 */
+static void test_who_is_kept_is_whom_a_plain_reading_of_the_rule_keeps(void **state)
+{
+    (void)state;
+    enum {
+        LIFE_S = 60,
+        STEPS = 20000
+    };
+    static const uint32_t most[] = {24, 1, 5, 40};
+    for (uint32_t run = 0; run < sizeof most / sizeof most[0]; run++) {
+        struct solo solo;
+        struct model model = {.kept_max = most[run]};
+        struct rng rng;
+        uint8_t seed[32] = {(uint8_t)run};
+        rng_init(&rng, seed, "who is kept");
+        solo_init(&solo);
+        solo.limits.clock_samples_max = most[run];
+        solo.limits.clock_sample_s = LIFE_S;
+        solo_start(&solo, 1 + run);
+        const struct clock *clock = &solo.node->clock;
+        for (uint32_t i = 0; i < PROVIDERS * NETWORKS; i++) { /* each alone */
+            solo_wait(&solo, LIFE_S * 1000);
+            hear_of(&solo, 1, i / NETWORKS, i % NETWORKS, 0);
+            model.draws[i / NETWORKS][i % NETWORKS] =
+                clock->excess[0] & ~UINT64_C(0xff000000ff000000);
+        }
+        solo_wait(&solo, LIFE_S * 1000);
+        for (uint32_t step = 0; step < STEPS; step++) {
+            struct kept said = {.key = 1000 + rng_below(&rng, 150)};
+            uint32_t from = rng_below(&rng, 20) > 0 ? said.key : rng_below(&rng, 1000);
+            said.provider = from % PROVIDERS;
+            said.network = from / PROVIDERS % NETWORKS;
+            if (rng_below(&rng, 4) == 0)
+                solo_wait(&solo, 1 + rng_below(&rng, 4000));
+            said.heard = solo.node->now;
+            model_hear(&model, &said, LIFE_S * VX6_SECOND);
+            hear_of(&solo, said.key, said.provider, said.network, 0);
+            assert_int_equal(clock->count, model.count);
+            for (uint32_t i = 0; i < model.count; i++) {
+                assert_int_equal(clock->samples[i].responder >> 32, model.kept[i].key);
+                assert_int_equal(clock->samples[i].heard, model.kept[i].heard);
+                assert_int_equal(clock->excess[i], model_excess(&model, &model.kept[i]));
+            }
+        }
+        solo_stop(&solo);
+    }
+}
+
 static void set_clock(struct solo *solo, int64_t by_s)
 {
     struct vx6_in in = {
@@ -437,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_one_network_counts_twice_whoever_it_says_it_is),
         cmocka_unit_test(test_who_fills_all_places_with_networks_of_one_provider_moves_nothing),
         cmocka_unit_test(test_who_is_heard_most_has_no_more_places_for_it),
+        cmocka_unit_test(test_who_is_kept_is_whom_a_plain_reading_of_the_rule_keeps),
         cmocka_unit_test(test_what_was_said_long_ago_does_not_count),
         cmocka_unit_test(test_a_clock_that_is_too_far_off_says_so_when_that_changes),
         cmocka_unit_test(test_what_was_agreed_holds_for_a_day_after_the_last_who_said_so),

@@ -10,7 +10,7 @@ static void check_counted(struct solo *solo, const uint8_t target[32], uint32_t 
     struct peer *peers[64];
     uint32_t found = table_closest(node, target, peers, count);
     for (uint32_t i = 0; i < node->table.count; i++) {
-        const struct peer *peer = node->table.contacts[i].peer;
+        const struct peer *peer = node->table.peers[i];
         bool is_found = false;
         for (uint32_t j = 0; j < found; j++)
             is_found = is_found || peers[j] == peer;
@@ -25,15 +25,18 @@ static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t 
 {
     const struct table *table = &solo->node->table;
     struct peer *peers[64], *sorted[1024];
+    uint32_t live = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        uint32_t place = i;
-        struct peer *peer = table->contacts[i].peer;
+        if (table->contacts[i].failures > 0)
+            continue;
+        uint32_t place = live++;
+        struct peer *peer = table->peers[i];
         for (; place > 0 && distance_compare(target, peer->id, sorted[place - 1]->id) < 0; place--)
             sorted[place] = sorted[place - 1];
         sorted[place] = peer;
     }
     uint32_t found = table_closest(solo->node, target, peers, count);
-    assert_int_equal(found, table->count < count ? table->count : count);
+    assert_int_equal(found, live < count ? live : count);
     for (uint32_t i = 0; i < found; i++)
         assert_ptr_equal(peers[i], sorted[i]);
     check_counted(solo, target, count);
@@ -43,27 +46,28 @@ static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t 
 static bool check_around(struct solo *solo)
 {
     const struct vx6_node *node = solo->node;
-    struct peer *asked[SYNC_NEIGHBOURS], *closest[KADEMLIA_K], *expected[KADEMLIA_K];
+    struct peer *asked[SYNC_NEIGHBOURS], *expected[KADEMLIA_K];
+    uint32_t closest[SYNC_NEIGHBOURS];
     uint32_t count = table_closest(node, node->keys.id, asked, SYNC_NEIGHBOURS);
     uint8_t key[32];
     if (draw() % 2 == 0) {
         count = 1 + draw() % SYNC_NEIGHBOURS;
         for (uint32_t i = 0; i < count; i++)
-            asked[i] = node->table.contacts[draw() % node->table.count].peer;
+            asked[i] = node->table.peers[draw() % node->table.count];
     }
     struct around around;
     around_look(&around, node, asked, count);
     for (uint32_t round = 0; round < 20; round++) {
         id_in_bucket(solo, draw() % 20, key);
-        uint32_t places = around_closest(&around, key, closest);
+        uint32_t count_closest = around_closest(&around, key, closest), place = 0;
         uint32_t found = table_closest(node, key, expected, KADEMLIA_K);
-        assert_true(places >= found);
         for (uint32_t i = 0; i < found; i++) {
-            if (around_is_asked(&around, expected[i]))
-                assert_ptr_equal(closest[i], expected[i]);
-            else
-                assert_true(closest[i] == NULL || !around_is_asked(&around, closest[i]));
+            if (!around_is_asked(&around, expected[i]))
+                continue;
+            assert_true(place < count_closest);
+            assert_ptr_equal(asked[closest[place++]], expected[i]);
         }
+        assert_int_equal(place, count_closest);
         bool is_own = table_is_own_share(node, key, NULL, KADEMLIA_K);
         assert_int_equal(around_is_own_share(&around, key), is_own);
     }
@@ -80,14 +84,13 @@ static void test_what_is_seen_around_is_what_the_table_finds(void **state)
     for (uint32_t round = 0; round < 300; round++) {
         (void)enter(&solo, draw() % 2 == 0 ? draw() % 12 : draw() % 6);
         if (draw() % 8 == 0)
-            table_failed(
-                solo.node, solo.node->table.contacts[draw() % solo.node->table.count].peer);
+            table_failed(solo.node, solo.node->table.peers[draw() % solo.node->table.count]);
         seen += check_around(&solo);
     }
     assert_true(seen > 100 && seen < 300);
     /* Two that a copy of their first bytes does not tell apart. */
     uint8_t id[32];
-    memcpy(id, solo.node->table.contacts[solo.node->table.count - 1].peer->id, sizeof id);
+    memcpy(id, solo.node->table.peers[solo.node->table.count - 1]->id, sizeof id);
     id[20] ^= 1;
     struct peer *twin = make_peer(&solo, id), *asked[1] = {twin};
     struct around around;
@@ -121,6 +124,8 @@ static void test_closest_contacts_are_those_that_sorting_finds(void **state)
     uint8_t target[32];
     for (uint32_t round = 0; round < 300; round++) {
         (void)enter(&solo, draw() % 2 == 0 ? draw() % 12 : draw() % 3);
+        if (round % 8 == 7)
+            table_failed(solo.node, solo.node->table.peers[draw() % solo.node->table.count]);
         for (uint32_t i = 0; i < 6; i++) {
             draw_bytes(target, sizeof target);
             check_closest(&solo, target, 1 + draw() % 40);
@@ -128,7 +133,7 @@ static void test_closest_contacts_are_those_that_sorting_finds(void **state)
             check_closest(&solo, target, KADEMLIA_K);
         }
         check_closest(&solo, solo.node->keys.id, KADEMLIA_K);
-        check_closest(&solo, solo.node->table.contacts[0].peer->id, KADEMLIA_K);
+        check_closest(&solo, solo.node->table.peers[0]->id, KADEMLIA_K);
     }
     assert_true(solo.node->table.count > 100);
     solo_stop(&solo);
@@ -151,17 +156,21 @@ static void test_K8_the_closest_are_taken_from_their_buckets(void **state)
         solo.crypto.sha256;
     solo.crypto.sha256 = NULL;
     for (uint32_t bucket = 0; bucket < BUCKETS; bucket++) {
-        struct contact kept[BUCKETS * KADEMLIA_K];
+        struct peer *kept[BUCKETS * KADEMLIA_K];
         struct peer *peers[KADEMLIA_K];
         uint8_t target[32];
         id_in_bucket(&solo, bucket, target);
-        memcpy(kept, table->contacts, sizeof kept);
+        memcpy(kept, table->peers, sizeof kept);
         for (uint32_t i = 0; i < table->count; i++) {
-            if (i / KADEMLIA_K != bucket)
-                table->contacts[i] = (struct contact){.prefix = load_u32(target)};
+            if (i / KADEMLIA_K == bucket)
+                continue;
+            table->peers[i] = NULL;
+            table->prefixes[i] = load_u32(target);
         }
         assert_int_equal(table_closest(solo.node, target, peers, KADEMLIA_K), KADEMLIA_K);
-        memcpy(table->contacts, kept, sizeof kept);
+        memcpy(table->peers, kept, sizeof kept);
+        for (uint32_t i = 0; i < table->count; i++)
+            table->prefixes[i] = load_u32(kept[i]->id);
         for (uint32_t i = 0; i < KADEMLIA_K; i++)
             assert_int_equal(common_prefix(solo.node->keys.id, peers[i]->id), bucket);
     }
@@ -202,10 +211,14 @@ static void test_S8_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
         (void)table_seen(solo.node, peer);
         peer_drop(solo.env, peer);
         check_closest(&solo, id, KADEMLIA_K);
-        assert_ptr_equal(table_find(solo.node, id)->peer, peer);
+        assert_ptr_equal(table_peer(&solo.node->table, table_find(solo.node, id)), peer);
+        if (i % 3 == 2)
+            table_failed(solo.node, peer);
     }
     /* Also where buckets differ behind the first bytes only. */
     for (uint32_t round = 0; round < 200; round++) {
+        if (round % 8 == 7)
+            table_failed(solo.node, solo.node->table.peers[draw() % solo.node->table.count]);
         (void)enter(&solo, 40 + draw() % 50);
         memcpy(id, solo.node->keys.id, sizeof id);
         for (uint32_t i = 0; i < 3; i++) {
@@ -214,7 +227,7 @@ static void test_S8_equal_prefixes_are_told_apart_by_the_whole_id(void **state)
         }
         check_closest(&solo, id, 1 + draw() % KADEMLIA_K);
         check_closest(&solo, solo.node->keys.id, 1 + draw() % 60);
-        check_closest(&solo, solo.node->table.contacts[0].peer->id, KADEMLIA_K);
+        check_closest(&solo, solo.node->table.peers[0]->id, KADEMLIA_K);
     }
     solo_stop(&solo);
 }

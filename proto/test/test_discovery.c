@@ -171,25 +171,41 @@ static void test_a_node_without_endpoint_is_in_nobodys_table(void **state)
     pair_net_free(net);
 }
 
-/* VX6-DHT-007: others learn a new address from the announcement, and ask it before they use it. */
-static void test_a_new_endpoint_is_announced(void **state)
+/* The new endpoint comes before the old one goes, or after. */
+static void move_endpoint(struct pair_node *node, bool is_new_first)
 {
-    (void)state;
+    struct vx6_in remove = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = node->addr};
+    node->addr.ip[15] = 77;
+    struct vx6_in add = {.kind = VX6_IN_ENDPOINT_ADD, .peer = node->addr};
+    assert_int_equal(pair_input(node, is_new_first ? &add : &remove), VX6_OK);
+    assert_int_equal(pair_input(node, is_new_first ? &remove : &add), VX6_OK);
+}
+
+/* VX6-DHT-007: others learn a new address from the announcement, and ask it before they use it. */
+static void endpoint_is_announced(bool is_new_first)
+{
     struct pair_net *net = pair_net_new(10, false);
     struct pair_node *a = pair_add(net, ""), *b = pair_add(net, "");
     assert_int_equal(pair_peer_add(a, b), VX6_OK);
     assert_true(pair_until(net, all_know_all, NULL, 5 * VX6_SECOND));
-    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = a->addr};
-    assert_int_equal(pair_input(a, &in), VX6_OK);
-    a->addr.ip[15] = 77;
-    in = (struct vx6_in){.kind = VX6_IN_ENDPOINT_ADD, .peer = a->addr};
-    assert_int_equal(pair_input(a, &in), VX6_OK);
     pair_run(net, 10 * VX6_SECOND);
+    assert_true(a->node->discovery.is_announced);
+    move_endpoint(a, is_new_first);
+    assert_false(a->node->discovery.is_announced);
+    pair_run(net, 10 * VX6_SECOND);
+    assert_true(a->node->discovery.is_announced);
     struct contact *contact = table_find(b->node, a->node->keys.id);
     assert_non_null(contact);
-    assert_true(addr_equal(&contact->peer->addr, &a->addr));
+    assert_true(addr_equal(&table_peer(&b->node->table, contact)->addr, &a->addr));
     assert_int_equal(b->node->table.count, 1);
     pair_net_free(net);
+}
+
+static void test_a_new_endpoint_is_announced(void **state)
+{
+    (void)state;
+    endpoint_is_announced(false);
+    endpoint_is_announced(true);
 }
 
 static const struct bad_row {

@@ -25,7 +25,7 @@ static void test_the_longest_idle_contact_is_asked_first_and_not_again(void **st
     /* One that failed comes first, after a pause. */
     oldest = &solo.node->table.contacts[0];
     idle_asked(solo.node, oldest);
-    table_failed(solo.node, oldest->peer);
+    table_failed(solo.node, table_peer(&solo.node->table, oldest));
     assert_ptr_not_equal(idle_longest(solo.node, idle_ms), oldest);
     pass(&solo, 5000);
     assert_ptr_equal(idle_longest(solo.node, idle_ms), oldest);
@@ -47,9 +47,9 @@ static void test_when_the_next_is_due_is_known_though_others_have_answered(void 
     }
     (void)idle_longest(solo.node, idle_ms);
     pass(&solo, 50000);
-    (void)table_seen(solo.node, solo.node->table.contacts[0].peer);
+    (void)table_seen(solo.node, solo.node->table.peers[0]);
     pass(&solo, 1000);
-    (void)table_seen(solo.node, solo.node->table.contacts[1].peer);
+    (void)table_seen(solo.node, solo.node->table.peers[1]);
     pass(&solo, 1000);
     assert_ptr_equal(idle_longest(solo.node, idle_ms), &solo.node->table.contacts[2]);
     assert_in_range(idle_ms[0], 53000, 55000);
@@ -66,17 +66,17 @@ static void test_who_has_failed_is_asked_again_after_five_seconds(void **state)
     for (uint32_t i = 0; i < 3; i++)
         (void)enter(&solo, i);
     solo.node->discovery.joined = true; /* and nothing else to do */
-    solo.node->discovery.announced = solo.node->endpoints[0];
+    solo.node->discovery.is_announced = true;
     for (uint32_t i = 0; i < REFRESH_SLOTS; i++)
         solo.node->discovery.refresh_at[i] = VX6_NEVER;
     pass(&solo, 60000);
     struct contact *failing = &solo.node->table.contacts[0];
     for (uint32_t i = 1; i < 3; i++)
-        (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+        (void)table_seen(solo.node, solo.node->table.peers[i]);
     solo_wait(&solo, 600); /* the pace of maintenance */
     idle_asked(solo.node, failing);
     solo_wait(&solo, 2000);
-    table_failed(solo.node, failing->peer);
+    table_failed(solo.node, table_peer(&solo.node->table, failing));
     solo_wait(&solo, 600);
     assert_in_range(vx6_node_deadline(solo.node) - solo.now, 0, 4 * VX6_SECOND);
     solo_wait(&solo, 4000);
@@ -110,7 +110,7 @@ static void test_who_is_asked_is_the_longest_idle_of_all(void **state)
         (void)enter(&solo, i % 6);
     for (uint32_t step = 0; step < 20000; step++) {
         const struct table *table = &solo.node->table;
-        struct peer *peer = table->contacts[draw() % table->count].peer;
+        struct peer *peer = table->peers[draw() % table->count];
         uint32_t what = draw() % 16, idle_ms[2];
         if (what < 10)
             (void)table_seen(solo.node, peer);
@@ -145,7 +145,7 @@ static void test_patience_follows_how_fast_contacts_go_away(void **state)
     for (uint32_t round = 0; round < 3; round++) {
         pass(&solo, 60000);
         for (uint32_t i = 0; i < solo.node->table.count; i++)
-            (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+            (void)table_seen(solo.node, solo.node->table.peers[i]);
     }
     assert_int_equal(table_patience_ms(solo.node), limits->contact_ping_max_ms);
     /* One in five goes away each minute: patience comes down to about a minute. */
@@ -153,9 +153,9 @@ static void test_patience_follows_how_fast_contacts_go_away(void **state)
         pass(&solo, 60000);
         for (uint32_t i = 0; i < solo.node->table.count; i++) {
             if (draw() % 5 > 0)
-                (void)table_seen(solo.node, solo.node->table.contacts[i].peer);
+                (void)table_seen(solo.node, solo.node->table.peers[i]);
             else
-                table_failed(solo.node, solo.node->table.contacts[i].peer);
+                table_failed(solo.node, solo.node->table.peers[i]);
         }
         while (solo.node->table.count < 100)
             (void)enter(&solo, draw() % 5);

@@ -77,7 +77,8 @@ static void test_K2_what_others_say_changes_no_contact(void **state)
     assert_int_equal(world.solo.counts[VX6_EVENT_contact_added], KNOWN);
     for (uint32_t i = 0; i < KNOWN; i++) {
         const struct contact *contact = table_find(world.solo.node, world.stubs[i].keys.id);
-        assert_true(addr_equal(&contact->peer->addr, &world.stubs[i].addr));
+        assert_true(
+            addr_equal(&table_peer(&world.solo.node->table, contact)->addr, &world.stubs[i].addr));
     }
     world_stop(&world);
 }

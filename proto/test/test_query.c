@@ -24,7 +24,7 @@ static void test_an_answer_comes_back_and_its_sender_enters_the_table(void **sta
         give_answer(&two, answer);
         assert_int_equal(two.asker.counts[VX6_EVENT_query_answered], 1);
         assert_int_equal(two.asker.node->queries.count, 0);
-        assert_ptr_equal(two.asker.node->table.contacts[0].peer, two.peer);
+        assert_ptr_equal(two.asker.node->table.peers[0], two.peer);
         two_stop(&two);
     }
 }
@@ -152,6 +152,32 @@ static void test_answers_beyond_the_bound_are_dropped_and_counted(void **state)
     two_stop(&two);
 }
 
+/* Mostly one answer waits at a time. */
+static void test_the_memory_of_an_answer_serves_the_next_one(void **state)
+{
+    (void)state;
+    struct two two;
+    uint8_t question[VX6_DATAGRAM_SIZE], answer[VX6_DATAGRAM_SIZE];
+    const struct memory *memory = &two.responder.memory;
+    two_start(&two, &vx6_crypto_model);
+    assert_non_null(ask(&two, VX6_MSG_ping));
+    take_ask(&two, question);
+    assert_true(take_answer(&two, question, answer));
+    const uint64_t requests = memory->requests;
+    const size_t blocks = memory->blocks;
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(take_answer(&two, question, answer));
+    assert_int_equal(memory->requests, requests);
+    for (uint32_t i = 0; i < 3; i++)
+        solo_give(&two.responder, &two.asker.addr, question, sizeof question);
+    assert_int_equal(memory->blocks, blocks + 2);
+    vx6_addr to;
+    while (solo_take(&two.responder, answer, &to))
+        ;
+    assert_int_equal(memory->blocks, blocks);
+    two_stop(&two);
+}
+
 static void test_queries_are_bounded_and_cancelled_ones_give_way(void **state)
 {
     (void)state;
@@ -212,9 +238,11 @@ static void test_datagrams_to_one_peer_go_out_as_one_batch(void **state)
     assert_true(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
     assert_int_equal(batch.len, 3 * VX6_DATAGRAM_SIZE);
     assert_int_equal(batch.segment_len, VX6_DATAGRAM_SIZE);
+    assert_false(batch.last);
     assert_true(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
     assert_int_equal(batch.len, VX6_DATAGRAM_SIZE);
     assert_true(addr_equal(&batch.peer, &addr));
+    assert_true(batch.last);
     assert_false(vx6_node_fill(two.asker.node, VX6_DATAGRAMS, &batch));
     peer_drop(two.asker.env, other);
     two_stop(&two);
@@ -373,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_every_ask_and_answer_takes_an_ephemeral_seed),
         cmocka_unit_test(test_bytes_of_quic_are_not_looked_at),
         cmocka_unit_test(test_answers_beyond_the_bound_are_dropped_and_counted),
+        cmocka_unit_test(test_the_memory_of_an_answer_serves_the_next_one),
         cmocka_unit_test(test_queries_are_bounded_and_cancelled_ones_give_way),
         cmocka_unit_test(test_S1_a_key_that_nobody_can_have_is_not_asked),
         cmocka_unit_test(test_datagrams_to_one_peer_go_out_as_one_batch),

@@ -450,8 +450,9 @@ static void test_all_askers_together_get_no_more_than_there_is(void **state)
     pair_run(net, 2 * VX6_SECOND);
     for (uint32_t i = 1; i < 20; i++) { /* who has answered a query is a contact */
         for (uint32_t j = 0; j < net->nodes[i].node->table.count; j++) {
-            struct contact *contact = &net->nodes[i].node->table.contacts[j];
-            contact->restored = contact->peer->addr.ip[5] != net->nodes[0].addr.ip[5];
+            const struct table *table = &net->nodes[i].node->table;
+            const uint8_t network = table->peers[j]->addr.ip[5];
+            table->contacts[j].restored = network != net->nodes[0].addr.ip[5];
         }
         struct world world = {net, &net->nodes[i]};
         vx6_id id;

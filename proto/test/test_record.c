@@ -487,6 +487,34 @@ static void test_an_own_bundle_is_sound_and_says_what_was_put_in(void **state)
     }
 }
 
+/* Whether its owner's ID was read or hashed. */
+static void test_a_view_shows_what_the_check_showed(void **state)
+{
+    (void)state;
+    const vx6_span web = text("web");
+    for (uint32_t parts = 0; parts < 4; parts++) {
+        struct forge forge;
+        forge_init(&forge, &vx6_crypto_model);
+        struct record_facts facts = {.sequence = 9,
+            .unix_s = NOW_S,
+            .life_s = 1800,
+            .label = parts & 1 ? text("alice") : text(""),
+            .services = &web,
+            .service_count = parts >> 1};
+        uint8_t bytes[VX6_BUNDLE_MAX];
+        vx6_span data = {bytes, record_make_bundle(forge.crypto, &forge.alice, &facts, bytes)};
+        struct vx6_env env = {.crypto = forge.crypto, .limits = &vx6_limits_default};
+        struct bundle checked, viewed;
+        assert_int_equal(bundle_check(&env, NOW_S, data, &checked), VX6_OK);
+        bundle_view(forge.crypto, data, &viewed);
+        assert_memory_equal(checked.owner, forge.alice.id, 32);
+        assert_memory_equal(viewed.owner, forge.alice.id, 32);
+        assert_int_equal(viewed.expires_s, checked.expires_s);
+        assert_true(span_equal(viewed.label, checked.label));
+        assert_int_equal(viewed.services.count, parts >> 1);
+    }
+}
+
 /* Every bit of a bundle is covered: by a signature, or by the one encoding there is. VX6-REC-003 */
 static void test_no_bit_of_a_bundle_can_change(void **state)
 {
@@ -645,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_R2_a_record_of_another_time_is_refused_with_its_code),
         cmocka_unit_test(test_S9_a_signature_for_one_purpose_serves_no_other),
         cmocka_unit_test(test_an_own_bundle_is_sound_and_says_what_was_put_in),
+        cmocka_unit_test(test_a_view_shows_what_the_check_showed),
         cmocka_unit_test(test_no_bit_of_a_bundle_can_change),
         cmocka_unit_test(test_a_record_of_another_type_is_refused),
         cmocka_unit_test(test_a_bundle_fits_its_owner_and_its_name_only),

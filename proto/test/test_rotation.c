@@ -391,7 +391,7 @@ static void test_a_key_of_long_ago_can_be_revoked(void **state)
         assert_true(bindings_have(bench.node, dead[i]->keys.identity));
         doubt(&cast.fourth);
         if (i == 0) { /* it is known here, wherever it came from; else it is shown */
-            memcpy(lone_buried, dead[i]->keys.id, 32);
+            lone_bury(bench.node, dead[i]->keys.id);
             bench_open(&bench, "alice.web");
             lone_run(bench.node, 0);
         } else {
@@ -494,7 +494,7 @@ static void test_a_replayed_bundle_does_not_undo_a_revocation(void **state)
     expect(&bench, VX6_REVOKED);
     teardown(state);
     setup(state);
-    memcpy(lone_buried, cast.alice.keys.id, 32); /* what this node holds for others counts */
+    lone_bury(bench.node, cast.alice.keys.id); /* what this node holds for others counts */
     bench_open(&bench, "alice.web");
     lone_run(bench.node, 0);
     expect(&bench, VX6_REVOKED);

@@ -274,7 +274,10 @@ static void test_an_owner_that_stays_silent_is_given_up(void **state)
     assert_int_equal(ask_for("web", &id), VX6_OK);
     links_up();
     world.nodes[0].now += 10001 * VX6_MILLISECOND;
-    session_timer(&world.nodes[0], timer_pop(&world.nodes[0].timers, world.nodes[0].now));
+    enum timer_kind kind;
+    struct timer *timer;
+    assert_true(timer_pop(&world.nodes[0].timers, world.nodes[0].now, &kind, &timer));
+    session_timer(&world.nodes[0], timer);
     settle();
     expect_down(VX6_TIMEOUT);
 }

@@ -99,15 +99,14 @@ static void test_each_new_neighbour_is_due_once(void **state)
     }
     vx6_ns latest = node->now + net->limits.sync_delay_ms * VX6_MILLISECOND;
     assert_in_range(node->syncs.due_at, node->now, latest);
-    assert_true(node->syncs.timer.deadline <= node->syncs.due_at);
+    assert_true(node->timers.deadlines[TIMER_SYNC] <= node->syncs.due_at);
     pair_net_free(net);
 }
 
 static void forget(struct pair_node *node)
 {
-    timer_clear(&node->node->timers, &node->node->holder.timer);
+    timer_set_part(&node->node->timers, TIMER_HOLDER, VX6_NEVER);
     holder_free(node->node);
-    holder_init(node->node);
 }
 
 /* VX6-DHT-050, VX6-DHT-051: a node that lost all that it held. */
@@ -148,7 +147,7 @@ static void test_rounds_follow_how_fast_contacts_go_away(void **state)
         node->table.silence_ms = rows[i].silence_ms;
         node->table.gone_count = (uint32_t)rows[i].gone;
         node->syncs.round_at = node->now;
-        sync_timer(node, &node->syncs.timer);
+        sync_timer(node);
         pair_drain(&net->nodes[1]);
         uint64_t ms = (node->syncs.round_at - node->now) / VX6_MILLISECOND;
         assert_in_range(ms, rows[i].expected_ms * 7 / 8, rows[i].expected_ms * 9 / 8);
@@ -239,7 +238,7 @@ static void test_wanted_is_what_is_newer_and_nobody_elses(void **state)
         const struct vx6_node *node = net->nodes[i].node;
         uint32_t closer = 0;
         for (uint32_t j = 0; j < node->table.count; j++)
-            closer += distance_compare(id, node->table.contacts[j].peer->id, node->keys.id) < 0;
+            closer += distance_compare(id, node->table.peers[j]->id, node->keys.id) < 0;
         assert_int_equal(wants(node, &nobody, id, strange, 1), closer < KADEMLIA_K);
         assert_false(wants(node, &nobody, node->keys.id, node->keys.id, 99)); /* its own affair */
         struct blob *bundle;
@@ -285,7 +284,7 @@ static void test_what_is_in_the_wrong_hands_is_brought_to_the_right_ones(void **
     assert_int_equal(holder_store(node, id, (vx6_span){bundle->data, bundle->len}, NULL), VX6_OK);
     net->nodes[0].dead = true;
     node->syncs.round_at = node->now;
-    sync_timer(node, &node->syncs.timer);
+    sync_timer(node);
     pair_drain(&net->nodes[farthest]);
     pair_run(net, 20 * VX6_SECOND);
     assert_in_range(holders_of(net, 0), 3, 30);

@@ -65,7 +65,7 @@ static void test_a_refused_newcomer_has_the_longest_silent_asked(void **state)
     assert_true(idle_ms[0] >= table_patience_ms(solo.node));
     idle_asked(solo.node, longest);
     assert_ptr_not_equal(idle_longest(solo.node, idle_ms), longest);
-    assert_true(table_seen(solo.node, longest->peer));
+    assert_true(table_seen(solo.node, table_peer(&solo.node->table, longest)));
     assert_false(table_offer(solo.node, newcomer));
     assert_ptr_not_equal(idle_longest(solo.node, idle_ms), longest);
     peer_drop(solo.env, newcomer);
@@ -159,7 +159,7 @@ static void test_crowded_neighbours_push_out_only_each_other(void **state)
     const struct table *table = &solo.node->table;
     assert_int_equal(table->bucket_count[0], KADEMLIA_K);
     for (uint32_t i = 0; i < table->count; i++)
-        others += !bytes_equal(table->contacts[i].peer->addr.ip, addr.ip, 6);
+        others += !bytes_equal(table->peers[i]->addr.ip, addr.ip, 6);
     assert_int_equal(others, KADEMLIA_K / 2);
     /* The crowded that stayed are the closest of the crowded: the k closest of one network. */
     uint8_t closest[32];
@@ -206,7 +206,7 @@ static void test_a_failing_contact_gives_way_to_a_newcomer(void **state)
         (void)enter(&solo, 4);
     for (uint32_t i = 0; i < KADEMLIA_K; i++)
         (void)enter(&solo, 0);
-    struct peer *failing = peer_hold(solo.node->table.contacts[7].peer);
+    struct peer *failing = peer_hold(solo.node->table.peers[7]);
     table_failed(solo.node, failing);
     assert_non_null(table_find(solo.node, failing->id));
     assert_true(enter(&solo, 0));
@@ -309,7 +309,7 @@ static void test_a_peer_is_in_the_table_once(void **state)
     assert_int_equal(solo.node->table.count, 1);
     assert_true(table_seen(solo.node, elsewhere));
     assert_int_equal(solo.node->table.count, 1);
-    assert_ptr_equal(solo.node->table.contacts[0].peer, elsewhere);
+    assert_ptr_equal(solo.node->table.peers[0], elsewhere);
     (void)enter(&solo, 3);
     table_failed(solo.node, peer); /* the old address counts no longer */
     assert_int_equal(solo.node->table.count, 2);
@@ -359,7 +359,7 @@ static void test_restored_contacts_enter_once_and_never_push_others_out(void **s
     assert_int_equal(solo.counts[VX6_EVENT_contact_removed], 0);
     assert_true(solo.node->table.contacts[0].restored);
     assert_int_equal(solo.node->table.gone_count, 0);
-    assert_true(table_seen(solo.node, solo.node->table.contacts[0].peer));
+    assert_true(table_seen(solo.node, solo.node->table.peers[0]));
     assert_false(solo.node->table.contacts[0].restored);
     solo_stop(&solo);
 }

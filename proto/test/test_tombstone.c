@@ -121,9 +121,11 @@ static void test_a_tombstone_takes_the_place_of_the_bundle_for_good(void **state
         assert_false(is_held(&solo, keys[i], &last));
     }
     assert_true(holder_has_tombstone(solo.node, last.id));
+    assert_int_equal(solo.node->holder.tombstones, 2);
     solo_wait(&solo, 1801000); /* nobody has stored it again */
     assert_false(holder_has_tombstone(solo.node, last.id));
     assert_int_equal(solo.node->holder.count, 0);
+    assert_int_equal(solo.node->holder.tombstones, 0);
 }
 
 /* VX6-REC-017, VX6-DHT-017 */

@@ -17,7 +17,12 @@ static inline const struct place *line_place(const struct actor *actor, uint32_t
 vx6_ns line_depart(struct actor *actor, uint64_t bytes);
 /* The draw for the next packet of this node: loss and jitter follow from it. */
 uint64_t line_random(struct actor *actor, uint32_t dst);
-void line_send(struct actor *actor, struct event *event);
+static inline void line_send(struct actor *actor, struct event *event)
+{
+    event->src = actor->index;
+    event->sequence = actor->sequence++;
+    shard_send(actor->shard, event);
+}
 uint64_t line_wire_bytes(const struct actor *actor, const struct event *event);
 /* Passes the receiver's line; false: it waits there and comes again. */
 bool line_arrive(struct actor *actor, struct event *event);

@@ -53,7 +53,7 @@ uint64_t churn_expected(const struct world *world)
 
 void churn_kill(struct world *world, struct actor *actor)
 {
-    world->members[actor->index].silent = true;
+    world->histories[actor->index].silent = true;
     world_remove(world, actor);
 }
 

@@ -111,10 +111,11 @@ void connection_send(struct actor *actor, struct end *end, struct event *event)
     vx6_ns one_way = net_one_way(line_place(actor, actor->index), line_place(actor, end->peer));
     uint64_t bytes = line_wire_bytes(actor, event);
     uint64_t random = line_random(actor, end->peer);
-    vx6_ns time = line_depart(actor, bytes) + one_way +
-                  net_serialise(line_place(actor, end->peer)->down_ns_per_kib, bytes) +
-                  net_jitter(random, one_way) +
-                  loss_delay(actor, random, bytes, event->kind == EVENT_CONNECT, one_way);
+    vx6_ns time =
+        line_depart(actor, bytes) + one_way +
+        net_serialise(net_lines[line_place(actor, end->peer)->line].down_ns_per_kib, bytes) +
+        net_jitter(random, one_way) +
+        loss_delay(actor, random, bytes, event->kind == EVENT_CONNECT, one_way);
     if (fault_separates(world, actor->index, end->peer))
         time += world->partition_until - actor->shard->now; /* sent again till then */
     vx6_ns last = arrival_last(end, event);
@@ -135,7 +136,7 @@ void connection_send(struct actor *actor, struct end *end, struct event *event)
 void carrier_dial(struct actor *actor, vx6_id id, const vx6_addr *addr)
 {
     const struct world *world = actor->shard->world;
-    uint32_t dst = net_addr_index(world->prefixes, world->member_count, addr);
+    uint32_t dst = world_addr_index(world, addr);
     if (dst == UINT32_MAX || addr->port != NET_PORT)
         return; /* nobody there: silence */
     struct end *end = end_add(actor);
@@ -283,7 +284,7 @@ static void answer(struct actor *actor, const struct event *event, enum event_ki
 static void accept_event(struct actor *actor, const struct event *event)
 {
     struct vx6_in in = {
-        .kind = VX6_IN_LINK_ACCEPTED, .peer = net_addr(actor->shard->world->prefixes, event->src)};
+        .kind = VX6_IN_LINK_ACCEPTED, .peer = world_addr(actor->shard->world, event->src)};
     struct proof proof;
     in.peer.port = (uint16_t)(32768 + event->conn % 28000);
     prove(actor, event, &proof, &in);
@@ -372,9 +373,10 @@ void connection_event_gone(
     bool asks = event->kind == EVENT_CONNECT;
     if (event->kind == EVENT_CHUNK)
         payload_drop(shard, event->u.payload);
-    if (member->silent || (!asks && event->kind != EVENT_CHUNK && event->kind != EVENT_CONFIRM))
-        return;
     const struct world *world = shard->world;
+    if (world->histories[event->dst].silent ||
+        (!asks && event->kind != EVENT_CHUNK && event->kind != EVENT_CONFIRM))
+        return;
     struct event message = {.kind = asks ? EVENT_REFUSED : EVENT_RESET,
         .time = shard->now + net_one_way(&member->place, &world->members[event->src].place),
         .dst = event->src,

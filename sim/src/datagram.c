@@ -6,51 +6,45 @@
 #include "liar.h"
 #include "prefetch.h"
 
-static void datagram_send(struct actor *actor, uint32_t dst, const uint8_t *data, size_t len)
+/* What was written to payload_room(). */
+static void datagram_send(struct actor *actor, uint32_t dst, size_t len)
 {
     struct shard *shard = actor->shard;
     const struct world *world = shard->world;
     vx6_ns depart = line_depart(actor, len + NET_DATAGRAM_HEADER);
     shard->stats.datagrams_sent++;
     shard->stats.datagram_bytes += len;
-    if (dst == UINT32_MAX || !world->present[dst]) {
+    if (dst == UINT32_MAX || world->members[dst].actor == NULL) {
         shard->stats.datagrams_dead++;
         return;
     }
     const struct place *there = line_place(actor, dst);
-    prefetch_line(there);
     uint64_t random = line_random(actor, dst);
     if (net_is_lost(random, world->options.loss_ppm) || fault_separates(world, actor->index, dst)) {
         shard->stats.datagrams_lost++;
         return;
     }
-    struct payload *payload = payload_datagram(shard, data, len); /* gives the place some time */
+    struct payload *payload = payload_datagram(shard, len); /* gives the place some time */
     vx6_ns one_way = net_one_way(line_place(actor, actor->index), there);
     struct event event = {.kind = EVENT_DATAGRAM,
         .dst = dst,
         .time = depart + one_way + net_jitter(random, one_way) +
-                net_serialise(there->down_ns_per_kib, len + NET_DATAGRAM_HEADER),
+                net_serialise(net_lines[there->line].down_ns_per_kib, len + NET_DATAGRAM_HEADER),
         .u.payload = payload};
     line_send(actor, &event);
 }
 
 bool datagrams_write(struct actor *actor)
 {
-    const struct world *world = actor->shard->world;
+    struct shard *shard = actor->shard;
     bool wrote = false;
-    while (line_has_room(actor)) {
-        struct vx6_batch batch = {.dst = actor->shard->scratch, .cap = VX6_FILL_MIN};
-        if (!vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch)) {
-            actor->datagrams_wanted = false;
+    while (actor->datagrams_wanted && line_has_room(actor)) {
+        struct vx6_batch batch = {.dst = payload_room(shard), .cap = VX6_DATAGRAM_SIZE};
+        actor->datagrams_wanted = vx6_node_fill(actor->node, VX6_DATAGRAMS, &batch) && !batch.last;
+        if (batch.len == 0)
             break;
-        }
         wrote = true;
-        uint32_t dst = net_addr_index(world->prefixes, world->member_count, &batch.peer);
-        for (size_t at = 0; at < batch.len; at += batch.segment_len) {
-            size_t left = batch.len - at;
-            datagram_send(
-                actor, dst, batch.dst + at, left < batch.segment_len ? left : batch.segment_len);
-        }
+        datagram_send(actor, world_addr_index(shard->world, &batch.peer), batch.len);
     }
     return wrote;
 }
@@ -65,12 +59,11 @@ static bool is_perturbed(struct actor *actor)
 /* True when a liar has answered, or keeps silent, in place of its node. */
 static bool lie(struct actor *actor, uint32_t src, const uint8_t *data, size_t len)
 {
-    uint8_t answer[VX6_DATAGRAM_SIZE];
     size_t answer_len;
-    if (!liar_datagram(actor, data, len, answer, &answer_len))
+    if (!liar_datagram(actor, data, len, payload_room(actor->shard), &answer_len))
         return false;
     if (answer_len > 0)
-        datagram_send(actor, src, answer, answer_len);
+        datagram_send(actor, src, answer_len);
     return true;
 }
 
@@ -85,7 +78,7 @@ void datagram_event(struct actor *actor, struct event *event)
         const uint8_t *bytes = payload_bytes(shard, payload);
         if (actor->liar == NULL || !lie(actor, event->src, bytes, payload->len)) {
             struct vx6_in in = {.kind = VX6_IN_DATAGRAM,
-                .peer = net_addr(shard->world->prefixes, event->src),
+                .peer = world_addr(shard->world, event->src),
                 .data = bytes,
                 .len = payload->len};
             (void)actor_input(actor, &in);

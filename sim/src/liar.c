@@ -109,7 +109,7 @@ static void sign_contact(struct actor *actor, uint32_t *issued_s, uint8_t signat
     const struct world *world = actor->shard->world;
     const struct vx6_crypto *crypto = &actor->shard->crypto;
     const uint8_t *key = world->keys[actor->index];
-    vx6_addr addr = net_addr(world->prefixes, actor->index);
+    vx6_addr addr = world_addr(world, actor->index);
     uint8_t bytes[CONTACT_SIZE];
     *issued_s = (uint32_t)(world_unix_ms(actor->shard->now) / 1000);
     memcpy(bytes, key, 32);
@@ -168,13 +168,12 @@ static void lie_hints(
     uint32_t count = closest_colluders(actor, target, closest);
     nodes->hints = (vx6_list){.bytes.data = storage};
     for (uint32_t i = 0; i < count; i++) {
-        vx6_addr addr = net_addr(world->prefixes, closest[i]->index);
+        vx6_addr addr = world_addr(world, closest[i]->index);
         push(&nodes->hints, storage, world->keys[closest[i]->index], &addr);
     }
     while (nodes->hints.count < VX6_CONTACT_COUNT_MAX) {
         uint8_t key[32];
-        vx6_addr addr =
-            net_addr(world->prefixes, draw_below(&actor->liar->draw, world->member_count));
+        vx6_addr addr = world_addr(world, draw_below(&actor->liar->draw, world->member_count));
         random_bytes(actor->liar, key, sizeof key);
         push(&nodes->hints, storage, key, &addr);
     }

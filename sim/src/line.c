@@ -21,7 +21,8 @@ vx6_ns line_depart(struct actor *actor, uint64_t bytes)
     vx6_ns now = actor->shard->now;
     vx6_ns start = actor->uplink_free > now ? actor->uplink_free : now;
     actor->uplink_free =
-        start + net_serialise(line_place(actor, actor->index)->up_ns_per_kib, bytes);
+        start +
+        net_serialise(net_lines[line_place(actor, actor->index)->line].up_ns_per_kib, bytes);
     return actor->uplink_free;
 }
 
@@ -29,13 +30,6 @@ uint64_t line_random(struct actor *actor, uint32_t dst)
 {
     uint64_t pair = (uint64_t)actor->index << 32 | dst;
     return mix3(actor->shard->world->options.seed ^ PURPOSE_PACKET, pair, actor->packets++);
-}
-
-void line_send(struct actor *actor, struct event *event)
-{
-    event->src = actor->index;
-    event->sequence = actor->sequence++;
-    shard_send(actor->shard, event);
 }
 
 uint64_t line_wire_bytes(const struct actor *actor, const struct event *event)
@@ -56,8 +50,8 @@ bool line_arrive(struct actor *actor, struct event *event)
     if (event->flags & EVENT_QUEUED)
         return true;
     vx6_ns now = actor->shard->now;
-    vx6_ns takes = net_serialise(
-        line_place(actor, actor->index)->down_ns_per_kib, line_wire_bytes(actor, event));
+    vx6_ns takes = net_serialise(net_lines[line_place(actor, actor->index)->line].down_ns_per_kib,
+        line_wire_bytes(actor, event));
     vx6_ns start = actor->downlink_free + takes > now ? actor->downlink_free : now - takes;
     actor->downlink_free = start + takes;
     if (actor->downlink_free <= now)

@@ -24,25 +24,21 @@ enum {
     HEIGHT_MEAN_US = 2690 /* of the exponential part, cut at six times its mean */
 };
 
-/* Access lines: half cable-like, a third fibre, the rest slow. Rates in kbit/s. */
 const struct net_carrier net_carriers[] = {
     [CARRIER_TCP] = {1400, 60, 60, VX6_FILL_MIN},
     [CARRIER_STREAMS] = {1200, 84, 1248, NET_FILL_MAX},
 };
 
-struct access {
-    uint32_t up_kbit, down_kbit, share; /* of 100 nodes */
+/* Access lines: half cable-like, a third fibre, the rest slow. Rates in kbit/s. */
+#define LINE(up_kbit, down_kbit, share)                                                            \
+    {                                                                                              \
+        UINT64_C(8192000000) / (up_kbit), UINT64_C(8192000000) / (down_kbit), share                \
+    }
+const struct net_line net_lines[] = {
+    LINE(20000, 100000, 50),
+    LINE(200000, 200000, 35),
+    LINE(5000, 25000, 15),
 };
-static const struct access accesses[] = {
-    {20000, 100000, 50},
-    {200000, 200000, 35},
-    {5000, 25000, 15},
-};
-
-static uint32_t ns_per_kib(uint32_t kbit)
-{
-    return (uint32_t)((uint64_t)1024 * 8 * 1000000 / kbit);
-}
 
 /* Sum of two uniform draws: a triangle of this width around 0. */
 static int32_t triangle(struct draw *draw, uint32_t width)
@@ -54,7 +50,7 @@ static int32_t triangle(struct draw *draw, uint32_t width)
 struct place net_place(uint64_t seed, uint32_t index)
 {
     struct draw draw = draw_init(seed, PURPOSE_PLACE, index);
-    struct place place = {0};
+    struct place place = {.prefix = net_prefix(seed, index)};
     uint32_t pick = draw_below(&draw, 1000);
     uint32_t region = 0;
     while (pick >= regions[region].share)
@@ -68,11 +64,8 @@ struct place net_place(uint64_t seed, uint32_t index)
     place.height_us = HEIGHT_BASE_US + (uint32_t)height;
 
     pick = draw_below(&draw, 100);
-    uint32_t line = 0;
-    while (pick >= accesses[line].share)
-        pick -= accesses[line++].share;
-    place.up_ns_per_kib = ns_per_kib(accesses[line].up_kbit);
-    place.down_ns_per_kib = ns_per_kib(accesses[line].down_kbit);
+    while (pick >= net_lines[place.line].share)
+        pick -= net_lines[place.line++].share;
     return place;
 }
 
@@ -100,17 +93,10 @@ uint64_t net_prefix(uint64_t seed, uint32_t index)
     return UINT64_C(0x2a0c) << 48 | provider << 32 | (uint64_t)(site & 0xffff) << 16 | subnet;
 }
 
-/* The other half is the index. */
-vx6_addr net_addr(const uint64_t *prefixes, uint32_t index)
+vx6_addr net_addr(const struct place *place, uint32_t index)
 {
     vx6_addr addr = {.port = NET_PORT};
-    store_word(addr.ip, prefixes[index]);
+    store_word(addr.ip, place->prefix);
     store_word(addr.ip + 8, index);
     return addr;
-}
-
-uint32_t net_addr_index(const uint64_t *prefixes, uint32_t count, const vx6_addr *addr)
-{
-    uint64_t index = load_word(addr->ip + 8);
-    return index < count && load_word(addr->ip) == prefixes[index] ? (uint32_t)index : UINT32_MAX;
 }

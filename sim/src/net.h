@@ -31,10 +31,17 @@ enum {
     NET_FILL_MAX = 44 * 1200 /* what one batch of datagrams takes */
 };
 
+struct net_line {
+    uint32_t up_ns_per_kib, down_ns_per_kib;
+    uint32_t share; /* of 100 nodes */
+};
+extern const struct net_line net_lines[];
+
 struct place {
+    uint64_t prefix;    /* of its address: net_prefix() */
     int32_t x_us, y_us; /* distance in the plane: microseconds of round trip */
     uint32_t height_us; /* the access network's share */
-    uint32_t up_ns_per_kib, down_ns_per_kib;
+    uint32_t line;      /* of net_lines */
 };
 
 struct place net_place(uint64_t seed, uint32_t index);
@@ -60,9 +67,7 @@ static inline vx6_ns net_serialise(uint32_t ns_per_kib, uint64_t bytes)
 /* Every node has a /64 of its own; an eighth shares a /48 with a neighbour, and popular /32s hold
  * many nodes. All are of global scope. */
 uint64_t net_prefix(uint64_t seed, uint32_t index); /* the first half of it, in network order */
-/* The address of the node with this index, by the prefixes of all, and back: UINT32_MAX when it is
- * nobody's. */
-vx6_addr net_addr(const uint64_t *prefixes, uint32_t index);
-uint32_t net_addr_index(const uint64_t *prefixes, uint32_t count, const vx6_addr *addr);
+/* The other half is the index of the node. */
+vx6_addr net_addr(const struct place *place, uint32_t index);
 
 #endif

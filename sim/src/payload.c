@@ -8,34 +8,63 @@ enum {
     PAYLOAD_TAIL = 64 /* tags at the end of a datagram */
 };
 
-size_t payload_stored(const struct payload *payload)
+static size_t size_of(size_t len, size_t head)
 {
-    return payload->head == payload->len ? payload->len : payload->head + PAYLOAD_TAIL;
+    return sizeof(struct payload) + (head == len ? len : head + PAYLOAD_TAIL);
 }
 
-static struct payload *make(struct shard *shard, const uint8_t *data, size_t len, size_t head)
+size_t payload_stored(const struct payload *payload)
 {
-    size_t stored = head == len ? len : head + PAYLOAD_TAIL;
-    struct payload *payload = pool_take(&shard->pool, sizeof *payload + stored);
-    *payload = (struct payload){.references = 1, .len = (uint32_t)len, .head = (uint32_t)head};
-    memcpy(payload->data, data, head);
-    memcpy(payload->data + head, data + len - (stored - head), stored - head);
+    return size_of(payload->len, payload->head) - sizeof *payload;
+}
+
+static struct payload *make(struct shard *shard, size_t len, size_t head)
+{
+    struct payload *payload = pool_take(&shard->pool, size_of(len, head));
+    *payload = (struct payload){.len = (uint32_t)len, .head = (uint32_t)head};
     return payload;
 }
 
 struct payload *payload_new(struct shard *shard, const uint8_t *data, size_t len)
 {
-    return make(shard, data, len, len);
+    struct payload *payload = make(shard, len, len);
+    memcpy(payload->data, data, len);
+    return payload;
+}
+
+void payload_room_init(struct shard *shard)
+{
+    shard->room = make(shard, VX6_DATAGRAM_SIZE, VX6_DATAGRAM_SIZE);
+}
+
+void payload_room_free(struct shard *shard)
+{
+    payload_drop(shard, shard->room);
 }
 
 /* Under the model a sealed query shows where its padding begins. */
-struct payload *payload_datagram(struct shard *shard, const uint8_t *data, size_t len)
+static size_t head_of(const struct shard *shard, const uint8_t *data, size_t len)
 {
     if (len != VX6_DATAGRAM_SIZE || !shard->crypto.unpadded)
-        return make(shard, data, len, len);
+        return len;
     const uint8_t *payload = data + VX6_QUERY_PAYLOAD_AT;
     size_t head = VX6_QUERY_PAYLOAD_AT + 2 + ((size_t)payload[0] << 8 | payload[1]);
-    return make(shard, data, len, head < len - PAYLOAD_TAIL ? head : len);
+    return head < len - PAYLOAD_TAIL ? head : len;
+}
+
+struct payload *payload_datagram(struct shard *shard, size_t len)
+{
+    struct payload *room = shard->room;
+    const size_t head = head_of(shard, room->data, len);
+    if (head == VX6_DATAGRAM_SIZE) {
+        payload_room_init(shard);
+        return room;
+    }
+    struct payload *payload = make(shard, len, head);
+    memcpy(payload->data, room->data, head);
+    if (head < len)
+        memcpy(payload->data + head, room->data + len - PAYLOAD_TAIL, PAYLOAD_TAIL);
+    return payload;
 }
 
 const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload)
@@ -51,6 +80,5 @@ const uint8_t *payload_bytes(struct shard *shard, const struct payload *payload)
 
 void payload_drop(struct shard *shard, struct payload *payload)
 {
-    if (--payload->references == 0)
-        pool_give(&shard->pool, payload, sizeof *payload + payload_stored(payload));
+    pool_give(&shard->pool, payload, size_of(payload->len, payload->head));
 }

@@ -92,7 +92,7 @@ static void ready_reserve(struct queue *queue, uint32_t room)
 }
 
 /* Most come in order, or nearly so. */
-static void ready_insert(struct queue *queue, const struct event *event)
+void queue_insert(struct queue *queue, const struct event *event)
 {
     ready_reserve(queue, 1);
     uint32_t low = queue->ready_first, high = queue->ready_end;
@@ -109,10 +109,9 @@ static void ready_insert(struct queue *queue, const struct event *event)
     queue->ready_end++;
 }
 
-/* The lowest level whose current revolution covers the tick, which lies ahead. */
-static void place(struct queue *queue, const struct event *event)
+/* On the lowest level whose current revolution covers the tick, which lies ahead. */
+static struct event *room_at(struct queue *queue, uint64_t tick)
 {
-    uint64_t tick = event->time >> QUEUE_TICK_BITS;
     uint64_t difference = tick ^ queue->tick;
     uint32_t level = 0;
     while (level + 1 < QUEUE_LEVEL_COUNT && difference >> (QUEUE_SLOT_BITS * (level + 1)) != 0)
@@ -121,16 +120,14 @@ static void place(struct queue *queue, const struct event *event)
     uint32_t index = (uint32_t)(tick >> (QUEUE_SLOT_BITS * level)) & SLOT_MASK;
     if (queue->counts[level][index] == QUEUE_BLOCK_ROOM)
         block_add(queue, level, index);
-    queue->slots[level][index]->events[queue->counts[level][index]++] = *event;
+    return &queue->slots[level][index]->events[queue->counts[level][index]++];
 }
 
-void queue_push(struct queue *queue, const struct event *event)
+struct event *queue_room(struct queue *queue, vx6_ns time)
 {
+    const uint64_t tick = time >> QUEUE_TICK_BITS;
     queue->count++;
-    if (event->time >> QUEUE_TICK_BITS <= queue->tick)
-        ready_insert(queue, event);
-    else
-        place(queue, event);
+    return tick > queue->tick ? room_at(queue, tick) : NULL;
 }
 
 /* The first occupied slot of a level at or after `from`, or QUEUE_SLOT_COUNT. */
@@ -163,19 +160,21 @@ static void append(struct queue *queue, const struct event *event)
 /* The events of the tick that the clock has come to. */
 static void make_ready(struct queue *queue, struct event_block *block, uint32_t count)
 {
-    const bool few = block->next == NULL || block->next->next == NULL;
+    enum {
+        FEW = 32 /* put in order one by one */
+    };
     uint32_t sum = 0;
     for (; block; block = block_free(queue, block), count = QUEUE_BLOCK_ROOM) {
         ready_reserve(queue, count);
         for (uint32_t i = 0; i < count; i++) {
-            if (few)
+            if (sum < FEW)
                 append(queue, &block->events[i]);
             else
                 queue->ready[queue->ready_end++] = block->events[i];
         }
         sum += count;
     }
-    if (!few)
+    if (sum > FEW)
         qsort(queue->ready + queue->ready_end - sum, sum, sizeof(struct event), compare);
 }
 
@@ -184,10 +183,12 @@ static void hand_down(struct queue *queue, struct event_block *block, uint32_t c
 {
     for (; block; block = block_free(queue, block), count = QUEUE_BLOCK_ROOM) {
         for (uint32_t i = 0; i < count; i++) {
-            if (block->events[i].time >> QUEUE_TICK_BITS == queue->tick)
-                ready_insert(queue, &block->events[i]);
+            const struct event *event = &block->events[i];
+            const uint64_t tick = event->time >> QUEUE_TICK_BITS;
+            if (tick == queue->tick)
+                queue_insert(queue, event);
             else
-                place(queue, &block->events[i]);
+                *room_at(queue, tick) = *event;
         }
     }
 }
@@ -205,10 +206,17 @@ static void slot_open(struct queue *queue, uint32_t level, uint32_t index)
         hand_down(queue, block, count);
 }
 
-/* The events of the next tick are wanted soon. */
+/* The events of the next two ticks are wanted soon: the first block of each, and what lies behind
+ * it once that can be read. */
 static void fetch_next(const struct queue *queue)
 {
     uint32_t next = occupied_from(queue, 0, (uint32_t)queue->tick & SLOT_MASK);
+    if (next == QUEUE_SLOT_COUNT)
+        return;
+    const struct event_block *behind = queue->slots[0][next]->next;
+    if (behind)
+        prefetch(behind, sizeof *behind);
+    next = next + 1 < QUEUE_SLOT_COUNT ? occupied_from(queue, 0, next + 1) : next + 1;
     if (next < QUEUE_SLOT_COUNT)
         prefetch(queue->slots[0][next],
             offsetof(struct event_block, events) + queue->counts[0][next] * sizeof(struct event));

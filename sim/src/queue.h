@@ -11,36 +11,37 @@
 
 struct payload;
 
-/* From one node to another, or to itself. 40 bytes. */
+/* From one node to another, or to itself. */
 struct event {
     vx6_ns time;
     uint32_t dst, src; /* node indexes */
     uint32_t sequence; /* the source's own count */
-    uint32_t conn;     /* stream events: which connection of its dialler */
+    uint16_t conn;     /* stream events: which connection of its dialler */
+    uint8_t kind;      /* enum event_kind */
+    uint8_t flags;
     union {
         struct payload *payload;
         uint64_t value;
     } u;
-    uint8_t kind; /* enum event_kind */
-    uint8_t flags;
-    uint16_t port;
 };
+_Static_assert(sizeof(struct event) == 32, "half a cache line");
 
 enum {
     QUEUE_TICK_BITS = 17, /* 131 us */
     QUEUE_SLOT_BITS = 13,
     QUEUE_SLOT_COUNT = 1 << QUEUE_SLOT_BITS,
     QUEUE_LEVEL_COUNT = 3, /* 1.07 s, 147 min, 2 years */
-    QUEUE_BLOCK_ROOM = 6,
+    QUEUE_BLOCK_ROOM = 7,
     QUEUE_AHEAD = 24 /* events that can be looked at before they are taken, if there are */
 };
 
 /* Some of the events of one tick, or of one revolution of the level below, in no order. */
 struct event_block {
     struct event_block *next;
+    uint64_t unused[3]; /* no event lies across two lines */
     struct event events[QUEUE_BLOCK_ROOM];
 };
-_Static_assert(sizeof(struct event_block) <= 256, "four cache lines");
+_Static_assert(sizeof(struct event_block) == 256, "four cache lines");
 
 struct queue {
     struct pool *pool;
@@ -56,8 +57,29 @@ struct queue {
 
 void queue_init(struct queue *queue, struct pool *pool);
 void queue_free(struct queue *queue);
-/* Its time must not lie before that of the last event taken. */
-void queue_push(struct queue *queue, const struct event *event);
+/* Where an event of this time is to be written; NULL: among those that are ready. */
+struct event *queue_room(struct queue *queue, vx6_ns time);
+void queue_insert(struct queue *queue, const struct event *event); /* among those */
+/* Its time must not lie before that of the last event taken. Inline and field by field, so that an
+ * event is written once, where it will lie: copied as a whole right after its fields, it would wait
+ * for all that has been written before them. */
+static inline void queue_push(struct queue *queue, const struct event *event)
+{
+    struct event *room = queue_room(queue, event->time);
+    if (room) {
+        room->time = event->time;
+        room->dst = event->dst;
+        room->src = event->src;
+        room->sequence = event->sequence;
+        room->conn = event->conn;
+        room->kind = event->kind;
+        room->flags = event->flags;
+        room->u = event->u;
+    } else {
+        const struct event ready = *event;
+        queue_insert(queue, &ready);
+    }
+}
 /* As many as may be looked at come into sight, unless they lie far behind `limit`. */
 void queue_fill(struct queue *queue, vx6_ns limit);
 /* Takes the first event before `limit`; false when there is none. */

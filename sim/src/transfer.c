@@ -75,7 +75,7 @@ void transfer_open(struct actor *actor)
 void transfer_dialled(struct actor *actor, const vx6_addr *addr)
 {
     const struct world *world = actor->shard->world;
-    uint32_t target = net_addr_index(world->prefixes, world->member_count, addr);
+    uint32_t target = world_addr_index(world, addr);
     for (uint32_t i = 0; i < actor->transfer_count; i++) {
         struct transfer *transfer = &actor->transfers[i];
         if (transfer->is_client && !transfer->up && transfer->target == target)

@@ -103,7 +103,7 @@ static void compare_hints(
     while (vx6_next_hint(&list, &hint)) {
         vx6_addr addr = {.port = hint.port};
         memcpy(addr.ip, hint.ip, sizeof addr.ip);
-        uint32_t index = net_addr_index(world->prefixes, world->member_count, &addr);
+        uint32_t index = world_addr_index(world, &addr);
         if (index == UINT32_MAX || memcmp(world->keys[index], hint.key, 32) != 0) {
             violation(actor, "a lookup brought a node that is none");
             return;

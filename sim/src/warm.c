@@ -42,7 +42,7 @@ static uint32_t split(const struct sorted *sorted, uint32_t from, uint32_t to, u
 static void contact(struct actor *actor, uint32_t index)
 {
     const struct world *world = actor->shard->world;
-    struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = net_addr(world->prefixes, index)};
+    struct vx6_in in = {.kind = VX6_IN_CONTACT, .peer = world_addr(world, index)};
     memcpy(in.key, world->keys[index], sizeof in.key);
     VX6_ASSERT(actor_input(actor, &in) == VX6_OK);
 }

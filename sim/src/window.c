@@ -34,13 +34,9 @@ static void mailbox_put(struct mailbox *mailbox, const struct event *event)
     mailbox->items[mailbox->count++] = *event;
 }
 
-void shard_send(struct shard *shard, const struct event *event)
+void window_send(struct shard *shard, uint32_t to, const struct event *event)
 {
-    uint32_t to = event->dst % shard->world->shard_count;
-    if (to == shard->index)
-        queue_push(&shard->queue, event);
-    else
-        mailbox_put(&shard->crossing.outboxes[shard->crossing.window & 1][to], event);
+    mailbox_put(&shard->crossing.outboxes[shard->crossing.window & 1][to], event);
 }
 
 /* Takes the letters of the window before, and turns to the next. */

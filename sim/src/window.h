@@ -15,6 +15,7 @@ enum {
     THREADS_MAX = 64
 };
 
+struct shard;
 struct world;
 
 struct mailbox {
@@ -45,6 +46,8 @@ struct windows {
 void windows_init(struct world *world);
 /* Runs all shards up to `limit`. The first call starts the threads. */
 void windows_run(struct world *world, vx6_ns limit);
+/* An event for another shard. */
+void window_send(struct shard *shard, uint32_t to, const struct event *event);
 void windows_stop(struct world *world); /* ends the threads */
 /* Moves what is still in mailboxes to where it belongs, and frees them. */
 void windows_free(struct world *world);

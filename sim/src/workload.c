@@ -63,7 +63,7 @@ static void set_up(struct actor *actor)
     struct vx6_in service = {.kind = VX6_IN_SERVICE_ADD, .data = (const uint8_t *)"web", .len = 3};
     must(actor_input(actor, &service));
     struct vx6_in endpoint = {
-        .kind = VX6_IN_ENDPOINT_ADD, .peer = net_addr(actor->shard->world->prefixes, actor->index)};
+        .kind = VX6_IN_ENDPOINT_ADD, .peer = world_addr(actor->shard->world, actor->index)};
     must(actor_input(actor, &endpoint));
 }
 
@@ -122,7 +122,7 @@ static uint32_t entry_of(struct actor *actor)
 static void join(struct actor *actor)
 {
     struct vx6_in in = {
-        .kind = VX6_IN_PEER_ADD, .peer = net_addr(actor->shard->world->prefixes, entry_of(actor))};
+        .kind = VX6_IN_PEER_ADD, .peer = world_addr(actor->shard->world, entry_of(actor))};
     actor->shard->stats.joins_tried++;
     if (actor_input(actor, &in) != VX6_OK) {
         workload_schedule(actor, COMMAND_JOIN, join_retry);

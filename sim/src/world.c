@@ -80,6 +80,7 @@ static void shard_init(struct world *world, uint32_t index)
     queue_init(&shard->queue, &shard->pool);
     shard->trace = (struct vx6_trace){.event = traced, .context = shard};
     shard->scratch = pool_take(&shard->pool, NET_FILL_MAX);
+    payload_room_init(shard);
     vx6_alloc alloc = {.resize = pool_resize, .context = &shard->pool};
     shard->env = vx6_env_new(alloc, &shard->crypto, &world->limits, &shard->trace);
     VX6_ASSERT(shard->env != NULL);
@@ -123,6 +124,7 @@ void world_free(struct world *world)
         struct shard *shard = &world->shards[i];
         vx6_env_free(shard->env);
         pool_give(&shard->pool, shard->scratch, NET_FILL_MAX);
+        payload_room_free(shard);
         queue_free(&shard->queue);
         stats_free(&shard->stats);
         memo_free(&shard->memo);
@@ -134,9 +136,7 @@ void world_free(struct world *world)
     free(world->shards);
     free(world->members);
     free(world->histories);
-    free(world->prefixes);
     free(world->keys);
-    free(world->present);
     free(world->live);
     free(world->ids);
     free(world->liars);
@@ -182,15 +182,12 @@ static struct member *member_add(struct world *world)
     if (world->member_count == world->member_capacity) {
         world->member_capacity = world->member_capacity == 0 ? 1024 : world->member_capacity * 2;
         members_grow(world);
-        world->prefixes = grown(world->prefixes, world->member_capacity, sizeof *world->prefixes);
         world->histories =
             grown(world->histories, world->member_capacity, sizeof *world->histories);
         world->keys = grown(world->keys, world->member_capacity, sizeof *world->keys);
-        world->present = grown(world->present, world->member_capacity, sizeof *world->present);
         world->live = grown(world->live, world->member_capacity, sizeof *world->live);
     }
     uint32_t index = world->member_count++;
-    world->prefixes[index] = net_prefix(world->options.seed, index);
     struct member *member = &world->members[index];
     *member = (struct member){.place = net_place(world->options.seed, index)};
     world->histories[index] =
@@ -215,7 +212,6 @@ struct actor *world_join(struct world *world)
     if (world->live_count > world->live_peak)
         world->live_peak = world->live_count;
     member->actor = actor;
-    world->present[index] = true;
 
     vx6_config config = {.node_tag = index,
         .sequence_first = 1,
@@ -250,7 +246,6 @@ void world_remove(struct world *world, struct actor *actor)
     world->digest_gone += digest_of(actor);
     actor_free(actor);
     member->actor = NULL;
-    world->present[member - world->members] = false;
 }
 
 /* What an event will touch is fetched while those before it run. Each step reads only what the one
@@ -283,11 +278,9 @@ static void look_ahead(struct shard *shard)
     struct event *event = queue_peek(&shard->queue, MEMBER_AHEAD);
     if (event) {
         prefetch_line(&members[event->dst]);
-        prefetch_line(&shard->world->prefixes[event->src]);
-        if (has_payload(event)) {
+        prefetch_line(&members[event->src]); /* where it comes from, and where an answer goes */
+        if (has_payload(event))
             prefetch_line(event->u.payload);
-            prefetch_line(&members[event->src]); /* who asks is answered */
-        }
     }
     event = queue_peek(&shard->queue, ACTOR_AHEAD);
     if (event && members[event->dst].actor) {

@@ -89,7 +89,7 @@ struct channels {
 struct end {
     vx6_id id; /* the node's link */
     uint32_t peer;
-    uint32_t conn; /* with the dialler's index: which connection */
+    uint16_t conn; /* with the dialler's index: which connection */
     bool dialled, up, paused, want_write, closed_by_peer;
     uint32_t in_flight;        /* bytes sent that the other end has not read */
     uint32_t unreported;       /* bytes read that the other end does not know of */
@@ -131,7 +131,6 @@ struct world;
 struct member {
     struct actor *actor; /* NULL once gone */
     struct place place;
-    bool silent; /* left without a word: its host answers nothing */
 };
 _Static_assert(sizeof(struct member) == 32, "half a cache line");
 
@@ -141,6 +140,7 @@ struct history {
                                  only as to whether it lies more than a window back */
     vx6_ns came;
     vx6_ns left; /* VX6_NEVER: still up */
+    bool silent; /* left without a word: its host answers nothing */
 };
 
 /* What a node has been shown of another. */
@@ -167,7 +167,7 @@ struct actor {
 
     bool joined;
     bool has_second_service;
-    uint32_t conn_next;
+    uint16_t conn_next;
     uint32_t live_slot; /* in world.live */
     uint32_t end_count, end_capacity;
     uint32_t pending_count, pending_capacity;
@@ -269,7 +269,8 @@ struct shard {
     struct vx6_trace trace;
     struct stats stats;
     vx6_ns now;
-    uint8_t *scratch; /* NET_FILL_MAX bytes for fill */
+    uint8_t *scratch;     /* NET_FILL_MAX bytes for fill */
+    struct payload *room; /* payload_room() */
 };
 
 struct world {
@@ -288,9 +289,7 @@ struct world {
     struct stats total;     /* of all shards, once the run is over */
     struct member *members;
     struct history *histories;
-    uint64_t *prefixes;  /* of their addresses: net_prefix() */
     uint8_t (*keys)[32]; /* identities of members */
-    bool *present;       /* has the member an actor? Read for each datagram that is sent */
     uint32_t member_count, member_capacity;
     uint32_t *live; /* indexes of members that are up, in no order that means anything */
     uint32_t live_count, live_peak;
@@ -315,6 +314,18 @@ void world_init(struct world *world, const struct options *options);
 void world_free(struct world *world);
 /* A new identity with a new address; it is up at once, and knows nobody. */
 struct actor *world_join(struct world *world);
+/* The address of a member, and back: UINT32_MAX when it is nobody's. */
+static inline vx6_addr world_addr(const struct world *world, uint32_t index)
+{
+    return net_addr(&world->members[index].place, index);
+}
+static inline uint32_t world_addr_index(const struct world *world, const vx6_addr *addr)
+{
+    uint64_t index = load_word(addr->ip + 8);
+    bool is_member =
+        index < world->member_count && load_word(addr->ip) == world->members[index].place.prefix;
+    return is_member ? (uint32_t)index : UINT32_MAX;
+}
 /* Runs all events before `limit`; then it is `limit`. */
 void world_run(struct world *world, vx6_ns limit);
 /* It counts among the live no more, but is up until world_remove(). */
@@ -330,7 +341,17 @@ uint64_t world_event_count(const struct world *world);
 struct stats world_stats(const struct world *world);
 
 /* Hands an event to the shard of its destination, within the window or between windows. */
-void shard_send(struct shard *shard, const struct event *event);
+static inline void shard_send(struct shard *shard, const struct event *event)
+{
+    const uint32_t count = shard->world->shard_count;
+    const uint32_t to = count == 1 ? 0 : event->dst % count;
+    if (to == shard->index) {
+        queue_push(&shard->queue, event);
+    } else {
+        const struct event crossing = *event;
+        window_send(shard, to, &crossing);
+    }
+}
 /* Runs the shard's events before `limit`; then it is `limit` there. */
 void shard_run(struct shard *shard, vx6_ns limit);
 

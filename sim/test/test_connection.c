@@ -32,7 +32,7 @@ static void send_packets(char *carrier, bool close_last, struct arrival arrivals
     (void)world_join(&world);
     struct queue *queue = &world.shards[0].queue;
     struct event event;
-    vx6_addr peer = net_addr(world.prefixes, 1);
+    vx6_addr peer = world_addr(&world, 1);
     carrier_dial(actor, (vx6_id){7}, &peer);
     uint32_t first = actor->sequence;
     for (uint32_t i = 0; i < PACKETS; i++) {

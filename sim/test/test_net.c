@@ -2,8 +2,7 @@
 /* The network model against the figures it was fitted to, and the integer mathematics below it. */
 #include "test.h"
 
-#include "mix.h"
-#include "net.h"
+#include "world.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,22 +71,24 @@ static void test_every_node_has_a_subnet_of_its_own_and_some_share_a_site(void *
     enum {
         COUNT = 3000
     };
-    uint64_t prefixes[COUNT];
+    struct world world = {.members = calloc(COUNT, sizeof *world.members)};
     uint32_t shared_sites = 0;
     for (uint32_t i = 0; i < COUNT; i++) {
-        prefixes[i] = net_prefix(1, i);
-        vx6_addr addr = net_addr(prefixes, i);
-        assert_int_equal(net_addr_index(prefixes, i + 1, &addr), i);
-        assert_int_equal(net_addr_index(prefixes, i, &addr), UINT32_MAX);
+        world.members[i].place = net_place(1, i);
+        vx6_addr addr = world_addr(&world, i);
+        assert_int_equal(world_addr_index(&world, &addr), UINT32_MAX); /* not a member yet */
+        world.member_count++;
+        assert_int_equal(world_addr_index(&world, &addr), i);
         addr.ip[0] ^= 1;
-        assert_int_equal(net_addr_index(prefixes, i + 1, &addr), UINT32_MAX);
+        assert_int_equal(world_addr_index(&world, &addr), UINT32_MAX);
         addr.ip[0] ^= 1;
         for (uint32_t j = 0; j < i; j++) {
-            vx6_addr other = net_addr(prefixes, j);
+            vx6_addr other = world_addr(&world, j);
             assert_int_not_equal(memcmp(addr.ip, other.ip, 8), 0);
             shared_sites += memcmp(addr.ip, other.ip, 6) == 0;
         }
     }
+    free(world.members);
     assert_int_equal(shared_sites, COUNT / 8);
 }
 

@@ -20,7 +20,7 @@ typedef struct vx6_env vx6_env; /* memory, crypto, limits and trace; shared by a
 typedef struct vx6_node vx6_node;
 
 enum {
-    VX6_FILL_MIN = 33000,        /* room that fill needs: one link record, or one datagram */
+    VX6_FILL_MIN = 33000,        /* room that fill needs: one link record */
     VX6_FILL_CHANNEL_MIN = 1200, /* the same where the carrier has channels */
     VX6_CHANNEL_COUNT = 64,
     VX6_HINT_SIZE = 52,         /* key 32, ip 16, port 2, flags 2 */
@@ -209,11 +209,12 @@ struct vx6_out {
  * carrier has channels, all is for `channel`. */
 struct vx6_batch {
     uint8_t *dst;
-    size_t cap; /* at least VX6_FILL_MIN, or VX6_FILL_CHANNEL_MIN */
+    size_t cap; /* at least VX6_FILL_MIN, or VX6_FILL_CHANNEL_MIN; of datagrams, one */
     size_t len;
     size_t segment_len;
     vx6_addr peer;
     uint8_t channel;
+    bool last; /* of datagrams: there are no more until the next WANT_WRITE */
 };
 
 /* NULL only when memory ran out. `crypto`, `limits` and `trace` must outlive the env; `trace` may

@@ -7,31 +7,25 @@
 
 enum {
     PER_NETWORK = 2,
+    TAGS_AT_ONCE = 16,
     CHANGE_MIN_S = 60 /* less than that is the coarseness of what is stated */
 };
 
-struct clock_sample {
-    uint64_t responder; /* the first bytes of its key */
-    uint32_t provider;  /* of IPv6 a /32, of IPv4 a /16 */
-    uint32_t network;   /* which of the provider's */
-    uint64_t excess;    /* how much there is of where it is from: the greatest gives way */
-    int64_t zero_s;
-    vx6_ns heard;
-};
-
-/* From its high bits: how many there are of the provider, itself among them, a draw for the
- * provider, how many of the network, a draw for the network. So among equals a draw decides that
- * stays the same, and who comes again and again has no more chances than others. */
+/* From the high bits of what there is of where a sample is from: how many of the provider, itself
+ * among them, a draw for the provider, how many of the network, a draw for the network. So among
+ * equals a draw decides that stays the same, and who comes again and again has no more chances than
+ * others. */
 static const uint64_t ONE_OF_PROVIDER = UINT64_C(1) << 56, ONE_OF_NETWORK = UINT64_C(1) << 24;
+static const uint64_t PROVIDER_DRAW = UINT64_C(0xffffff) << 32;
 
-static uint32_t of_provider(const struct clock_sample *sample)
+static uint32_t of_provider(uint64_t excess)
 {
-    return (uint8_t)(sample->excess >> 56);
+    return (uint8_t)(excess >> 56);
 }
 
-static uint32_t of_network(const struct clock_sample *sample)
+static uint32_t of_network(uint64_t excess)
 {
-    return (uint8_t)(sample->excess >> 24);
+    return (uint8_t)(excess >> 24);
 }
 
 /* 24 bits that only this node can tell of these. */
@@ -71,35 +65,80 @@ static bool is_same_network(const struct clock_sample *a, const struct clock_sam
     return a->provider == b->provider && a->network == b->network;
 }
 
-static void add(struct clock *clock, const struct clock_sample *sample)
+/* Of one who is alone there. */
+static uint64_t least_excess(const struct clock *clock, const struct clock_sample *sample)
 {
-    struct clock_sample *added = &clock->samples[clock->count++];
-    *added = *sample;
-    added->excess = ONE_OF_PROVIDER | draw(clock, sample->provider) << 32 | ONE_OF_NETWORK |
-                    draw(clock, (uint64_t)sample->provider << 16 | sample->network);
-    for (struct clock_sample *other = clock->samples; other < added; other++) {
-        if (other->provider != sample->provider)
-            continue;
-        uint64_t one = ONE_OF_PROVIDER;
-        if (other->network == sample->network)
-            one |= ONE_OF_NETWORK;
-        other->excess += one;
-        added->excess += one;
-    }
+    return ONE_OF_PROVIDER | draw(clock, sample->provider) << 32 | ONE_OF_NETWORK |
+           draw(clock, (uint64_t)sample->provider << 16 | sample->network);
 }
 
+static void put_at(
+    struct clock *clock, uint32_t index, const struct clock_sample *sample, uint64_t excess)
+{
+    clock->samples[index] = *sample;
+    clock->excess[index] = excess;
+    clock->tags[index] = (uint8_t)sample->responder;
+}
+
+static void add(struct clock *clock, const struct clock_sample *sample)
+{
+    const uint32_t added = clock->count++;
+    uint64_t excess = least_excess(clock, sample);
+    for (uint32_t i = 0; i < added; i++) {
+        /* Draws are read for less than what they are draws for. */
+        if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
+            clock->samples[i].provider != sample->provider)
+            continue;
+        uint64_t one = ONE_OF_PROVIDER;
+        if (clock->samples[i].network == sample->network)
+            one |= ONE_OF_NETWORK;
+        clock->excess[i] += one;
+        excess += one;
+    }
+    put_at(clock, added, sample, excess);
+}
+
+/* The last one takes its place. */
 static void remove_at(struct clock *clock, uint32_t index)
 {
     const struct clock_sample removed = clock->samples[index];
-    clock->samples[index] = clock->samples[--clock->count];
-    for (uint32_t i = 0; i < clock->count && of_provider(&removed) > 1; i++) {
-        struct clock_sample *other = &clock->samples[i];
-        if (other->provider != removed.provider)
+    const uint64_t excess = clock->excess[index];
+    const uint32_t last = --clock->count;
+    put_at(clock, index, &clock->samples[last], clock->excess[last]);
+    for (uint32_t i = 0; i < last && of_provider(excess) > 1; i++) {
+        const struct clock_sample *other = &clock->samples[i];
+        if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
+            other->provider != removed.provider)
             continue;
-        other->excess -= ONE_OF_PROVIDER;
+        clock->excess[i] -= ONE_OF_PROVIDER;
         if (other->network == removed.network)
-            other->excess -= ONE_OF_NETWORK;
+            clock->excess[i] -= ONE_OF_NETWORK;
     }
+}
+
+static bool has_tag(const uint8_t tags[TAGS_AT_ONCE], uint8_t tag)
+{
+    typedef uint8_t bytes __attribute__((vector_size(TAGS_AT_ONCE)));
+    typedef uint64_t words __attribute__((vector_size(TAGS_AT_ONCE)));
+    bytes all;
+    memcpy(&all, tags, sizeof all);
+    const words equal = (words)(all == tag);
+    return (equal[0] | equal[1]) != 0;
+}
+
+/* `count`: nothing is kept of it. */
+static uint32_t index_of(const struct clock *clock, uint64_t responder)
+{
+    const uint8_t tag = (uint8_t)responder;
+    for (uint32_t begin = 0; begin < clock->count; begin += TAGS_AT_ONCE) {
+        if (!has_tag(clock->tags + begin, tag))
+            continue;
+        for (uint32_t i = begin; i < begin + TAGS_AT_ONCE && i < clock->count; i++) {
+            if (clock->tags[i] == tag && clock->samples[i].responder == responder)
+                return i;
+        }
+    }
+    return clock->count;
 }
 
 /* And what the responder said before. */
@@ -117,48 +156,44 @@ static void remove_stale(struct vx6_node *node, uint64_t responder)
     clock->stale_at = oldest + sample_life(node);
 }
 
-static void remove_earlier(struct clock *clock, uint64_t responder)
-{
-    for (uint32_t i = 0; i < clock->count; i++) {
-        if (clock->samples[i].responder == responder) {
-            remove_at(clock, i);
-            return;
-        }
-    }
-}
-
 /* Who has just been added makes one too many in its network: the oldest there goes. */
 static void thin_out(struct clock *clock)
 {
-    const struct clock_sample *added = &clock->samples[clock->count - 1];
-    uint32_t oldest = clock->count - 1;
-    if (of_network(added) <= PER_NETWORK)
+    const uint32_t added = clock->count - 1;
+    uint32_t oldest = added;
+    if (of_network(clock->excess[added]) <= PER_NETWORK)
         return;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (is_same_network(&clock->samples[i], added) &&
+        if (is_same_network(&clock->samples[i], &clock->samples[added]) &&
             clock->samples[i].heard < clock->samples[oldest].heard)
             oldest = i;
     }
     remove_at(clock, oldest);
 }
 
-static void remove_excess(struct clock *clock)
+static uint32_t index_of_most(const struct clock *clock)
 {
-    uint32_t worst = 0;
-    uint64_t most = 0;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        if (clock->samples[i].excess > most) {
-            most = clock->samples[i].excess;
-            worst = i;
-        }
+    uint32_t most = 0;
+    for (uint32_t i = 1; i < clock->count; i++) {
+        if (clock->excess[i] > clock->excess[most])
+            most = i;
     }
-    remove_at(clock, worst);
+    return most;
 }
 
 /* One more than may stay: who has to go is decided when the last one is there. */
+static size_t places(const struct vx6_node *node)
+{
+    return (size_t)node->env->limits->clock_samples_max + 1;
+}
+
+/* Tags come last: they need no alignment, and are read many at once. */
 static size_t samples_size(const struct vx6_node *node)
 {
-    return ((size_t)node->env->limits->clock_samples_max + 1) * sizeof(struct clock_sample);
+    const struct clock *clock = &node->clock;
+    const size_t tags = (places(node) + TAGS_AT_ONCE - 1) / TAGS_AT_ONCE * TAGS_AT_ONCE;
+    return places(node) * (sizeof *clock->samples + sizeof *clock->excess) +
+           tags * sizeof *clock->tags;
 }
 
 static bool make_samples(struct vx6_node *node)
@@ -168,25 +203,48 @@ static bool make_samples(struct vx6_node *node)
     clock->samples = env_alloc(node->env, samples_size(node));
     if (clock->samples == NULL)
         return false;
+    clock->excess = (uint64_t *)(clock->samples + places(node));
+    clock->tags = (uint8_t *)(clock->excess + places(node));
+    clock->most = UINT64_MAX;
     rng_bytes(&node->public_rng, seed, sizeof seed);
     clock->seed = load_u64(seed);
     return true;
+}
+
+/* From where it was before: what there is of each network stays the same. */
+static void renew(struct clock *clock, uint32_t index, const struct clock_sample *sample)
+{
+    const uint64_t excess = clock->excess[index];
+    const uint32_t last = clock->count - 1;
+    put_at(clock, index, &clock->samples[last], clock->excess[last]);
+    put_at(clock, last, sample, excess);
 }
 
 /* VX6-QUERY-016 */
 static bool keep(struct vx6_node *node, const struct clock_sample *sample)
 {
     struct clock *clock = &node->clock;
+    const uint32_t samples_max = node->env->limits->clock_samples_max;
     if (clock->samples == NULL && !make_samples(node))
         return false;
-    if (node->now >= clock->stale_at)
+    const uint32_t known = index_of(clock, sample->responder);
+    const bool is_known = known < clock->count;
+    if (node->now >= clock->stale_at) {
         remove_stale(node, sample->responder);
-    else
-        remove_earlier(clock, sample->responder);
+    } else if (is_known) {
+        if (is_same_network(&clock->samples[known], sample)) {
+            renew(clock, known, sample);
+            return true;
+        }
+        remove_at(clock, known);
+    } else if (least_excess(clock, sample) > clock->most) {
+        return true; /* it would be the one that gives way */
+    }
     add(clock, sample);
     thin_out(clock);
-    if (clock->count > node->env->limits->clock_samples_max)
-        remove_excess(clock);
+    if (clock->count > samples_max)
+        remove_at(clock, index_of_most(clock));
+    clock->most = clock->count < samples_max ? UINT64_MAX : clock->excess[index_of_most(clock)];
     return true;
 }
 
@@ -250,8 +308,8 @@ static void agree(struct vx6_node *node)
     } else if (node->now - clock->agreed_at >= life) {
         clock->has_agreed = false;
     }
-    timer_set(
-        &node->timers, &clock->timer, clock->has_agreed ? clock->agreed_at + life : VX6_NEVER);
+    timer_set_part(
+        &node->timers, TIMER_CLOCK, clock->has_agreed ? clock->agreed_at + life : VX6_NEVER);
 }
 
 /* VX6-QUERY-017: a correction that is in use is given up only well below where it begins, or it
@@ -311,12 +369,9 @@ uint32_t clock_stated_s(const struct vx6_node *node)
 
 void clock_expect(const struct vx6_node *node)
 {
-    prefetch(node->clock.samples, node->clock.count * sizeof *node->clock.samples);
-}
-
-void clock_init(struct vx6_node *node)
-{
-    timer_init(&node->clock.timer, TIMER_CLOCK);
+    const struct clock *clock = &node->clock;
+    if (clock->count > 0)
+        prefetch_between(clock->excess, clock->tags + clock->count);
 }
 
 bool clock_output(struct vx6_node *node, struct vx6_out *out)

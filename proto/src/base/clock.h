@@ -13,19 +13,28 @@ enum {
     TIME_STEP_S = 16 /* times are stated in such steps: a finer clock would be a fingerprint */
 };
 
-struct clock_sample; /* what one responder said: clock.c */
+/* What one responder said. */
+struct clock_sample {
+    uint64_t responder; /* the first bytes of its key */
+    int64_t zero_s;
+    vx6_ns heard;
+    uint32_t provider; /* of IPv6 a /32, of IPv4 a /16 */
+    uint32_t network;  /* which of the provider's */
+};
 
 struct clock {
-    int64_t offset_s;      /* in use: added to the own clock */
     int64_t agreed_zero_s; /* Unix time at `now` 0, as others have it */
     vx6_ns agreed_at;      /* when there were last enough of them */
     bool has_agreed;       /* that was in the last day */
     bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
     struct clock_sample *samples; /* in no order; NULL before the first */
-    vx6_ns stale_at;              /* before that none of them is */
-    uint64_t seed;                /* of the draws among them */
-    struct timer timer;           /* until nothing is agreed any more */
+    uint64_t *excess; /* of each, how much there is of where it is from: the greatest gives way */
+    uint8_t *tags;    /* of each, a byte of `responder` */
+    uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
+    vx6_ns stale_at;  /* before that none of them is */
+    uint64_t seed;    /* of the draws among them */
+    int64_t offset_s; /* in use: added to the own clock */
 };
 
 /* A responder, authenticated and at this address, states its time. */
@@ -37,7 +46,6 @@ void clock_judge(struct vx6_node *node);
 /* What is stated to others: the own clock, whatever others say. */
 uint32_t clock_stated_s(const struct vx6_node *node);
 void clock_expect(const struct vx6_node *node); /* fetches what a time is compared with */
-void clock_init(struct vx6_node *node);
 bool clock_output(struct vx6_node *node, struct vx6_out *out);
 void clock_free(struct vx6_node *node);
 

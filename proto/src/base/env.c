@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The one door to memory: everything allocated here is zeroed and counted by exact sizes, so the
- * host's allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
+/* The one door to memory: everything allocated here is counted by exact sizes, so the host's
+ * allocator needs no headers and a test can fail the n-th call. Spec: spec/README.md. */
 #include "env.h"
 
 #include "bytes.h"
+
+enum {
+    ENV_ARRAYS_MAX = 8 /* that grow together */
+};
 
 vx6_env *vx6_env_new(vx6_alloc alloc, const struct vx6_crypto *crypto,
     const struct vx6_limits *limits, const struct vx6_trace *trace)
@@ -24,14 +28,20 @@ void vx6_env_free(vx6_env *env)
     intern_clear(env, &env->placed);
     intern_clear(env, &env->blobs);
     env_wipe_free(env, env->scratch, ENV_SCRATCH_SIZE);
+    env_free(env, env->spare, ENV_SPARE_SIZE);
     vx6_alloc alloc = env->alloc;
     alloc.resize(alloc.context, env, sizeof *env, 0);
 }
 
-void *env_alloc(vx6_env *env, size_t size)
+void *env_alloc_any(vx6_env *env, size_t size)
 {
     VX6_ASSERT(size > 0);
-    void *memory = env->alloc.resize(env->alloc.context, NULL, 0, size);
+    return env->alloc.resize(env->alloc.context, NULL, 0, size);
+}
+
+void *env_alloc(vx6_env *env, size_t size)
+{
+    void *memory = env_alloc_any(env, size);
     if (memory != NULL)
         memset(memory, 0, size);
     return memory;
@@ -59,19 +69,20 @@ void *env_grow(
     return moved;
 }
 
-bool env_grow_both(
-    vx6_env *env, void *arrays[2], const size_t sizes[2], uint32_t count_from, uint32_t count_to)
+bool env_grow_all(vx6_env *env, void **arrays, const size_t *sizes, uint32_t array_count,
+    uint32_t count_from, uint32_t count_to)
 {
-    void *grown[2];
-    for (size_t i = 0; i < 2; i++) {
+    void *grown[ENV_ARRAYS_MAX];
+    VX6_ASSERT(array_count <= ENV_ARRAYS_MAX);
+    for (uint32_t i = 0; i < array_count; i++) {
         grown[i] = env_alloc(env, count_to * sizes[i]);
         if (grown[i] != NULL)
             continue;
-        if (i > 0)
-            env_free(env, grown[0], count_to * sizes[0]);
+        while (i-- > 0)
+            env_free(env, grown[i], count_to * sizes[i]);
         return false;
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < array_count; i++) {
         if (count_from > 0)
             memcpy(grown[i], arrays[i], count_from * sizes[i]);
         env_free(env, arrays[i], count_from * sizes[i]);
@@ -85,6 +96,23 @@ uint8_t *env_scratch(vx6_env *env)
     if (env->scratch == NULL)
         env->scratch = env_alloc(env, ENV_SCRATCH_SIZE);
     return env->scratch;
+}
+
+void *env_spare_take(vx6_env *env)
+{
+    void *memory = env->spare;
+    if (memory == NULL)
+        return env_alloc(env, ENV_SPARE_SIZE);
+    env->spare = NULL;
+    return memory;
+}
+
+void env_spare_give(vx6_env *env, void *memory)
+{
+    if (env->spare == NULL)
+        env->spare = memory;
+    else
+        env_free(env, memory, ENV_SPARE_SIZE);
 }
 
 void env_free(vx6_env *env, void *memory, size_t size)

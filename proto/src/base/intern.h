@@ -14,9 +14,9 @@
 struct vx6_env;
 
 struct interned {
-    struct interned *next; /* in its hash chain */
-    uint32_t hash;
     uint32_t references;
+    uint32_t hash;
+    struct interned *next; /* in its hash chain */
 };
 
 struct intern {
@@ -26,7 +26,8 @@ struct intern {
     size_t bytes; /* of the objects */
 };
 
-/* What an answer says of a peer, and what it is found by, fill the first 64 bytes: a cache line. */
+/* What an answer says of a peer, what it is found by and how often it is held fill the first 64
+ * bytes: a cache line. */
 struct peer {
     uint8_t key[32]; /* identity key; may be no valid point: peer_key_is_valid() */
     vx6_addr addr;

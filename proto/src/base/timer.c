@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A pairing heap: setting a timer is one comparison, taking the first is a two-pass merge of its
- * children, done by loops. Timers with equal deadlines go off in the order in which they were set.
- * Spec: spec/README.md, "The state machine". */
+/* The first of all is known by its place among the few. Of objects, a pairing heap: setting a timer
+ * is one comparison, taking the first is a two-pass merge of its children, done by loops. Timers
+ * with equal deadlines go off in the order in which they were set. Spec: spec/README.md, "The state
+ * machine". */
 #include "timer.h"
 
 #include "bytes.h"
@@ -56,17 +57,44 @@ static struct timer *join_all(struct timer *first)
     return top;
 }
 
-static void set_first(struct timers *timers, struct timer *first)
+static bool is_earlier(const struct timers *timers, uint32_t a, uint32_t b)
 {
+    const vx6_ns *deadlines = timers->deadlines;
+    return deadlines[a] < deadlines[b] ||
+           (deadlines[a] == deadlines[b] && timers->orders[a] < timers->orders[b]);
+}
+
+static void put(struct timers *timers, uint32_t place, vx6_ns deadline, uint64_t order)
+{
+    uint32_t first = timers->first;
+    timers->deadlines[place] = deadline;
+    timers->orders[place] = order;
+    if (place != first) {
+        if (is_earlier(timers, place, first))
+            timers->first = place;
+        return;
+    }
+    first = 0;
+    for (uint32_t i = 1; i <= TIMER_PARTS; i++)
+        first = is_earlier(timers, i, first) ? i : first;
     timers->first = first;
-    timers->first_deadline = first ? first->deadline : VX6_NEVER;
+}
+
+/* The first object may be another one. */
+static void put_object(struct timers *timers)
+{
+    const struct timer *top = timers->heap;
+    if (top)
+        put(timers, TIMER_PARTS, top->deadline, top->order);
+    else
+        put(timers, TIMER_PARTS, VX6_NEVER, 0);
 }
 
 static void take_out(struct timers *timers, struct timer *timer)
 {
     struct timer *rest = join_all(timer->child);
-    if (timer == timers->first) {
-        set_first(timers, rest);
+    if (timer == timers->heap) {
+        timers->heap = rest;
     } else {
         if (timer->previous->child == timer)
             timer->previous->child = timer->sibling;
@@ -75,15 +103,17 @@ static void take_out(struct timers *timers, struct timer *timer)
         if (timer->sibling)
             timer->sibling->previous = timer->previous;
         if (rest)
-            set_first(timers, join(timers->first, rest));
+            timers->heap = join(timers->heap, rest);
     }
     timer->child = timer->sibling = timer->previous = NULL;
     timer->deadline = VX6_NEVER;
 }
 
-void timer_init(struct timer *timer, enum timer_kind kind)
+void timers_init(struct timers *timers)
 {
-    *timer = (struct timer){.deadline = VX6_NEVER, .kind = kind};
+    *timers = (struct timers){0};
+    for (uint32_t i = 0; i <= TIMER_PARTS; i++)
+        timers->deadlines[i] = VX6_NEVER;
 }
 
 uint64_t timer_order(struct timers *timers)
@@ -91,48 +121,56 @@ uint64_t timer_order(struct timers *timers)
     return timers->order_next++;
 }
 
-void timer_set(struct timers *timers, struct timer *timer, vx6_ns deadline)
+void timer_set_part(struct timers *timers, enum timer_kind part, vx6_ns deadline)
 {
-    timer_set_in_order(timers, timer, deadline, timer_order(timers));
+    timer_set_in_order(timers, part, deadline, timer_order(timers));
 }
 
-void timer_set_in_order(struct timers *timers, struct timer *timer, vx6_ns deadline, uint64_t order)
+void timer_set_in_order(
+    struct timers *timers, enum timer_kind part, vx6_ns deadline, uint64_t order)
 {
-    timer_clear(timers, timer);
-    if (deadline == VX6_NEVER)
-        return;
-    timer->deadline = deadline;
-    timer->order = order & (UINT64_MAX >> 8);
-    set_first(timers, timers->first ? join(timers->first, timer) : timer);
+    VX6_ASSERT(part < TIMER_PARTS);
+    put(timers, part, deadline, order);
+}
+
+void timer_init(struct timer *timer, enum timer_kind kind)
+{
+    *timer = (struct timer){.deadline = VX6_NEVER, .kind = kind};
+}
+
+void timer_set(struct timers *timers, struct timer *timer, vx6_ns deadline)
+{
+    const uint64_t order = timer_order(timers);
+    if (timer_is_set(timer))
+        take_out(timers, timer);
+    if (deadline != VX6_NEVER) {
+        timer->deadline = deadline;
+        timer->order = order & (UINT64_MAX >> 8);
+        timers->heap = timers->heap ? join(timers->heap, timer) : timer;
+    }
+    put_object(timers);
 }
 
 void timer_clear(struct timers *timers, struct timer *timer)
 {
-    if (timer->deadline != VX6_NEVER)
-        take_out(timers, timer);
+    if (!timer_is_set(timer))
+        return;
+    take_out(timers, timer);
+    put_object(timers);
 }
 
-struct timer *timer_pop(struct timers *timers, vx6_ns now)
+bool timer_pop(struct timers *timers, vx6_ns now, enum timer_kind *kind, struct timer **timer)
 {
     if (!timer_is_due(timers, now))
-        return NULL;
-    struct timer *timer = timers->first;
-    take_out(timers, timer);
-    return timer;
-}
-
-vx6_ns timer_deadline(const struct timers *timers)
-{
-    return timers->first ? timers->first_deadline : VX6_NEVER;
-}
-
-void timer_expect(const struct timers *timers, uint32_t step)
-{
-    const struct timer *timer = timers->first;
-    if (timer && step > 0)
-        timer = timer->child;
-    for (uint32_t i = 1; timer && i < step; i++)
-        timer = timer->sibling;
-    if (timer)
-        prefetch(timer, sizeof *timer);
+        return false;
+    if (timers->first == TIMER_PARTS) {
+        *timer = timers->heap;
+        *kind = (enum timer_kind)timers->heap->kind;
+        timer_clear(timers, timers->heap);
+    } else {
+        *timer = NULL;
+        *kind = (enum timer_kind)timers->first;
+        put(timers, timers->first, VX6_NEVER, timers->orders[timers->first]);
+    }
+    return true;
 }

@@ -40,13 +40,18 @@ static bool is_clear(const struct around *around)
     return is_clear;
 }
 
+/* Its index; peer_count: it is not asked for. */
+static uint32_t find_asked(const struct around *around, const struct peer *peer)
+{
+    uint32_t index = 0;
+    while (index < around->peer_count && around->peers[index] != peer)
+        index++;
+    return index;
+}
+
 bool around_is_asked(const struct around *around, const struct peer *peer)
 {
-    for (uint32_t i = 0; i < around->peer_count; i++) {
-        if (around->peers[i] == peer)
-            return true;
-    }
-    return false;
+    return find_asked(around, peer) < around->peer_count;
 }
 
 void around_look(struct around *around, const struct vx6_node *node, struct peer *const *peers,
@@ -63,13 +68,13 @@ void around_look(struct around *around, const struct vx6_node *node, struct peer
         const uint32_t end = begin;
         begin -= table->bucket_count[--bucket];
         for (uint32_t i = begin; i < end; i++) {
-            const struct contact *contact = &table->contacts[i];
-            if (contact->failures > 0)
+            if (table->standings[i] < STANDING_SOUND)
                 continue;
-            around->prefixes[live++] = (int32_t)contact->prefix;
-            if (around_is_asked(around, contact->peer)) {
-                around->asked[around->asked_count].peer = contact->peer;
-                around->asked[around->asked_count++].prefix = (int32_t)contact->prefix;
+            around->prefixes[live++] = (int32_t)table->prefixes[i];
+            const uint32_t index = find_asked(around, table->peers[i]);
+            if (index < peer_count) {
+                around->asked[around->asked_count].index = index;
+                around->asked[around->asked_count++].prefix = (int32_t)table->prefixes[i];
             }
         }
     }
@@ -83,18 +88,37 @@ static bool is_within_reach(const struct around *around, const uint8_t key[32])
     return (load_u32(key) ^ load_u32(around->node->keys.id)) < around->reach;
 }
 
-uint32_t around_closest(
-    const struct around *around, const uint8_t key[32], struct peer *closest[KADEMLIA_K])
+static uint32_t closest_in_table(
+    const struct around *around, const uint8_t key[32], uint32_t closest[SYNC_NEIGHBOURS])
 {
-    if (!is_within_reach(around, key))
-        return table_closest(around->node, key, closest, KADEMLIA_K);
-    memset(closest, 0, KADEMLIA_K * sizeof *closest);
-    for (uint32_t i = 0; i < around->asked_count; i++) {
-        uint32_t place = count_nearer(around, (int32_t)load_u32(key), around->asked[i].prefix);
-        if (place < KADEMLIA_K)
-            closest[place] = around->asked[i].peer;
+    struct peer *found[KADEMLIA_K];
+    const uint32_t found_count = table_closest(around->node, key, found, KADEMLIA_K);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < found_count; i++) {
+        const uint32_t index = find_asked(around, found[i]);
+        if (index < around->peer_count)
+            closest[count++] = index;
     }
-    return KADEMLIA_K;
+    return count;
+}
+
+uint32_t around_closest(
+    const struct around *around, const uint8_t key[32], uint32_t closest[SYNC_NEIGHBOURS])
+{
+    uint32_t at_place[KADEMLIA_K], taken = 0, count = 0;
+    if (!is_within_reach(around, key))
+        return closest_in_table(around, key, closest);
+    for (uint32_t i = 0; i < around->asked_count; i++) {
+        const uint32_t place =
+            count_nearer(around, (int32_t)load_u32(key), around->asked[i].prefix);
+        if (place >= KADEMLIA_K)
+            continue;
+        at_place[place] = around->asked[i].index;
+        taken |= 1u << place;
+    }
+    for (; taken > 0; taken &= taken - 1)
+        closest[count++] = at_place[__builtin_ctz(taken)];
+    return count;
 }
 
 bool around_is_own_share(const struct around *around, const uint8_t key[32])

@@ -21,7 +21,7 @@ struct around {
     uint32_t reach;               /* keys are answered for that lie nearer to the own ID; 0: none */
     int32_t prefixes[AROUND_MAX]; /* of all live contacts within reach; the others are beyond it */
     struct {
-        struct peer *peer;
+        uint32_t index;
         int32_t prefix;
     } asked[SYNC_NEIGHBOURS]; /* of the peers, those within reach */
     uint32_t asked_count;
@@ -31,10 +31,10 @@ struct around {
 void around_look(struct around *around, const struct vx6_node *node, struct peer *const *peers,
     uint32_t peer_count);
 bool around_is_asked(const struct around *around, const struct peer *peer);
-/* As table_closest() does, those of the k closest contacts to the key that are asked for, each at
- * its place; at the other places stands any contact, or NULL. Returns how many places there are. */
+/* Those of the k closest contacts to the key that are asked for, by their index among the peers,
+ * closest first, as table_closest() finds them; returns how many they are. */
 uint32_t around_closest(
-    const struct around *around, const uint8_t key[32], struct peer *closest[KADEMLIA_K]);
+    const struct around *around, const uint8_t key[32], uint32_t closest[SYNC_NEIGHBOURS]);
 /* Are fewer than k contacts closer to the key than the node itself? */
 bool around_is_own_share(const struct around *around, const uint8_t key[32]);
 

@@ -7,16 +7,16 @@
 /* Eight numbers, with which compilers compute at once. */
 typedef int16_t eight __attribute__((vector_size(16)));
 
-/* Contacts that are sorted together: those of a bucket, or all of the deepest buckets, which hold
- * few. */
+/* Contacts that are sorted together are those of a bucket, or all of the deepest buckets, which
+ * hold few. */
 enum {
-    EIGHTS = 3,
-    SORTED_MAX = 8 * EIGHTS
+    EIGHTS = TABLE_VECTOR / 8,
+    NOWHERE = 1 << 14 /* the place of who is passed over; the sum of all other places is less */
 };
-_Static_assert((int)KADEMLIA_K <= (int)SORTED_MAX, "a bucket is sorted at once");
+_Static_assert((int)KADEMLIA_K <= (int)TABLE_VECTOR, "a bucket is sorted at once");
 
 union numbers {
-    int16_t numbers[SORTED_MAX];
+    int16_t numbers[TABLE_VECTOR];
     eight eights[EIGHTS];
 };
 
@@ -24,9 +24,39 @@ struct search {
     const uint8_t *target;
     struct peer **peers;
     uint32_t count, found;
-    enum addr_scope scope_min; /* contacts of a narrower scope are passed over */
-    uint8_t failures_max;      /* contacts that failed more often are passed over */
+    uint8_t standing_bits, standing_min; /* who has less of these is passed over */
 };
+
+/* The distances by which contacts are compared: what follows the `shared` bits. The first bit is
+ * turned over: so numbers with a sign compare as those without one. */
+static void read_distances(
+    const uint8_t target[32], const uint32_t *prefixes, uint32_t shared, union numbers *distances)
+{
+    const uint32_t shift = shared < 16 ? shared : 16;
+    const uint32_t to_target = load_u32(target) ^ UINT32_C(0x80000000) >> shift;
+    for (uint32_t i = 0; i < TABLE_VECTOR; i++)
+        distances->numbers[i] = (int16_t)((prefixes[i] ^ to_target) << shift >> 16);
+}
+
+/* All bits of who is passed over are set. Is there anybody? */
+static bool read_standings(
+    const struct search *search, const uint8_t *standings, union numbers *passed_over)
+{
+    const uint8_t bits = search->standing_bits, min = search->standing_min;
+    int16_t any = 0;
+    for (uint32_t i = 0; i < TABLE_VECTOR; i++) {
+        passed_over->numbers[i] = (int16_t) - ((standings[i] & bits) < min);
+        any |= passed_over->numbers[i];
+    }
+    return any != 0;
+}
+
+/* Those of `value` instead. */
+static void replace(union numbers *numbers, const union numbers *which, int16_t value)
+{
+    for (uint32_t i = 0; i < EIGHTS; i++)
+        numbers->eights[i] = (numbers->eights[i] & ~which->eights[i]) | (which->eights[i] & value);
+}
 
 /* A number's place is the count of those that are less: each is compared with all others at once,
  * by no branch, which here nobody could foresee. */
@@ -49,7 +79,8 @@ static void settle(const uint8_t target[32], struct peer *const *peers,
 {
     for (uint32_t i = 1; i < count; i++) {
         for (uint32_t j = 0; j < i; j++) {
-            if (distances->numbers[i] != distances->numbers[j])
+            if (distances->numbers[i] != distances->numbers[j] || places->numbers[i] >= NOWHERE ||
+                places->numbers[j] >= NOWHERE)
                 continue;
             bool is_closer = distance_compare(target, peers[i]->id, peers[j]->id) < 0;
             places->numbers[is_closer ? j : i]++;
@@ -57,44 +88,43 @@ static void settle(const uint8_t target[32], struct peer *const *peers,
     }
 }
 
-/* Returns a bit for each place that is taken. */
-static uint32_t put_in_place(
-    const struct search *search, struct peer **peers, uint32_t count, const union numbers *places)
+/* Returns the sum of all places. What there is of peers lies far away, and is read next. */
+static uint32_t put_in_place(const struct search *search, struct peer *const *peers, uint32_t count,
+    const union numbers *places)
 {
     struct peer **found = search->peers + search->found;
     const uint32_t room = search->count - search->found;
-    uint32_t taken = 0;
+    uint32_t sum = 0;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t place = (uint16_t)places->numbers[i];
-        taken |= UINT32_C(1) << place;
-        if (place < room)
+        sum += place;
+        if (place < room) {
             found[place] = peers[i];
+            __builtin_prefetch(peers[i], 0, 2);
+        }
     }
-    return taken;
+    return sum;
 }
 
-/* The contacts of one or more buckets come next, closest first. Their distances to the target, all
- * of which agree in the first `shared` bits, are compared by what follows those. */
-static void search_buckets(
-    struct search *search, const struct contact *contacts, uint32_t count, uint32_t shared)
+/* The contacts of one or more buckets come next, closest first. Their distances to the target all
+ * agree in the first `shared` bits. */
+static void search_buckets(struct search *search, const struct table *table, uint32_t begin,
+    uint32_t count, uint32_t shared)
 {
-    const uint32_t shift = shared < 16 ? shared : 16;
-    /* The first bit is turned over: so numbers with a sign compare as those without one. */
-    const uint32_t to_target = load_u32(search->target) ^ UINT32_C(0x80000000) >> shift;
-    const enum addr_scope scope_min = search->scope_min;
-    const uint8_t failures_max = search->failures_max;
-    union numbers distances = {{0}}, places;
-    struct peer *peers[SORTED_MAX];
-    uint32_t live = 0;
-    for (const struct contact *end = contacts + count; contacts < end; contacts++) {
-        distances.numbers[live] = (int16_t)((contacts->prefix ^ to_target) << shift >> 16);
-        peers[live] = contacts->peer;
-        live += contacts->failures <= failures_max && contacts->scope >= scope_min;
-    }
-    count_less(&distances, live, &places);
-    if (put_in_place(search, peers, live, &places) != (UINT32_C(1) << live) - 1) {
-        settle(search->target, peers, &distances, live, &places);
-        (void)put_in_place(search, peers, live, &places);
+    struct peer *const *peers = table->peers + begin;
+    union numbers distances, passed_over, places;
+    read_distances(search->target, table->prefixes + begin, shared, &distances);
+    const bool any = read_standings(search, table->standings + begin, &passed_over);
+    if (any)
+        replace(&distances, &passed_over, INT16_MAX); /* which is less than no other */
+    count_less(&distances, count, &places);
+    if (any)
+        replace(&places, &passed_over, NOWHERE);
+    const uint32_t sum = put_in_place(search, peers, count, &places);
+    const uint32_t live = count - sum / NOWHERE;
+    if (sum % NOWHERE != live * (live - 1) / 2) { /* 0 + 1 + 2 ..: all places differ */
+        settle(search->target, peers, &distances, count, &places);
+        (void)put_in_place(search, peers, count, &places);
     }
     const uint32_t room = search->count - search->found;
     search->found += live < room ? live : room;
@@ -116,23 +146,21 @@ static void search_table(const struct vx6_node *node, struct search *search)
     search->found = 0;
     if (table->count == 0)
         return; /* it may have no memory */
-    while (deepest > 0 && table->count - begin + count[deepest - 1] <= SORTED_MAX)
+    while (deepest > 0 && table->count - begin + count[deepest - 1] <= TABLE_VECTOR)
         begin -= count[--deepest];
     uint32_t i = common_prefix(search->target, own);
-    const struct contact *contact = table->contacts + table_bucket_begin(table, i);
-    for (; i < deepest; contact += count[i++]) {
+    for (uint32_t at = table_bucket_begin(table, i); i < deepest; at += count[i++]) {
         if (!bit_differs(search->target, own, i))
             continue;
-        search_buckets(search, contact, count[i], i + 1);
+        search_buckets(search, table, at, count[i], i + 1);
         if (search->found == search->count)
             return;
     }
-    contact = table->contacts + begin;
-    search_buckets(search, contact, table->count - begin, deepest);
+    search_buckets(search, table, begin, table->count - begin, deepest);
     for (i = deepest; i-- > 0 && search->found < search->count;) {
-        contact -= count[i];
+        begin -= count[i];
         if (!bit_differs(search->target, own, i))
-            search_buckets(search, contact, count[i], i + 1);
+            search_buckets(search, table, begin, count[i], i + 1);
     }
 }
 
@@ -145,11 +173,11 @@ void table_expect_search(const struct vx6_node *node, const uint8_t target[32])
     const uint32_t bucket = common_prefix(target, node->keys.id);
     const bool suffices = bucket < table->depth && table->bucket_count[bucket] == KADEMLIA_K;
     const uint32_t begin = table_bucket_begin(table, bucket), behind = table->count - begin;
-    const struct contact *contacts = table->contacts + begin;
-    if (suffices)
-        prefetch(contacts, KADEMLIA_K * sizeof *contacts);
-    else
-        prefetch(contacts, (behind < 2 * KADEMLIA_K ? behind : 2 * KADEMLIA_K) * sizeof *contacts);
+    const uint32_t most = suffices ? KADEMLIA_K : 2 * KADEMLIA_K;
+    const uint32_t count = behind < most ? behind : most;
+    prefetch(table->prefixes + begin, count * sizeof *table->prefixes);
+    prefetch(table->standings + begin, count * sizeof *table->standings);
+    prefetch(table->peers + begin, count * sizeof *table->peers);
 }
 
 uint32_t table_closest(
@@ -166,48 +194,50 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
     search.target = target;
     search.peers = peers;
     search.count = count;
-    search.failures_max = 0;
-    search.scope_min = asker ? addr_scope(asker) : SCOPE_NONE;
-    if (asker && search.scope_min == SCOPE_NONE)
-        search.scope_min = SCOPE_LOOPBACK;
+    enum addr_scope scope_min = asker ? addr_scope(asker) : SCOPE_NONE;
+    if (asker && scope_min == SCOPE_NONE)
+        scope_min = SCOPE_LOOPBACK;
+    search.standing_bits = STANDING_SOUND | STANDING_SCOPE;
+    search.standing_min = (uint8_t)(STANDING_SOUND | scope_min);
     search_table(node, &search);
     if (search.found == 0) {
-        search.failures_max = UINT8_MAX;
+        search.standing_bits = STANDING_SCOPE;
+        search.standing_min = (uint8_t)scope_min;
         search_table(node, &search);
     }
     return search.found;
 }
 
 /* Contacts that failed do not count, unless all did. */
-static uint8_t failures_allowed(const struct table *table)
+static uint8_t standing_wanted(const struct table *table)
 {
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->contacts[i].failures == 0)
-            return 0;
+        if (table->standings[i] >= STANDING_SOUND)
+            return STANDING_SOUND;
     }
-    return UINT8_MAX;
+    return 0;
 }
 
 /* Counts up to `max`. */
 static uint32_t count_live(
-    const struct contact *contact, uint32_t count, uint8_t failures_max, uint32_t max)
+    const uint8_t *standings, uint32_t count, uint8_t standing_min, uint32_t max)
 {
     uint32_t live = 0;
     for (uint32_t i = 0; i < count && live < max; i++)
-        live += contact[i].failures <= failures_max;
+        live += standings[i] >= standing_min;
     return live;
 }
 
 /* Of one bucket. Most contacts differ in their prefix: what else there is of them lies far away. */
-static uint32_t count_closer_of(const struct contact *contact, uint32_t count, uint8_t failures_max,
-    const uint8_t target[32], const uint8_t id[32])
+static uint32_t count_closer_of(const struct table *table, uint32_t bucket, uint32_t begin,
+    uint8_t standing_min, const uint8_t target[32], const uint8_t id[32])
 {
     const uint32_t to_target = load_u32(target), limit = load_u32(id) ^ to_target;
     uint32_t closer = 0;
-    for (const struct contact *end = contact + count; contact < end; contact++) {
-        const uint32_t distance = contact->prefix ^ to_target;
-        if (distance <= limit && contact->failures <= failures_max &&
-            (distance < limit || distance_compare(target, contact->peer->id, id) < 0))
+    for (uint32_t i = begin; i < begin + table->bucket_count[bucket]; i++) {
+        const uint32_t distance = table->prefixes[i] ^ to_target;
+        if (distance <= limit && table->standings[i] >= standing_min &&
+            (distance < limit || distance_compare(target, table->peers[i]->id, id) < 0))
             closer++;
     }
     return closer;
@@ -222,30 +252,30 @@ static uint32_t count_closer(
 {
     const struct table *table = &node->table;
     const uint32_t own = common_prefix(node->keys.id, id);
-    const uint8_t failures_max = failures_allowed(table);
-    const struct contact *contact = table->contacts;
-    uint32_t closer = 0, i = 0;
-    for (; i < own && i < table->depth && closer < max; contact += table->bucket_count[i++]) {
+    const uint8_t standing_min = standing_wanted(table), *standings = table->standings;
+    uint32_t closer = 0, i = 0, begin = 0;
+    for (; i < own && i < table->depth && closer < max; begin += table->bucket_count[i++]) {
         if (bit_differs(target, node->keys.id, i))
-            closer += count_live(contact, table->bucket_count[i], failures_max, max - closer);
+            closer +=
+                count_live(standings + begin, table->bucket_count[i], standing_min, max - closer);
     }
     if (i == table->depth || closer >= max)
         return closer;
-    const struct contact *below = contact + table->bucket_count[i];
-    const uint32_t deeper = (uint32_t)(table->contacts + table->count - below);
+    const uint32_t below = begin + table->bucket_count[i];
     if (!bit_differs(target, node->keys.id, own))
-        closer += count_live(below, deeper, failures_max, max - closer);
+        closer += count_live(standings + below, table->count - below, standing_min, max - closer);
     if (closer >= max)
         return closer;
-    return closer + count_closer_of(contact, table->bucket_count[i], failures_max, target, id);
+    return closer + count_closer_of(table, i, begin, standing_min, target, id);
 }
 
 bool table_is_among_closest(
     const struct vx6_node *node, const uint8_t target[32], const struct peer *peer, uint32_t count)
 {
+    const struct table *table = &node->table;
     const struct contact *contact = table_find(node, peer->id);
-    return contact && contact->peer == peer &&
-           contact->failures <= failures_allowed(&node->table) &&
+    return contact && table_peer(table, contact) == peer &&
+           table->standings[contact - table->contacts] >= standing_wanted(table) &&
            count_closer(node, target, peer->id, count) < count;
 }
 
@@ -255,12 +285,11 @@ static bool is_counted_closer(
 {
     const struct table *table = &node->table;
     const uint16_t provider = diversity_provider(addr);
-    const uint8_t failures_max = failures_allowed(table);
+    const uint8_t standing_min = standing_wanted(table);
     for (uint32_t i = 0; i < table->count; i++) {
-        const struct contact *contact = &table->contacts[i];
-        if (contact->provider == provider && contact->failures <= failures_max &&
-            addr_equal(&contact->peer->addr, addr))
-            return distance_compare(target, contact->peer->id, node->keys.id) < 0;
+        if (table->providers[i] == provider && table->standings[i] >= standing_min &&
+            addr_equal(&table->peers[i]->addr, addr))
+            return distance_compare(target, table->peers[i]->id, node->keys.id) < 0;
     }
     return false;
 }

@@ -12,19 +12,17 @@ enum {
 
 void discovery_init(struct vx6_node *node)
 {
-    timer_init(&node->discovery.timer, TIMER_DISCOVERY);
     node->discovery.retry_ms = node->env->limits->rejoin_ms;
 }
 
 void discovery_wake(struct vx6_node *node)
 {
-    struct discovery *discovery = &node->discovery;
     uint32_t pace_ms = node->env->limits->maintain_ms;
     vx6_ns soon = after_ms(node, pace_ms);
-    if (discovery->timer.deadline <= soon)
+    if (node->timers.deadlines[TIMER_DISCOVERY] <= soon)
         return;
     vx6_ns jitter = (vx6_ns)rng_below(&node->public_rng, pace_ms) * VX6_MILLISECOND;
-    timer_set(&node->timers, &discovery->timer, node->now + jitter);
+    timer_set_part(&node->timers, TIMER_DISCOVERY, node->now + jitter);
 }
 
 void discovery_contact(struct vx6_node *node, struct peer *peer)
@@ -61,15 +59,15 @@ void discovery_touch(struct vx6_node *node, const uint8_t target[32])
 }
 
 /* VX6-DHT-008: nothing enters the table here; the node itself has to answer first. */
-enum vx6_code discovery_consider(
-    struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source)
+static enum vx6_code consider(struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr,
+    uint32_t hash, const vx6_addr *source)
 {
     struct discovery *discovery = &node->discovery;
     if (bytes_equal(key, node->keys.identity, 32))
         return VX6_SELF;
     if (!addr_is_in_scope(addr, source))
         return VX6_INVALID;
-    struct peer *peer = peer_get(node->env, key, addr);
+    struct peer *peer = peer_get_hashed(node->env, key, addr, hash);
     if (peer == NULL)
         return VX6_NOMEM;
     enum vx6_code code = VX6_OK;
@@ -78,7 +76,8 @@ enum vx6_code discovery_consider(
         code = VX6_INVALID;
     } else if (contact == NULL && !table_offer(node, peer)) {
         code = VX6_LIMIT;
-    } else if (!(contact && contact->peer == peer) && !query_is_pending(node, peer)) {
+    } else if (!(contact && table_peer(&node->table, contact) == peer) &&
+               !query_is_pending(node, peer)) {
         struct vx6_msg ping = {.type = VX6_MSG_ping};
         bool is_spent = !addr_same_site(addr, source) && query_site_is_spent(node, addr);
         if (is_spent || discovery->considered >= node->env->limits->newcomer_max ||
@@ -89,6 +88,12 @@ enum vx6_code discovery_consider(
     }
     peer_drop(node->env, peer);
     return code;
+}
+
+enum vx6_code discovery_consider(
+    struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, const vx6_addr *source)
+{
+    return consider(node, key, addr, peer_hash(key, addr), source);
 }
 
 /* Contacts in this bucket and beyond are the node's neighbours: a lookup of the own ID finds them,
@@ -126,7 +131,7 @@ static void announce(struct vx6_node *node, const struct lookup_result *result)
 {
     if (node->endpoint_count == 0)
         return;
-    node->discovery.announced = node->endpoints[0];
+    node->discovery.is_announced = true;
     struct vx6_msg msg = {.type = VX6_MSG_announce};
     memcpy(msg.u.announce.key, node->keys.identity, 32);
     msg.u.announce.port = node->endpoints[0].port;
@@ -194,35 +199,27 @@ void discovery_network_changed(struct vx6_node *node)
     discovery_wake(node);
 }
 
-/* What there is of those who are named lies far apart in memory: it is fetched all at once. */
-static void expect_hints(const struct vx6_node *node, vx6_list hints)
-{
-    uint32_t hashes[KADEMLIA_K], count = 0;
-    struct vx6_hint hint;
-    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &hint); count++) {
-        const vx6_addr addr = hint_addr(&hint);
-        hashes[count] = peer_hash(hint.key, &addr);
-        peer_expect(node->env, hashes[count], 0);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        peer_expect(node->env, hashes[i], 1);
-}
-
-/* What a contact names is asked where the table has room: so that buckets fill without lookups. */
+/* What a contact names is asked where the table has room: so that buckets fill without lookups.
+ * What there is of those who are named lies far apart in memory: it is fetched all at once. */
 static void consider_hints(struct vx6_node *node, const struct query_result *result)
 {
     uint32_t bucket = common_prefix(node->keys.id, result->peer->id);
     if (!is_own_region(node, bucket) && node->table.bucket_count[bucket] == KADEMLIA_K)
         return;
-    vx6_list hints = result->answer->u.nodes.hints;
-    uint32_t pending = node->discovery.considered;
-    struct vx6_hint hint;
-    expect_hints(node, hints);
-    while (
-        vx6_next_hint(&hints, &hint) && node->discovery.considered < pending + HINTS_CONSIDERED) {
-        const vx6_addr addr = hint_addr(&hint);
-        (void)discovery_consider(node, hint.key, &addr, &result->peer->addr);
+    const vx6_list *hints = &result->answer->u.nodes.hints;
+    const uint32_t count = hints->count < KADEMLIA_K ? hints->count : KADEMLIA_K;
+    const uint32_t considered_max = node->discovery.considered + HINTS_CONSIDERED;
+    vx6_addr addrs[KADEMLIA_K];
+    uint32_t hashes[KADEMLIA_K];
+    for (uint32_t i = 0; i < count; i++) {
+        addrs[i] = hint_addr(hints, i);
+        hashes[i] = peer_hash(hint_key(hints, i), &addrs[i]);
+        peer_expect(node->env, hashes[i], 0);
     }
+    for (uint32_t i = 0; i < count; i++)
+        peer_expect(node->env, hashes[i], 1);
+    for (uint32_t i = 0; i < count && node->discovery.considered < considered_max; i++)
+        (void)consider(node, hint_key(hints, i), &addrs[i], hashes[i], &result->peer->addr);
 }
 
 void discovery_query_done(struct vx6_node *node, void *context, const struct query_result *result)
@@ -249,8 +246,9 @@ static uint32_t check_contact(struct vx6_node *node, uint32_t patience_ms)
         return idle_ms[0];
     struct vx6_msg ask = {.type = VX6_MSG_find_node};
     idle_asked(node, contact);
-    choose_target(node, common_prefix(node->keys.id, contact->peer->id), ask.u.find_node.target);
-    (void)query_start(node, contact->peer, &ask, QUERY_CHECK, NULL);
+    struct peer *peer = table_peer(&node->table, contact);
+    choose_target(node, common_prefix(node->keys.id, peer->id), ask.u.find_node.target);
+    (void)query_start(node, peer, &ask, QUERY_CHECK, NULL);
     return idle_ms[1];
 }
 
@@ -313,12 +311,11 @@ static void set_timer(struct vx6_node *node, uint32_t idle_ms, uint32_t patience
     pace = rng_jitter(&node->public_rng, pace);
     if (next < node->now + pace)
         next = node->now + pace;
-    timer_set(&node->timers, &node->discovery.timer, next);
+    timer_set_part(&node->timers, TIMER_DISCOVERY, next);
 }
 
-void discovery_timer(struct vx6_node *node, struct timer *timer)
+void discovery_timer(struct vx6_node *node)
 {
-    (void)timer;
     struct discovery *discovery = &node->discovery;
     if (node->shutting_down)
         return;
@@ -327,7 +324,7 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
         entries_dial(node);
         try_later(node);
     }
-    if (node->endpoint_count > 0 && !addr_equal(&discovery->announced, &node->endpoints[0]))
+    if (node->endpoint_count > 0 && !discovery->is_announced)
         discovery->refresh_at[OWN_REGION] = 0;
     if (discovery->lookup == NULL && node->table.count > 0) {
         vx6_ns at;
@@ -344,15 +341,13 @@ void discovery_timer(struct vx6_node *node, struct timer *timer)
 bool discovery_expect(const struct vx6_node *node, uint32_t step)
 {
     if (step == 0) {
-        prefetch(&node->discovery, sizeof node->discovery);
-        prefetch(&node->public_rng, sizeof node->public_rng);
         prefetch(node->queries.items, node->queries.count * sizeof *node->queries.items);
-        idle_expect(node, node->discovery.timer.deadline);
+        idle_expect(node, node->timers.deadlines[TIMER_DISCOVERY]);
         return true;
     }
     const struct contact *next = idle_next(node);
     if (next)
-        prefetch(next->peer, sizeof *next->peer);
+        prefetch(table_peer(&node->table, next), sizeof(struct peer));
     return false;
 }
 
@@ -361,7 +356,7 @@ void discovery_shutdown(struct vx6_node *node)
     if (node->discovery.lookup != NULL)
         lookup_cancel(node, node->discovery.lookup);
     node->discovery.lookup = NULL;
-    timer_clear(&node->timers, &node->discovery.timer);
+    timer_set_part(&node->timers, TIMER_DISCOVERY, VX6_NEVER);
     entries_free(node);
 }
 

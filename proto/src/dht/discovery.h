@@ -16,18 +16,17 @@ enum {
 
 struct discovery {
     vx6_ns refresh_at[REFRESH_SLOTS]; /* next lookup into it */
-    struct peer *told;                /* latest contact that the driver has yet to hear of */
-    struct entry *entries;            /* oldest first */
-    uint32_t entry_count;
-    uint32_t retry_ms; /* grows while nobody can be reached */
     vx6_ns retry_at;
     struct lookup *lookup; /* of the own ID, or into a bucket; one at a time */
     bool lookup_is_own;
     bool joined;         /* a lookup of the own ID has ended well */
     bool rejoining;      /* by an entry point that may belong to another network */
-    vx6_addr announced;  /* own endpoint when it was announced last */
+    bool is_announced;   /* the first own endpoint, as it is now */
     uint32_t considered; /* newcomers that are being asked */
-    struct timer timer;
+    struct peer *told;   /* latest contact that the driver has yet to hear of */
+    uint32_t retry_ms;   /* grows while nobody can be reached */
+    uint32_t entry_count;
+    struct entry *entries; /* oldest first */
 };
 
 void discovery_init(struct vx6_node *node);
@@ -44,7 +43,7 @@ void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look a
 void discovery_network_changed(struct vx6_node *node);
 void discovery_wake(struct vx6_node *node); /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
-void discovery_timer(struct vx6_node *node, struct timer *timer);
+void discovery_timer(struct vx6_node *node);
 bool discovery_expect(const struct vx6_node *node, uint32_t step); /* its timer's turn */
 void discovery_shutdown(struct vx6_node *node);                    /* asks nobody any more */
 void discovery_free(struct vx6_node *node);

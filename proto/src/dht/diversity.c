@@ -72,14 +72,16 @@ static uint32_t first_group(const struct around *around, const vx6_addr *addr)
     return is_alike ? group : BY_SYSTEM;
 }
 
-static void count_groups(const struct around *around, const struct contact *contacts,
-    uint32_t count, const struct contact *but, uint32_t counts[GROUP_COUNT])
+/* Of the contacts from one place to another. */
+static void count_groups(const struct around *around, const struct table *table, uint32_t begin,
+    uint32_t end, const struct contact *but, uint32_t counts[GROUP_COUNT])
 {
-    for (uint32_t i = 0; i < count; i++) {
-        bool may_share = contacts[i].provider == around->provider || around->asn != 0;
-        if (&contacts[i] == but || !may_share)
+    const uint16_t *providers = table->providers, provider = around->provider;
+    const bool all_may_share = around->asn != 0;
+    for (uint32_t i = begin; i < end; i++) {
+        if ((providers[i] != provider && !all_may_share) || &table->contacts[i] == but)
             continue;
-        const vx6_addr *addr = &contacts[i].peer->addr;
+        const vx6_addr *addr = &table->peers[i]->addr;
         for (uint32_t j = first_group(around, addr); j < BY_SYSTEM; j++)
             counts[j]++;
         if (around->asn != 0)
@@ -98,11 +100,12 @@ bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uin
         .scope = addr_scope(addr),
         .provider = diversity_provider(addr),
         .asn = diversity_asn(node->asn_map, addr)};
-    const struct contact *begin = table->contacts + table_bucket_begin(table, bucket);
-    uint32_t older = contact ? (uint32_t)(contact - begin) : table->bucket_count[bucket];
+    const uint32_t begin = table_bucket_begin(table, bucket);
+    const uint32_t end =
+        contact ? (uint32_t)(contact - table->contacts) : begin + table->bucket_count[bucket];
     uint32_t in_bucket[GROUP_COUNT] = {0}, in_table[GROUP_COUNT] = {0};
-    count_groups(&around, begin, older, NULL, in_bucket);
-    count_groups(&around, table->contacts, table->count, contact, in_table);
+    count_groups(&around, table, begin, end, NULL, in_bucket);
+    count_groups(&around, table, 0, table->count, contact, in_table);
     for (uint32_t i = 0; i < GROUP_COUNT; i++) {
         if (in_bucket[i] >= groups[i].bucket_max || in_table[i] >= groups[i].table_max)
             return true;

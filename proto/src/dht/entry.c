@@ -98,7 +98,7 @@ static void entry_known(
         return;
     }
     const struct contact *contact = table_find(node, peer->id);
-    entry->was_contact = contact != NULL && contact->peer == peer && !contact->restored;
+    entry->was_contact = contact && table_peer(&node->table, contact) == peer && !contact->restored;
     entry->tries = 0;
     entry_ask(node, entry, peer);
     peer_drop(node->env, peer);

@@ -19,12 +19,6 @@ struct held {
     uint8_t scope;                /* enum addr_scope: the narrowest path that it came by */
 };
 
-void holder_init(struct vx6_node *node)
-{
-    struct holder *holder = &node->holder;
-    timer_init(&holder->timer, TIMER_HOLDER);
-}
-
 /* The bundles under one key, by index. */
 struct range {
     uint32_t begin, end;
@@ -43,10 +37,10 @@ static uint32_t find_prefix(const struct holder *holder, uint32_t prefix)
     return (uint32_t)(first - holder->prefixes) + (left > 0 && *first < prefix);
 }
 
-/* Where they are, or would be. */
-static struct range find_range(const struct holder *holder, const uint8_t key[32])
+/* Where they are, or would be: not before `begin`, where their prefix does. */
+static struct range range_from(const struct holder *holder, const uint8_t key[32], uint32_t begin)
 {
-    const uint32_t prefix = load_u32(key), begin = find_prefix(holder, prefix);
+    const uint32_t prefix = load_u32(key);
     struct range range = {begin, begin};
     for (uint32_t i = begin; i < holder->count && holder->prefixes[i] == prefix; i++) {
         const uint8_t *other = holder->items[i].placed->key;
@@ -56,6 +50,11 @@ static struct range find_range(const struct holder *holder, const uint8_t key[32
             range.begin = range.end = i + 1;
     }
     return range;
+}
+
+static struct range find_range(const struct holder *holder, const uint8_t key[32])
+{
+    return range_from(holder, key, find_prefix(holder, load_u32(key)));
 }
 
 /* VX6-DHT-021 */
@@ -88,18 +87,24 @@ uint32_t holder_find(
 static void watch_expiry(struct vx6_node *node, int64_t expires_s)
 {
     struct holder *holder = &node->holder;
-    if (holder->timer.deadline != VX6_NEVER && holder->sweep_s <= expires_s)
+    if (node->timers.deadlines[TIMER_HOLDER] != VX6_NEVER && holder->sweep_s <= expires_s)
         return;
     int64_t left_s = expires_s - node_unix_s(node);
     left_s = left_s < 1 ? 1 : left_s;
     left_s = left_s > SWEEP_MAX_S ? SWEEP_MAX_S : left_s; /* the clock may have gone back by ages */
     holder->sweep_s = expires_s;
-    timer_set(&node->timers, &holder->timer, node->now + (vx6_ns)left_s * VX6_SECOND);
+    timer_set_part(&node->timers, TIMER_HOLDER, node->now + (vx6_ns)left_s * VX6_SECOND);
+}
+
+static bool is_tombstone(const struct held *held)
+{
+    return held->placed->bundle->data[0] == VX6_MSG_tombstone;
 }
 
 static void held_remove(struct vx6_node *node, uint32_t index)
 {
     struct holder *holder = &node->holder;
+    holder->tombstones -= is_tombstone(&holder->items[index]);
     placed_drop(node->env, holder->items[index].placed);
     const uint32_t behind = --holder->count - index;
     memmove(&holder->items[index], &holder->items[index + 1], behind * sizeof holder->items[0]);
@@ -114,16 +119,17 @@ static void held_insert(struct holder *holder, uint32_t index, const struct held
     memmove(&holder->items[index + 1], &holder->items[index], behind * sizeof holder->items[0]);
     memmove(&holder->prefixes[index + 1], &holder->prefixes[index],
         behind * sizeof holder->prefixes[0]);
+    holder->tombstones += is_tombstone(held);
     holder->items[index] = *held;
     holder->prefixes[index] = load_u32(held->placed->key);
 }
 
-void holder_timer(struct vx6_node *node, struct timer *timer)
+void holder_timer(struct vx6_node *node)
 {
-    (void)timer;
     struct holder *holder = &node->holder;
     int64_t next_s = INT64_MAX;
     uint32_t kept = 0;
+    holder_expect_items(node);
     for (uint32_t i = 0; i < holder->count; i++) {
         struct held *held = &holder->items[i];
         if (is_live(node, held)) {
@@ -133,6 +139,7 @@ void holder_timer(struct vx6_node *node, struct timer *timer)
             continue;
         }
         trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->placed->bundle->len, VX6_EXPIRED);
+        holder->tombstones -= is_tombstone(held);
         placed_drop(node->env, held->placed);
     }
     holder->count = kept;
@@ -176,11 +183,6 @@ static uint32_t find_farthest(
 }
 
 /* ---- a full key: who gives way, by index, or NONE. VX6-DHT-019, VX6-DHT-055 ---- */
-
-static bool is_tombstone(const struct held *held)
-{
-    return held->placed->bundle->data[0] == VX6_MSG_tombstone;
-}
 
 /* Whose place it is: the node whose ID the key is, before those that it has handed over to. */
 static bool is_at_home(const struct held *held)
@@ -371,6 +373,8 @@ static enum vx6_code replace(struct vx6_node *node, struct held *held, struct he
         memcpy(held->source, old->source, NETWORK_SIZE);
         held->is_from_owner = old->is_from_owner;
     }
+    node->holder.tombstones += is_tombstone(held);
+    node->holder.tombstones -= is_tombstone(old);
     placed_drop(node->env, old->placed);
     *old = *held;
     return VX6_OK;
@@ -492,24 +496,58 @@ struct placed *holder_item(const struct vx6_node *node, uint32_t index)
     return is_live(node, held) ? held->placed : NULL;
 }
 
-bool holder_wants(
-    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+static bool wants(
+    const struct vx6_node *node, struct range range, const uint8_t owner[32], uint64_t sequence)
 {
-    const struct holder *holder = &node->holder;
     if (bytes_equal(owner, node->keys.id, 32))
         return false;
-    const struct range range = find_range(holder, key);
     for (uint32_t i = range.begin; i < range.end; i++) {
-        const struct held *held = &holder->items[i];
+        const struct held *held = &node->holder.items[i];
         if (bytes_equal(held->placed->owner, owner, 32) && is_live(node, held))
             return held->placed->sequence < sequence;
     }
     return true;
 }
 
+bool holder_wants(
+    const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
+{
+    return wants(node, find_range(&node->holder, key), owner, sequence);
+}
+
+/* Step by step for all of them, so that what lies far apart in memory is fetched at once. */
+uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items, uint32_t count)
+{
+    const struct holder *holder = &node->holder;
+    uint32_t begins[SYNC_PAGE_MAX];
+    uint16_t wanted = 0;
+    VX6_ASSERT(count <= SYNC_PAGE_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        begins[i] = find_prefix(holder, load_u32(items[i].key));
+        if (begins[i] < holder->count)
+            __builtin_prefetch(&holder->items[begins[i]].placed, 0, 2);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (begins[i] < holder->count)
+            prefetch(holder->items[begins[i]].placed, offsetof(struct placed, networks));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct vx6_item *item = &items[i];
+        const struct range range = range_from(holder, item->key, begins[i]);
+        wanted |= (uint16_t)(wants(node, range, item->owner, item->sequence) << i);
+    }
+    return wanted;
+}
+
 void holder_expect(const struct vx6_node *node)
 {
     prefetch(node->holder.prefixes, node->holder.count * sizeof node->holder.prefixes[0]);
+}
+
+void holder_expect_items(const struct vx6_node *node)
+{
+    for (uint32_t i = 0; i < node->holder.count; i++)
+        __builtin_prefetch(node->holder.items[i].placed, 0, 2);
 }
 
 size_t holder_memory(const struct vx6_node *node)
@@ -526,5 +564,5 @@ void holder_free(struct vx6_node *node)
     env_free(node->env, holder->prefixes, holder->capacity * sizeof *holder->prefixes);
     holder->items = NULL;
     holder->prefixes = NULL;
-    holder->count = holder->capacity = 0;
+    holder->count = holder->capacity = holder->tombstones = 0;
 }

@@ -15,6 +15,8 @@ struct lookup {
     vx6_ns deadline;
     uint32_t queries, lost;
     uint32_t pending; /* queries whose outcome is still to come */
+    uint32_t share;   /* of the k closest, how many each path is to have */
+    uint32_t alpha;   /* queries that each path may have under way */
     struct shortlist list;
 };
 static void lookup_free(struct vx6_node *node, struct lookup *lookup)
@@ -57,8 +59,7 @@ static bool is_doubtful(
     const struct vx6_node *node, const struct lookup *lookup, const struct candidate *candidate)
 {
     const vx6_addr *addr = &candidate->peer->addr;
-    if (candidate->state == CANDIDATE_ANSWERED || candidate->state == CANDIDATE_LOST ||
-        !query_site_is_spent(node, addr))
+    if (node->queries.crowding == 0 || !query_site_is_spent(node, addr))
         return false;
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *other = shortlist_nth(&lookup->list, i);
@@ -94,21 +95,18 @@ static bool is_given_up(
 /* One pass over the candidates, closest first: who is wanted, and to whom it falls. */
 struct pass {
     uint32_t live;                  /* candidates so far */
-    uint32_t asked;                 /* of these, asked and counting against alpha */
     uint32_t path_live[KADEMLIA_D]; /* of each path */
-    uint32_t share;                 /* how many each path is to have */
-    uint32_t lacking;               /* paths that have fewer so far */
+    uint32_t lacking;               /* paths that have less than their share so far */
     bool use_spare;                 /* a path may ask on behalf of those that have nobody to ask */
     bool busy;                      /* no path may ask any more */
     bool open;                      /* somebody wanted has not answered */
     bool stuck;                     /* somebody cannot be asked now */
-    vx6_ns wake;
 };
 
-static void pass_count(struct pass *pass, uint8_t path)
+static void pass_count(const struct lookup *lookup, struct pass *pass, uint8_t path)
 {
     pass->live++;
-    if (++pass->path_live[path] == pass->share)
+    if (++pass->path_live[path] == lookup->share)
         pass->lacking--;
 }
 
@@ -129,8 +127,8 @@ static uint8_t path_of(const struct lookup *lookup, const struct candidate *cand
 
 static bool may_ask(const struct lookup *lookup, uint8_t path, bool use_spare)
 {
-    return use_spare ? lookup->list.active < KADEMLIA_ALPHA
-                     : lookup->list.paths[path].active < KADEMLIA_ALPHA / lookup->list.path_count;
+    return use_spare ? lookup->list.active_count < KADEMLIA_ALPHA
+                     : lookup->list.paths[path].active < lookup->alpha;
 }
 
 static bool is_busy(const struct lookup *lookup, bool use_spare)
@@ -142,16 +140,11 @@ static bool is_busy(const struct lookup *lookup, bool use_spare)
     return true;
 }
 
-static uint32_t share_of_path(const struct lookup *lookup)
-{
-    return (KADEMLIA_K + lookup->list.path_count - 1) / lookup->list.path_count;
-}
-
 static void pass_candidate(
     struct vx6_node *node, struct lookup *lookup, struct candidate *candidate, struct pass *pass)
 {
     uint8_t path = path_of(lookup, candidate, pass->path_live);
-    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < pass->share;
+    bool is_wanted = pass->live < KADEMLIA_K || pass->path_live[path] < lookup->share;
     bool is_held = is_wanted && is_doubtful(node, lookup, candidate);
     if (is_held && candidate->state == CANDIDATE_NEW) {
         pass->open = pass->stuck = true;
@@ -171,58 +164,57 @@ static void pass_candidate(
         return;
     pass->open = pass->open || is_wanted;
     if (!is_held && candidate->state != CANDIDATE_SLOW)
-        pass_count(pass, path);
-    if (candidate->state != CANDIDATE_ASKED)
-        return;
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
-    const vx6_ns slow_at = shortlist_asked(&lookup->list, candidate)->at + slow;
-    pass->asked++;
-    if (slow_at < pass->wake)
-        pass->wake = slow_at;
+        pass_count(lookup, pass, path);
 }
 
-/* Of the candidates farther away, nobody is waited for, and nobody is wanted, or could be asked. */
-static bool pass_is_over(
-    const struct vx6_node *node, const struct lookup *lookup, const struct pass *pass)
-{
-    if (pass->asked < lookup->list.active)
-        return false;
-    return (pass->live >= KADEMLIA_K && pass->lacking == 0) ||
-           (pass->busy && pass->open && node->queries.crowding == 0);
-}
-
+/* Until of those farther away nobody is wanted, or could be asked. */
 static void pass_all(struct vx6_node *node, struct lookup *lookup, struct pass *pass)
 {
     const struct shortlist *list = &lookup->list;
-    for (uint32_t i = 0; i < list->count && !pass_is_over(node, lookup, pass); i++) {
+    for (uint32_t i = 0; i < list->count && pass->lacking > 0; i++) {
         struct candidate *candidate = shortlist_nth(list, i);
-        if (candidate->state == CANDIDATE_ANSWERED) /* most of them */
-            pass_count(pass, candidate->path);
-        else if (candidate->state != CANDIDATE_LOST)
+        if (candidate->state == CANDIDATE_ANSWERED) { /* most of them */
+            pass_count(lookup, pass, candidate->path);
+        } else if (candidate->state != CANDIDATE_LOST) {
             pass_candidate(node, lookup, candidate, pass);
+            if (pass->busy && pass->open && node->queries.crowding == 0)
+                return;
+        }
     }
+}
+
+static vx6_ns slow_at(
+    const struct vx6_node *node, const struct lookup *lookup, const struct candidate *candidate)
+{
+    return shortlist_asked(&lookup->list, candidate)->at +
+           (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
+}
+
+static vx6_ns wake_at(const struct vx6_node *node, const struct lookup *lookup, bool is_stuck)
+{
+    vx6_ns wake = lookup->deadline;
+    const struct candidate *first = shortlist_active(&lookup->list);
+    if (first && slow_at(node, lookup, first) < wake)
+        wake = slow_at(node, lookup, first);
+    const vx6_ns again = after_ms(node, node->env->limits->lookup_slow_ms);
+    return is_stuck && again < wake ? again : wake;
 }
 
 /* Asks what may be asked now and sets the timer; false when there is nothing to wait for.
  * VX6-DHT-011, VX6-DHT-012, VX6-DHT-032 */
 static bool lookup_advance(struct vx6_node *node, struct lookup *lookup)
 {
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     struct pass pass;
     bool use_spare = false;
     do {
-        pass = (struct pass){.wake = lookup->deadline,
-            .share = share_of_path(lookup),
-            .lacking = lookup->list.path_count,
+        pass = (struct pass){.lacking = lookup->list.path_count,
             .use_spare = use_spare,
             .busy = is_busy(lookup, use_spare)};
         pass_all(node, lookup, &pass);
         use_spare = !use_spare && lookup->list.path_count > 1 && pass.open &&
-                    lookup->list.active < KADEMLIA_ALPHA;
+                    lookup->list.active_count < KADEMLIA_ALPHA;
     } while (use_spare);
-    if (pass.stuck && node->now + slow < pass.wake)
-        pass.wake = node->now + slow;
-    timer_set(&node->timers, &lookup->timer, pass.wake);
+    timer_set(&node->timers, &lookup->timer, wake_at(node, lookup, pass.stuck));
     return pass.open;
 }
 
@@ -276,7 +268,6 @@ static void dispatch_done(
 
 static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6_code code)
 {
-    const uint32_t share = share_of_path(lookup);
     struct lookup_contact closest[LOOKUP_CLOSEST_MAX];
     uint32_t answered = 0, path_answered[KADEMLIA_D] = {0};
     uint8_t target[32];
@@ -286,7 +277,7 @@ static void lookup_finish(struct vx6_node *node, struct lookup *lookup, enum vx6
     for (uint32_t i = 0; i < lookup->list.count; i++) {
         const struct candidate *candidate = shortlist_nth(&lookup->list, i);
         if (candidate->state != CANDIDATE_ANSWERED ||
-            (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= share))
+            (answered++ >= KADEMLIA_K && path_answered[candidate->path] >= lookup->share))
             continue;
         path_answered[candidate->path]++;
         struct lookup_contact *contact = &closest[result.closest_count++];
@@ -332,6 +323,8 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
     lookup->list.path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;
     if (lookup->list.path_count > count && count > 0)
         lookup->list.path_count = count;
+    lookup->share = (KADEMLIA_K + lookup->list.path_count - 1) / lookup->list.path_count;
+    lookup->alpha = KADEMLIA_ALPHA / lookup->list.path_count;
     for (uint32_t i = 0; i < count; i++)
         shortlist_add(
             node, &lookup->list, peer_hold(peers[i]), (uint8_t)(i % lookup->list.path_count), 1);
@@ -374,24 +367,26 @@ static void take_value(struct vx6_node *node, struct lookup *lookup, struct cand
 }
 
 struct heard {
-    struct vx6_hint hint;
+    const uint8_t *key;
     uint8_t place; /* on the list, it seems; or else */
+    vx6_addr addr;
     uint32_t hash; /* of the peer */
 };
 
 /* Reads the hints and fetches what there is of those who are named, which lies far apart in memory,
  * all at once. Returns how many they are. */
-static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, vx6_list hints,
-    struct heard heard[KADEMLIA_K])
+static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup,
+    const vx6_list *hints, struct heard heard[KADEMLIA_K])
 {
-    uint32_t count = 0;
-    for (; count < KADEMLIA_K && vx6_next_hint(&hints, &heard[count].hint); count++) {
-        struct heard *next = &heard[count];
-        next->place = shortlist_expect(&lookup->list, next->hint.key);
+    const uint32_t count = hints->count < KADEMLIA_K ? hints->count : KADEMLIA_K;
+    for (uint32_t i = 0; i < count; i++) {
+        struct heard *next = &heard[i];
+        next->key = hint_key(hints, i);
+        next->place = shortlist_expect(&lookup->list, next->key);
         if (next->place > 0)
             continue;
-        const vx6_addr addr = hint_addr(&next->hint);
-        next->hash = peer_hash(next->hint.key, &addr);
+        next->addr = hint_addr(hints, i);
+        next->hash = peer_hash(next->key, &next->addr);
         peer_expect(node->env, next->hash, 0);
     }
     for (const struct heard *next = heard; next < heard + count; next++) {
@@ -403,26 +398,29 @@ static uint32_t hear(const struct vx6_node *node, const struct lookup *lookup, v
 
 /* VX6-DHT-013: a hint is a candidate and nothing more; one out of the scope of who gave it is
  * passed over. It is heard of on the path of the node that gave it: VX6-DHT-031. */
-static void take_hints(
-    struct vx6_node *node, struct lookup *lookup, const struct candidate *giver, vx6_list hints)
+static void take_hints(struct vx6_node *node, struct lookup *lookup, const struct candidate *giver,
+    const vx6_list *hints)
 {
     const vx6_addr source = giver->peer->addr;
     const uint8_t path = giver->path;
     const uint8_t depth = giver->depth < UINT8_MAX ? giver->depth + 1 : giver->depth;
     struct heard heard[KADEMLIA_K];
     const uint32_t count = hear(node, lookup, hints, heard);
-    for (const struct heard *next = heard; next < heard + count; next++) {
-        const uint8_t *key = next->hint.key;
-        struct candidate *known = shortlist_find_at(&lookup->list, next->place, key);
+    for (uint32_t i = 0; i < count; i++) {
+        struct heard *next = &heard[i];
+        struct candidate *known = shortlist_find_at(&lookup->list, next->place, next->key);
         if (known) {
             candidate_heard_again(&lookup->list, known, path);
             continue;
         }
-        const vx6_addr addr = hint_addr(&next->hint);
-        if (bytes_equal(key, node->keys.identity, 32) || !addr_is_in_scope(&addr, &source))
+        if (next->place > 0) { /* another key begins so */
+            next->addr = hint_addr(hints, i);
+            next->hash = peer_hash(next->key, &next->addr);
+        }
+        if (bytes_equal(next->key, node->keys.identity, 32) ||
+            !addr_is_in_scope(&next->addr, &source))
             continue;
-        const uint32_t hash = next->place > 0 ? peer_hash(key, &addr) : next->hash;
-        struct peer *peer = peer_get_hashed(node->env, key, &addr, hash);
+        struct peer *peer = peer_get_hashed(node->env, next->key, &next->addr, next->hash);
         if (peer)
             shortlist_add(node, &lookup->list, peer, path, depth);
     }
@@ -445,7 +443,7 @@ void lookup_query_done(struct vx6_node *node, void *context, const struct query_
         if (result->answer->type == VX6_MSG_value)
             take_value(node, lookup, candidate, &result->answer->u.value);
         else if (result->answer->type == VX6_MSG_nodes)
-            take_hints(node, lookup, candidate, result->answer->u.nodes.hints);
+            take_hints(node, lookup, candidate, &result->answer->u.nodes.hints);
     }
     if (!lookup_advance(node, lookup))
         lookup_finish(node, lookup, VX6_OK);
@@ -455,11 +453,12 @@ bool lookup_expect(const struct lookup *lookup, uint32_t step)
 {
     const struct shortlist *list = &lookup->list;
     if (step == 0) {
-        prefetch(lookup, sizeof *lookup);
+        prefetch_between(lookup, &list->active[KADEMLIA_ALPHA]);
         return true;
     }
     prefetch(list->candidates, list->count * sizeof *list->candidates);
-    prefetch(list->asked, list->count * sizeof *list->asked);
+    for (uint32_t i = 0; i < list->active_count; i++)
+        prefetch(&list->asked[list->active[i]], sizeof *list->asked);
     return false;
 }
 
@@ -490,15 +489,11 @@ static void show_own(struct vx6_node *node, struct lookup *lookup)
 void lookup_timer(struct vx6_node *node, struct timer *timer)
 {
     struct lookup *lookup = CONTAINER_OF(timer, struct lookup, timer);
-    const vx6_ns slow = (vx6_ns)node->env->limits->lookup_slow_ms * VX6_MILLISECOND;
     if (lookup->own_untold)
         show_own(node, lookup);
-    for (uint32_t i = 0; i < lookup->list.count; i++) {
-        struct candidate *candidate = shortlist_nth(&lookup->list, i);
-        if (candidate->state == CANDIDATE_ASKED &&
-            node->now - shortlist_asked(&lookup->list, candidate)->at >= slow)
-            candidate_settle(&lookup->list, candidate, CANDIDATE_SLOW);
-    }
+    struct candidate *first;
+    while ((first = shortlist_active(&lookup->list)) && slow_at(node, lookup, first) <= node->now)
+        candidate_settle(&lookup->list, first, CANDIDATE_SLOW);
     if (node->now >= lookup->deadline)
         lookup_finish(node, lookup, VX6_TIMEOUT);
     else if (!lookup_advance(node, lookup))

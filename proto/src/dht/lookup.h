@@ -16,10 +16,19 @@ enum {
     KADEMLIA_D = 3 /* disjoint paths where the outcome is relied on */
 };
 
-static inline vx6_addr hint_addr(const struct vx6_hint *hint)
+/* What a hint begins with: most hints name somebody who is known by it. */
+static inline const uint8_t *hint_key(const vx6_list *hints, uint32_t index)
 {
-    vx6_addr addr = {.port = hint->port};
-    memcpy(addr.ip, hint->ip, sizeof addr.ip);
+    return hints->bytes.data + (size_t)index * VX6_HINT_SIZE;
+}
+
+static inline vx6_addr hint_addr(const vx6_list *hints, uint32_t index)
+{
+    vx6_list one = {1, {hint_key(hints, index), VX6_HINT_SIZE}};
+    struct vx6_hint hint;
+    (void)vx6_next_hint(&one, &hint);
+    vx6_addr addr = {.port = hint.port};
+    memcpy(addr.ip, hint.ip, sizeof addr.ip);
     return addr;
 }
 

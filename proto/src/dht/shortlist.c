@@ -17,18 +17,28 @@ static bool is_untried(const struct candidate *candidate)
            candidate->paths == 1u << candidate->path;
 }
 
+static void active_remove(struct shortlist *list, uint8_t place)
+{
+    uint8_t *active = list->active;
+    while (*active != place)
+        active++;
+    list->active_count--;
+    memmove(active, active + 1, list->active_count - (size_t)(active - list->active));
+}
+
 void candidate_settle(
     struct shortlist *list, struct candidate *candidate, enum candidate_state state)
 {
     if (is_untried(candidate))
         list->paths[candidate->path].untried--;
     struct path *path = &list->paths[candidate->path];
+    const uint8_t place = (uint8_t)(candidate - list->candidates);
     if (candidate->state == CANDIDATE_ASKED) {
-        list->active--;
+        active_remove(list, place);
         path->active--;
     }
     if (state == CANDIDATE_ASKED) {
-        list->active++;
+        list->active[list->active_count++] = place;
         path->active++;
     }
     if (state == CANDIDATE_LOST && candidate->state != CANDIDATE_LOST)

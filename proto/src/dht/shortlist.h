@@ -46,7 +46,7 @@ struct path {
 
 struct shortlist {
     uint8_t target[32];
-    uint32_t active; /* of all paths */
+    uint32_t active_count; /* of all paths */
     uint32_t path_count;
     struct path paths[KADEMLIA_D];
     uint32_t count, count_lost, capacity;
@@ -55,6 +55,7 @@ struct shortlist {
     uint8_t free;                 /* a place + 1; 0: none among those used so far */
     uint8_t chains[CHAINS];       /* by tag: the first place + 1 */
     uint8_t order[LISTED_MAX];    /* places, closest first */
+    uint8_t active[LISTED_MAX];   /* of those that count against alpha, longest asked first */
 };
 
 static inline struct candidate *shortlist_nth(const struct shortlist *list, uint32_t index)
@@ -66,6 +67,12 @@ static inline struct asked *shortlist_asked(
     const struct shortlist *list, const struct candidate *candidate)
 {
     return &list->asked[candidate - list->candidates];
+}
+
+/* The one that counts against alpha for longest; NULL: none does. */
+static inline struct candidate *shortlist_active(const struct shortlist *list)
+{
+    return list->active_count > 0 ? &list->candidates[list->active[0]] : NULL;
 }
 
 static inline uint16_t shortlist_site(const vx6_addr *addr)

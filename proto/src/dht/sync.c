@@ -29,7 +29,7 @@ static void timer_update(struct vx6_node *node)
 {
     struct syncs *syncs = &node->syncs;
     vx6_ns at = syncs->round_at < syncs->due_at ? syncs->round_at : syncs->due_at;
-    timer_set(&node->timers, &syncs->timer, at);
+    timer_set_part(&node->timers, TIMER_SYNC, at);
 }
 
 /* VX6-DHT-051: as often as a contact goes away, within bounds. */
@@ -50,10 +50,16 @@ static vx6_ns soon(struct vx6_node *node)
 
 void sync_init(struct vx6_node *node)
 {
-    timer_init(&node->syncs.timer, TIMER_SYNC);
     node->syncs.due_at = VX6_NEVER;
     node->syncs.round_at = soon(node);
     timer_update(node);
+}
+
+/* What there is of items lies far apart in memory: it is fetched all at once. */
+static void expect_items(struct placed *const *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        prefetch(items[i], offsetof(struct placed, networks));
 }
 
 static void sync_drop(struct vx6_node *node, struct sync *sync)
@@ -64,6 +70,7 @@ static void sync_drop(struct vx6_node *node, struct sync *sync)
         link = &(*link)->next;
     *link = sync->next;
     queries_cancel(node, sync);
+    expect_items(sync->items, sync->count);
     for (uint32_t i = 0; i < sync->count; i++)
         placed_drop(env, sync->items[i]);
     env_free(env, sync->items, sync->capacity * sizeof *sync->items);
@@ -88,9 +95,13 @@ static struct sync *sync_for(struct vx6_node *node, struct peer *peer)
     return sync;
 }
 
-static void sync_add(struct vx6_node *node, struct peer *peer, struct placed *item)
+/* `offer`: the peer's, once it has one. */
+static void sync_add(
+    struct vx6_node *node, struct sync **offer, struct peer *peer, struct placed *item)
 {
-    struct sync *sync = sync_for(node, peer);
+    if (*offer == NULL)
+        *offer = sync_for(node, peer);
+    struct sync *sync = *offer;
     if (sync == NULL || sync->is_at_work)
         return; /* its turn comes again */
     if (sync->count == sync->capacity) {
@@ -118,6 +129,9 @@ static bool offer_page(struct vx6_node *node, struct sync *sync)
     uint8_t bytes[SYNC_PAGE_MAX * SYNC_ITEM_SIZE];
     uint32_t count = 0;
     sync->page = sync->next_item = sync->page_end;
+    const uint32_t left = sync->count - sync->page;
+    if (left > 0)
+        expect_items(sync->items + sync->page, left < SYNC_PAGE_MAX ? left : SYNC_PAGE_MAX);
     for (; sync->page_end < sync->count && count < SYNC_PAGE_MAX; sync->page_end++, count++) {
         const struct placed *item = sync->items[sync->page_end];
         uint8_t *at = bytes + (size_t)count * SYNC_ITEM_SIZE;
@@ -195,27 +209,39 @@ void sync_query_done(struct vx6_node *node, void *context, const struct query_re
     work(node);
 }
 
+/* What is in the wrong hands: first to those who should have it. */
+static void offer_misplaced(struct vx6_node *node, const struct around *around, struct placed *item)
+{
+    struct peer *closest[KADEMLIA_K];
+    const uint32_t count = table_closest(node, item->key, closest, KADEMLIA_K);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sync *offer = NULL;
+        if (i < RIGHTFUL || around_is_asked(around, closest[i]))
+            sync_add(node, &offer, closest[i], item);
+    }
+}
+
 /* Each bundle is offered to those of `peers` that are among the k closest to its key, closest
- * first; in a round, one that is in the wrong hands first to those who should have it. */
+ * first. */
 static void offer_to(
     struct vx6_node *node, struct peer *const *peers, uint32_t peer_count, bool is_round)
 {
     struct around around;
+    struct sync *offers[SYNC_NEIGHBOURS] = {NULL};
+    uint32_t closest[SYNC_NEIGHBOURS];
+    holder_expect_items(node);
     around_look(&around, node, peers, peer_count);
     for (uint32_t i = 0; i < node->holder.count; i++) {
-        struct peer *closest[KADEMLIA_K];
         struct placed *item = holder_item(node, i);
         if (item == NULL)
             continue;
-        const uint8_t *key = item->key;
-        bool is_misplaced = is_round && !around_is_own_share(&around, key);
-        uint32_t count = is_misplaced ? table_closest(node, key, closest, KADEMLIA_K)
-                                      : around_closest(&around, key, closest);
-        for (uint32_t j = 0; j < count; j++) {
-            bool is_rightful = is_misplaced && j < RIGHTFUL;
-            if (is_rightful || (closest[j] && around_is_asked(&around, closest[j])))
-                sync_add(node, closest[j], item);
+        if (is_round && !around_is_own_share(&around, item->key)) {
+            offer_misplaced(node, &around, item);
+            continue;
         }
+        const uint32_t count = around_closest(&around, item->key, closest);
+        for (uint32_t j = 0; j < count; j++)
+            sync_add(node, &offers[closest[j]], peers[closest[j]], item);
     }
     work(node);
 }
@@ -238,12 +264,11 @@ void sync_entered(struct vx6_node *node, struct peer *peer)
 }
 
 /* VX6-DHT-050 */
-void sync_timer(struct vx6_node *node, struct timer *timer)
+void sync_timer(struct vx6_node *node)
 {
     struct syncs *syncs = &node->syncs;
     struct peer *peers[SYNC_NEIGHBOURS];
     uint32_t count = 0;
-    (void)timer;
     if (node->shutting_down) {
         sync_free(node); /* others have had the time there was */
         return;
@@ -278,8 +303,9 @@ void sync_hand_over(struct vx6_node *node)
         if (item == NULL || bytes_equal(item->owner, node->keys.id, 32))
             continue;
         uint32_t count = table_closest(node, item->key, closest, KADEMLIA_K);
+        struct sync *offer = NULL;
         if (count > 0)
-            sync_add(node, closest[count - 1], item);
+            sync_add(node, &offer, closest[count - 1], item);
     }
     if (node->syncs.first == NULL)
         return;
@@ -291,13 +317,15 @@ void sync_hand_over(struct vx6_node *node)
 /* Who asks may be about to leave, and does not count. VX6-DHT-054 */
 uint16_t sync_wanted(const struct vx6_node *node, const vx6_addr *asker, const struct vx6_sync *ask)
 {
-    vx6_list items = ask->items;
-    struct vx6_item item;
-    uint16_t wanted = 0;
-    for (uint32_t bit = 0; vx6_next_item(&items, &item); bit++) {
-        if (holder_wants(node, item.key, item.owner, item.sequence) &&
-            table_is_own_share(node, item.key, asker, KADEMLIA_K))
-            wanted |= (uint16_t)(1u << bit);
+    vx6_list list = ask->items;
+    struct vx6_item items[SYNC_PAGE_MAX];
+    uint32_t count = 0;
+    while (count < SYNC_PAGE_MAX && vx6_next_item(&list, &items[count]))
+        count++;
+    uint16_t wanted = holder_wanted(node, items, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if ((wanted >> i & 1) && !table_is_own_share(node, items[i].key, asker, KADEMLIA_K))
+            wanted &= (uint16_t) ~(1u << i);
     }
     return wanted;
 }
@@ -311,5 +339,5 @@ void sync_free(struct vx6_node *node)
         peer_drop(node->env, syncs->due[i]);
     syncs->due_count = 0;
     syncs->due_at = syncs->round_at = VX6_NEVER;
-    timer_clear(&node->timers, &syncs->timer);
+    timer_set_part(&node->timers, TIMER_SYNC, VX6_NEVER);
 }

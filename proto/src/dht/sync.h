@@ -18,12 +18,11 @@ enum {
 struct sync; /* what one neighbour is offered; exists only meanwhile */
 
 struct syncs {
-    struct peer *due[SYNC_NEIGHBOURS];
-    uint32_t due_count;
-    vx6_ns due_at;      /* those above are; VX6_NEVER: none */
-    vx6_ns round_at;    /* all neighbours are due */
     struct sync *first; /* the first is at work; when handing over, all are */
-    struct timer timer; /* the earlier of the two times above */
+    uint32_t due_count;
+    vx6_ns due_at;   /* the neighbours below are; VX6_NEVER: none */
+    vx6_ns round_at; /* all neighbours are due */
+    struct peer *due[SYNC_NEIGHBOURS];
 };
 
 void sync_init(struct vx6_node *node);
@@ -33,7 +32,7 @@ void sync_entered(struct vx6_node *node, struct peer *peer);
 void sync_hand_over(struct vx6_node *node);
 uint16_t sync_wanted(const struct vx6_node *node, const vx6_addr *asker,
     const struct vx6_sync *ask); /* of an answer */
-void sync_timer(struct vx6_node *node, struct timer *timer);
+void sync_timer(struct vx6_node *node);
 void sync_free(struct vx6_node *node);
 
 #endif

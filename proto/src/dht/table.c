@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The routing table: one flat array in the order of buckets, and who gives way to whom. Spec:
+/* The routing table: flat arrays in the order of buckets, and who gives way to whom. Spec:
  * spec/dht.md, "Table". */
 #include "internal.h"
 #include "scope.h"
 
 enum {
-    TABLE_STEP = 96,           /* contacts by which the array grows */
+    TABLE_STEP = 48,           /* contacts by which the arrays grow */
+    FAILURES_MAX = 63,         /* that are counted */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
 
@@ -46,17 +47,23 @@ uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket)
     return node->table.count - table_bucket_begin(&node->table, bucket + 1);
 }
 
+/* Mostly it is the peer's own copy of its ID that is asked about. */
+static bool is_id_of(const struct peer *peer, const uint8_t id[32])
+{
+    return peer->id == id || bytes_equal(peer->id, id, 32);
+}
+
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
 {
     const struct table *table = &node->table;
     uint32_t bucket = common_prefix(node->keys.id, id);
     if (bucket >= table->depth)
         return NULL;
-    uint32_t prefix = load_u32(id);
-    struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
-    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
-        if (contact->prefix == prefix && bytes_equal(contact->peer->id, id, 32))
-            return contact;
+    const uint32_t prefix = load_u32(id), begin = table_bucket_begin(table, bucket);
+    const uint32_t end = begin + table->bucket_count[bucket];
+    for (uint32_t i = begin; i < end; i++) {
+        if (table->prefixes[i] == prefix && is_id_of(table->peers[i], id))
+            return &table->contacts[i];
     }
     return NULL;
 }
@@ -68,6 +75,8 @@ void table_expect(const struct vx6_node *node, const uint8_t id[32])
     if (bucket >= table->depth)
         return;
     uint32_t begin = table_bucket_begin(table, bucket), count = table->bucket_count[bucket];
+    prefetch(table->prefixes + begin, count * sizeof *table->prefixes);
+    prefetch(table->peers + begin, count * sizeof *table->peers);
     prefetch(table->contacts + begin, count * sizeof *table->contacts);
     prefetch(table->ages + begin, count * sizeof *table->ages);
 }
@@ -77,8 +86,7 @@ bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
     const struct table *table = &node->table;
     const uint16_t provider = diversity_provider(addr);
     for (uint32_t i = 0; i < table->count; i++) {
-        const struct contact *contact = &table->contacts[i];
-        if (contact->provider == provider && addr_same_site(&contact->peer->addr, addr))
+        if (table->providers[i] == provider && addr_same_site(&table->peers[i]->addr, addr))
             return true;
     }
     return false;
@@ -108,12 +116,13 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
 {
     const struct table *table = &node->table;
     uint32_t closer = table_count_deeper(node, bucket);
-    const struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
-    for (uint32_t i = 0; i < table->bucket_count[bucket] && closer < KADEMLIA_K; i++) {
-        uint32_t own = contact[i].prefix ^ load_u32(node->keys.id);
+    const uint32_t begin = table_bucket_begin(table, bucket);
+    const uint32_t end = begin + table->bucket_count[bucket];
+    for (uint32_t i = begin; i < end && closer < KADEMLIA_K; i++) {
+        uint32_t own = table->prefixes[i] ^ load_u32(node->keys.id);
         uint32_t other = load_u32(id) ^ load_u32(node->keys.id);
         if (own < other ||
-            (own == other && distance_compare(node->keys.id, contact[i].peer->id, id) < 0))
+            (own == other && distance_compare(node->keys.id, table->peers[i]->id, id) < 0))
             closer++;
     }
     return closer < KADEMLIA_K;
@@ -136,7 +145,8 @@ static struct contact *bucket_failing(const struct vx6_node *node, uint32_t buck
 /* Who came when there were enough from around it, and still there are. */
 static bool is_crowded(const struct vx6_node *node, const struct contact *contact, uint32_t bucket)
 {
-    return contact->crowded && diversity_is_crowded(node, &contact->peer->addr, bucket, contact);
+    const struct peer *peer = table_peer(&node->table, contact);
+    return contact->crowded && diversity_is_crowded(node, &peer->addr, bucket, contact);
 }
 
 /* The contact of a bucket farthest from the node, or the farthest crowded one, if there is one. */
@@ -149,8 +159,8 @@ static struct contact *bucket_farthest(
     for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
         if (only_crowded && !is_crowded(node, contact, bucket))
             continue;
-        if (farthest == NULL ||
-            distance_compare(node->keys.id, contact->peer->id, farthest->peer->id) > 0)
+        if (farthest == NULL || distance_compare(node->keys.id, table_peer(table, contact)->id,
+                                    table_peer(table, farthest)->id) > 0)
             farthest = contact;
     }
     return farthest;
@@ -202,7 +212,8 @@ static bool make_room(
         return true;
     }
     *victim = crowded;
-    return neighbour && crowded && distance_compare(node->keys.id, peer->id, crowded->peer->id) < 0;
+    return neighbour && crowded &&
+           distance_compare(node->keys.id, peer->id, table_peer(table, crowded)->id) < 0;
 }
 
 /* VX6-DHT-044 */
@@ -245,14 +256,24 @@ static void observe(struct vx6_node *node, const struct contact *contact, uint32
     }
 }
 
+/* Contacts change their places; their ages follow on their own. */
+static void move(struct table *table, uint32_t from, uint32_t to, uint32_t count)
+{
+    memmove(table->peers + to, table->peers + from, count * sizeof *table->peers);
+    memmove(table->prefixes + to, table->prefixes + from, count * sizeof *table->prefixes);
+    memmove(table->standings + to, table->standings + from, count * sizeof *table->standings);
+    memmove(table->providers + to, table->providers + from, count * sizeof *table->providers);
+    memmove(table->contacts + to, table->contacts + from, count * sizeof *table->contacts);
+}
+
 static void table_remove(struct vx6_node *node, struct contact *contact, enum vx6_code code)
 {
     struct table *table = &node->table;
-    struct peer *peer = contact->peer;
-    uint32_t index = (uint32_t)(contact - table->contacts);
+    struct peer *peer = table_peer(table, contact);
+    const uint32_t index = (uint32_t)(contact - table->contacts);
     table->count--;
     table->bucket_count[common_prefix(node->keys.id, peer->id)]--;
-    memmove(contact, contact + 1, (table->count - index) * sizeof *contact);
+    move(table, index + 1, index, table->count - index);
     idle_left(node, index);
     while (table->depth > 0 && table->bucket_count[table->depth - 1] == 0)
         table->depth--;
@@ -260,26 +281,37 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
     peer_drop(node->env, peer);
 }
 
+enum {
+    ARRAYS = 6
+};
+static const size_t array_sizes[ARRAYS] = {sizeof(struct peer *), sizeof(uint32_t), sizeof(uint8_t),
+    sizeof(uint16_t), sizeof(struct contact), sizeof(struct contact_age)};
+
 /* False: no memory. */
 static bool table_grow(struct vx6_node *node)
 {
     struct table *table = &node->table;
     const uint32_t capacity = table->capacity + TABLE_STEP;
-    void *arrays[2] = {table->contacts, table->ages};
-    const size_t sizes[2] = {sizeof *table->contacts, sizeof *table->ages};
-    if (!env_grow_both(node->env, arrays, sizes, table->capacity, capacity))
+    void *arrays[ARRAYS] = {table->peers, table->prefixes, table->standings, table->providers,
+        table->contacts, table->ages};
+    if (!env_grow_all(node->env, arrays, array_sizes, ARRAYS, table->capacity, capacity))
         return false;
-    table->contacts = arrays[0];
-    table->ages = arrays[1];
+    table->peers = arrays[0];
+    table->prefixes = arrays[1];
+    table->standings = arrays[2];
+    table->providers = arrays[3];
+    table->contacts = arrays[4];
+    table->ages = arrays[5];
     table->capacity = capacity;
     return true;
 }
 
-static void set_peer(struct contact *contact, struct peer *peer)
+static void set_peer(struct table *table, uint32_t index, struct peer *peer)
 {
-    contact->peer = peer_hold(peer);
-    contact->provider = diversity_provider(&peer->addr);
-    contact->scope = (uint8_t)(addr_scope(&peer->addr) & 63);
+    table->peers[index] = peer_hold(peer);
+    table->prefixes[index] = load_u32(peer->id);
+    table->providers[index] = diversity_provider(&peer->addr);
+    table->standings[index] = (uint8_t)(STANDING_SOUND | addr_scope(&peer->addr));
 }
 
 static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
@@ -289,7 +321,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     struct contact *victim;
     if (bucket == 256 || !make_room(node, peer, bucket, &victim))
         return NULL;
-    if (table->count == table->capacity && victim == NULL && !table_grow(node))
+    if (table->count + TABLE_VECTOR >= table->capacity && victim == NULL && !table_grow(node))
         return NULL;
     if (victim) {
         observe(node, victim, victim->failures > 0 ? 1 : 0);
@@ -298,18 +330,16 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
 
     bool crowded = diversity_is_crowded(node, &peer->addr, bucket, NULL);
     uint32_t place = table_bucket_begin(table, bucket) + table->bucket_count[bucket];
-    struct contact *contact = table->contacts + place;
-    memmove(contact + 1, contact, (table->count - place) * sizeof *contact);
-    *contact = (struct contact){.prefix = load_u32(peer->id)};
+    move(table, place, place + 1, table->count - place);
+    table->contacts[place] = (struct contact){.crowded = crowded};
+    set_peer(table, place, peer);
     idle_came(node, place);
-    set_peer(contact, peer);
-    contact->crowded = crowded;
     table->count++;
     table->bucket_count[bucket]++;
     if (bucket >= table->depth)
         table->depth = bucket + 1;
     trace(node, VX6_EVENT_contact_added, &peer->addr, 0, 0, VX6_OK);
-    return contact;
+    return &table->contacts[place];
 }
 
 void table_answered(struct vx6_node *node, struct contact *contact)
@@ -318,6 +348,7 @@ void table_answered(struct vx6_node *node, struct contact *contact)
     idle_answered(node, contact);
     contact->failures = 0;
     contact->restored = false;
+    node->table.standings[contact - node->table.contacts] |= STANDING_SOUND;
 }
 
 bool table_seen(struct vx6_node *node, struct peer *peer)
@@ -332,10 +363,10 @@ bool table_seen(struct vx6_node *node, struct peer *peer)
         return true;
     }
     table_answered(node, contact);
-    if (contact->peer == peer)
+    if (table_peer(&node->table, contact) == peer)
         return true;
-    peer_drop(node->env, contact->peer);
-    set_peer(contact, peer);
+    peer_drop(node->env, table_peer(&node->table, contact));
+    set_peer(&node->table, (uint32_t)(contact - node->table.contacts), peer);
     contact->crowded =
         diversity_is_crowded(node, &peer->addr, common_prefix(node->keys.id, peer->id), contact);
     discovery_contact(node, peer);
@@ -359,10 +390,11 @@ void table_restore(struct vx6_node *node, struct peer *peer)
 void table_failed(struct vx6_node *node, struct peer *peer)
 {
     struct contact *contact = table_find(node, peer->id);
-    if (contact == NULL || contact->peer != peer)
+    if (contact == NULL || table_peer(&node->table, contact) != peer)
         return;
-    if (contact->failures < UINT8_MAX)
+    if (contact->failures < FAILURES_MAX)
         contact->failures++;
+    node->table.standings[contact - node->table.contacts] &= STANDING_SCOPE;
     idle_make_urgent(node, contact);
     if (contact->failures < node->env->limits->contact_failures_max || node->table.count == 1)
         return;
@@ -370,11 +402,23 @@ void table_failed(struct vx6_node *node, struct peer *peer)
     table_remove(node, contact, VX6_TIMEOUT);
 }
 
+size_t table_memory(const struct vx6_node *node)
+{
+    size_t each = 0;
+    for (size_t i = 0; i < ARRAYS; i++)
+        each += array_sizes[i];
+    return node->table.capacity * each;
+}
+
 void table_free(struct vx6_node *node)
 {
     struct table *table = &node->table;
     for (uint32_t i = 0; i < table->count; i++)
-        peer_drop(node->env, table->contacts[i].peer);
+        peer_drop(node->env, table->peers[i]);
+    env_free(node->env, table->peers, table->capacity * sizeof *table->peers);
+    env_free(node->env, table->prefixes, table->capacity * sizeof *table->prefixes);
+    env_free(node->env, table->standings, table->capacity * sizeof *table->standings);
+    env_free(node->env, table->providers, table->capacity * sizeof *table->providers);
     env_free(node->env, table->contacts, table->capacity * sizeof *table->contacts);
     env_free(node->env, table->ages, table->capacity * sizeof *table->ages);
     *table = (struct table){0};

@@ -8,28 +8,41 @@
 #include "intern.h"
 #include "vx6/node.h"
 
-/* What searches read. Peers lie far away in memory. */
 struct contact {
-    struct peer *peer;
-    uint32_t prefix;   /* first 4 bytes of the node ID */
-    uint16_t provider; /* diversity_provider() of its address */
-    uint8_t failures;  /* queries lost in a row */
-    bool restored : 1; /* came from an earlier run and has not answered yet */
-    bool crowded : 1;  /* when it came, there were enough from around it */
-    uint8_t scope : 6; /* enum addr_scope of its address */
+    uint8_t failures : 6; /* queries lost in a row */
+    bool restored : 1;    /* came from an earlier run and has not answered yet */
+    bool crowded : 1;     /* when it came, there were enough from around it */
 };
 
+enum {
+    TABLE_VECTOR = 24,  /* contacts that are looked at at once: those of a bucket, or more */
+    STANDING_SCOPE = 7, /* enum addr_scope of the contact's address; and */
+    STANDING_SOUND = 8  /* no query to it was lost since it answered */
+};
+
+/* By bucket, the far half of the ID space first. What there is of a contact stands in arrays, since
+ * most of it is read of many at once; the last TABLE_VECTOR places of all arrays stay empty. Peers
+ * lie far away in memory. */
 struct table {
-    struct contact *contacts; /* by bucket, the far half of the ID space first */
-    struct contact_age *ages; /* in the same order */
+    struct idle idle;
+    struct peer **peers;
+    uint32_t *prefixes;  /* first 4 bytes of the node IDs */
+    uint8_t *standings;  /* who may be named */
+    uint16_t *providers; /* diversity_provider() of the addresses */
+    struct contact *contacts;
+    struct contact_age *ages;
     uint32_t count, capacity;
     uint32_t depth; /* of the deepest bucket that holds a contact, plus one */
     /* How fast contacts go away: their silence before they answered or were found gone, summed. */
     uint32_t gone_count;
     uint64_t silence_ms;
-    struct idle idle;
     uint8_t bucket_count[256]; /* most buckets are empty */
 };
+
+static inline struct peer *table_peer(const struct table *table, const struct contact *contact)
+{
+    return table->peers[contact - table->contacts];
+}
 
 /* The peer has answered and may be entered: it enters, is refreshed, or is refused because its
  * bucket is full. A peer of another address takes the place of an earlier one of the same key. */
@@ -67,6 +80,7 @@ uint32_t table_count_crowded(const struct vx6_node *node);
 uint32_t table_bucket_begin(const struct table *table, uint32_t bucket); /* index of its first */
 /* Contacts in buckets deeper than this one: closer to the node than any contact in it. */
 uint32_t table_count_deeper(const struct vx6_node *node, uint32_t bucket);
+size_t table_memory(const struct vx6_node *node); /* bytes of its own */
 void table_free(struct vx6_node *node);
 
 /* Compares distances to `target`: < 0 when `a` is closer. */

@@ -56,13 +56,14 @@ static uint32_t asks_since(const struct vx6_node *node, const uint8_t key[32])
 static uint32_t worth(
     const struct vx6_node *node, const struct contact *contact, const vx6_addr *endpoint)
 {
-    const vx6_addr *addr = &contact->peer->addr;
+    const struct peer *peer = table_peer(&node->table, contact);
+    const vx6_addr *addr = &peer->addr;
     if (contact->failures > 0 || contact->restored ||
         addr_is_ipv4(addr) != addr_is_ipv4(endpoint) || !addr_is_in_scope(endpoint, addr) ||
-        ask_of(node, contact->peer->key))
+        ask_of(node, peer->key))
         return 0;
     uint32_t value = addr_scope(addr) == addr_scope(endpoint);
-    value = value * (REACH_RECENT + 1) + asks_since(node, contact->peer->key);
+    value = value * (REACH_RECENT + 1) + asks_since(node, peer->key);
     value = value * 2 + !addr_same_network(addr, endpoint);
     return value + 1;
 }
@@ -79,7 +80,7 @@ static struct peer *choose_peer(struct vx6_node *node, const vx6_addr *endpoint)
         equals = value == most ? equals + 1 : 1;
         most = value;
         if (rng_below(&node->public_rng, equals) == 0)
-            chosen = node->table.contacts[i].peer;
+            chosen = node->table.peers[i];
     }
     return chosen;
 }

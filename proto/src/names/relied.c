@@ -5,15 +5,10 @@
  * Spec: spec/names.md, "Asking about revocations". */
 #include "internal.h"
 
-void relied_init(struct vx6_node *node)
-{
-    timer_init(&node->relied.timer, TIMER_RELIED);
-}
-
 static void plan(struct vx6_node *node, vx6_ns from, vx6_ns pause)
 {
     vx6_ns at = from + rng_jitter(&node->public_rng, pause);
-    timer_set(&node->timers, &node->relied.timer, at > node->now ? at : node->now);
+    timer_set_part(&node->timers, TIMER_RELIED, at > node->now ? at : node->now);
 }
 
 /* VX6-NAME-031 */
@@ -78,11 +73,10 @@ static void try_later(struct vx6_node *node)
 }
 
 /* VX6-NAME-030 */
-void relied_timer(struct vx6_node *node, struct timer *timer)
+void relied_timer(struct vx6_node *node)
 {
     struct relied *relied = &node->relied;
     uint8_t target[32];
-    (void)timer;
     if (!relied->is_in_round) {
         relied->is_in_round = true;
         relied->is_again_due = false;
@@ -148,7 +142,7 @@ void relied_added(struct vx6_node *node, bool is_on_list)
         relied->is_again_due |= is_on_list;
     else if (is_on_list)
         plan_soon(node);
-    else if (!timer_is_set(&relied->timer))
+    else if (node->timers.deadlines[TIMER_RELIED] == VX6_NEVER)
         plan_round(node, node->now);
 }
 
@@ -159,5 +153,5 @@ void relied_shutdown(struct vx6_node *node)
         lookup_cancel(node, relied->lookup);
     relied->lookup = NULL;
     relied->joined = relied->is_in_round = false;
-    timer_clear(&node->timers, &relied->timer);
+    timer_set_part(&node->timers, TIMER_RELIED, VX6_NEVER);
 }

@@ -10,7 +10,6 @@
 #include "vx6/node.h"
 
 struct relied {
-    struct timer timer;        /* the next key of this round, or the next round */
     struct lookup *lookup;     /* about `key` */
     uint8_t key[32], done[32]; /* of this round: that is asked about, and the last one before it */
     vx6_ns round_at;           /* it began */
@@ -35,11 +34,10 @@ static inline void key_step_see(struct key_step *step, const uint8_t key[32])
     step->is_found = true;
 }
 
-void relied_init(struct vx6_node *node);
 void relied_joined(struct vx6_node *node); /* the network can be reached now */
 /* One more key: of an access list, or of a name, which is looked up whenever it is used. */
 void relied_added(struct vx6_node *node, bool is_on_list);
-void relied_timer(struct vx6_node *node, struct timer *timer);
+void relied_timer(struct vx6_node *node);
 void relied_shutdown(struct vx6_node *node); /* asks nobody any more */
 
 #endif

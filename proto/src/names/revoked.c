@@ -15,11 +15,6 @@ struct revoked_key {
     bool untold; /* the driver has yet to hear of it */
 };
 
-void revoked_init(struct vx6_node *node)
-{
-    timer_init(&node->revoked.timer, TIMER_REVOKED);
-}
-
 static struct revoked_key *find(const struct vx6_node *node, const uint8_t key[32])
 {
     const struct revoked *revoked = &node->revoked;
@@ -41,6 +36,8 @@ bool revoked_has(const struct vx6_node *node, const uint8_t key[32])
     uint8_t id[32];
     if (find(node, key))
         return true;
+    if (node->holder.tombstones == 0)
+        return false;
     vx6_node_id(node->env->crypto, id, key);
     return holder_has_tombstone(node, id);
 }
@@ -118,8 +115,7 @@ static void hold(struct vx6_node *node, const struct revoked_key *item)
 
 static void plan_round(struct vx6_node *node, vx6_ns pause)
 {
-    struct revoked *revoked = &node->revoked;
-    timer_set(&node->timers, &revoked->timer, node->now + rng_jitter(&node->public_rng, pause));
+    timer_set_part(&node->timers, TIMER_REVOKED, node->now + rng_jitter(&node->public_rng, pause));
 }
 
 static void end_round(struct vx6_node *node)
@@ -167,10 +163,9 @@ void revoked_publication_done(struct vx6_node *node, uint32_t taken)
     go_on(node);
 }
 
-void revoked_timer(struct vx6_node *node, struct timer *timer)
+void revoked_timer(struct vx6_node *node)
 {
     struct revoked *revoked = &node->revoked;
-    (void)timer;
     if (node->shutting_down || revoked->is_in_round)
         return;
     revoked->is_in_round = true;
@@ -185,7 +180,7 @@ static void round_soon(struct vx6_node *node)
 {
     struct revoked *revoked = &node->revoked;
     if (revoked->count > 0 && !revoked->is_in_round)
-        timer_set(&node->timers, &revoked->timer, node->now);
+        timer_set_part(&node->timers, TIMER_REVOKED, node->now);
 }
 
 void revoked_joined(struct vx6_node *node)
@@ -216,7 +211,7 @@ void revoked_seen(struct vx6_node *node, vx6_span data)
             item->untold = true;
             node->revoked.untold++;
             ready_post(&node->ready_list, &node->ready, NODE_READY_KEYS);
-            if (node->revoked.timer.deadline == VX6_NEVER && !node->revoked.is_in_round)
+            if (node->timers.deadlines[TIMER_REVOKED] == VX6_NEVER && !node->revoked.is_in_round)
                 end_round(node); /* it is held already, where it came from */
         }
         trace(node, VX6_EVENT_key_revoked, NULL, VX6_MSG_tombstone, data.len, VX6_REVOKED);
@@ -271,7 +266,7 @@ void revoked_shutdown(struct vx6_node *node)
     struct revoked *revoked = &node->revoked;
     publication_cancel(node, revoked->running);
     revoked->running = NULL;
-    timer_clear(&node->timers, &revoked->timer);
+    timer_set_part(&node->timers, TIMER_REVOKED, VX6_NEVER);
 }
 
 void revoked_free(struct vx6_node *node)

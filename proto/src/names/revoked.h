@@ -15,14 +15,12 @@ struct revoked {
     struct revoked_key *items; /* in the order in which they came */
     uint32_t count, capacity;
     uint32_t untold;
-    struct timer timer;           /* the next round */
     struct publication *running;  /* of a round: one key of one tombstone after the other */
     uint32_t item_next, key_next; /* of the round */
     bool is_in_round;
     bool has_failed; /* nobody took one of them in this round */
 };
 
-void revoked_init(struct vx6_node *node);
 /* Must nobody believe this key any more, as far as this node knows? */
 bool revoked_has(const struct vx6_node *node, const uint8_t key[32]);
 /* Is it so even when what is held for others has expired? */
@@ -35,7 +33,7 @@ void revoked_seen(struct vx6_node *node, vx6_span tombstone);
 /* Takes one KEY_REVOKED output; false: there is none. */
 bool revoked_output(struct vx6_node *node, struct vx6_out *out);
 void revoked_joined(struct vx6_node *node); /* the network can be reached now */
-void revoked_timer(struct vx6_node *node, struct timer *timer);
+void revoked_timer(struct vx6_node *node);
 void revoked_publication_done(struct vx6_node *node, uint32_t taken);
 void revoked_shutdown(struct vx6_node *node);
 void revoked_free(struct vx6_node *node);

@@ -87,6 +87,7 @@ bool succession_output(struct vx6_node *node, struct vx6_out *out)
     if (succession->first == NULL)
         succession->last = NULL;
     succession->told = handover;
+    node->has_told = true;
     out->kind = VX6_OUT_KEY_FOLLOWED;
     out->value = (vx6_span){handover->from, sizeof handover->from};
     memcpy(out->key, handover->to, sizeof out->key);

@@ -83,6 +83,8 @@ bool contact_verify(
  * its family, else the first. VX6-DHT-025 */
 static const vx6_addr *endpoint_for(const struct vx6_node *node, const vx6_addr *asker)
 {
+    if (node->endpoint_count == 1)
+        return node->endpoints;
     const vx6_addr *best = NULL;
     uint32_t best_score = 0;
     for (uint32_t i = 0; i < node->endpoint_count; i++) {
@@ -136,8 +138,6 @@ static void answer_nodes(struct vx6_node *node, const vx6_addr *asker, const uin
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest_for(node, asker, target, peers, KADEMLIA_K);
     uint8_t *hint = storage;
-    for (uint32_t i = 0; i < count; i++)
-        prefetch(peers[i], sizeof peers[i]->key + sizeof peers[i]->addr);
     for (uint32_t i = 0; i < count; i++) {
         memcpy(hint, peers[i]->key, 32);
         memcpy(hint + 32, peers[i]->addr.ip, 16);

@@ -65,16 +65,6 @@ void datagram_refuse(struct vx6_node *node, const vx6_addr *from, enum vx6_msg_t
     refuse(node, VX6_EVENT_datagram_refused, from, (uint8_t)msg, len, code);
 }
 
-static const vx6_addr *destination(struct outgoing *outgoing)
-{
-    return outgoing->is_query ? query_destination(outgoing) : responder_destination(outgoing);
-}
-
-static size_t size_of(struct outgoing *outgoing)
-{
-    return outgoing->is_query ? VX6_DATAGRAM_SIZE : responder_size(outgoing);
-}
-
 static void write_outgoing(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst)
 {
     datagram_withdraw(node, outgoing);
@@ -89,15 +79,16 @@ bool query_fill(struct vx6_node *node, struct vx6_batch *batch)
     struct outgoing *first = node->queries.waiting_first;
     if (first == NULL)
         return false;
-    const size_t size = size_of(first);
-    batch->peer = *destination(first);
+    const size_t size = first->size;
+    batch->peer = *first->to;
     batch->segment_len = (uint32_t)size;
-    while (first && batch->len + size <= batch->cap && size_of(first) == size &&
-           addr_equal(destination(first), &batch->peer)) {
+    while (first && batch->len + size <= batch->cap && first->size == size &&
+           addr_equal(first->to, &batch->peer)) {
         write_outgoing(node, first, batch->dst + batch->len);
         batch->len += size;
         first = node->queries.waiting_first;
     }
+    batch->last = first == NULL;
     return true;
 }
 

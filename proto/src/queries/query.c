@@ -12,7 +12,8 @@ struct query {
     struct outgoing outgoing;
     struct peer *peer;
     void *context;
-    vx6_ns sent;
+    vx6_ns tried; /* when the last try began */
+    vx6_ns sent;  /* when it left */
     enum query_user user;
     enum vx6_msg_type type;
     bool waiting; /* on the list of outgoing ones */
@@ -30,11 +31,6 @@ struct query {
 static struct query *query_of(struct outgoing *outgoing)
 {
     return CONTAINER_OF(outgoing, struct query, outgoing);
-}
-
-const vx6_addr *query_destination(struct outgoing *outgoing)
-{
-    return &query_of(outgoing)->peer->addr;
 }
 
 static struct in_flight *item_of(const struct vx6_node *node, const struct query *query)
@@ -63,9 +59,10 @@ static void watch_deadline(struct vx6_node *node)
     struct queries *queries = &node->queries;
     const struct in_flight *first = earliest(queries);
     if (first == NULL)
-        timer_clear(&node->timers, &queries->timer);
-    else if (first->deadline != queries->timer.deadline || first->order != queries->timer.order)
-        timer_set_in_order(&node->timers, &queries->timer, first->deadline, first->order);
+        timer_set_part(&node->timers, TIMER_QUERY, VX6_NEVER);
+    else if (first->deadline != node->timers.deadlines[TIMER_QUERY] ||
+             first->order != node->timers.orders[TIMER_QUERY])
+        timer_set_in_order(&node->timers, TIMER_QUERY, first->deadline, first->order);
 }
 
 /* False: no memory, and nothing has changed. */
@@ -86,7 +83,7 @@ static void query_free(struct vx6_node *node, struct query *query)
 {
     struct queries *queries = &node->queries;
     struct in_flight *item = item_of(node, query);
-    bool was_first = item->order == queries->timer.order;
+    bool was_first = item->order == node->timers.orders[TIMER_QUERY];
     queries->count--;
     if (query->crowds)
         queries->crowding--;
@@ -168,17 +165,21 @@ static void take_rtt(struct vx6_node *node, vx6_ns rtt)
 static void set_deadline(struct vx6_node *node, struct in_flight *item)
 {
     const vx6_ns deadline = after_ms(node, timeout_ms(node, item->query));
-    if (item->deadline == deadline)
-        return;
+    struct timers *timers = &node->timers;
+    const bool was_first = item->order == timers->orders[TIMER_QUERY];
     item->deadline = deadline;
-    item->order = timer_order(&node->timers);
-    watch_deadline(node);
+    item->order = timer_order(timers);
+    if (was_first)
+        watch_deadline(node);
+    else if (deadline < timers->deadlines[TIMER_QUERY])
+        timer_set_in_order(timers, TIMER_QUERY, deadline, item->order);
 }
 
 static void query_try(struct vx6_node *node, struct in_flight *item)
 {
     struct query *query = item->query;
     query->tries++;
+    query->tried = node->now;
     set_deadline(node, item);
     if (query->waiting)
         return;
@@ -206,7 +207,8 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     struct query *query = env_alloc(node->env, sizeof *query + len);
     if (query == NULL)
         return NULL;
-    query->outgoing.is_query = true;
+    query->outgoing =
+        (struct outgoing){.to = &peer->addr, .size = VX6_DATAGRAM_SIZE, .is_query = true};
     query->peer = peer_hold(peer);
     query->context = context;
     query->user = user;
@@ -310,7 +312,7 @@ static void query_late(struct vx6_node *node, struct in_flight *item)
         return;
     }
     const struct contact *contact = table_find(node, query->peer->id);
-    bool is_contact = contact != NULL && contact->peer == query->peer;
+    bool is_contact = contact != NULL && table_peer(&node->table, contact) == query->peer;
     if (is_contact && !query_is_cut_off(node))
         table_failed(node, query->peer);
     if (is_contact)
@@ -326,7 +328,6 @@ void query_timer(struct vx6_node *node)
     struct in_flight *late = earliest(&node->queries);
     VX6_ASSERT(late != NULL && late->deadline <= node->now);
     query_late(node, late);
-    watch_deadline(node);
 }
 
 /* VX6-QUERY-005: every try has its own query ID and ephemeral key. */
@@ -342,7 +343,8 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     query->waiting = false;
     struct in_flight *item = item_of(node, query);
     item->id = load_u64(id);
-    set_deadline(node, item);
+    if (query->tried != node->now)
+        set_deadline(node, item);
     datagram_header(datagram, TYPE_ASK, query->peer->id, id);
     vx6_span payload = datagram_put(datagram, query->ask, query->len);
     crypto->ask_seal(
@@ -361,7 +363,7 @@ static void learn(struct vx6_node *node, struct peer *peer, const struct answer_
     enum vx6_msg_type answer)
 {
     struct contact *contact = table_find(node, peer->id);
-    if (contact && contact->peer == peer)
+    if (contact && table_peer(&node->table, contact) == peer)
         table_answered(node, contact);
     else if (head->contact_issued_s == 0 || (contact == NULL && !table_offer(node, peer)))
         return;
@@ -456,14 +458,17 @@ static bool item_expect(const struct vx6_node *node, const struct in_flight *ite
     return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
 }
 
+bool query_is_answer(const uint8_t *data, size_t len)
+{
+    return len >= VX6_QUERY_HEADER_SIZE && data[0] == TYPE_ANSWER;
+}
+
 /* An answer leads to its query and what began that. What an ask touches is sealed in it. */
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
-    if (len < VX6_QUERY_HEADER_SIZE || data[0] != TYPE_ANSWER)
-        return false;
+    (void)len;
     if (step == 0) {
-        prefetch(&node->public_rng, sizeof node->public_rng);
         clock_expect(node);
         prefetch(queries->items, queries->count * sizeof *queries->items);
         return true;
@@ -492,7 +497,6 @@ void queries_shutdown(struct vx6_node *node)
 void queries_init(struct vx6_node *node)
 {
     tokens_init(node);
-    timer_init(&node->queries.timer, TIMER_QUERY);
 }
 
 void queries_free(struct vx6_node *node)

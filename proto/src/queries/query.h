@@ -35,9 +35,11 @@ struct in_flight {
     struct query *query;
 };
 
-/* Waits for the carrier: the head of a query, or of an answer that is sealed already. */
+/* Waits for the carrier: the head of a query, or of an answer. */
 struct outgoing {
     struct outgoing *next, *previous;
+    const vx6_addr *to;
+    uint16_t size; /* of the datagram */
     bool is_query;
 };
 
@@ -55,7 +57,6 @@ struct queries {
     uint16_t crowding;                 /* queries that were one too many to a site, or more */
     uint32_t lost_in_row;              /* queries to contacts lost since any was answered */
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
-    struct timer timer;                /* first deadline of all */
     struct meter asks, proven;         /* that came */
     struct tokens tokens;
     struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
@@ -93,6 +94,7 @@ void reach_query_done(struct vx6_node *node, void *context, const struct query_r
 /* ---- for node.c ---- */
 void queries_init(struct vx6_node *node);
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len);
+bool query_is_answer(const uint8_t *data, size_t len);
 /* As vx6_node_expect(). */
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
 bool query_timer_expect(const struct vx6_node *node, uint32_t step);

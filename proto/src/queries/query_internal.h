@@ -37,15 +37,12 @@ void datagram_refuse(struct vx6_node *node, const vx6_addr *from, enum vx6_msg_t
     enum vx6_code code);
 
 /* ---- query.c ---- */
-const vx6_addr *query_destination(struct outgoing *outgoing);
 void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *datagram);
 void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
 void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
 
 /* ---- responder.c ---- */
 void responder_take_ask(struct vx6_node *node, const vx6_addr *from, const uint8_t *data);
-const vx6_addr *responder_destination(struct outgoing *outgoing);
-size_t responder_size(struct outgoing *outgoing);
 /* Writes what waits and frees it. */
 void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *dst);
 void responder_drop(struct vx6_node *node, struct outgoing *outgoing);

@@ -8,12 +8,14 @@
 struct reply {
     struct outgoing outgoing;
     vx6_addr to;
-    enum vx6_msg_type type; /* VX6_MSG_NONE: a cookie */
-    uint16_t len;
-    uint8_t id[8];        /* the ask's */
-    struct vx6_ask state; /* seals the answer */
-    uint8_t bytes[];      /* the message; of a cookie, the whole datagram */
+    enum vx6_msg_type type;    /* VX6_MSG_NONE: a cookie */
+    uint16_t len;              /* of the message */
+    uint8_t id[8];             /* the ask's */
+    struct vx6_ask state;      /* seals the answer */
+    uint8_t bytes[ANSWER_MAX]; /* the message; of a cookie, the whole datagram */
 };
+_Static_assert(sizeof(struct reply) <= ENV_SPARE_SIZE, "a reply fits");
+_Static_assert(COOKIE_DATAGRAM_SIZE <= ANSWER_MAX, "a cookie fits");
 
 static struct reply *reply_of(struct outgoing *outgoing)
 {
@@ -22,18 +24,18 @@ static struct reply *reply_of(struct outgoing *outgoing)
 
 /* VX6-QUERY-008 */
 static struct reply *reply_new(
-    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t len)
+    struct vx6_node *node, const vx6_addr *to, enum vx6_msg_type type, size_t size)
 {
     struct reply *reply = NULL;
     if (node->queries.answer_count < node->env->limits->datagram_pending_max)
-        reply = env_alloc(node->env, sizeof *reply + len);
+        reply = env_spare_take(node->env);
     if (reply == NULL) {
-        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, len, VX6_LIMIT);
+        trace(node, VX6_EVENT_datagram_dropped, to, (uint8_t)type, size, VX6_LIMIT);
         return NULL;
     }
     reply->to = *to;
+    reply->outgoing = (struct outgoing){.to = &reply->to, .size = (uint16_t)size};
     reply->type = type;
-    reply->len = (uint16_t)len;
     return reply;
 }
 
@@ -43,22 +45,12 @@ static void reply_send(struct vx6_node *node, struct reply *reply)
     datagram_post(node, &reply->outgoing);
 }
 
-const vx6_addr *responder_destination(struct outgoing *outgoing)
-{
-    return &reply_of(outgoing)->to;
-}
-
-size_t responder_size(struct outgoing *outgoing)
-{
-    return reply_of(outgoing)->type == VX6_MSG_NONE ? COOKIE_DATAGRAM_SIZE : VX6_DATAGRAM_SIZE;
-}
-
 void responder_drop(struct vx6_node *node, struct outgoing *outgoing)
 {
     struct reply *reply = reply_of(outgoing);
     node->queries.answer_count--;
     wipe(&reply->state, sizeof reply->state);
-    env_free(node->env, reply, sizeof *reply + reply->len);
+    env_spare_give(node->env, reply);
 }
 
 static void seal_answer(struct vx6_node *node, struct reply *reply, uint8_t *datagram)
@@ -76,26 +68,23 @@ void responder_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *
 {
     struct reply *reply = reply_of(outgoing);
     if (reply->type == VX6_MSG_NONE)
-        memcpy(dst, reply->bytes, reply->len);
+        memcpy(dst, reply->bytes, outgoing->size);
     else
         seal_answer(node, reply, dst);
-    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, responder_size(outgoing),
-        VX6_OK);
+    trace(node, VX6_EVENT_datagram_sent, &reply->to, (uint8_t)reply->type, outgoing->size, VX6_OK);
     responder_drop(node, outgoing);
 }
 
 static void send_answer(struct vx6_node *node, const vx6_addr *to, const uint8_t *id,
     const struct vx6_msg *answer, const struct vx6_ask *state)
 {
-    uint8_t message[ANSWER_MAX];
-    size_t len = vx6_msg_encode(answer, message, sizeof message);
-    VX6_ASSERT(len > 0);
-    struct reply *reply = reply_new(node, to, answer->type, len);
+    struct reply *reply = reply_new(node, to, answer->type, VX6_DATAGRAM_SIZE);
     if (reply == NULL)
         return;
+    reply->len = (uint16_t)vx6_msg_encode(answer, reply->bytes, sizeof reply->bytes);
+    VX6_ASSERT(reply->len > 0);
     memcpy(reply->id, id, sizeof reply->id);
     reply->state = *state;
-    memcpy(reply->bytes, message, len);
     reply_send(node, reply);
 }
 

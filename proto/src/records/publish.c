@@ -10,7 +10,6 @@
 void publish_init(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
-    timer_init(&publish->timer, TIMER_PUBLISH);
     publish->settle_at = publish->renew_at = publish->retry_at = VX6_NEVER;
 }
 
@@ -23,7 +22,7 @@ static void timer_update(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
     vx6_ns at = earliest(publish->settle_at, earliest(publish->renew_at, publish->retry_at));
-    timer_set(&node->timers, &publish->timer, publish->joined ? at : VX6_NEVER);
+    timer_set_part(&node->timers, TIMER_PUBLISH, publish->joined ? at : VX6_NEVER);
 }
 
 /* Half of a life, in ns. */
@@ -272,9 +271,8 @@ void publish_clock_moved(struct vx6_node *node)
         make_current(node);
 }
 
-void publish_timer(struct vx6_node *node, struct timer *timer)
+void publish_timer(struct vx6_node *node)
 {
-    (void)timer;
     struct publish *publish = &node->publish;
     if (node->shutting_down)
         return;
@@ -286,9 +284,8 @@ void publish_timer(struct vx6_node *node, struct timer *timer)
 
 void publish_shutdown(struct vx6_node *node)
 {
-    struct publish *publish = &node->publish;
     cancel_all(node);
-    timer_clear(&node->timers, &publish->timer);
+    timer_set_part(&node->timers, TIMER_PUBLISH, VX6_NEVER);
 }
 
 void publish_free(struct vx6_node *node)

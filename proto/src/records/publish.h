@@ -19,7 +19,6 @@ enum {
 struct publication;
 
 struct publish {
-    struct timer timer;  /* the first of the three times below */
     vx6_ns settle_at;    /* changes have settled: make and publish */
     vx6_ns renew_at;     /* half of its life is over */
     vx6_ns retry_at;     /* nobody took it */
@@ -47,8 +46,8 @@ struct blob *publish_bundle(struct vx6_node *node);
 void publish_done(struct vx6_node *node, const struct publication *publication, uint32_t taken);
 void publish_joined(struct vx6_node *node); /* discovery says: the network can be reached now */
 void publish_network_changed(struct vx6_node *node); /* a failure is tried again at once */
-void publish_clock_moved(struct vx6_node *node); /* the wall clock was set */
-void publish_timer(struct vx6_node *node, struct timer *timer);
+void publish_clock_moved(struct vx6_node *node);     /* the wall clock was set */
+void publish_timer(struct vx6_node *node);
 void publish_shutdown(struct vx6_node *node); /* offers it to nobody any more */
 void publish_free(struct vx6_node *node);
 

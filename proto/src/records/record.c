@@ -15,7 +15,8 @@
 enum {
     CLAIM_MAX = 200, /* as in the table of messages */
     SERVICE_LIST_MAX = 600,
-    SERVICES_MAX = 16
+    SERVICES_MAX = 16,
+    OWNER_AT = 1 /* in a claim or a service list: behind the type */
 };
 
 /* The signature is the last field of every record. VX6-REC-003 */
@@ -323,9 +324,21 @@ static bool bundle_signatures_are_good(
            lineage_signatures_are_good(crypto, raw->lineage);
 }
 
+/* The owner's node ID, which claim and service list begin with: where they are known to be good,
+ * nothing is hashed. */
+static void find_owner(const struct vx6_crypto *crypto, const struct vx6_bundle *raw, bool is_known,
+    struct bundle *bundle)
+{
+    const vx6_span naming = raw->claim.len > 0 ? raw->claim : raw->services;
+    if (is_known && naming.len >= OWNER_AT + sizeof bundle->owner)
+        memcpy(bundle->owner, naming.data + OWNER_AT, sizeof bundle->owner);
+    else
+        vx6_node_id(crypto, bundle->owner, bundle->node.identity);
+}
+
 /* Everything but times and signatures. VX6-REC-004, VX6-REC-010 */
-static enum vx6_code decode_bundle(
-    const struct vx6_crypto *crypto, vx6_span data, struct vx6_bundle *raw, struct bundle *bundle)
+static enum vx6_code decode_bundle(const struct vx6_crypto *crypto, vx6_span data, bool is_known,
+    struct vx6_bundle *raw, struct bundle *bundle)
 {
     struct vx6_msg msg;
     *bundle = (struct bundle){0};
@@ -337,7 +350,7 @@ static enum vx6_code decode_bundle(
     enum vx6_code code = decode_node(raw->node, &bundle->node);
     if (code != VX6_OK)
         return code;
-    vx6_node_id(crypto, bundle->owner, bundle->node.identity);
+    find_owner(crypto, raw, is_known, bundle);
     bundle->sequence = bundle->node.sequence;
     code = decode_claim(raw->claim, bundle);
     if (code == VX6_OK)
@@ -369,12 +382,13 @@ struct raw_value {
     struct tombstone tombstone;
 };
 
-static enum vx6_code decode_value(
-    const struct vx6_crypto *crypto, vx6_span data, struct raw_value *raw, struct bundle *bundle)
+/* `is_known`: these very bytes were verified before. */
+static enum vx6_code decode_value(const struct vx6_crypto *crypto, vx6_span data, bool is_known,
+    struct raw_value *raw, struct bundle *bundle)
 {
     if (data.len > 0 && data.data[0] == VX6_MSG_tombstone)
         return decode_tombstone(crypto, data, &raw->tombstone, bundle);
-    return decode_bundle(crypto, data, &raw->bundle, bundle);
+    return decode_bundle(crypto, data, is_known, &raw->bundle, bundle);
 }
 
 static bool signatures_are_good(
@@ -394,12 +408,12 @@ enum vx6_code bundle_check(
     struct vx6_env *env, int64_t unix_s, vx6_span data, struct bundle *bundle)
 {
     struct raw_value raw;
-    enum vx6_code code = decode_value(env->crypto, data, &raw, bundle);
+    /* Whoever holds these very bytes has verified them. */
+    const bool is_known = blob_find(env, data) != NULL;
+    enum vx6_code code = decode_value(env->crypto, data, is_known, &raw, bundle);
     if (code == VX6_OK)
         code = record_check_times(env->limits, unix_s, bundle->node.issued_s, bundle->node.life_s);
-    /* Whoever holds these very bytes has verified them. */
-    if (code == VX6_OK && blob_find(env, data) == NULL &&
-        !signatures_are_good(env->crypto, &raw, bundle))
+    if (code == VX6_OK && !is_known && !signatures_are_good(env->crypto, &raw, bundle))
         code = VX6_BAD_RECORD;
     if (code == VX6_OK)
         set_expiry(bundle);
@@ -409,7 +423,7 @@ enum vx6_code bundle_check(
 void bundle_view(const struct vx6_crypto *crypto, vx6_span verified, struct bundle *bundle)
 {
     struct raw_value raw;
-    enum vx6_code code = decode_value(crypto, verified, &raw, bundle);
+    enum vx6_code code = decode_value(crypto, verified, true, &raw, bundle);
     VX6_ASSERT(code == VX6_OK);
     set_expiry(bundle);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Chunks are never moved or grown, so that room handed to read(2) and spans handed to write(2) stay
- * where they are. Recycled chunks are not cleared: only bytes that were written are ever shown. */
+ * where they are. Chunks are not cleared: only bytes that were written are ever shown. */
 #include "chunk.h"
 
 #include "bytes.h"
@@ -20,9 +20,9 @@ static struct chunk *chunk_new(struct chunk_pool *pool, uint32_t capacity)
         chunk->begin = chunk->end = 0;
         return chunk;
     }
-    chunk = env_alloc(pool->env, sizeof *chunk + capacity);
+    chunk = env_alloc_any(pool->env, sizeof *chunk + capacity);
     if (chunk)
-        chunk->capacity = capacity;
+        *chunk = (struct chunk){.capacity = capacity};
     return chunk;
 }
 

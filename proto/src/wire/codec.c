@@ -63,8 +63,7 @@ static const char *explain(struct vx6_msg *msg, const struct failure *failure)
     return msg->u.reason;
 }
 
-/* VX6-WIRE-001 VX6-WIRE-008 VX6-WIRE-009: a type of this scope, its fields, and nothing behind
- * them. */
+/* VX6-WIRE-008 VX6-WIRE-009: a type, its fields, and nothing behind them. */
 static void read_message(
     struct vx6_msg *msg, enum vx6_msg_scope scope, struct reader *reader, struct failure *failure)
 {
@@ -72,23 +71,14 @@ static void read_message(
         failure->problem = "empty";
         return;
     }
-    const struct schema_layout *layout = schema_message(*reader_take(reader, 1).data);
-    if (!layout) {
-        failure->problem = "unknown type";
-        return;
-    }
-    failure->message = layout->name;
-    if (layout->scope != scope) {
-        failure->problem = "wrong scope";
-        return;
-    }
-    if (!message_read(msg, layout->type, reader, failure))
+    const uint8_t type = *reader_take(reader, 1).data;
+    if (!message_read(msg, scope, type, reader, failure))
         return;
     if (reader->left > 0) {
         failure->problem = "trailing bytes";
         return;
     }
-    msg->type = layout->type;
+    msg->type = (enum vx6_msg_type)type;
 }
 
 const char *vx6_msg_decode(

@@ -25,14 +25,18 @@ struct failure {
     const char *problem;
 };
 
-/* rows.c: the fields of a message, behind its type. False: `failure` says what is wrong. */
-bool message_read(
-    struct vx6_msg *msg, unsigned type, struct reader *reader, struct failure *failure);
+/* rows.c: the fields of a message, behind its type, which has to be one of this scope. False:
+ * `failure` says what is wrong. VX6-WIRE-001 */
+bool message_read(struct vx6_msg *msg, enum vx6_msg_scope scope, unsigned type,
+    struct reader *reader, struct failure *failure);
 /* False: there is no room. */
 bool message_write(const struct vx6_msg *msg, struct writer *writer);
 /* Reads past `count` elements, checking each. */
 bool elements_read(
     enum schema_element element, uint32_t count, struct reader *reader, struct failure *failure);
+
+/* Compilers would take what comes after many checks to be rare, and make it small and slow. */
+#define LACKS(room, wanted) __builtin_expect((room) < (wanted), false)
 
 static inline size_t writer_room(const struct writer *writer)
 {
@@ -119,7 +123,7 @@ static inline bool write_integer(
     struct writer *writer, size_t size, uint64_t min, uint64_t max, uint64_t value)
 {
     VX6_ASSERT(value >= min && value <= max);
-    if (writer_room(writer) < size)
+    if (LACKS(writer_room(writer), size))
         return false;
     if (size == 1)
         *writer->at = (uint8_t)value;
@@ -135,7 +139,7 @@ static inline bool write_integer(
 
 static inline bool write_bytes(struct writer *writer, const uint8_t *src, size_t len)
 {
-    if (writer_room(writer) < len)
+    if (LACKS(writer_room(writer), len))
         return false;
     if (len > 0)
         memcpy(writer->at, src, len);

@@ -26,6 +26,10 @@ static bool write_list(struct writer *writer, uint32_t max, const vx6_list *list
            write_bytes(writer, list->bytes.data, list->bytes.len);
 }
 
+/* One large function for all messages would have to save for each what one of them needs. */
+#define ALONE  static __attribute__((noinline))
+#define INLINE static inline
+
 /* clang-format off */
 /* Compilers take it that a pointer points somewhere, and so that nothing succeeds. */
 #define TRY(name, call)                                                                            \
@@ -38,8 +42,8 @@ static bool write_list(struct writer *writer, uint32_t max, const vx6_list *list
 #define INTEGER(name, bits, min, max)                                                              \
     TRY(name, read_integer(&at, bits / 8, min, max, &value))                                       \
     dst->name = (uint##bits##_t)value;
-#define OPEN(name)                                                                                 \
-    static inline bool read_##name(                                                                \
+#define OPEN(kind, name)                                                                           \
+    kind bool read_##name(                                                                         \
         struct reader *reader, struct vx6_##name *dst, struct failure *failure)                    \
     {                                                                                              \
         struct reader at = *reader;                                                                \
@@ -51,9 +55,9 @@ static bool write_list(struct writer *writer, uint32_t max, const vx6_list *list
         return true;                                                                               \
     }
 
-#define ELEM(name, doc)               OPEN(name)
+#define ELEM(name, doc)               OPEN(INLINE, name)
 #define END_ELEM(name)                CLOSE
-#define MSG(name, type, scope, doc)   OPEN(name)
+#define MSG(name, type, scope, doc)   OPEN(ALONE, name)
 #define END(name)                     CLOSE
 #define EMPTY(name, type, scope, doc)
 #define U8(name, min, max, doc)       INTEGER(name, 8, min, max)
@@ -71,8 +75,8 @@ static bool write_list(struct writer *writer, uint32_t max, const vx6_list *list
 #undef OPEN
 #undef CLOSE
 
-#define OPEN(name)                                                                                 \
-    static inline bool write_##name(struct writer *writer, const struct vx6_##name *src)           \
+#define OPEN(kind, name)                                                                           \
+    kind bool write_##name(struct writer *writer, const struct vx6_##name *src)                    \
     {                                                                                              \
         struct writer at = *writer;                                                                \
         bool fits = true
@@ -81,9 +85,9 @@ static bool write_list(struct writer *writer, uint32_t max, const vx6_list *list
         *writer = at;                                                                              \
         return fits;                                                                               \
     }
-#define ELEM(name, doc)               OPEN(name)
+#define ELEM(name, doc)               OPEN(INLINE, name)
 #define END_ELEM(name)                CLOSE
-#define MSG(name, type, scope, doc)   OPEN(name)
+#define MSG(name, type, scope, doc)   OPEN(ALONE, name)
 #define END(name)                     CLOSE
 #define EMPTY(name, type, scope, doc)
 #define U8(name, min, max, doc)       && write_integer(&at, 1, min, max, src->name)
@@ -99,19 +103,30 @@ static bool write_list(struct writer *writer, uint32_t max, const vx6_list *list
 #include "messages_undef.h"
 /* clang-format on */
 
-bool message_read(
-    struct vx6_msg *msg, unsigned type, struct reader *reader, struct failure *failure)
+static bool is_of_scope(
+    enum vx6_msg_scope scope, enum vx6_msg_scope wanted, const char *name, struct failure *failure)
+{
+    failure->message = name;
+    if (scope != wanted)
+        failure->problem = "wrong scope";
+    return scope == wanted;
+}
+
+bool message_read(struct vx6_msg *msg, enum vx6_msg_scope scope, unsigned type,
+    struct reader *reader, struct failure *failure)
 {
     switch (type) {
-#define MSG(name, type, scope, doc)                                                                \
+#define MSG(name, type, scope_of, doc)                                                             \
     case type:                                                                                     \
-        return read_##name(reader, &msg->u.name, failure);
-#define EMPTY(name, type, scope, doc)                                                              \
+        return is_of_scope(VX6_SCOPE_##scope_of, scope, #name, failure) &&                         \
+               read_##name(reader, &msg->u.name, failure);
+#define EMPTY(name, type, scope_of, doc)                                                           \
     case type:                                                                                     \
-        return true;
+        return is_of_scope(VX6_SCOPE_##scope_of, scope, #name, failure);
 #include "messages_names.h"
     default:
-        VX6_ASSERT(false);
+        failure->problem = "unknown type";
+        return false;
     }
 }
 
