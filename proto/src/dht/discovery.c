@@ -341,10 +341,11 @@ void discovery_timer(struct vx6_node *node)
 bool discovery_expect(const struct vx6_node *node, uint32_t step)
 {
     if (step == 0) {
-        prefetch(node->queries.items, node->queries.count * sizeof *node->queries.items);
+        queries_expect(node);
         idle_expect(node, node->timers.deadlines[TIMER_DISCOVERY]);
         return true;
     }
+    idle_expect_all(node, node->timers.deadlines[TIMER_DISCOVERY]);
     const struct contact *next = idle_next(node);
     if (next)
         prefetch(table_peer(&node->table, next), sizeof(struct peer));

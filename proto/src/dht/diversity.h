@@ -9,6 +9,7 @@
 
 /* Are there already as many contacts from around `addr` as there should be: in the bucket, older
  * than `contact`, or in the table, others than it? NULL: a newcomer; all are older. */
+void diversity_expect(const struct vx6_node *node); /* fetches what is compared */
 bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uint32_t bucket,
     const struct contact *contact);
 /* Addresses of one site, network or provider have the same number; of others, few do. */

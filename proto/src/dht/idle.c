@@ -192,11 +192,24 @@ void idle_expect(const struct vx6_node *node, vx6_ns now)
         prefetch(table->ages, table->count * sizeof *table->ages);
         return;
     }
+    for (uint32_t i = 0; i < table->idle.count; i++)
+        prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
     for (uint32_t i = 0; i < 2 && i < table->idle.count; i++) {
         prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
         prefetch(&table->contacts[table->idle.contacts[i]], sizeof *table->contacts);
         prefetch(&table->peers[table->idle.contacts[i]], sizeof *table->peers);
     }
+}
+
+void idle_expect_all(const struct vx6_node *node, vx6_ns now)
+{
+    const struct table *table = &node->table;
+    const uint32_t clock = clock_at(node, now), others_ms = clock - table->idle.others_since_ms;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < table->idle.count; i++)
+        kept += idle_ms_of(clock, &table->ages[table->idle.contacts[i]]) >= others_ms;
+    if (kept < 2)
+        prefetch(table->ages, table->count * sizeof *table->ages);
 }
 
 bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)

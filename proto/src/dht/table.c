@@ -78,6 +78,7 @@ void table_expect(const struct vx6_node *node, const uint8_t id[32])
     prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
     prefetch(table->contacts + begin, count * sizeof *table->contacts);
+    prefetch(table_standings(table) + begin, count * sizeof(uint8_t));
     prefetch(table->ages + begin, count * sizeof *table->ages);
 }
 

@@ -447,6 +447,12 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     datagram_post(node, &query->outgoing);
 }
 
+void queries_expect(const struct vx6_node *node)
+{
+    const struct queries *queries = &node->queries;
+    prefetch(queries->items, (queries->count + 1) * sizeof *queries->items);
+}
+
 static bool item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
 {
     if (step == 0) {
@@ -454,8 +460,11 @@ static bool item_expect(const struct vx6_node *node, const struct in_flight *ite
         prefetch(item->query, sizeof *item->query);
         return true;
     }
-    if (step == 1)
+    if (step == 1) {
         table_expect(node, item->peer->id);
+        if (item->query->user == QUERY_CONSIDER || item->query->user == QUERY_LOOKUP)
+            diversity_expect(node); /* it may enter the table */
+    }
     return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
 }
 
@@ -471,7 +480,7 @@ bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *dat
     (void)len;
     if (step == 0) {
         clock_expect(node);
-        prefetch(queries->items, queries->count * sizeof *queries->items);
+        queries_expect(node);
         return true;
     }
     const struct in_flight *item = item_with(queries, load_u64(data + QUERY_ID_AT));
@@ -482,7 +491,7 @@ bool query_timer_expect(const struct vx6_node *node, uint32_t step)
 {
     const struct queries *queries = &node->queries;
     if (step == 0) {
-        prefetch(queries->items, queries->count * sizeof *queries->items);
+        queries_expect(node);
         return true;
     }
     const struct in_flight *first = earliest(queries);

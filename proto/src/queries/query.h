@@ -95,6 +95,7 @@ void reach_query_done(struct vx6_node *node, void *context, const struct query_r
 void queries_init(struct vx6_node *node);
 void query_datagram(struct vx6_node *node, const vx6_addr *from, const uint8_t *data, size_t len);
 bool query_is_answer(const uint8_t *data, size_t len);
+void queries_expect(const struct vx6_node *node); /* fetches those in flight, and room for one */
 /* As vx6_node_expect(). */
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len);
 bool query_timer_expect(const struct vx6_node *node, uint32_t step);
