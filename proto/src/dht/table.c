@@ -77,8 +77,7 @@ void table_expect(const struct vx6_node *node, const uint8_t id[32])
     uint32_t begin = table_bucket_begin(table, bucket), count = table->bucket_count[bucket];
     prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
-    prefetch(table->contacts + begin, count * sizeof *table->contacts);
-    prefetch(table_standings(table) + begin, count * sizeof(uint8_t));
+    __builtin_prefetch(table->contacts + begin, 0, 2); /* 20 bytes: one line, mostly */
     prefetch(table->ages + begin, count * sizeof *table->ages);
 }
 
@@ -362,9 +361,10 @@ void table_answered(struct vx6_node *node, struct contact *contact)
 {
     observe(node, contact, 0);
     idle_answered(node, contact);
+    if (contact->failures > 0)
+        table_standings(&node->table)[contact - node->table.contacts] |= STANDING_SOUND;
     contact->failures = 0;
     contact->restored = false;
-    table_standings(&node->table)[contact - node->table.contacts] |= STANDING_SOUND;
 }
 
 bool table_seen(struct vx6_node *node, struct peer *peer)
