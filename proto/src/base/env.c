@@ -97,7 +97,7 @@ void *env_spare_take(vx6_env *env)
 {
     void *memory = env->spare;
     if (memory == NULL)
-        return env_alloc(env, ENV_SPARE_SIZE);
+        return env_alloc_any(env, ENV_SPARE_SIZE);
     env->spare = NULL;
     return memory;
 }
