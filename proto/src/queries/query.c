@@ -446,6 +446,16 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
     datagram_post(node, &query->outgoing);
 }
 
+/* What began the query. */
+static bool context_expect(const struct query *query, uint32_t step)
+{
+    if (query->user == QUERY_LOOKUP)
+        return lookup_expect(query->context, step);
+    if (query->user == QUERY_STORE)
+        return publication_expect(query->context, step);
+    return query->user == QUERY_SYNC && sync_expect(query->context, step);
+}
+
 static bool item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
 {
     if (step == 0) {
@@ -455,7 +465,7 @@ static bool item_expect(const struct vx6_node *node, const struct in_flight *ite
     }
     if (step == 1)
         table_expect(node, item->peer->id);
-    return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
+    return context_expect(item->query, step - 1);
 }
 
 bool query_is_answer(const uint8_t *data, size_t len)
