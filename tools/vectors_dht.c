@@ -135,7 +135,7 @@ static bool add_contacts(json_t *line, const char *field, struct vx6_node *node,
             !vector_hex(json_string_value(item), peer->addr.ip, 16, &len) || len != 16)
             return vector_failed(reason, cap, "%s: not an address", field);
         node->table.peers[node->table.count] = peer;
-        node->table.providers[node->table.count++] = diversity_provider(&peer->addr);
+        table_providers(&node->table)[node->table.count++] = diversity_provider(&peer->addr);
         node->table.bucket_count[bucket]++;
     }
     return true;
@@ -160,20 +160,14 @@ static bool read_asn_map(json_t *line, struct vx6_asn_range *ranges, size_t *cou
 
 static bool check_crowded(json_t *line, char *reason, size_t cap)
 {
-    struct peer *peers[IDS_MAX];
-    uint16_t providers[IDS_MAX];
-    struct contact contacts[IDS_MAX] = {0};
     struct vx6_asn_range ranges[IDS_MAX];
     struct vx6_asn_map map = {ranges, 0};
     struct vx6_node *node = vector_memory(sizeof *node);
     vx6_addr addr = {.port = 1};
     vx6_span ip;
     memset(node, 0, sizeof *node);
-    node->table = (struct table){.peers = peers,
-        .providers = providers,
-        .contacts = contacts,
-        .capacity = IDS_MAX,
-        .depth = 2};
+    node->table = (struct table){.depth = 2};
+    table_lay_out(&node->table, vector_memory(IDS_MAX * TABLE_CONTACT_SIZE), IDS_MAX);
     node->asn_map = &map;
     if (!vector_bytes(line, "ip", 16, &ip, reason, cap) ||
         !add_contacts(line, "bucket", node, 0, reason, cap) ||

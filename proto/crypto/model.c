@@ -85,6 +85,7 @@ static void model_link_public(
     const struct vx6_crypto *self, uint8_t public_key[32], const uint8_t secret_key[32])
 {
     const struct mix mix = begin(self, FOR_PUBLIC_KEY);
+#pragma GCC unroll 4
     for (size_t i = 0; i < VX6_KEY_SIZE; i += 8)
         mix_store(public_key + i, mix_lane(mix_load(secret_key + i), mix.a, mix.b));
 }

@@ -70,20 +70,20 @@ struct vx6_node {
     vx6_ns started;
     const struct vx6_asn_map *asn_map;
     struct queries queries;
-    struct resolve *resolves;
-    struct blob *lineage; /* of the own identity; NULL: it is the first */
+    struct bindings bindings;
+    struct slots slots;
     uint64_t counters[VX6_EVENT_COUNT];
     struct known known;
     struct holder holder;
     struct table table;
-    struct bindings bindings;
     struct lookups lookups;
-    struct slots slots;
+    struct resolve *resolves;
     struct rng public_rng;
     struct discovery discovery;
     uint64_t sequence_next;
     struct syncs syncs;
     struct rng secret_rng;
+    struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct ops ops;
     struct succession succession;
     struct revoked revoked;

@@ -384,6 +384,8 @@ static bool node_output(struct vx6_node *node, struct vx6_out *out)
         ready_take(&node->ready_list, &node->ready, NODE_READY_DATAGRAMS);
         out->kind = VX6_OUT_WANT_WRITE;
         out->id = VX6_DATAGRAMS;
+        if (node->queries.waiting_first)
+            out->peer = *node->queries.waiting_first->to;
         return true;
     }
     if (node->ready.pending & NODE_READY_BOUND) {

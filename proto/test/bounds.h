@@ -60,7 +60,7 @@ static inline void check_bounds(const struct vx6_node *node)
     VX6_ASSERT(node->sessions.sending <= buffers);
     VX6_ASSERT(node->sessions.granted <= buffers);
     for (uint32_t i = 0; i < node->queries.count; i++) /* none is overslept */
-        VX6_ASSERT(node->queries.timer.deadline <= node->queries.items[i].deadline);
+        VX6_ASSERT(node->timers.deadlines[TIMER_QUERY] <= node->queries.items[i].deadline);
 }
 
 #endif

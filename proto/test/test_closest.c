@@ -165,12 +165,12 @@ static void test_K8_the_closest_are_taken_from_their_buckets(void **state)
             if (i / KADEMLIA_K == bucket)
                 continue;
             table->peers[i] = NULL;
-            table->prefixes[i] = load_u32(target);
+            table_prefixes(table)[i] = load_u32(target);
         }
         assert_int_equal(table_closest(solo.node, target, peers, KADEMLIA_K), KADEMLIA_K);
         memcpy(table->peers, kept, sizeof kept);
         for (uint32_t i = 0; i < table->count; i++)
-            table->prefixes[i] = load_u32(kept[i]->id);
+            table_prefixes(table)[i] = load_u32(kept[i]->id);
         for (uint32_t i = 0; i < KADEMLIA_K; i++)
             assert_int_equal(common_prefix(solo.node->keys.id, peers[i]->id), bucket);
     }

@@ -235,6 +235,31 @@ static void test_salt_changes_every_opaque_byte_string(void **state)
         clear_link(&crypto[i], &links[i]);
 }
 
+/* VX6-CRYPTO-016: however long the message is, and wherever the bit stands. */
+static void test_every_length_and_bit_counts(void **state)
+{
+    enum {
+        LONGEST = 3 * 64 + 17
+    };
+    (void)state;
+    for (uint32_t p = 0; p < PROVIDERS; p++) {
+        struct vx6_crypto crypto = provider(p);
+        uint8_t key[32] = {1}, message[LONGEST] = {0}, macs[LONGEST + 1][VX6_MAC_SIZE];
+        for (size_t len = 0; len <= LONGEST; len++) {
+            crypto.mac(&crypto, macs[len], key, message, len);
+            for (size_t i = 0; i < len; i++)
+                differ(macs[len], macs[i], VX6_MAC_SIZE);
+            for (size_t bit = 0; bit < 8 * len; bit++) {
+                uint8_t mac[VX6_MAC_SIZE];
+                message[bit / 8] ^= (uint8_t)(1u << bit % 8);
+                crypto.mac(&crypto, mac, key, message, len);
+                message[bit / 8] = 0;
+                differ(macs[len], mac, VX6_MAC_SIZE);
+            }
+        }
+    }
+}
+
 /* VX6-CRYPTO-007: what a fresh key is for. */
 static void test_fresh_ephemeral_key_changes_datagram_and_binding(void **state)
 {
@@ -286,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_padding_left_out_counts_for_nothing),
         cmocka_unit_test(test_proofs_of_address_hold_for_one_ask_and_cookie),
         cmocka_unit_test(test_handshake_messages_have_the_sizes_of_noise_xx),
+        cmocka_unit_test(test_every_length_and_bit_counts),
         cmocka_unit_test(test_fresh_ephemeral_key_changes_datagram_and_binding),
         cmocka_unit_test(test_salt_changes_every_opaque_byte_string),
     };

@@ -481,6 +481,8 @@ static void test_bytes_are_made_once_when_they_are_asked_for(void **state)
     while (vx6_node_fill(host.node, VX6_DATAGRAMS, &batch)) {
         assert_int_equal(batch.segment_len, VX6_DATAGRAM_SIZE);
         assert_int_equal(batch.len % VX6_DATAGRAM_SIZE, 0);
+        if (datagrams == 0)
+            assert_memory_equal(batch.peer.ip, out.peer.ip, sizeof out.peer.ip);
         datagrams += batch.len / VX6_DATAGRAM_SIZE;
     }
     assert_int_equal(datagrams, CONTACTS);

@@ -37,7 +37,7 @@ static void output(struct actor *actor, const struct vx6_out *out)
         carrier_pause(actor, out->id, out->kind == VX6_OUT_LINK_PAUSE);
         break;
     case VX6_OUT_WANT_WRITE:
-        carrier_want_write(actor, out->id);
+        carrier_want_write(actor, out->id, &out->peer);
         break;
     case VX6_OUT_SESSION_UP:
     case VX6_OUT_SESSION_DOWN:

@@ -21,7 +21,7 @@ void *actor_room(struct actor *actor, void *items, uint32_t count, uint32_t *cap
 void carrier_dial(struct actor *actor, vx6_id id, const vx6_addr *addr);
 void carrier_close(struct actor *actor, vx6_id id);
 void carrier_pause(struct actor *actor, vx6_id id, bool paused);
-void carrier_want_write(struct actor *actor, vx6_id id);
+void carrier_want_write(struct actor *actor, vx6_id id, const vx6_addr *to);
 /* Fills what has room; true when anything was written. */
 bool carrier_write(struct actor *actor);
 void carrier_event(struct actor *actor, struct event *event);

@@ -3,10 +3,10 @@
  * order refuses and resets; one that left without a word is silence. */
 #include "carrier.h"
 
-void carrier_want_write(struct actor *actor, vx6_id id)
+void carrier_want_write(struct actor *actor, vx6_id id, const vx6_addr *to)
 {
     if (id.bits == VX6_DATAGRAMS.bits)
-        actor->datagrams_wanted = true;
+        datagrams_want_write(actor, to);
     else
         connection_want_write(actor, id);
 }

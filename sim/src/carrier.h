@@ -28,7 +28,8 @@ uint64_t line_wire_bytes(const struct actor *actor, const struct event *event);
 bool line_arrive(struct actor *actor, struct event *event);
 
 /* ---- datagram.c ---- */
-bool datagrams_write(struct actor *actor); /* true when any was sent */
+bool datagrams_write(struct actor *actor);                          /* true when any was sent */
+void datagrams_want_write(struct actor *actor, const vx6_addr *to); /* of the first */
 void datagram_event(struct actor *actor, struct event *event);
 
 /* ---- connection.c ---- */

@@ -34,6 +34,16 @@ static void datagram_send(struct actor *actor, uint32_t dst, size_t len)
     line_send(actor, &event);
 }
 
+/* Where it goes will be looked up when it has been made. */
+void datagrams_want_write(struct actor *actor, const vx6_addr *to)
+{
+    const struct world *world = actor->shard->world;
+    const uint64_t index = load_word(to->ip + 8);
+    if (index < world->member_count)
+        prefetch_line(&world->members[index]);
+    actor->datagrams_wanted = true;
+}
+
 bool datagrams_write(struct actor *actor)
 {
     struct shard *shard = actor->shard;

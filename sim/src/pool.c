@@ -34,8 +34,7 @@ enum {
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
     CHUNK_SIZE = 1 << 21, /* a large page */
-    MERGE_SHARE = 16,     /* a pool grows by one in so many before it is merged again */
-    FETCHED_MAX = 320     /* bytes of the block that will be taken next */
+    MERGE_SHARE = 16      /* a pool grows by one in so many before it is merged again */
 };
 
 SELDOM static void *memory_take(size_t size)
@@ -206,7 +205,7 @@ void *pool_take(struct pool *pool, size_t size)
     if (pool->free_lists[class] == NULL)
         return make(pool, class);
     void *block = get(pool, class);
-    prefetch(pool->free_lists[class], size < FETCHED_MAX ? size : FETCHED_MAX);
+    prefetch_line(pool->free_lists[class]); /* says which one is taken after it */
     return block;
 }
 

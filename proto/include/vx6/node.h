@@ -169,7 +169,7 @@ enum vx6_out_kind {
     VX6_OUT_LINK_CLOSE,      /* id is dead: send what fill already gave, then close. code */
     VX6_OUT_LINK_PAUSE,      /* id: stop reading; bytes already read may still be fed */
     VX6_OUT_LINK_RESUME,     /* id */
-    VX6_OUT_WANT_WRITE,      /* id of a link or VX6_DATAGRAMS: fill has bytes */
+    VX6_OUT_WANT_WRITE,      /* id of a link or VX6_DATAGRAMS, peer of the first: fill has bytes */
     VX6_OUT_SESSION_UP,      /* id, key: whose it is; peer: where */
     VX6_OUT_SESSION_DOWN,    /* id is dead; code; peer: where it was dialled, if it came to
                                 that. Its streams were closed before */

@@ -7,7 +7,7 @@
 
 enum {
     PER_NETWORK = 2,
-    TAGS_AT_ONCE = 16,
+    TAGS_AT_ONCE = 8,
     CHANGE_MIN_S = 60 /* less than that is the coarseness of what is stated */
 };
 
@@ -77,7 +77,7 @@ static void put_at(
 {
     clock->samples[index] = *sample;
     clock->excess[index] = excess;
-    clock->tags[index] = (uint8_t)sample->responder;
+    clock->tags[index] = (uint16_t)sample->responder;
 }
 
 static void add(struct clock *clock, const struct clock_sample *sample)
@@ -98,38 +98,39 @@ static void add(struct clock *clock, const struct clock_sample *sample)
     put_at(clock, added, sample, excess);
 }
 
-/* The last one takes its place. */
+/* The last one takes its place. What others say lies apart and is not read without need. */
 static void remove_at(struct clock *clock, uint32_t index)
 {
-    const struct clock_sample removed = clock->samples[index];
+    const struct clock_sample *removed = &clock->samples[index];
     const uint64_t excess = clock->excess[index];
-    const uint32_t last = --clock->count;
-    put_at(clock, index, &clock->samples[last], clock->excess[last]);
-    for (uint32_t i = 0; i < last && of_provider(excess) > 1; i++) {
+    for (uint32_t i = 0; i < clock->count && of_provider(excess) > 1; i++) {
         const struct clock_sample *other = &clock->samples[i];
         if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
-            other->provider != removed.provider)
+            other->provider != removed->provider)
             continue;
         clock->excess[i] -= ONE_OF_PROVIDER;
-        if (other->network == removed.network)
+        if (other->network == removed->network)
             clock->excess[i] -= ONE_OF_NETWORK;
     }
+    const uint32_t last = --clock->count;
+    if (index != last)
+        put_at(clock, index, &clock->samples[last], clock->excess[last]);
 }
 
-static bool has_tag(const uint8_t tags[TAGS_AT_ONCE], uint8_t tag)
+static bool has_tag(const uint16_t tags[TAGS_AT_ONCE], uint16_t tag)
 {
-    typedef uint8_t bytes __attribute__((vector_size(TAGS_AT_ONCE)));
-    typedef uint64_t words __attribute__((vector_size(TAGS_AT_ONCE)));
-    bytes all;
+    typedef uint16_t eight __attribute__((vector_size(16)));
+    typedef uint64_t two __attribute__((vector_size(16)));
+    eight all;
     memcpy(&all, tags, sizeof all);
-    const words equal = (words)(all == tag);
+    const two equal = (two)(all == tag);
     return (equal[0] | equal[1]) != 0;
 }
 
 /* `count`: nothing is kept of it. */
 static uint32_t index_of(const struct clock *clock, uint64_t responder)
 {
-    const uint8_t tag = (uint8_t)responder;
+    const uint16_t tag = (uint16_t)responder;
     for (uint32_t begin = 0; begin < clock->count; begin += TAGS_AT_ONCE) {
         if (!has_tag(clock->tags + begin, tag))
             continue;
@@ -187,7 +188,7 @@ static size_t places(const struct vx6_node *node)
     return (size_t)node->env->limits->clock_samples_max + 1;
 }
 
-/* Tags come last: they need no alignment, and are read many at once. */
+/* Tags come last; they are read many at once. */
 static size_t samples_size(const struct vx6_node *node)
 {
     const struct clock *clock = &node->clock;
@@ -204,7 +205,7 @@ static bool make_samples(struct vx6_node *node)
     if (clock->samples == NULL)
         return false;
     clock->excess = (uint64_t *)(clock->samples + places(node));
-    clock->tags = (uint8_t *)(clock->excess + places(node));
+    clock->tags = (uint16_t *)(clock->excess + places(node));
     clock->most = UINT64_MAX;
     rng_bytes(&node->public_rng, seed, sizeof seed);
     clock->seed = load_u64(seed);

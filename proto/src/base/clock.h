@@ -30,7 +30,7 @@ struct clock {
     uint32_t count;
     struct clock_sample *samples; /* in no order; NULL before the first */
     uint64_t *excess; /* of each, how much there is of where it is from: the greatest gives way */
-    uint8_t *tags;    /* of each, a byte of `responder` */
+    uint16_t *tags;   /* of each, the last bytes of `responder` */
     uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
     vx6_ns stale_at;  /* before that none of them is */
     uint64_t seed;    /* of the draws among them */

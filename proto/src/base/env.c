@@ -5,10 +5,6 @@
 
 #include "bytes.h"
 
-enum {
-    ENV_ARRAYS_MAX = 8 /* that grow together */
-};
-
 vx6_env *vx6_env_new(vx6_alloc alloc, const struct vx6_crypto *crypto,
     const struct vx6_limits *limits, const struct vx6_trace *trace)
 {
@@ -69,20 +65,19 @@ void *env_grow(
     return moved;
 }
 
-bool env_grow_all(vx6_env *env, void **arrays, const size_t *sizes, uint32_t array_count,
-    uint32_t count_from, uint32_t count_to)
+bool env_grow_both(
+    vx6_env *env, void *arrays[2], const size_t sizes[2], uint32_t count_from, uint32_t count_to)
 {
-    void *grown[ENV_ARRAYS_MAX];
-    VX6_ASSERT(array_count <= ENV_ARRAYS_MAX);
-    for (uint32_t i = 0; i < array_count; i++) {
+    void *grown[2];
+    for (size_t i = 0; i < 2; i++) {
         grown[i] = env_alloc(env, count_to * sizes[i]);
         if (grown[i] != NULL)
             continue;
-        while (i-- > 0)
-            env_free(env, grown[i], count_to * sizes[i]);
+        if (i > 0)
+            env_free(env, grown[0], count_to * sizes[0]);
         return false;
     }
-    for (uint32_t i = 0; i < array_count; i++) {
+    for (size_t i = 0; i < 2; i++) {
         if (count_from > 0)
             memcpy(grown[i], arrays[i], count_from * sizes[i]);
         env_free(env, arrays[i], count_from * sizes[i]);

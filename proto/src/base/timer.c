@@ -60,24 +60,29 @@ static struct timer *join_all(struct timer *first)
 static bool is_earlier(const struct timers *timers, uint32_t a, uint32_t b)
 {
     const vx6_ns *deadlines = timers->deadlines;
-    return deadlines[a] < deadlines[b] ||
-           (deadlines[a] == deadlines[b] && timers->orders[a] < timers->orders[b]);
+    if (deadlines[a] > deadlines[b])
+        return false;
+    return deadlines[a] < deadlines[b] || timers->orders[a] < timers->orders[b];
+}
+
+static uint32_t earliest(const struct timers *timers)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 1; i <= TIMER_PARTS; i++) {
+        if (is_earlier(timers, i, first))
+            first = i;
+    }
+    return first;
 }
 
 static void put(struct timers *timers, uint32_t place, vx6_ns deadline, uint64_t order)
 {
-    uint32_t first = timers->first;
     timers->deadlines[place] = deadline;
     timers->orders[place] = order;
-    if (place != first) {
-        if (is_earlier(timers, place, first))
-            timers->first = place;
-        return;
-    }
-    first = 0;
-    for (uint32_t i = 1; i <= TIMER_PARTS; i++)
-        first = is_earlier(timers, i, first) ? i : first;
-    timers->first = first;
+    if (place == timers->first)
+        timers->first = earliest(timers);
+    else if (is_earlier(timers, place, timers->first))
+        timers->first = place;
 }
 
 /* The first object may be another one. */

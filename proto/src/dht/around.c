@@ -68,13 +68,14 @@ void around_look(struct around *around, const struct vx6_node *node, struct peer
         const uint32_t end = begin;
         begin -= table->bucket_count[--bucket];
         for (uint32_t i = begin; i < end; i++) {
-            if (table->standings[i] < STANDING_SOUND)
+            if (table_standings(table)[i] < STANDING_SOUND)
                 continue;
-            around->prefixes[live++] = (int32_t)table->prefixes[i];
+            const int32_t prefix = (int32_t)table_prefixes(table)[i];
+            around->prefixes[live++] = prefix;
             const uint32_t index = find_asked(around, table->peers[i]);
             if (index < peer_count) {
                 around->asked[around->asked_count].index = index;
-                around->asked[around->asked_count++].prefix = (int32_t)table->prefixes[i];
+                around->asked[around->asked_count++].prefix = prefix;
             }
         }
     }

@@ -60,11 +60,12 @@ static void replace(union numbers *numbers, const union numbers *which, int16_t 
 
 /* A number's place is the count of those that are less: each is compared with all others at once,
  * by no branch, which here nobody could foresee. */
-static void count_less(const union numbers *distances, uint32_t count, union numbers *places)
+static void count_less(
+    const union numbers *distances, uint32_t begin, uint32_t end, union numbers *places)
 {
     const eight a = distances->eights[0], b = distances->eights[1], c = distances->eights[2];
     eight in_a = {0}, in_b = {0}, in_c = {0};
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = begin; i < end; i++) {
         const eight distance = distances->numbers[i] - (eight){0};
         in_a -= distance < a;
         in_b -= distance < b;
@@ -75,10 +76,10 @@ static void count_less(const union numbers *distances, uint32_t count, union num
 
 /* Equal numbers have got the same place: whole distances decide between them. */
 static void settle(const uint8_t target[32], struct peer *const *peers,
-    const union numbers *distances, uint32_t count, union numbers *places)
+    const union numbers *distances, uint32_t begin, uint32_t end, union numbers *places)
 {
-    for (uint32_t i = 1; i < count; i++) {
-        for (uint32_t j = 0; j < i; j++) {
+    for (uint32_t i = begin; i < end; i++) {
+        for (uint32_t j = begin; j < i; j++) {
             if (distances->numbers[i] != distances->numbers[j] || places->numbers[i] >= NOWHERE ||
                 places->numbers[j] >= NOWHERE)
                 continue;
@@ -89,13 +90,13 @@ static void settle(const uint8_t target[32], struct peer *const *peers,
 }
 
 /* Returns the sum of all places. What there is of peers lies far away, and is read next. */
-static uint32_t put_in_place(const struct search *search, struct peer *const *peers, uint32_t count,
-    const union numbers *places)
+static uint32_t put_in_place(const struct search *search, struct peer *const *peers, uint32_t begin,
+    uint32_t end, const union numbers *places)
 {
     struct peer **found = search->peers + search->found;
     const uint32_t room = search->count - search->found;
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = begin; i < end; i++) {
         const uint32_t place = (uint16_t)places->numbers[i];
         sum += place;
         if (place < room) {
@@ -107,24 +108,27 @@ static uint32_t put_in_place(const struct search *search, struct peer *const *pe
 }
 
 /* The contacts of one or more buckets come next, closest first. Their distances to the target all
- * agree in the first `shared` bits. */
-static void search_buckets(struct search *search, const struct table *table, uint32_t begin,
+ * agree in the first `shared` bits. A vector of all is read that ends where the arrays end, or
+ * before; those from `begin` to `end` of it are meant. */
+static void search_buckets(struct search *search, const struct table *table, uint32_t first,
     uint32_t count, uint32_t shared)
 {
-    struct peer *const *peers = table->peers + begin;
+    const uint32_t last = table->capacity - TABLE_VECTOR, at = first < last ? first : last;
+    const uint32_t begin = first - at, end = begin + count;
+    struct peer *const *peers = table->peers + at;
     union numbers distances, passed_over, places;
-    read_distances(search->target, table->prefixes + begin, shared, &distances);
-    const bool any = read_standings(search, table->standings + begin, &passed_over);
+    read_distances(search->target, table_prefixes(table) + at, shared, &distances);
+    const bool any = read_standings(search, table_standings(table) + at, &passed_over);
     if (any)
         replace(&distances, &passed_over, INT16_MAX); /* which is less than no other */
-    count_less(&distances, count, &places);
+    count_less(&distances, begin, end, &places);
     if (any)
         replace(&places, &passed_over, NOWHERE);
-    const uint32_t sum = put_in_place(search, peers, count, &places);
+    const uint32_t sum = put_in_place(search, peers, begin, end, &places);
     const uint32_t live = count - sum / NOWHERE;
     if (sum % NOWHERE != live * (live - 1) / 2) { /* 0 + 1 + 2 ..: all places differ */
-        settle(search->target, peers, &distances, count, &places);
-        (void)put_in_place(search, peers, count, &places);
+        settle(search->target, peers, &distances, begin, end, &places);
+        (void)put_in_place(search, peers, begin, end, &places);
     }
     const uint32_t room = search->count - search->found;
     search->found += live < room ? live : room;
@@ -175,8 +179,8 @@ void table_expect_search(const struct vx6_node *node, const uint8_t target[32])
     const uint32_t begin = table_bucket_begin(table, bucket), behind = table->count - begin;
     const uint32_t most = suffices ? KADEMLIA_K : 2 * KADEMLIA_K;
     const uint32_t count = behind < most ? behind : most;
-    prefetch(table->prefixes + begin, count * sizeof *table->prefixes);
-    prefetch(table->standings + begin, count * sizeof *table->standings);
+    prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
+    prefetch(table_standings(table) + begin, count * sizeof(uint8_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
 }
 
@@ -212,7 +216,7 @@ uint32_t table_closest_for(const struct vx6_node *node, const vx6_addr *asker,
 static uint8_t standing_wanted(const struct table *table)
 {
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->standings[i] >= STANDING_SOUND)
+        if (table_standings(table)[i] >= STANDING_SOUND)
             return STANDING_SOUND;
     }
     return 0;
@@ -233,10 +237,11 @@ static uint32_t count_closer_of(const struct table *table, uint32_t bucket, uint
     uint8_t standing_min, const uint8_t target[32], const uint8_t id[32])
 {
     const uint32_t to_target = load_u32(target), limit = load_u32(id) ^ to_target;
+    const uint32_t *prefixes = table_prefixes(table);
     uint32_t closer = 0;
     for (uint32_t i = begin; i < begin + table->bucket_count[bucket]; i++) {
-        const uint32_t distance = table->prefixes[i] ^ to_target;
-        if (distance <= limit && table->standings[i] >= standing_min &&
+        const uint32_t distance = prefixes[i] ^ to_target;
+        if (distance <= limit && table_standings(table)[i] >= standing_min &&
             (distance < limit || distance_compare(target, table->peers[i]->id, id) < 0))
             closer++;
     }
@@ -252,7 +257,9 @@ static uint32_t count_closer(
 {
     const struct table *table = &node->table;
     const uint32_t own = common_prefix(node->keys.id, id);
-    const uint8_t standing_min = standing_wanted(table), *standings = table->standings;
+    if (table->count == 0)
+        return 0; /* it may have no memory */
+    const uint8_t standing_min = standing_wanted(table), *standings = table_standings(table);
     uint32_t closer = 0, i = 0, begin = 0;
     for (; i < own && i < table->depth && closer < max; begin += table->bucket_count[i++]) {
         if (bit_differs(target, node->keys.id, i))
@@ -275,7 +282,7 @@ bool table_is_among_closest(
     const struct table *table = &node->table;
     const struct contact *contact = table_find(node, peer->id);
     return contact && table_peer(table, contact) == peer &&
-           table->standings[contact - table->contacts] >= standing_wanted(table) &&
+           table_standings(table)[contact - table->contacts] >= standing_wanted(table) &&
            count_closer(node, target, peer->id, count) < count;
 }
 
@@ -287,7 +294,7 @@ static bool is_counted_closer(
     const uint16_t provider = diversity_provider(addr);
     const uint8_t standing_min = standing_wanted(table);
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->providers[i] == provider && table->standings[i] >= standing_min &&
+        if (table_providers(table)[i] == provider && table_standings(table)[i] >= standing_min &&
             addr_equal(&table->peers[i]->addr, addr))
             return distance_compare(target, table->peers[i]->id, node->keys.id) < 0;
     }

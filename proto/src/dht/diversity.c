@@ -76,7 +76,9 @@ static uint32_t first_group(const struct around *around, const vx6_addr *addr)
 static void count_groups(const struct around *around, const struct table *table, uint32_t begin,
     uint32_t end, const struct contact *but, uint32_t counts[GROUP_COUNT])
 {
-    const uint16_t *providers = table->providers, provider = around->provider;
+    if (table->count == 0)
+        return; /* it may have no memory */
+    const uint16_t *providers = table_providers(table), provider = around->provider;
     const bool all_may_share = around->asn != 0;
     for (uint32_t i = begin; i < end; i++) {
         if ((providers[i] != provider && !all_may_share) || &table->contacts[i] == but)

@@ -38,19 +38,16 @@ static uint32_t idle_ms_of(uint32_t clock, const struct contact_age *age)
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
 
-static void idle_drop(struct idle *idle, uint32_t at)
+static void idle_forget(struct idle *idle, uint32_t index)
 {
+    uint32_t at = 0;
+    while (at < idle->count && idle->contacts[at] != index)
+        at++;
+    if (at == idle->count)
+        return;
     idle->count--;
     for (; at < idle->count; at++)
         idle->contacts[at] = idle->contacts[at + 1];
-}
-
-static void idle_forget(struct idle *idle, uint32_t index)
-{
-    for (uint32_t i = idle->count; i-- > 0;) {
-        if (idle->contacts[i] == index)
-            idle_drop(idle, i);
-    }
 }
 
 /* Indices from this one on move by one place. */
@@ -97,28 +94,34 @@ static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
     const uint32_t clock = clock_ms(node);
-    uint64_t lines[IDLE_MAX]; /* of each its idle time, and behind it the index: the first wins */
+    const uint16_t clock_s = (uint16_t)(clock / 1000);
+    /* Who is idle for no more than this is passed over. */
+    uint32_t idle_ms[IDLE_MAX], less_ms = least_ms - 1, less_s = less_ms / 1000;
     *idle = (struct idle){0};
     for (uint32_t i = 0; i < table->count; i++) {
         const struct contact_age *age = &table->ages[i];
-        if (clock - age->seen_ms < least_ms && !age->urgent)
-            continue; /* most of them: no contact is idle for longer than it is silent */
+        const bool is_silent = clock - age->seen_ms > less_ms;
+        const bool is_unasked = (uint16_t)(clock_s - age->asked_s) > less_s;
+        if (!((is_silent & is_unasked) | age->urgent))
+            continue; /* most of them, by one branch: nobody could foresee which it is */
         const uint32_t ms = idle_ms_of(clock, age);
         if (age->urgent && ms != UINT32_MAX)
             idle_await(idle, clock, age);
-        const uint64_t line = (uint64_t)ms << 32 | (UINT32_MAX - i);
-        bool is_full = idle->count == IDLE_MAX;
-        if (ms < least_ms || (is_full && line < lines[IDLE_MAX - 1]))
+        if (ms <= less_ms)
             continue;
-        uint32_t at = is_full ? IDLE_MAX - 1 : idle->count++;
-        for (; at > 0 && lines[at - 1] < line; at--)
-            lines[at] = lines[at - 1];
-        lines[at] = line;
-        if (idle->count == IDLE_MAX)
-            least_ms = (uint32_t)(lines[IDLE_MAX - 1] >> 32);
+        /* Behind those who have been idle for as long, since it comes later. */
+        uint32_t at = idle->count < IDLE_MAX ? idle->count++ : IDLE_MAX - 1;
+        for (; at > 0 && idle_ms[at - 1] < ms; at--) {
+            idle_ms[at] = idle_ms[at - 1];
+            idle->contacts[at] = idle->contacts[at - 1];
+        }
+        idle_ms[at] = ms;
+        idle->contacts[at] = (uint16_t)i;
+        if (idle->count == IDLE_MAX) {
+            less_ms = least_ms = idle_ms[IDLE_MAX - 1];
+            less_s = less_ms / 1000;
+        }
     }
-    for (uint32_t i = 0; i < idle->count; i++)
-        idle->contacts[i] = (uint16_t)(UINT32_MAX - (uint32_t)lines[i]);
     idle->others_since_ms = clock - least_ms;
     idle->least_ms = least_ms;
 }
@@ -134,17 +137,25 @@ static void read_ages(struct vx6_node *node)
         read_ages_from(node, 1);
 }
 
-/* For how long who is next in line there has been idle; nobody behind it has been for longer. */
-static uint32_t idle_ms_at(const struct vx6_node *node, struct idle *idle, uint32_t at)
+/* For how long the next two in line have been idle; nobody behind them has been for longer. Who has
+ * answered meanwhile drops out. */
+static void idle_skim(const struct vx6_node *node, struct idle *idle, uint32_t idle_ms[2])
 {
-    uint32_t clock = clock_ms(node), others_ms = clock - idle->others_since_ms;
-    while (at < idle->count) {
-        uint32_t ms = idle_ms_of(clock, &node->table.ages[idle->contacts[at]]);
-        if (ms >= others_ms)
-            return ms;
-        idle_drop(idle, at);
+    const uint32_t clock = clock_ms(node), others_ms = clock - idle->others_since_ms;
+    uint32_t kept = 0, at = 0;
+    idle_ms[0] = idle_ms[1] = others_ms;
+    for (; at < idle->count && kept < 2; at++) {
+        const uint32_t ms = idle_ms_of(clock, &node->table.ages[idle->contacts[at]]);
+        if (ms < others_ms)
+            continue;
+        idle_ms[kept] = ms;
+        idle->contacts[kept++] = idle->contacts[at];
     }
-    return others_ms;
+    if (kept == at)
+        return;
+    while (at < idle->count)
+        idle->contacts[kept++] = idle->contacts[at++];
+    idle->count = (uint8_t)kept;
 }
 
 static bool must_read(const struct idle *idle, uint32_t clock)
@@ -158,12 +169,10 @@ struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
 {
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
-    idle_ms[0] = idle_ms_at(node, idle, 0);
-    idle_ms[1] = idle_ms_at(node, idle, 1);
+    idle_skim(node, idle, idle_ms);
     if (must_read(idle, clock_ms(node))) {
         read_ages(node);
-        idle_ms[0] = idle_ms_at(node, idle, 0);
-        idle_ms[1] = idle_ms_at(node, idle, 1);
+        idle_skim(node, idle, idle_ms);
     }
     if (idle->count > 0)
         return &table->contacts[idle->contacts[0]];

@@ -318,6 +318,8 @@ struct lookup *lookup_start(struct vx6_node *node, const uint8_t target[32], boo
 
     struct peer *peers[KADEMLIA_K];
     uint32_t count = table_closest(node, target, peers, KADEMLIA_K);
+    for (uint32_t i = 0; i < count; i++)
+        prefetch(peers[i], sizeof *peers[i]);
     /* VX6-DHT-030 */
     bool is_relied_on = user == LOOKUP_RESOLVE || user == LOOKUP_RELIED || user == LOOKUP_PUBLISH;
     lookup->list.path_count = is_relied_on && count > 0 ? KADEMLIA_D : 1;

@@ -5,7 +5,7 @@
 #include "scope.h"
 
 enum {
-    TABLE_STEP = 48,           /* contacts by which the arrays grow */
+    TABLE_STEP = 96,           /* contacts by which the arrays grow */
     FAILURES_MAX = 63,         /* that are counted */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
@@ -60,9 +60,9 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     if (bucket >= table->depth)
         return NULL;
     const uint32_t prefix = load_u32(id), begin = table_bucket_begin(table, bucket);
-    const uint32_t end = begin + table->bucket_count[bucket];
+    const uint32_t end = begin + table->bucket_count[bucket], *prefixes = table_prefixes(table);
     for (uint32_t i = begin; i < end; i++) {
-        if (table->prefixes[i] == prefix && is_id_of(table->peers[i], id))
+        if (prefixes[i] == prefix && is_id_of(table->peers[i], id))
             return &table->contacts[i];
     }
     return NULL;
@@ -75,7 +75,7 @@ void table_expect(const struct vx6_node *node, const uint8_t id[32])
     if (bucket >= table->depth)
         return;
     uint32_t begin = table_bucket_begin(table, bucket), count = table->bucket_count[bucket];
-    prefetch(table->prefixes + begin, count * sizeof *table->prefixes);
+    prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
     prefetch(table->contacts + begin, count * sizeof *table->contacts);
     prefetch(table->ages + begin, count * sizeof *table->ages);
@@ -86,7 +86,7 @@ bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
     const struct table *table = &node->table;
     const uint16_t provider = diversity_provider(addr);
     for (uint32_t i = 0; i < table->count; i++) {
-        if (table->providers[i] == provider && addr_same_site(&table->peers[i]->addr, addr))
+        if (table_providers(table)[i] == provider && addr_same_site(&table->peers[i]->addr, addr))
             return true;
     }
     return false;
@@ -119,7 +119,7 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
     const uint32_t begin = table_bucket_begin(table, bucket);
     const uint32_t end = begin + table->bucket_count[bucket];
     for (uint32_t i = begin; i < end && closer < KADEMLIA_K; i++) {
-        uint32_t own = table->prefixes[i] ^ load_u32(node->keys.id);
+        uint32_t own = table_prefixes(table)[i] ^ load_u32(node->keys.id);
         uint32_t other = load_u32(id) ^ load_u32(node->keys.id);
         if (own < other ||
             (own == other && distance_compare(node->keys.id, table->peers[i]->id, id) < 0))
@@ -259,10 +259,13 @@ static void observe(struct vx6_node *node, const struct contact *contact, uint32
 /* Contacts change their places; their ages follow on their own. */
 static void move(struct table *table, uint32_t from, uint32_t to, uint32_t count)
 {
+    uint32_t *prefixes = table_prefixes(table);
+    uint16_t *providers = table_providers(table);
+    uint8_t *standings = table_standings(table);
     memmove(table->peers + to, table->peers + from, count * sizeof *table->peers);
-    memmove(table->prefixes + to, table->prefixes + from, count * sizeof *table->prefixes);
-    memmove(table->standings + to, table->standings + from, count * sizeof *table->standings);
-    memmove(table->providers + to, table->providers + from, count * sizeof *table->providers);
+    memmove(prefixes + to, prefixes + from, count * sizeof *prefixes);
+    memmove(providers + to, providers + from, count * sizeof *providers);
+    memmove(standings + to, standings + from, count * sizeof *standings);
     memmove(table->contacts + to, table->contacts + from, count * sizeof *table->contacts);
 }
 
@@ -281,37 +284,49 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
     peer_drop(node->env, peer);
 }
 
-enum {
-    ARRAYS = 6
-};
-static const size_t array_sizes[ARRAYS] = {sizeof(struct peer *), sizeof(uint32_t), sizeof(uint8_t),
-    sizeof(uint16_t), sizeof(struct contact), sizeof(struct contact_age)};
+_Static_assert((int)TABLE_STEP >= (int)TABLE_VECTOR, "so many can be read");
+
+void table_lay_out(struct table *table, void *block, uint32_t capacity)
+{
+    table->peers = block;
+    table->capacity = capacity;
+    table->contacts = (struct contact *)(table_standings(table) + capacity);
+}
 
 /* False: no memory. */
 static bool table_grow(struct vx6_node *node)
 {
+    const struct table was = node->table;
     struct table *table = &node->table;
-    const uint32_t capacity = table->capacity + TABLE_STEP;
-    void *arrays[ARRAYS] = {table->peers, table->prefixes, table->standings, table->providers,
-        table->contacts, table->ages};
-    if (!env_grow_all(node->env, arrays, array_sizes, ARRAYS, table->capacity, capacity))
+    const uint32_t capacity = was.capacity + TABLE_STEP;
+    const size_t age_size = sizeof *table->ages;
+    void *block = env_alloc(node->env, capacity * TABLE_CONTACT_SIZE);
+    void *ages = block
+                     ? env_resize(node->env, was.ages, was.capacity * age_size, capacity * age_size)
+                     : NULL;
+    if (ages == NULL) {
+        env_free(node->env, block, capacity * TABLE_CONTACT_SIZE);
         return false;
-    table->peers = arrays[0];
-    table->prefixes = arrays[1];
-    table->standings = arrays[2];
-    table->providers = arrays[3];
-    table->contacts = arrays[4];
-    table->ages = arrays[5];
-    table->capacity = capacity;
+    }
+    table->ages = ages;
+    table_lay_out(table, block, capacity);
+    if (was.count == 0)
+        return true; /* it has no memory */
+    memcpy(table->peers, was.peers, was.count * sizeof *was.peers);
+    memcpy(table_prefixes(table), table_prefixes(&was), was.count * sizeof(uint32_t));
+    memcpy(table_providers(table), table_providers(&was), was.count * sizeof(uint16_t));
+    memcpy(table_standings(table), table_standings(&was), was.count * sizeof(uint8_t));
+    memcpy(table->contacts, was.contacts, was.count * sizeof *was.contacts);
+    env_free(node->env, was.peers, was.capacity * TABLE_CONTACT_SIZE);
     return true;
 }
 
 static void set_peer(struct table *table, uint32_t index, struct peer *peer)
 {
     table->peers[index] = peer_hold(peer);
-    table->prefixes[index] = load_u32(peer->id);
-    table->providers[index] = diversity_provider(&peer->addr);
-    table->standings[index] = (uint8_t)(STANDING_SOUND | addr_scope(&peer->addr));
+    table_prefixes(table)[index] = load_u32(peer->id);
+    table_providers(table)[index] = diversity_provider(&peer->addr);
+    table_standings(table)[index] = (uint8_t)(STANDING_SOUND | addr_scope(&peer->addr));
 }
 
 static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
@@ -321,7 +336,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     struct contact *victim;
     if (bucket == 256 || !make_room(node, peer, bucket, &victim))
         return NULL;
-    if (table->count + TABLE_VECTOR >= table->capacity && victim == NULL && !table_grow(node))
+    if (table->count == table->capacity && victim == NULL && !table_grow(node))
         return NULL;
     if (victim) {
         observe(node, victim, victim->failures > 0 ? 1 : 0);
@@ -348,7 +363,7 @@ void table_answered(struct vx6_node *node, struct contact *contact)
     idle_answered(node, contact);
     contact->failures = 0;
     contact->restored = false;
-    node->table.standings[contact - node->table.contacts] |= STANDING_SOUND;
+    table_standings(&node->table)[contact - node->table.contacts] |= STANDING_SOUND;
 }
 
 bool table_seen(struct vx6_node *node, struct peer *peer)
@@ -394,7 +409,7 @@ void table_failed(struct vx6_node *node, struct peer *peer)
         return;
     if (contact->failures < FAILURES_MAX)
         contact->failures++;
-    node->table.standings[contact - node->table.contacts] &= STANDING_SCOPE;
+    table_standings(&node->table)[contact - node->table.contacts] &= STANDING_SCOPE;
     idle_make_urgent(node, contact);
     if (contact->failures < node->env->limits->contact_failures_max || node->table.count == 1)
         return;
@@ -404,10 +419,7 @@ void table_failed(struct vx6_node *node, struct peer *peer)
 
 size_t table_memory(const struct vx6_node *node)
 {
-    size_t each = 0;
-    for (size_t i = 0; i < ARRAYS; i++)
-        each += array_sizes[i];
-    return node->table.capacity * each;
+    return node->table.capacity * (TABLE_CONTACT_SIZE + sizeof *node->table.ages);
 }
 
 void table_free(struct vx6_node *node)
@@ -415,11 +427,7 @@ void table_free(struct vx6_node *node)
     struct table *table = &node->table;
     for (uint32_t i = 0; i < table->count; i++)
         peer_drop(node->env, table->peers[i]);
-    env_free(node->env, table->peers, table->capacity * sizeof *table->peers);
-    env_free(node->env, table->prefixes, table->capacity * sizeof *table->prefixes);
-    env_free(node->env, table->standings, table->capacity * sizeof *table->standings);
-    env_free(node->env, table->providers, table->capacity * sizeof *table->providers);
-    env_free(node->env, table->contacts, table->capacity * sizeof *table->contacts);
+    env_free(node->env, table->peers, table->capacity * TABLE_CONTACT_SIZE);
     env_free(node->env, table->ages, table->capacity * sizeof *table->ages);
     *table = (struct table){0};
 }

@@ -21,15 +21,11 @@ enum {
 };
 
 /* By bucket, the far half of the ID space first. What there is of a contact stands in arrays, since
- * most of it is read of many at once; the last TABLE_VECTOR places of all arrays stay empty. Peers
- * lie far away in memory. */
+ * most of it is read of many at once. Peers lie far away in memory. */
 struct table {
     struct idle idle;
-    struct peer **peers;
-    uint32_t *prefixes;  /* first 4 bytes of the node IDs */
-    uint8_t *standings;  /* who may be named */
-    uint16_t *providers; /* diversity_provider() of the addresses */
-    struct contact *contacts;
+    struct peer **peers;      /* and behind them, in the same block, table_prefixes() and so on */
+    struct contact *contacts; /* at the end of it */
     struct contact_age *ages;
     uint32_t count, capacity;
     uint32_t depth; /* of the deepest bucket that holds a contact, plus one */
@@ -38,6 +34,33 @@ struct table {
     uint64_t silence_ms;
     uint8_t bucket_count[256]; /* most buckets are empty */
 };
+
+/* The first 4 bytes of the node IDs. */
+static inline uint32_t *table_prefixes(const struct table *table)
+{
+    return (uint32_t *)(table->peers + table->capacity);
+}
+
+/* diversity_provider() of the addresses. */
+static inline uint16_t *table_providers(const struct table *table)
+{
+    return (uint16_t *)(table_prefixes(table) + table->capacity);
+}
+
+/* Who may be named. */
+static inline uint8_t *table_standings(const struct table *table)
+{
+    return (uint8_t *)(table_providers(table) + table->capacity);
+}
+
+/* In which the widest items come first. */
+enum {
+    TABLE_CONTACT_SIZE = sizeof(struct peer *) + sizeof(uint32_t) + sizeof(uint16_t) +
+                         sizeof(uint8_t) + sizeof(struct contact)
+};
+
+/* Sets the arrays in a block of so many times TABLE_CONTACT_SIZE. */
+void table_lay_out(struct table *table, void *block, uint32_t capacity);
 
 static inline struct peer *table_peer(const struct table *table, const struct contact *contact)
 {

@@ -200,6 +200,7 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
     enum query_user user, void *context)
 {
     uint8_t bytes[ASK_MAX];
+    prefetch(peer->id, sizeof peer->id); /* for query_write() */
     if (!peer_key_is_valid(node->env, peer) || !make_room(node))
         return NULL;
     size_t len = vx6_msg_encode(ask, bytes, sizeof bytes);
