@@ -265,11 +265,14 @@ static bool has_payload(const struct event *event)
 /* False: there is nothing more to fetch. */
 static bool fetch_step(const struct member *member, const struct event *event, uint32_t step)
 {
-    if (member->actor == NULL)
+    const struct actor *actor = member->actor;
+    if (actor == NULL)
         return false;
+    if (event->kind == EVENT_WAKE && vx6_node_deadline(actor->node) > event->time)
+        return false; /* it comes too early, and only arms the next one */
     const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
     return vx6_node_expect(
-        member->actor->node, step, payload ? payload->data : NULL, payload ? payload->head : 0);
+        actor->node, step, payload ? payload->data : NULL, payload ? payload->head : 0);
 }
 
 static void look_ahead(struct shard *shard)

@@ -191,6 +191,18 @@ static void work(struct vx6_node *node)
     }
 }
 
+bool sync_expect(const struct sync *sync, uint32_t step)
+{
+    if (step == 0) {
+        prefetch(sync, sizeof *sync);
+        return true;
+    }
+    const uint32_t left = sync->count - sync->next_item;
+    prefetch(&sync->items[sync->next_item],
+        (left < SYNC_PAGE_MAX ? left : SYNC_PAGE_MAX) * sizeof *sync->items);
+    return false;
+}
+
 void sync_query_done(struct vx6_node *node, void *context, const struct query_result *result)
 {
     struct sync *sync = context;

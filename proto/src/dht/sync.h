@@ -32,6 +32,8 @@ void sync_entered(struct vx6_node *node, struct peer *peer);
 void sync_hand_over(struct vx6_node *node);
 uint16_t sync_wanted(const struct vx6_node *node, const vx6_addr *asker,
     const struct vx6_sync *ask); /* of an answer */
+/* Fetches what an answer touches, in two steps; true: there is another. */
+bool sync_expect(const struct sync *sync, uint32_t step);
 void sync_timer(struct vx6_node *node);
 void sync_free(struct vx6_node *node);
 

@@ -453,6 +453,16 @@ void queries_expect(const struct vx6_node *node)
     prefetch(queries->items, (queries->count + 1) * sizeof *queries->items);
 }
 
+/* What began the query. */
+static bool context_expect(const struct query *query, uint32_t step)
+{
+    if (query->user == QUERY_LOOKUP)
+        return lookup_expect(query->context, step);
+    if (query->user == QUERY_STORE)
+        return publication_expect(query->context, step);
+    return query->user == QUERY_SYNC && sync_expect(query->context, step);
+}
+
 static bool item_expect(const struct vx6_node *node, const struct in_flight *item, uint32_t step)
 {
     if (step == 0) {
@@ -465,7 +475,7 @@ static bool item_expect(const struct vx6_node *node, const struct in_flight *ite
         if (item->query->user == QUERY_CONSIDER || item->query->user == QUERY_LOOKUP)
             diversity_expect(node); /* it may enter the table */
     }
-    return item->query->user == QUERY_LOOKUP && lookup_expect(item->query->context, step - 1);
+    return context_expect(item->query, step - 1);
 }
 
 bool query_is_answer(const uint8_t *data, size_t len)

@@ -15,9 +15,9 @@ struct publication {
     uint8_t key[32];
     struct blob *value;
     struct lookup *lookup;
-    struct target targets[LOOKUP_CLOSEST_MAX];
     uint32_t target_count, next, in_flight;
     uint32_t taken; /* holders that have it */
+    struct target targets[LOOKUP_CLOSEST_MAX];
 };
 
 void publication_cancel(struct vx6_node *node, struct publication *publication)
@@ -70,16 +70,29 @@ static void publication_go_on(struct vx6_node *node, struct publication *publica
 void publication_query_done(struct vx6_node *node, void *context, const struct query_result *result)
 {
     struct publication *publication = context;
-    for (uint32_t i = 0; i < publication->target_count; i++) {
+    for (uint32_t i = publication->next; i-- > 0;) { /* it is one of the last */
         struct target *target = &publication->targets[i];
-        if (target->query != NULL && target->peer == result->peer)
-            target->query = NULL;
+        if (target->query == NULL || target->peer != result->peer)
+            continue;
+        target->query = NULL;
+        break;
     }
     publication->in_flight--;
     const struct vx6_msg *answer = result->answer;
     if (answer != NULL && answer->type == VX6_MSG_stored && answer->u.stored.code == VX6_OK)
         publication->taken++;
     publication_go_on(node, publication);
+}
+
+bool publication_expect(const struct publication *publication, uint32_t step)
+{
+    if (step == 0) {
+        prefetch(publication, offsetof(struct publication, targets));
+        return true;
+    }
+    const uint32_t next = publication->next, asked = publication->in_flight;
+    prefetch(&publication->targets[next - asked], (asked + 1) * sizeof publication->targets[0]);
+    return false;
 }
 
 /* Is this node one of the k that should hold the key? */

@@ -18,5 +18,7 @@ enum publication_user {
 struct publication *publication_start(
     struct vx6_node *node, const uint8_t key[32], struct blob *value, enum publication_user user);
 void publication_cancel(struct vx6_node *node, struct publication *publication); /* NULL is fine */
+/* Fetches what an answer touches, in two steps; true: there is another. */
+bool publication_expect(const struct publication *publication, uint32_t step);
 
 #endif
