@@ -480,9 +480,8 @@ bool vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, s
 {
     if (step > 0)
         return len > 0 ? query_expect(node, step - 1, data, len) : expect_tick(node, step - 1);
-    const bool is_ask = len > 0 && !query_is_answer(data, len);
-    expect_node(node, len == 0, is_ask);
-    return !is_ask; /* what else it will touch is sealed in it */
+    expect_node(node, len == 0, len > 0 && !query_is_answer(data, len));
+    return true;
 }
 
 /* VX6-NODE-005 */

@@ -268,7 +268,7 @@ static bool fetch_step(const struct member *member, const struct event *event, u
     const struct actor *actor = member->actor;
     if (actor == NULL)
         return false;
-    if (event->kind == EVENT_WAKE && vx6_node_deadline(actor->node) > event->time)
+    if (step > 0 && event->kind == EVENT_WAKE && vx6_node_deadline(actor->node) > event->time)
         return false; /* it comes too early, and only arms the next one */
     const struct payload *payload = event->kind == EVENT_DATAGRAM ? event->u.payload : NULL;
     return vx6_node_expect(

@@ -168,20 +168,14 @@ static void search_table(const struct vx6_node *node, struct search *search)
     }
 }
 
-/* The target's bucket and, where that does not suffice, the deeper ones, which stand behind it. */
-void table_expect_search(const struct vx6_node *node, const uint8_t target[32])
+void table_expect_search(const struct vx6_node *node)
 {
     const struct table *table = &node->table;
     if (table->count == 0)
-        return;
-    const uint32_t bucket = common_prefix(target, node->keys.id);
-    const bool suffices = bucket < table->depth && table->bucket_count[bucket] == KADEMLIA_K;
-    const uint32_t begin = table_bucket_begin(table, bucket), behind = table->count - begin;
-    const uint32_t most = suffices ? KADEMLIA_K : 2 * KADEMLIA_K;
-    const uint32_t count = behind < most ? behind : most;
-    prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
-    prefetch(table_standings(table) + begin, count * sizeof(uint8_t));
-    prefetch(table->peers + begin, count * sizeof *table->peers);
+        return; /* it may have no memory */
+    prefetch(table_prefixes(table), table->count * sizeof(uint32_t));
+    prefetch(table_standings(table), table->count * sizeof(uint8_t));
+    prefetch(table->peers, table->count * sizeof *table->peers);
 }
 
 uint32_t table_closest(

@@ -92,8 +92,7 @@ bool table_is_own_share(
     const struct vx6_node *node, const uint8_t target[32], const vx6_addr *without, uint32_t count);
 struct contact *table_find(const struct vx6_node *node, const uint8_t id[32]);
 void table_expect(const struct vx6_node *node, const uint8_t id[32]); /* fetches its bucket */
-/* Fetches what table_closest() will look at. */
-void table_expect_search(const struct vx6_node *node, const uint8_t target[32]);
+void table_expect_search(const struct vx6_node *node); /* what table_closest() may look at */
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr);
 /* For how long a contact lives, by what was seen; 0 while little was seen. */
 uint64_t table_contact_life_ms(const struct vx6_node *node);

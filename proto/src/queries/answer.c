@@ -196,10 +196,6 @@ static enum vx6_code take_store(
 /* What the answer needs beyond what all need is fetched while the head is made. */
 static void expect(const struct vx6_node *node, const struct vx6_msg *ask)
 {
-    if (ask->type == VX6_MSG_find_node)
-        table_expect_search(node, ask->u.find_node.target);
-    else if (ask->type == VX6_MSG_find_value)
-        table_expect_search(node, ask->u.find_value.key);
     if (ask->type == VX6_MSG_find_value || ask->type == VX6_MSG_sync)
         holder_expect(node);
     else if (ask->type == VX6_MSG_store)

@@ -487,7 +487,10 @@ bool query_is_answer(const uint8_t *data, size_t len)
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
-    (void)len;
+    if (!query_is_answer(data, len)) {
+        table_expect_search(node); /* whom it asks for is sealed in it */
+        return false;
+    }
     if (step == 0) {
         clock_expect(node);
         queries_expect(node);
