@@ -78,6 +78,7 @@ void table_expect(const struct vx6_node *node, const uint8_t id[32])
     prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
     __builtin_prefetch(table->contacts + begin, 0, 2); /* 20 bytes: one line, mostly */
+    __builtin_prefetch(table_standings(table) + begin, 0, 2);
     prefetch(table->ages + begin, count * sizeof *table->ages);
 }
 
