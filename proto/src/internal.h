@@ -94,6 +94,7 @@ struct vx6_node {
     struct sessions sessions;
     uint64_t refused[CODE_ROWS];
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
+    vx6_addr announced; /* the first of them, when that was last done */
     uint8_t label_len;
     char label[VX6_LABEL_MAX];
 };

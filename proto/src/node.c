@@ -84,9 +84,8 @@ static enum vx6_code endpoint_add(struct vx6_node *node, const vx6_addr *addr)
     }
     if (node->endpoint_count == VX6_ENDPOINT_MAX)
         return VX6_LIMIT;
-    if (node->endpoint_count == 0)
-        node->discovery.is_announced = false;
     node->endpoints[node->endpoint_count++] = *addr;
+    discovery_endpoints_changed(node);
     publish_changed(node);
     discovery_wake(node);
     return VX6_OK;
@@ -100,8 +99,7 @@ static enum vx6_code endpoint_remove(struct vx6_node *node, const vx6_addr *addr
         node->endpoint_count--;
         memmove(&node->endpoints[i], &node->endpoints[i + 1],
             (node->endpoint_count - i) * sizeof node->endpoints[0]);
-        if (i == 0)
-            node->discovery.is_announced = false;
+        discovery_endpoints_changed(node);
         memset(node->queries.contacts, 0, sizeof node->queries.contacts); /* to be signed anew */
         publish_changed(node);
         return VX6_OK;

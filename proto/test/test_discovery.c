@@ -208,6 +208,23 @@ static void test_a_new_endpoint_is_announced(void **state)
     endpoint_is_announced(true);
 }
 
+/* VX6-DHT-007: drivers withdraw all endpoints and name them again when one of them changes. */
+static void test_an_endpoint_that_is_named_again_is_not_announced_again(void **state)
+{
+    (void)state;
+    struct pair_net *net = pair_net_new(10, false);
+    struct pair_node *a = pair_add(net, ""), *b = pair_add(net, "");
+    assert_int_equal(pair_peer_add(a, b), VX6_OK);
+    pair_run(net, 10 * VX6_SECOND);
+    assert_true(a->node->discovery.is_announced);
+    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = a->addr};
+    assert_int_equal(pair_input(a, &in), VX6_OK);
+    in.kind = VX6_IN_ENDPOINT_ADD;
+    assert_int_equal(pair_input(a, &in), VX6_OK);
+    assert_true(a->node->discovery.is_announced);
+    pair_net_free(net);
+}
+
 static const struct bad_row {
     const char *what;
     vx6_addr addr;
@@ -385,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_a_contact_that_died_leaves_every_table),
         cmocka_unit_test(test_a_node_without_endpoint_is_in_nobodys_table),
         cmocka_unit_test(test_a_new_endpoint_is_announced),
+        cmocka_unit_test(test_an_endpoint_that_is_named_again_is_not_announced_again),
         cmocka_unit_test(test_addresses_that_nobody_can_have_are_refused),
         cmocka_unit_test(test_an_endpoint_leaves_the_others_as_they_are),
         cmocka_unit_test(test_entry_points_are_bounded_and_may_be_named_twice),

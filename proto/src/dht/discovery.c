@@ -131,6 +131,7 @@ static void announce(struct vx6_node *node, const struct lookup_result *result)
 {
     if (node->endpoint_count == 0)
         return;
+    node->announced = node->endpoints[0];
     node->discovery.is_announced = true;
     struct vx6_msg msg = {.type = VX6_MSG_announce};
     memcpy(msg.u.announce.key, node->keys.identity, 32);
@@ -197,6 +198,13 @@ void discovery_network_changed(struct vx6_node *node)
     discovery->retry_ms = node->env->limits->rejoin_ms;
     discovery->refresh_at[OWN_REGION] = 0;
     discovery_wake(node);
+}
+
+/* VX6-DHT-007 */
+void discovery_endpoints_changed(struct vx6_node *node)
+{
+    node->discovery.is_announced =
+        node->endpoint_count > 0 && addr_equal(&node->announced, &node->endpoints[0]);
 }
 
 /* What a contact names is asked where the table has room: so that buckets fill without lookups.

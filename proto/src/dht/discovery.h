@@ -41,6 +41,8 @@ void discovery_touch(struct vx6_node *node, const uint8_t target[32]);
 void discovery_contact(struct vx6_node *node, struct peer *peer); /* entered the table */
 void discovery_rejoin(struct vx6_node *node); /* an entry point answered: look around from there */
 void discovery_network_changed(struct vx6_node *node);
+/* The first may be as it was: drivers withdraw all of them, and name those that there are now. */
+void discovery_endpoints_changed(struct vx6_node *node);
 void discovery_wake(struct vx6_node *node); /* there may be something to do */
 bool discovery_output(struct vx6_node *node, struct vx6_out *out);
 void discovery_timer(struct vx6_node *node);

@@ -93,8 +93,9 @@ static void count_groups(const struct around *around, const struct table *table,
 
 void diversity_expect(const struct vx6_node *node)
 {
-    if (node->table.count > 0)
-        prefetch(table_providers(&node->table), node->table.count * sizeof(uint16_t));
+    const struct table *table = &node->table;
+    if (table->count > 0) /* else it may have no memory */
+        prefetch(table_providers(table), table->count * sizeof(uint16_t));
 }
 
 bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uint32_t bucket,

@@ -195,7 +195,6 @@ void idle_expect(const struct vx6_node *node, vx6_ns now)
     for (uint32_t i = 0; i < table->idle.count; i++)
         prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
     for (uint32_t i = 0; i < 2 && i < table->idle.count; i++) {
-        prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
         prefetch(&table->contacts[table->idle.contacts[i]], sizeof *table->contacts);
         prefetch(&table->peers[table->idle.contacts[i]], sizeof *table->peers);
     }

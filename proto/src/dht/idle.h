@@ -45,8 +45,8 @@ struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2]);
 
 /* Who is next in line as far as is known; NULL: nobody is. */
 const struct contact *idle_next(const struct vx6_node *node);
-void idle_expect_all(const struct vx6_node *node, vx6_ns now); /* the same once these can be read */
 void idle_expect(const struct vx6_node *node, vx6_ns now); /* fetches the next in line, by then */
+void idle_expect_all(const struct vx6_node *node, vx6_ns now); /* all, if too few are still idle */
 
 /* Somebody urgent was asked just now; in how many ms that may be done again. */
 bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms);
