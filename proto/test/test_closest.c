@@ -109,7 +109,7 @@ static void test_an_empty_table_finds_nobody(void **state)
     struct peer *peers[KADEMLIA_K];
     start(&solo);
     const uint8_t *own = solo.node->keys.id;
-    table_expect_search(solo.node, own);
+    table_expect_search(solo.node);
     diversity_expect(solo.node);
     assert_int_equal(table_closest(solo.node, own, peers, KADEMLIA_K), 0);
     assert_true(table_is_own_share(solo.node, own, NULL, KADEMLIA_K));
