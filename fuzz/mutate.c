@@ -111,16 +111,14 @@ int main(int argc, char **argv)
         sealed, share);
     printf("%" PRIu64 " honest inputs refused: too many, or for what came before them\n",
         tally->after);
-    printf("held once all had left: %zu blocks of memory, without contacts, and %zu bytes after "
-           "one input "
-           "in %d; %zu and %zu at the end\n",
+    printf("held once all had left: %zu blocks of memory, without contacts, and %zu bytes "
+           "after one input in %d; %zu and %zu at the end\n",
         before.blocks, before.bytes, WARM_SHARE, after.blocks, after.bytes);
     puts("afterwards honest peers were answered, were found by name, and moved bytes both ways");
     play_free(play);
     if (wrong > 0)
         printf("%" PRIu32 " cells are wrong: marked with !\n", wrong);
-    /* Arrays are as large as they ever had to be, so bytes may differ; their number grows no more.
-     */
+    /* Arrays are as large as they ever had to be: bytes may differ, blocks are no more. */
     bool is_back = after.blocks <= before.blocks && after.bytes <= 2 * before.bytes;
     return wrong == 0 && 2 * sealed >= inputs && is_back ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,8 +11,7 @@
 
 enum {
     CHAINS_FIRST = 64,
-    HASHED_MAX = 64,     /* bytes of a blob */
-    EXPECTED_BYTES = 256 /* of a blob: those behind come by themselves */
+    HASHED_MAX = 64 /* bytes of a blob */
 };
 
 /* Nor be the same on all machines. */
@@ -188,29 +187,10 @@ void blob_forget(struct vx6_env *env, struct blob *blob)
     env_free(env, blob, size);
 }
 
-static uint32_t hash_placed(const uint8_t key[32], uint32_t bundle_hash)
+static uint32_t placed_hash(const uint8_t key[32], uint32_t bundle_hash)
 {
     uint64_t wide = hash_add(bundle_hash, key, 32);
     return (uint32_t)(wide >> 32 ^ wide);
-}
-
-uint32_t placed_hash(const uint8_t key[32], vx6_span bundle)
-{
-    return hash_placed(key, blob_hash(bundle));
-}
-
-void placed_expect(const struct vx6_env *env, uint32_t hash, uint32_t step)
-{
-    if (env->placed.chain_count == 0)
-        return;
-    struct interned **chain = chain_of(&env->placed, hash);
-    const struct placed *placed = step > 0 ? (const struct placed *)*chain : NULL;
-    if (step == 0)
-        prefetch(chain, sizeof *chain);
-    else if (step == 1 && placed != NULL)
-        prefetch(placed, sizeof *placed);
-    else if (placed != NULL)
-        prefetch(placed->bundle, EXPECTED_BYTES);
 }
 
 static struct placed *find_placed(
@@ -230,7 +210,7 @@ static struct placed *find_placed(
 
 struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle)
 {
-    return find_placed(&env->placed, key, bundle, placed_hash(key, bundle));
+    return find_placed(&env->placed, key, bundle, placed_hash(key, blob_hash(bundle)));
 }
 
 struct placed *placed_get(struct vx6_env *env, const struct placed *content)
@@ -238,7 +218,7 @@ struct placed *placed_get(struct vx6_env *env, const struct placed *content)
     struct blob *bundle = content->bundle;
     if (bundle == NULL)
         return NULL;
-    const uint32_t hash = hash_placed(content->key, bundle->interned.hash);
+    const uint32_t hash = placed_hash(content->key, bundle->interned.hash);
     struct placed *placed =
         find_placed(&env->placed, content->key, (vx6_span){bundle->data, bundle->len}, hash);
     if (placed == NULL && make_room(env, &env->placed) &&

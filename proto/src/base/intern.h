@@ -74,11 +74,6 @@ struct placed *placed_get(struct vx6_env *env, const struct placed *content);
  * it there; else NULL. */
 struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle);
 
-/* In three steps of fetching, what placed_find() looks at: where the bundle is looked for, what
- * stands there, and its bytes. */
-uint32_t placed_hash(const uint8_t key[32], vx6_span bundle);
-void placed_expect(const struct vx6_env *env, uint32_t hash, uint32_t step);
-
 static inline struct peer *peer_hold(struct peer *peer)
 {
     peer->interned.references++;

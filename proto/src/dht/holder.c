@@ -457,24 +457,11 @@ static enum vx6_code check(
         (*placed)->expires_s - (*placed)->issued_s);
 }
 
-/* What others have placed, and what is held under the key: neither waits for the other. */
-static void expect_found(const struct vx6_node *node, const uint8_t key[32], vx6_span data)
-{
-    const struct holder *holder = &node->holder;
-    const uint32_t index = find_prefix(holder, load_u32(key));
-    if (index < holder->count)
-        prefetch(&holder->items[index], sizeof holder->items[0]);
-    placed_expect(node->env, placed_hash(key, data), 2);
-    if (index < holder->count)
-        prefetch(holder->items[index].placed, sizeof(struct placed));
-}
-
 /* VX6-DHT-017, VX6-DHT-018: everything is checked before anything changes. */
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span data, const vx6_addr *source)
 {
     struct held held = {.scope = SCOPE_GLOBAL};
-    expect_found(node, key, data);
     enum vx6_code code = check(node, key, data, &held.placed);
     struct held *old = held.placed ? find_owner(&node->holder, held.placed) : NULL;
     if (old && old->placed == held.placed && is_live(node, old)) {
@@ -555,14 +542,6 @@ uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items
 void holder_expect(const struct vx6_node *node)
 {
     prefetch(node->holder.prefixes, node->holder.count * sizeof node->holder.prefixes[0]);
-}
-
-void holder_expect_store(
-    const struct vx6_node *node, const uint8_t key[32], vx6_span bundle, uint32_t step)
-{
-    if (step == 0)
-        holder_expect(node);
-    placed_expect(node->env, placed_hash(key, bundle), step);
 }
 
 void holder_expect_items(const struct vx6_node *node)

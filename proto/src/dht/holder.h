@@ -40,10 +40,7 @@ enum addr_scope holder_scope(
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32]);
 void holder_expect(const struct vx6_node *node);       /* fetches what all of the above search in */
 void holder_expect_items(const struct vx6_node *node); /* and what holder_item() looks at */
-/* In two steps, what holder_store() looks at. */
-void holder_expect_store(
-    const struct vx6_node *node, const uint8_t key[32], vx6_span bundle, uint32_t step);
-size_t holder_memory(const struct vx6_node *node); /* bytes of its own */
+size_t holder_memory(const struct vx6_node *node);     /* bytes of its own */
 void holder_timer(struct vx6_node *node);
 void holder_free(struct vx6_node *node);
 

@@ -186,7 +186,6 @@ static enum vx6_code take_announce(
 static enum vx6_code take_store(
     struct vx6_node *node, const vx6_addr *from, const struct vx6_store *ask)
 {
-    holder_expect_store(node, ask->key, ask->bundle, 1);
     if (token_is_valid(node, ask->token, from))
         return holder_store(node, ask->key, ask->bundle, from);
     refuse(node, VX6_EVENT_ask_refused, from, VX6_MSG_store, 0, VX6_BAD_TOKEN);
@@ -196,10 +195,8 @@ static enum vx6_code take_store(
 /* What the answer needs beyond what all need is fetched while the head is made. */
 static void expect(const struct vx6_node *node, const struct vx6_msg *ask)
 {
-    if (ask->type == VX6_MSG_find_value || ask->type == VX6_MSG_sync)
+    if (ask->type == VX6_MSG_find_value || ask->type == VX6_MSG_store || ask->type == VX6_MSG_sync)
         holder_expect(node);
-    else if (ask->type == VX6_MSG_store)
-        holder_expect_store(node, ask->u.store.key, ask->u.store.bundle, 0);
 }
 
 bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_msg *ask,

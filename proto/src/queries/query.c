@@ -483,12 +483,12 @@ bool query_is_answer(const uint8_t *data, size_t len)
     return len >= VX6_QUERY_HEADER_SIZE && data[0] == TYPE_ANSWER;
 }
 
-/* An answer leads to its query and what began that. What an ask touches is sealed in it. */
+/* An answer leads to its query and what began that; of an ask nothing can be read. */
 bool query_expect(const struct vx6_node *node, uint32_t step, const uint8_t *data, size_t len)
 {
     const struct queries *queries = &node->queries;
     if (!query_is_answer(data, len)) {
-        table_expect_search(node); /* whom it asks for is sealed in it */
+        table_expect_search(node);
         return false;
     }
     if (step == 0) {
