@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "oracle"))
 sys.dont_write_bytecode = True
 import harness
-from harness import DEADLINE_S, check, check_quietly
+from harness import DEADLINE_S, check, check_quietly, wait_for
 
 
 def skip(reason):
@@ -211,14 +211,18 @@ class Arena(harness.Test):
         self.numbers, self.dials = itertools.count(), 0
         self.until(lambda: self.bob.ask({"command": "resolve", "name": "alice.echo"})["ok"],
                    "bob finds alice")
-        self.until(lambda: self.status()["counts"]["links"] == 4, "each has dialled the others")
+        lines = (self.alice, self.bob, self.line("entry"))
+        self.until(lambda: all(map(self.is_reached_by_both, lines)),
+                   "each has dialled both others, and knows that they reach it")
+
+    @staticmethod
+    def is_reached_by_both(line):
+        return line.ask({"command": "status"})["reach"]["endpoints"][0]["peers"] == 2
 
     @staticmethod
     def until(condition, sentence, deadline_s=DEADLINE_S):
-        end = time.monotonic() + deadline_s
-        while not condition() and time.monotonic() < end:
-            time.sleep(0.02)
-        check(condition(), sentence)
+        wait_for(condition, sentence, deadline_s)
+        check(True, sentence)
 
     def start_service(self, service):
         """Each in a process of its own: who pours must not hold up who answers."""

@@ -36,9 +36,9 @@ def check_quietly(condition, sentence, detail=""):
         check(False, sentence, detail)
 
 
-def wait_for(what, sentence):
+def wait_for(what, sentence, deadline_s=DEADLINE_S):
     """Until what() is true."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + deadline_s
     while not what():
         check_quietly(time.monotonic() < deadline, sentence, "not in time")
         time.sleep(0.02)
