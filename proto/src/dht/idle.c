@@ -13,7 +13,7 @@ static uint32_t clock_at(const struct vx6_node *node, vx6_ns now)
     return (uint32_t)((now - node->started) / VX6_MILLISECOND);
 }
 
-static uint32_t clock_ms(const struct vx6_node *node)
+uint32_t idle_clock_ms(const struct vx6_node *node)
 {
     return clock_at(node, node->now);
 }
@@ -25,7 +25,7 @@ static uint32_t index_of(const struct vx6_node *node, const struct contact *cont
 
 uint32_t idle_silent_ms(const struct vx6_node *node, const struct contact *contact)
 {
-    return clock_ms(node) - table_seen_ms(&node->table)[index_of(node, contact)];
+    return idle_clock_ms(node) - table_seen_ms(&node->table)[index_of(node, contact)];
 }
 
 static uint32_t asked_ms_ago(const struct table *table, uint32_t index, uint32_t clock)
@@ -67,7 +67,7 @@ static void idle_shift(struct idle *idle, uint32_t index, int by)
 void idle_came(struct vx6_node *node, uint32_t index)
 {
     struct table *table = &node->table;
-    uint32_t clock = clock_ms(node);
+    uint32_t clock = idle_clock_ms(node);
     table_seen_ms(table)[index] = clock;
     table_asked_s(table)[index] = (uint16_t)(clock / 1000);
     idle_shift(&table->idle, index, 1);
@@ -94,22 +94,19 @@ static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
 {
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
-    const uint32_t clock = clock_ms(node);
-    const uint16_t clock_s = (uint16_t)(clock / 1000);
+    const uint32_t clock = idle_clock_ms(node);
     /* Who is idle for no more than this is passed over. */
-    uint32_t idle_ms[IDLE_MAX], less_ms = least_ms - 1, less_s = less_ms / 1000;
+    uint32_t idle_ms[IDLE_MAX], less_ms = least_ms - 1;
     *idle = (struct idle){0};
     for (uint32_t i = 0; i < table->count; i++) {
         const bool is_silent = clock - table_seen_ms(table)[i] > less_ms;
-        const bool is_unasked = (uint16_t)(clock_s - table_asked_s(table)[i]) > less_s;
-        const bool is_urgent = table->contacts[i].urgent;
-        if (!((is_silent & is_unasked) | is_urgent))
+        if (!(is_silent | table->contacts[i].urgent))
             continue; /* most of them, by one branch: nobody could foresee which it is */
         const uint32_t ms = idle_ms_of(table, i, clock);
-        if (is_urgent && ms != UINT32_MAX)
+        if (table->contacts[i].urgent && ms != UINT32_MAX)
             idle_await(table, i, clock);
         if (ms <= less_ms)
-            continue;
+            continue; /* few: who was asked just now */
         /* Behind those who have been idle for as long, since it comes later. */
         uint32_t at = idle->count < IDLE_MAX ? idle->count++ : IDLE_MAX - 1;
         for (; at > 0 && idle_ms[at - 1] < ms; at--) {
@@ -118,10 +115,8 @@ static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
         }
         idle_ms[at] = ms;
         idle->contacts[at] = (uint16_t)i;
-        if (idle->count == IDLE_MAX) {
+        if (idle->count == IDLE_MAX)
             less_ms = least_ms = idle_ms[IDLE_MAX - 1];
-            less_s = less_ms / 1000;
-        }
     }
     idle->others_since_ms = clock - least_ms;
     idle->least_ms = least_ms;
@@ -142,7 +137,7 @@ static void read_ages(struct vx6_node *node)
  * answered meanwhile drops out. */
 static void idle_skim(const struct vx6_node *node, struct idle *idle, uint32_t idle_ms[2])
 {
-    const uint32_t clock = clock_ms(node), others_ms = clock - idle->others_since_ms;
+    const uint32_t clock = idle_clock_ms(node), others_ms = clock - idle->others_since_ms;
     uint32_t kept = 0, at = 0;
     idle_ms[0] = idle_ms[1] = others_ms;
     for (; at < idle->count && kept < 2; at++) {
@@ -171,7 +166,7 @@ struct contact *idle_longest(struct vx6_node *node, uint32_t idle_ms[2])
     struct table *table = &node->table;
     struct idle *idle = &table->idle;
     idle_skim(node, idle, idle_ms);
-    if (must_read(idle, clock_ms(node))) {
+    if (must_read(idle, idle_clock_ms(node))) {
         read_ages(node);
         idle_skim(node, idle, idle_ms);
     }
@@ -191,7 +186,6 @@ static void expect_ages(const struct table *table)
     if (table->count == 0)
         return; /* it may have no memory */
     prefetch(table_seen_ms(table), table->count * sizeof(uint32_t));
-    prefetch(table_asked_s(table), table->count * sizeof(uint16_t));
     prefetch(table->contacts, table->count * sizeof *table->contacts);
 }
 
@@ -226,7 +220,7 @@ void idle_expect_all(const struct vx6_node *node, vx6_ns now)
 bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)
 {
     const struct idle *idle = &node->table.idle;
-    *in_ms = idle->awaited_ms - clock_ms(node);
+    *in_ms = idle->awaited_ms - idle_clock_ms(node);
     if (*in_ms > UINT32_MAX / 2)
         *in_ms = 0;
     return idle->is_awaited;
@@ -234,24 +228,24 @@ bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)
 
 void idle_answered(struct vx6_node *node, struct contact *contact)
 {
-    table_seen_ms(&node->table)[index_of(node, contact)] = clock_ms(node);
+    table_seen_ms(&node->table)[index_of(node, contact)] = idle_clock_ms(node);
     contact->urgent = false;
 }
 
 void idle_asked(struct vx6_node *node, struct contact *contact)
 {
     const uint32_t index = index_of(node, contact);
-    table_asked_s(&node->table)[index] = (uint16_t)(clock_ms(node) / 1000);
+    table_asked_s(&node->table)[index] = (uint16_t)(idle_clock_ms(node) / 1000);
     contact->urgent = contact->failures > 0;
     idle_forget(&node->table.idle, index);
     if (contact->urgent)
-        idle_await(&node->table, index, clock_ms(node));
+        idle_await(&node->table, index, idle_clock_ms(node));
 }
 
 void idle_make_urgent(struct vx6_node *node, struct contact *contact)
 {
     struct idle *idle = &node->table.idle;
-    const uint32_t clock = clock_ms(node), index = index_of(node, contact);
+    const uint32_t clock = idle_clock_ms(node), index = index_of(node, contact);
     contact->urgent = true;
     discovery_wake(node);
     if (idle_ms_of(&node->table, index, clock) != UINT32_MAX) {

@@ -30,6 +30,7 @@ void idle_answered(struct vx6_node *node, struct contact *contact);
 void idle_asked(struct vx6_node *node, struct contact *contact);
 /* It comes before those who are idle for longest. */
 void idle_make_urgent(struct vx6_node *node, struct contact *contact);
+uint32_t idle_clock_ms(const struct vx6_node *node); /* ms since the node began */
 /* Since it came, or last answered. */
 uint32_t idle_silent_ms(const struct vx6_node *node, const struct contact *contact);
 /* The contact that has neither answered nor been asked for the longest time, idle_ms[0], and the

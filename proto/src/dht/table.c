@@ -138,16 +138,15 @@ static struct contact *bucket_longest_silent(
     const struct vx6_node *node, uint32_t bucket, bool only_failing)
 {
     const struct table *table = &node->table;
-    struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *silent = NULL;
-    const struct contact *end = contact + table_bucket_count(table, bucket);
+    const uint32_t begin = table_bucket_begin(table, bucket);
+    const uint32_t end = begin + table_bucket_count(table, bucket), clock = idle_clock_ms(node);
+    struct contact *silent = NULL;
     uint32_t silent_ms = 0;
-    for (; contact < end; contact++) {
-        if (only_failing && contact->failures == 0)
+    for (uint32_t i = begin; i < end; i++) {
+        const uint32_t ms = clock - table_seen_ms(table)[i];
+        if ((only_failing && table->contacts[i].failures == 0) || (silent && ms <= silent_ms))
             continue;
-        const uint32_t ms = idle_silent_ms(node, contact);
-        if (silent != NULL && ms <= silent_ms)
-            continue;
-        silent = contact;
+        silent = &table->contacts[i];
         silent_ms = ms;
     }
     return silent;
