@@ -76,13 +76,12 @@ struct known_bundle {
     uint8_t key[32];
     uint64_t sequence;
     int64_t expires_s;
-    vx6_ns used;
     uint8_t scope; /* of the path that it came by: enum addr_scope */
     bool doubted;  /* its address failed: ask the network, but never believe an older one */
 };
 
 struct known {
-    struct known_bundle *items;
+    struct known_bundle *items; /* what was used last is the last */
     uint32_t count, capacity;
 };
 struct known_bundle *known_find(struct vx6_node *node, const uint8_t key[32]); /* live ones only */
