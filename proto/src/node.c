@@ -70,6 +70,7 @@ void vx6_node_free(vx6_node *node)
     succession_free(node);
     blob_drop(env, node->lineage);
     clock_free(node);
+    refusals_free(node);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
 }

@@ -300,6 +300,7 @@ static void lone_free(struct vx6_node *node)
     known_free(node);
     revoked_free(node);
     succession_free(node);
+    refusals_free(node);
     blob_drop(env, node->lineage);
     slots_clear(env, &node->slots);
     free(node);
