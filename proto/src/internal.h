@@ -92,7 +92,7 @@ struct vx6_node {
     struct relied relied;
     struct publish publish;
     struct links links;
-    struct reach reach;
+    struct reach *reach; /* NULL: nothing was asked so far, neither by this node nor of it */
     struct sessions sessions;
     struct refusals refusals;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
