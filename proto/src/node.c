@@ -67,6 +67,7 @@ void vx6_node_free(vx6_node *node)
     bindings_free(node);
     known_free(node);
     revoked_free(node);
+    relied_free(node);
     succession_free(node);
     blob_drop(env, node->lineage);
     clock_free(node);
