@@ -74,25 +74,25 @@ struct vx6_node {
     struct queries queries;
     struct bindings bindings;
     struct slots slots;
-    uint64_t counters[VX6_EVENT_COUNT];
     struct known known;
+    uint64_t counters[VX6_EVENT_COUNT];
     struct holder holder;
+    struct resolve *resolves;
+    struct reach *reach; /* NULL: nothing was asked so far, neither by this node nor of it */
     struct table table;
     struct lookups lookups;
-    struct resolve *resolves;
+    uint64_t sequence_next;
     struct rng public_rng;
     struct discovery discovery;
-    uint64_t sequence_next;
+    struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct syncs syncs;
     struct rng secret_rng;
-    struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct ops ops;
     struct succession succession;
     struct revoked revoked;
     struct relied relied;
     struct publish publish;
     struct links links;
-    struct reach *reach; /* NULL: nothing was asked so far, neither by this node nor of it */
     struct sessions sessions;
     struct refusals refusals;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
