@@ -169,10 +169,7 @@ struct actor {
     bool has_second_service;
     uint16_t conn_next;
     uint32_t live_slot; /* in world.live */
-    uint32_t end_count, end_capacity;
-    uint32_t pending_count, pending_capacity;
-    uint32_t transfer_count, transfer_capacity;
-    uint32_t known_count, known_capacity;
+    uint32_t end_count, pending_count, transfer_count, known_count;
     struct end *ends;
     struct pending *pending;
     struct transfer *transfers;
