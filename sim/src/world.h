@@ -116,7 +116,6 @@ struct transfer {
     uint32_t target;
     uint64_t nonce; /* names the pattern of its bytes */
     uint32_t sent, received;
-    uint8_t request_head[8];
     vx6_ns started, dialled;
 };
 
