@@ -168,7 +168,7 @@ static void merge(struct pool *pool)
     }
     free(blocks);
     pool->splits = 0;
-    pool->merged = count;
+    pool->blocks_merged = count;
 }
 
 /* From the smallest larger block of whole lines that is free; the rest of it stays free. NULL:
@@ -205,11 +205,11 @@ static void *find_merged(struct pool *pool, uint32_t class)
 SELDOM static void *make(struct pool *pool, uint32_t class)
 {
     void *block = NULL;
-    if (pool->splits++ < pool->merged / MERGE_SHARE + MERGE_MIN)
+    if (pool->splits++ < pool->blocks_merged / MERGE_SHARE + MERGE_MIN)
         block = split(pool, class);
     else
         block = find_merged(pool, class);
-    if (block == NULL && pool->splits > pool->merged / MERGE_SHARE_GROWING)
+    if (block == NULL && pool->splits > pool->blocks_merged / MERGE_SHARE_GROWING)
         block = find_merged(pool, class);
     if (block == NULL) {
         chunk_add(pool);
@@ -269,16 +269,25 @@ void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
     return NULL;
 }
 
+static size_t free_bytes(const struct pool *pool)
+{
+    size_t sum = 0;
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++)
+        sum += pool->free_counts[class] * size_of(class);
+    return sum;
+}
+
 void pool_balance(struct pool *a, struct pool *b)
 {
     enum {
-        UNEVEN = 64 /* blocks; fewer are not worth the walk */
+        UNEVEN = 1 << 17 /* bytes; fewer are not worth the walk */
     };
+    const size_t a_free = free_bytes(a), b_free = free_bytes(b);
+    struct pool *from = a_free > b_free ? a : b, *to = a_free > b_free ? b : a;
+    if ((a_free > b_free ? a_free - b_free : b_free - a_free) < UNEVEN)
+        return;
     for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
-        bool a_has_more = a->free_counts[class] > b->free_counts[class];
-        struct pool *from = a_has_more ? a : b, *to = a_has_more ? b : a;
-        uint32_t count = from->free_counts[class] - to->free_counts[class];
-        for (count = count > UNEVEN ? count / 2 : 0; count > 0; count--)
+        while (from->free_counts[class] > to->free_counts[class] + 1)
             put(to, class, get(from, class));
     }
 }

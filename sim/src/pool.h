@@ -15,11 +15,11 @@ enum {
 struct pool {
     void *free_lists[POOL_CLASS_COUNT];
     uint32_t free_counts[POOL_CLASS_COUNT];
-    void *chunks;       /* all of them, linked through their first word */
-    size_t chunk_bytes; /* of all of them */
-    size_t splits;      /* since free blocks side by side were merged last */
-    size_t merged;      /* free blocks there were then */
-    size_t used;        /* given out, in sizes asked for; blocks given back elsewhere count there */
+    void *chunks;         /* all of them, linked through their first word */
+    size_t chunk_bytes;   /* of all of them */
+    size_t splits;        /* since free blocks side by side were merged last */
+    size_t blocks_merged; /* free blocks there were then */
+    size_t used; /* given out, in sizes asked for; blocks given back elsewhere count there */
 };
 
 /* Never NULL: when the machine has no memory left the program ends with a message. */
