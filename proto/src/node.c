@@ -450,7 +450,7 @@ static void expect_node(const struct vx6_node *node, bool is_ask)
     prefetch_between(asked, &node->suite);
     prefetch_between(&node->clock.has_agreed, answered);
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
-    prefetch_between(&node->holder.prefixes, &node->table.bucket_count[BUCKETS]);
+    prefetch_between(&node->holder.prefixes, &node->table.few_buckets[BUCKETS]);
     if (!is_ask)
         prefetch_between(&node->public_rng, &node->syncs.due_at);
 }

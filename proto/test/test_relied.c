@@ -307,7 +307,8 @@ static void test_a_successor_is_not_gone_along_with(void **state)
     (void)until_ask(soon);
     show_asker(0, &successor);
     assert_false(lone_output(node, &out));
-    assert_memory_equal(binding_find(node, lone_text("alice"))->key, alice.keys.identity, 32);
+    assert_memory_equal(
+        binding_key(binding_find(node, lone_text("alice"))), alice.keys.identity, 32);
 }
 
 /* VX6-NAME-030 */
