@@ -438,7 +438,7 @@ bool vx6_node_output(vx6_node *node, struct vx6_out *out)
 }
 
 /* The node itself: the stretches of it that are touched in at least one turn of twenty. */
-static void expect_node(const struct vx6_node *node, bool is_tick, bool is_ask)
+static void expect_node(const struct vx6_node *node, bool is_ask)
 {
     enum {
         COUNTERS = VX6_EVENT_query_lost + 1, /* of datagrams */
@@ -451,13 +451,8 @@ static void expect_node(const struct vx6_node *node, bool is_tick, bool is_ask)
     prefetch_between(&node->clock.has_agreed, answered);
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
     prefetch_between(&node->holder.prefixes, &node->table.few_buckets[BUCKETS]);
-    if (is_ask)
-        return;
-    if (is_tick)
-        prefetch_between(&node->public_rng, &node->discovery.refresh_at[BUCKETS / 2]);
-    else
-        prefetch(&node->public_rng, sizeof node->public_rng);
-    prefetch_between(&node->discovery.refresh_at[REFRESH_SLOTS - 1], &node->syncs.due_at);
+    if (!is_ask)
+        prefetch_between(&node->public_rng, &node->syncs.due_at);
 }
 
 /* The timer that is due first: its place among others, and what its turn will touch. */
@@ -481,7 +476,7 @@ bool vx6_node_expect(const vx6_node *node, uint32_t step, const uint8_t *data, s
 {
     if (step > 0)
         return len > 0 ? query_expect(node, step - 1, data, len) : expect_tick(node, step - 1);
-    expect_node(node, len == 0, len > 0 && !query_is_answer(data, len));
+    expect_node(node, len > 0 && !query_is_answer(data, len));
     return true;
 }
 

@@ -67,8 +67,7 @@ static void test_who_has_failed_is_asked_again_after_five_seconds(void **state)
         (void)enter(&solo, i);
     solo.node->discovery.joined = true; /* and nothing else to do */
     solo.node->discovery.is_announced = true;
-    for (uint32_t i = 0; i < REFRESH_SLOTS; i++)
-        solo.node->discovery.refresh_at[i] = VX6_NEVER;
+    solo.node->discovery.own_refresh_at = VX6_NEVER;
     pass(&solo, 60000);
     struct contact *failing = &solo.node->table.contacts[0];
     for (uint32_t i = 1; i < 3; i++)

@@ -5,7 +5,8 @@
 #include "internal.h"
 
 enum {
-    OWN_REGION = REFRESH_SLOTS - 1,
+    OWN_REGION = 31,      /* where it begins in any case */
+    REFRESH_STEP = 8,     /* times that are kept are so many, or twice, ... */
     HINTS_CONSIDERED = 3, /* of one answer */
     CUT_OFF_PACE = 10     /* times slower when nobody answers */
 };
@@ -49,13 +50,37 @@ bool discovery_output(struct vx6_node *node, struct vx6_out *out)
     return true;
 }
 
+static vx6_ns refresh_at(const struct discovery *discovery, uint32_t bucket)
+{
+    return bucket < discovery->refresh_count ? discovery->refresh_at[bucket] : 0;
+}
+
+/* Without memory for it, the bucket is looked into again. */
+static void set_refresh(struct vx6_node *node, uint32_t bucket, vx6_ns at)
+{
+    struct discovery *discovery = &node->discovery;
+    const size_t size = sizeof *discovery->refresh_at;
+    if (bucket >= discovery->refresh_count) {
+        const uint32_t count = (bucket / REFRESH_STEP + 1) * REFRESH_STEP;
+        void *grown = env_resize(
+            node->env, discovery->refresh_at, discovery->refresh_count * size, count * size);
+        if (grown == NULL)
+            return;
+        discovery->refresh_at = grown;
+        discovery->refresh_count = count;
+    }
+    discovery->refresh_at[bucket] = at;
+}
+
 void discovery_touch(struct vx6_node *node, const uint8_t target[32])
 {
-    uint32_t slot = common_prefix(node->keys.id, target);
-    if (slot > OWN_REGION)
-        slot = OWN_REGION;
+    uint32_t bucket = common_prefix(node->keys.id, target);
     vx6_ns period = (vx6_ns)node->env->limits->refresh_ms * VX6_MILLISECOND;
-    node->discovery.refresh_at[slot] = node->now + rng_jitter(&node->public_rng, period);
+    vx6_ns at = node->now + rng_jitter(&node->public_rng, period);
+    if (bucket < OWN_REGION)
+        set_refresh(node, bucket, at);
+    else
+        node->discovery.own_refresh_at = at;
 }
 
 /* VX6-DHT-008: nothing enters the table here; the node itself has to answer first. */
@@ -170,8 +195,10 @@ void discovery_lookup_done(struct vx6_node *node, void *context, const struct lo
     if (!discovery->joined) {
         discovery->joined = true;
         for (uint32_t i = 0; i < OWN_REGION; i++) {
-            bool is_full = table_bucket_count(&node->table, i) == KADEMLIA_K;
-            discovery->refresh_at[i] = is_full ? after_ms(node, node->env->limits->refresh_ms) : 0;
+            if (table_bucket_count(&node->table, i) == KADEMLIA_K)
+                set_refresh(node, i, after_ms(node, node->env->limits->refresh_ms));
+            else if (i < discovery->refresh_count)
+                discovery->refresh_at[i] = 0;
         }
     }
     if (discovery->rejoining)
@@ -196,7 +223,7 @@ void discovery_network_changed(struct vx6_node *node)
     struct discovery *discovery = &node->discovery;
     discovery->retry_at = node->now;
     discovery->retry_ms = node->env->limits->rejoin_ms;
-    discovery->refresh_at[OWN_REGION] = 0;
+    discovery->own_refresh_at = 0;
     discovery_wake(node);
 }
 
@@ -265,14 +292,15 @@ static uint32_t refresh_next(const struct vx6_node *node, vx6_ns *at)
 {
     const struct discovery *discovery = &node->discovery;
     uint32_t next = OWN_REGION;
-    *at = discovery->refresh_at[OWN_REGION];
+    *at = discovery->own_refresh_at;
     uint32_t deeper = node->table.count;
     for (uint32_t i = 0; i < OWN_REGION && i < node->table.depth; i++) {
         deeper -= table_bucket_count(&node->table, i);
         if (deeper < KADEMLIA_K)
             break; /* the own region: is_own_region() */
-        if (discovery->refresh_at[i] < *at) {
-            *at = discovery->refresh_at[i];
+        vx6_ns bucket_at = refresh_at(discovery, i);
+        if (bucket_at < *at) {
+            *at = bucket_at;
             next = i;
         }
     }
@@ -333,7 +361,7 @@ void discovery_timer(struct vx6_node *node)
         try_later(node);
     }
     if (node->endpoint_count > 0 && !discovery->is_announced)
-        discovery->refresh_at[OWN_REGION] = 0;
+        discovery->own_refresh_at = 0;
     if (discovery->lookup == NULL && node->table.count > 0) {
         vx6_ns at;
         uint32_t slot = refresh_next(node, &at);
@@ -350,6 +378,8 @@ bool discovery_expect(const struct vx6_node *node, uint32_t step)
 {
     if (step == 0) {
         queries_expect(node);
+        if (node->discovery.refresh_at)
+            prefetch(node->discovery.refresh_at, REFRESH_STEP * sizeof(vx6_ns));
         idle_expect(node, node->timers.deadlines[TIMER_DISCOVERY]);
         return true;
     }
@@ -371,7 +401,12 @@ void discovery_shutdown(struct vx6_node *node)
 
 void discovery_free(struct vx6_node *node)
 {
-    peer_drop(node->env, node->discovery.told);
-    node->discovery.told = NULL;
+    struct discovery *discovery = &node->discovery;
+    peer_drop(node->env, discovery->told);
+    discovery->told = NULL;
+    env_free(
+        node->env, discovery->refresh_at, discovery->refresh_count * sizeof *discovery->refresh_at);
+    discovery->refresh_at = NULL;
+    discovery->refresh_count = 0;
     entries_free(node);
 }

@@ -10,12 +10,9 @@
 
 struct entry; /* an address that the driver named: entry.c */
 
-enum {
-    REFRESH_SLOTS = 32 /* one for each of the first buckets; the last is for the own region */
-};
-
 struct discovery {
-    vx6_ns refresh_at[REFRESH_SLOTS]; /* next lookup into it */
+    vx6_ns *refresh_at;    /* next lookup into each of the first buckets; into others: now */
+    vx6_ns own_refresh_at; /* into the own region */
     vx6_ns retry_at;
     struct lookup *lookup; /* of the own ID, or into a bucket; one at a time */
     bool lookup_is_own;
@@ -25,7 +22,7 @@ struct discovery {
     uint32_t considered; /* newcomers that are being asked */
     struct peer *told;   /* latest contact that the driver has yet to hear of */
     uint32_t retry_ms;   /* grows while nobody can be reached */
-    uint32_t entry_count;
+    uint32_t refresh_count, entry_count;
     struct entry *entries; /* oldest first */
 };
 
