@@ -137,6 +137,40 @@ static void test_a_bundle_is_placed_once_under_each_key(void **state)
     placed_drop(env, NULL);
 }
 
+/* Whatever goes and comes: who is held stays where it is, and numbers are used again. */
+static void test_numbers_are_those_of_few_blocks(void **state)
+{
+    (void)state;
+    enum {
+        PLACES = 3 * PLACED_BLOCK
+    };
+    struct placed *placed[PLACES];
+    uint32_t blocks = 0;
+    for (uint32_t round = 0; round < 20; round++) {
+        for (uint32_t i = 0; i < PLACES; i++) {
+            if (round > 0 && i % 3 != round % 3)
+                continue;
+            struct placed content = {.sequence = round};
+            store_u32(content.key, i);
+            content.bundle = blob_get(env, (vx6_span){content.key, 1});
+            if (round > 0)
+                placed_drop(env, placed[i]);
+            placed[i] = placed_get(env, &content);
+            assert_non_null(placed[i]);
+        }
+        for (uint32_t i = 0; i < PLACES; i++) {
+            assert_int_equal(load_u32(placed[i]->key), i);
+            assert_int_not_equal(placed[i]->number, 0);
+            assert_ptr_equal(placed_at(&env->placed, placed[i]->number), placed[i]);
+        }
+        assert_int_equal(env->placed.object_count, PLACES);
+        blocks = round == 0 ? env->placed.block_count : blocks;
+        assert_int_equal(env->placed.block_count, blocks);
+    }
+    for (uint32_t i = 0; i < PLACES; i++)
+        placed_drop(env, placed[i]);
+}
+
 static void test_ten_thousand_objects_are_found_and_forgotten(void **state)
 {
     (void)state;
@@ -205,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_ends_alike_is_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_bundle_is_placed_once_under_each_key, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_numbers_are_those_of_few_blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_ten_thousand_objects_are_found_and_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_is_checked_once, set_up, tear_down),

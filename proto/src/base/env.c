@@ -21,7 +21,7 @@ void vx6_env_free(vx6_env *env)
     if (env == NULL)
         return;
     intern_clear(env, &env->peers);
-    intern_clear(env, &env->placed);
+    placed_clear(env);
     intern_clear(env, &env->blobs);
     env_wipe_free(env, env->scratch, ENV_SCRATCH_SIZE);
     env_free(env, env->spare, ENV_SPARE_SIZE);

@@ -5,6 +5,7 @@
 #define VX6_ENV_H
 
 #include "intern.h"
+#include "placed.h"
 #include "vx6/node.h"
 
 struct vx6_env {
@@ -12,11 +13,11 @@ struct vx6_env {
     const struct vx6_crypto *crypto;
     const struct vx6_limits *limits;
     const struct vx6_trace *trace;
-    struct intern peers;  /* struct peer */
-    struct intern blobs;  /* struct blob */
-    struct intern placed; /* struct placed */
-    uint8_t *scratch;     /* ENV_SCRATCH_SIZE, or NULL until first used */
-    void *spare;          /* ENV_SPARE_SIZE, or NULL */
+    struct intern peers; /* struct peer */
+    struct intern blobs; /* struct blob */
+    struct placements placed;
+    uint8_t *scratch; /* ENV_SCRATCH_SIZE, or NULL until first used */
+    void *spare;      /* ENV_SPARE_SIZE, or NULL */
 };
 
 enum {

@@ -187,57 +187,6 @@ void blob_forget(struct vx6_env *env, struct blob *blob)
     env_free(env, blob, size);
 }
 
-static uint32_t placed_hash(const uint8_t key[32], uint32_t bundle_hash)
-{
-    uint64_t wide = hash_add(bundle_hash, key, 32);
-    return (uint32_t)(wide >> 32 ^ wide);
-}
-
-static struct placed *find_placed(
-    struct intern *intern, const uint8_t key[32], vx6_span bundle, uint32_t hash)
-{
-    if (intern->chain_count == 0)
-        return NULL;
-    struct interned *object = *chain_of(intern, hash);
-    for (; object != NULL; object = object->next) {
-        struct placed *placed = (struct placed *)object;
-        if (object->hash == hash && bytes_equal(placed->key, key, 32) &&
-            span_equal((vx6_span){placed->bundle->data, placed->bundle->len}, bundle))
-            return placed_hold(placed);
-    }
-    return NULL;
-}
-
-struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle)
-{
-    return find_placed(&env->placed, key, bundle, placed_hash(key, blob_hash(bundle)));
-}
-
-struct placed *placed_get(struct vx6_env *env, const struct placed *content)
-{
-    struct blob *bundle = content->bundle;
-    if (bundle == NULL)
-        return NULL;
-    const uint32_t hash = placed_hash(content->key, bundle->interned.hash);
-    struct placed *placed =
-        find_placed(&env->placed, content->key, (vx6_span){bundle->data, bundle->len}, hash);
-    if (placed == NULL && make_room(env, &env->placed) &&
-        (placed = env_alloc(env, sizeof *placed)) != NULL) {
-        *placed = *content;
-        insert(&env->placed, &placed->interned, hash, sizeof *placed);
-        return placed;
-    }
-    blob_drop(env, bundle);
-    return placed;
-}
-
-void placed_forget(struct vx6_env *env, struct placed *placed)
-{
-    take_out(&env->placed, &placed->interned, sizeof *placed);
-    blob_drop(env, placed->bundle);
-    env_free(env, placed, sizeof *placed);
-}
-
 bool peer_key_is_valid(struct vx6_env *env, struct peer *peer)
 {
     if (peer->key_checked == 0)
@@ -252,8 +201,8 @@ static size_t all_bytes(const struct intern *intern)
 
 void vx6_env_memory(const vx6_env *env, struct vx6_shared_memory *memory)
 {
-    *memory = (struct vx6_shared_memory){.peers = all_bytes(&env->peers),
-        .records = all_bytes(&env->blobs) + all_bytes(&env->placed)};
+    *memory = (struct vx6_shared_memory){
+        .peers = all_bytes(&env->peers), .records = all_bytes(&env->blobs) + placed_memory(env)};
 }
 
 void intern_clear(struct vx6_env *env, struct intern *intern)

@@ -40,21 +40,8 @@ struct peer {
 struct blob {
     struct interned interned;
     uint32_t len;
+    uint32_t placed_first; /* number of a struct placed; 0: it is in no place */
     uint8_t data[];
-};
-
-/* A verified bundle under a key that it fits, and what it says of itself: in the first 64 bytes
- * what it is found by, in all two cache lines. */
-struct placed {
-    struct interned interned;
-    struct blob *bundle;
-    uint32_t issued_s, expires_s; /* Unix seconds */
-    uint8_t key[32];
-    uint8_t owner[32]; /* node ID */
-    uint64_t sequence;
-    /* Of the owner's endpoints; where there are fewer, all bits are set, as in none that is used.
-     */
-    uint8_t networks[VX6_ENDPOINT_MAX][NETWORK_SIZE];
 };
 
 /* One more reference to the peer or blob with this content; NULL when memory ran out. */
@@ -68,13 +55,6 @@ struct blob *blob_get(struct vx6_env *env, vx6_span data);
 /* The blob with this content if anybody in the env holds it, without a reference; else NULL. */
 struct blob *blob_find(struct vx6_env *env, vx6_span data);
 
-/* The same for `placed`, whose content is given, with the reference that it holds: it is taken
- * over, also when memory ran out; a bundle that is NULL is memory that ran out before. */
-struct placed *placed_get(struct vx6_env *env, const struct placed *content);
-/* One more reference to the bundle with these bytes under this key if anybody in the env has placed
- * it there; else NULL. */
-struct placed *placed_find(struct vx6_env *env, const uint8_t key[32], vx6_span bundle);
-
 static inline struct peer *peer_hold(struct peer *peer)
 {
     peer->interned.references++;
@@ -87,12 +67,6 @@ static inline struct blob *blob_hold(struct blob *blob)
     return blob;
 }
 
-static inline struct placed *placed_hold(struct placed *placed)
-{
-    placed->interned.references++;
-    return placed;
-}
-
 /* One reference less; true: it was the last. */
 static inline bool interned_drop(struct interned *interned)
 {
@@ -103,7 +77,6 @@ static inline bool interned_drop(struct interned *interned)
 /* What nobody holds any more. */
 void peer_forget(struct vx6_env *env, struct peer *peer);
 void blob_forget(struct vx6_env *env, struct blob *blob);
-void placed_forget(struct vx6_env *env, struct placed *placed);
 
 /* One reference less; NULL is fine. */
 static inline void peer_drop(struct vx6_env *env, struct peer *peer)
@@ -116,12 +89,6 @@ static inline void blob_drop(struct vx6_env *env, struct blob *blob)
 {
     if (blob != NULL && interned_drop(&blob->interned))
         blob_forget(env, blob);
-}
-
-static inline void placed_drop(struct vx6_env *env, struct placed *placed)
-{
-    if (placed != NULL && interned_drop(&placed->interned))
-        placed_forget(env, placed);
 }
 
 /* Is the key one that an identity can have? Checked once per peer. */

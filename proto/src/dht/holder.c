@@ -13,11 +13,21 @@ static const uint32_t NONE = UINT32_MAX; /* an index */
 
 /* Many nodes hold the same: what is the same for all is shared. */
 struct held {
-    struct placed *placed;
+    uint32_t number;              /* of what is placed */
     uint8_t source[NETWORK_SIZE]; /* who brought it */
     bool is_from_owner;           /* who can be reached there, says the bundle */
     uint8_t scope;                /* enum addr_scope: the narrowest path that it came by */
 };
+
+static struct placed *placed_of(const struct vx6_node *node, const struct held *held)
+{
+    return placed_at(&node->env->placed, held->number);
+}
+
+static struct placed *item_at(const struct vx6_node *node, uint32_t index)
+{
+    return placed_of(node, &node->holder.items[index]);
+}
 
 /* The bundles under one key, by index. */
 struct range {
@@ -38,12 +48,13 @@ static uint32_t find_prefix(const struct holder *holder, uint32_t prefix)
 }
 
 /* Where they are, or would be: not before `begin`, where their prefix does. */
-static struct range range_from(const struct holder *holder, const uint8_t key[32], uint32_t begin)
+static struct range range_from(const struct vx6_node *node, const uint8_t key[32], uint32_t begin)
 {
+    const struct holder *holder = &node->holder;
     const uint32_t prefix = load_u32(key);
     struct range range = {begin, begin};
     for (uint32_t i = begin; i < holder->count && holder->prefixes[i] == prefix; i++) {
-        const uint8_t *other = holder->items[i].placed->key;
+        const uint8_t *other = item_at(node, i)->key;
         if (bytes_equal(other, key, 32))
             range.end = i + 1;
         else if (memcmp(other, key, 32) < 0)
@@ -52,33 +63,31 @@ static struct range range_from(const struct holder *holder, const uint8_t key[32
     return range;
 }
 
-static struct range find_range(const struct holder *holder, const uint8_t key[32])
+static struct range find_range(const struct vx6_node *node, const uint8_t key[32])
 {
-    return range_from(holder, key, find_prefix(holder, load_u32(key)));
+    return range_from(node, key, find_prefix(&node->holder, load_u32(key)));
 }
 
 /* VX6-DHT-021 */
 /* One that would not be taken today, for its time lies too far ahead, is from before the clock was
  * set back: it would stay for ever. */
-static bool is_live(const struct vx6_node *node, const struct held *held)
+static bool is_live(const struct vx6_node *node, const struct placed *placed)
 {
     const struct vx6_limits *limits = node->env->limits;
-    int64_t left_s = (int64_t)held->placed->expires_s - node_unix_s(node);
+    int64_t left_s = (int64_t)placed->expires_s - node_unix_s(node);
     return left_s > 0 && left_s <= (int64_t)limits->record_skew_s + limits->record_life_max_s;
 }
 
 uint32_t holder_find(
     struct vx6_node *node, const uint8_t key[32], uint32_t index, struct blob **bundle)
 {
-    const struct holder *holder = &node->holder;
-    const struct range range = find_range(holder, key);
+    const struct range range = find_range(node, key);
     uint32_t live = 0;
     *bundle = NULL;
     for (uint32_t i = range.begin; i < range.end; i++) {
-        if (!is_live(node, &holder->items[i]))
-            continue;
-        if (live++ == index)
-            *bundle = holder->items[i].placed->bundle;
+        const struct placed *placed = item_at(node, i);
+        if (is_live(node, placed) && live++ == index)
+            *bundle = placed->bundle;
     }
     return live;
 }
@@ -96,16 +105,16 @@ static void watch_expiry(struct vx6_node *node, int64_t expires_s)
     timer_set_part(&node->timers, TIMER_HOLDER, node->now + (vx6_ns)left_s * VX6_SECOND);
 }
 
-static bool is_tombstone(const struct held *held)
+static bool is_tombstone(const struct placed *placed)
 {
-    return held->placed->bundle->data[0] == VX6_MSG_tombstone;
+    return placed->bundle->data[0] == VX6_MSG_tombstone;
 }
 
 static void held_remove(struct vx6_node *node, uint32_t index)
 {
     struct holder *holder = &node->holder;
-    holder->tombstones -= is_tombstone(&holder->items[index]);
-    placed_drop(node->env, holder->items[index].placed);
+    holder->tombstones -= is_tombstone(item_at(node, index));
+    placed_drop(node->env, item_at(node, index));
     const uint32_t behind = --holder->count - index;
     memmove(&holder->items[index], &holder->items[index + 1], behind * sizeof holder->items[0]);
     memmove(&holder->prefixes[index], &holder->prefixes[index + 1],
@@ -113,15 +122,17 @@ static void held_remove(struct vx6_node *node, uint32_t index)
 }
 
 /* There is room. */
-static void held_insert(struct holder *holder, uint32_t index, const struct held *held)
+static void held_insert(struct vx6_node *node, uint32_t index, const struct held *held)
 {
+    struct holder *holder = &node->holder;
     const uint32_t behind = holder->count++ - index;
     memmove(&holder->items[index + 1], &holder->items[index], behind * sizeof holder->items[0]);
     memmove(&holder->prefixes[index + 1], &holder->prefixes[index],
         behind * sizeof holder->prefixes[0]);
-    holder->tombstones += is_tombstone(held);
+    const struct placed *placed = placed_of(node, held);
+    holder->tombstones += is_tombstone(placed);
     holder->items[index] = *held;
-    holder->prefixes[index] = load_u32(held->placed->key);
+    holder->prefixes[index] = load_u32(placed->key);
 }
 
 void holder_timer(struct vx6_node *node)
@@ -132,15 +143,16 @@ void holder_timer(struct vx6_node *node)
     holder_expect_items(node);
     for (uint32_t i = 0; i < holder->count; i++) {
         struct held *held = &holder->items[i];
-        if (is_live(node, held)) {
-            next_s = held->placed->expires_s < next_s ? held->placed->expires_s : next_s;
+        struct placed *placed = placed_of(node, held);
+        if (is_live(node, placed)) {
+            next_s = placed->expires_s < next_s ? placed->expires_s : next_s;
             holder->prefixes[kept] = holder->prefixes[i];
             holder->items[kept++] = *held;
             continue;
         }
-        trace(node, VX6_EVENT_bundle_expired, NULL, 0, held->placed->bundle->len, VX6_EXPIRED);
-        holder->tombstones -= is_tombstone(held);
-        placed_drop(node->env, held->placed);
+        trace(node, VX6_EVENT_bundle_expired, NULL, 0, placed->bundle->len, VX6_EXPIRED);
+        holder->tombstones -= is_tombstone(placed);
+        placed_drop(node->env, placed);
     }
     holder->count = kept;
     if (kept > 0)
@@ -174,9 +186,9 @@ static uint32_t find_farthest(
     for (uint32_t i = 0; i < holder->count; i++) {
         if (source && !bytes_equal(holder->items[i].source, source, NETWORK_SIZE))
             continue;
-        if (distance_compare(node->keys.id, holder->items[i].placed->key, farthest_key) > 0) {
+        if (distance_compare(node->keys.id, item_at(node, i)->key, farthest_key) > 0) {
             farthest = i;
-            farthest_key = holder->items[i].placed->key;
+            farthest_key = item_at(node, i)->key;
         }
     }
     return farthest;
@@ -185,31 +197,31 @@ static uint32_t find_farthest(
 /* ---- a full key: who gives way, by index, or NONE. VX6-DHT-019, VX6-DHT-055 ---- */
 
 /* Whose place it is: the node whose ID the key is, before those that it has handed over to. */
-static bool is_at_home(const struct held *held)
+static bool is_at_home(const struct placed *placed)
 {
-    return bytes_equal(held->placed->key, held->placed->owner, 32);
+    return bytes_equal(placed->key, placed->owner, 32);
 }
 
-static void view(const struct vx6_node *node, const struct held *held, struct bundle *bundle)
+static void view(const struct vx6_node *node, const struct placed *placed, struct bundle *bundle)
 {
-    const struct blob *blob = held->placed->bundle;
+    const struct blob *blob = placed->bundle;
     bundle_view(node->env->crypto, (vx6_span){blob->data, blob->len}, bundle);
 }
 
-static bool is_of_name(const struct vx6_node *node, const struct held *held)
+static bool is_of_name(const struct vx6_node *node, const struct placed *placed)
 {
     struct bundle bundle;
     uint8_t key[32];
-    view(node, held, &bundle);
+    view(node, placed, &bundle);
     name_key(node->env->crypto, key, bundle.label);
-    return bytes_equal(held->placed->key, key, 32);
+    return bytes_equal(placed->key, key, 32);
 }
 
 /* The last tombstone: anybody can make keys, and revoke them under any name. */
-static uint32_t find_grave(const struct holder *holder, struct range range)
+static uint32_t find_grave(const struct vx6_node *node, struct range range)
 {
     for (uint32_t i = range.end; i-- > range.begin;) {
-        if (is_tombstone(&holder->items[i]))
+        if (is_tombstone(item_at(node, i)))
             return i;
     }
     return NONE;
@@ -218,13 +230,14 @@ static uint32_t find_grave(const struct holder *holder, struct range range)
 /* The last of those to which the newcomer's key has handed over; who is at home stays, even if two
  * keys say so of each other. */
 static uint32_t find_heir(
-    const struct vx6_node *node, struct range range, const struct held *newcomer)
+    const struct vx6_node *node, struct range range, const struct placed *newcomer)
 {
     struct bundle own, other;
     view(node, newcomer, &own);
     for (uint32_t i = range.end; i-- > range.begin;) {
-        view(node, &node->holder.items[i], &other);
-        if (!is_at_home(&node->holder.items[i]) && lineage_has(&other.lineage, own.node.identity))
+        const struct placed *placed = item_at(node, i);
+        view(node, placed, &other);
+        if (!is_at_home(placed) && lineage_has(&other.lineage, own.node.identity))
             return i;
     }
     return NONE;
@@ -241,10 +254,12 @@ static bool same_site(const struct held *a, const struct held *b)
 
 /* Is it a bundle from the site of an earlier one? Tombstones have no site, and who is at home gives
  * way to nobody. */
-static bool is_twin(const struct holder *holder, uint32_t begin, uint32_t index)
+static bool is_twin(const struct vx6_node *node, uint32_t begin, uint32_t index)
 {
+    const struct holder *holder = &node->holder;
     const struct held *held = &holder->items[index];
-    bool may_give_way = !is_tombstone(held) && !is_at_home(held);
+    const struct placed *placed = item_at(node, index);
+    bool may_give_way = !is_tombstone(placed) && !is_at_home(placed);
     for (uint32_t i = begin; i < index && may_give_way; i++) {
         if (same_site(&holder->items[i], held))
             return true;
@@ -254,13 +269,14 @@ static bool is_twin(const struct holder *holder, uint32_t begin, uint32_t index)
 
 /* The last twin, for a bundle from a site that has none. */
 static uint32_t find_twin(
-    const struct holder *holder, struct range range, const struct held *newcomer)
+    const struct vx6_node *node, struct range range, const struct held *newcomer)
 {
+    const struct holder *holder = &node->holder;
     uint32_t twin = NONE;
     for (uint32_t i = range.begin; i < range.end; i++) {
         if (same_site(&holder->items[i], newcomer))
             return NONE;
-        if (is_twin(holder, range.begin, i))
+        if (is_twin(node, range.begin, i))
             twin = i;
     }
     return twin;
@@ -269,27 +285,34 @@ static uint32_t find_twin(
 static uint32_t find_yielding(
     const struct vx6_node *node, struct range range, const struct held *newcomer)
 {
-    bool is_dead = is_tombstone(newcomer);
+    const struct placed *placed = placed_of(node, newcomer);
+    const bool is_dead = is_tombstone(placed);
     uint32_t yielding = NONE;
-    if (!is_of_name(node, newcomer))
-        yielding = find_heir(node, range, newcomer);
+    if (!is_of_name(node, placed))
+        yielding = find_heir(node, range, placed);
     else if (!is_dead)
-        yielding = find_grave(&node->holder, range);
+        yielding = find_grave(node, range);
     if (yielding == NONE && !is_dead)
-        yielding = find_twin(&node->holder, range, newcomer);
+        yielding = find_twin(node, range, newcomer);
     return yielding;
 }
 
 static enum vx6_code grow(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
-    const size_t sizes[2] = {sizeof holder->items[0], sizeof holder->prefixes[0]};
-    void *arrays[2] = {holder->items, holder->prefixes};
     const uint32_t capacity = holder->capacity + HELD_STEP;
-    if (!env_grow_both(node->env, arrays, sizes, holder->capacity, capacity))
+    uint32_t *prefixes =
+        env_alloc_any(node->env, capacity * (sizeof *prefixes + sizeof(struct held)));
+    if (prefixes == NULL)
         return VX6_NOMEM;
-    holder->items = arrays[0];
-    holder->prefixes = arrays[1];
+    struct held *items = (struct held *)(prefixes + capacity);
+    if (holder->count > 0) {
+        memcpy(prefixes, holder->prefixes, holder->count * sizeof *prefixes);
+        memcpy(items, holder->items, holder->count * sizeof *items);
+    }
+    env_free(node->env, holder->prefixes, holder_memory(node));
+    holder->prefixes = prefixes;
+    holder->items = items;
     holder->capacity = capacity;
     return VX6_OK;
 }
@@ -298,9 +321,9 @@ static enum vx6_code grow(struct vx6_node *node)
 static enum vx6_code make_room(struct vx6_node *node, const struct held *held)
 {
     struct holder *holder = &node->holder;
-    const uint8_t *key = held->placed->key;
+    const uint8_t *key = placed_of(node, held)->key;
     const uint32_t value_max = node->env->limits->value_max;
-    const struct range range = find_range(holder, key);
+    const struct range range = find_range(node, key);
     uint32_t yielding = NONE, farthest = NONE;
     uint32_t of_source = count_source(holder, held->source);
     if (range.end - range.begin >= node->env->limits->claimant_max) {
@@ -330,9 +353,8 @@ static void note_path(struct held *held, const vx6_addr *source)
 }
 
 /* `source` has answered: its token says so. NULL: the node itself. */
-static void held_describe(struct held *held, const vx6_addr *source)
+static void held_describe(struct held *held, const struct placed *placed, const vx6_addr *source)
 {
-    const struct placed *placed = held->placed;
     held->is_from_owner = source == NULL;
     if (source == NULL)
         return;
@@ -355,37 +377,38 @@ static bool may_come_from(
 }
 
 /* What is held already under this key from this owner; NULL: nothing. */
-static struct held *find_owner(const struct holder *holder, const struct placed *placed)
+static struct held *find_owner(const struct vx6_node *node, const struct placed *placed)
 {
-    const struct range range = find_range(holder, placed->key);
+    const struct range range = find_range(node, placed->key);
     for (uint32_t i = range.begin; i < range.end; i++) {
-        if (bytes_equal(holder->items[i].placed->owner, placed->owner, 32))
-            return &holder->items[i];
+        if (bytes_equal(item_at(node, i)->owner, placed->owner, 32))
+            return &node->holder.items[i];
     }
     return NULL;
 }
 
 static enum vx6_code replace(struct vx6_node *node, struct held *held, struct held *old)
 {
-    if (held->placed->sequence <= old->placed->sequence)
+    const struct placed *placed = placed_of(node, held);
+    struct placed *before = placed_of(node, old);
+    if (placed->sequence <= before->sequence)
         return VX6_OUTDATED;
     if (!may_come_from(node, held, old)) {
         memcpy(held->source, old->source, NETWORK_SIZE);
         held->is_from_owner = old->is_from_owner;
     }
-    node->holder.tombstones += is_tombstone(held);
-    node->holder.tombstones -= is_tombstone(old);
-    placed_drop(node->env, old->placed);
+    node->holder.tombstones += is_tombstone(placed);
+    node->holder.tombstones -= is_tombstone(before);
+    placed_drop(node->env, before);
     *old = *held;
     return VX6_OK;
 }
 
 static enum vx6_code add(struct vx6_node *node, const struct held *held)
 {
-    struct holder *holder = &node->holder;
     enum vx6_code code = make_room(node, held);
     if (code == VX6_OK)
-        held_insert(holder, find_range(holder, held->placed->key).end, held);
+        held_insert(node, find_range(node, placed_of(node, held)->key).end, held);
     return code;
 }
 
@@ -393,20 +416,19 @@ enum addr_scope holder_scope(
     const struct vx6_node *node, const uint8_t key[32], const struct blob *bundle)
 {
     const struct holder *holder = &node->holder;
-    const struct range range = find_range(holder, key);
+    const struct range range = find_range(node, key);
     uint32_t i = range.begin;
-    while (i < range.end && holder->items[i].placed->bundle != bundle)
+    while (i < range.end && item_at(node, i)->bundle != bundle)
         i++;
     return i < range.end ? (enum addr_scope)holder->items[i].scope : SCOPE_GLOBAL;
 }
 
 bool holder_has_tombstone(const struct vx6_node *node, const uint8_t id[32])
 {
-    const struct holder *holder = &node->holder;
-    const struct range range = find_range(holder, id);
+    const struct range range = find_range(node, id);
     for (uint32_t i = range.begin; i < range.end; i++) {
-        const struct held *held = &holder->items[i];
-        if (is_at_home(held) && is_tombstone(held) && is_live(node, held))
+        const struct placed *placed = item_at(node, i);
+        if (is_at_home(placed) && is_tombstone(placed) && is_live(node, placed))
             return true;
     }
     return false;
@@ -461,30 +483,31 @@ static enum vx6_code check(
 enum vx6_code holder_store(
     struct vx6_node *node, const uint8_t key[32], vx6_span data, const vx6_addr *source)
 {
-    struct held held = {.scope = SCOPE_GLOBAL};
-    enum vx6_code code = check(node, key, data, &held.placed);
-    struct held *old = held.placed ? find_owner(&node->holder, held.placed) : NULL;
-    if (old && old->placed == held.placed && is_live(node, old)) {
+    struct placed *placed;
+    enum vx6_code code = check(node, key, data, &placed);
+    struct held held = {.number = placed ? placed->number : 0, .scope = SCOPE_GLOBAL};
+    struct held *old = placed ? find_owner(node, placed) : NULL;
+    if (old && old->number == held.number && is_live(node, placed)) {
         note_path(old, source);
         held.scope = old->scope;
-        held_describe(&held, source);
+        held_describe(&held, placed, source);
         if (!old->is_from_owner && may_come_from(node, &held, old))
             *old = held; /* one reference for another */
-        placed_drop(node->env, held.placed);
+        placed_drop(node->env, placed);
         return VX6_OK;
     }
     if (code == VX6_OK) {
         note_path(&held, source);
-        held_describe(&held, source);
+        held_describe(&held, placed, source);
         code = old ? replace(node, &held, old) : add(node, &held);
     }
     if (code != VX6_OK) {
-        placed_drop(node->env, held.placed);
+        placed_drop(node->env, placed);
         refuse(node, VX6_EVENT_bundle_refused, source, source ? VX6_MSG_store : 0, data.len, code);
         return code;
     }
-    watch_expiry(node, held.placed->expires_s);
-    if (is_tombstone(&held))
+    watch_expiry(node, placed->expires_s);
+    if (is_tombstone(placed))
         revoked_seen(node, data);
     trace(node, VX6_EVENT_bundle_held, NULL, 0, data.len, VX6_OK);
     return VX6_OK;
@@ -492,8 +515,8 @@ enum vx6_code holder_store(
 
 struct placed *holder_item(const struct vx6_node *node, uint32_t index)
 {
-    const struct held *held = &node->holder.items[index];
-    return is_live(node, held) ? held->placed : NULL;
+    struct placed *placed = item_at(node, index);
+    return is_live(node, placed) ? placed : NULL;
 }
 
 static bool wants(
@@ -502,9 +525,9 @@ static bool wants(
     if (bytes_equal(owner, node->keys.id, 32))
         return false;
     for (uint32_t i = range.begin; i < range.end; i++) {
-        const struct held *held = &node->holder.items[i];
-        if (bytes_equal(held->placed->owner, owner, 32) && is_live(node, held))
-            return held->placed->sequence < sequence;
+        const struct placed *placed = item_at(node, i);
+        if (bytes_equal(placed->owner, owner, 32) && is_live(node, placed))
+            return placed->sequence < sequence;
     }
     return true;
 }
@@ -512,7 +535,7 @@ static bool wants(
 bool holder_wants(
     const struct vx6_node *node, const uint8_t key[32], const uint8_t owner[32], uint64_t sequence)
 {
-    return wants(node, find_range(&node->holder, key), owner, sequence);
+    return wants(node, find_range(node, key), owner, sequence);
 }
 
 /* Step by step for all of them, so that what lies far apart in memory is fetched at once. */
@@ -525,15 +548,15 @@ uint16_t holder_wanted(const struct vx6_node *node, const struct vx6_item *items
     for (uint32_t i = 0; i < count; i++) {
         begins[i] = find_prefix(holder, load_u32(items[i].key));
         if (begins[i] < holder->count)
-            __builtin_prefetch(&holder->items[begins[i]].placed, 0, 2);
+            __builtin_prefetch(&holder->items[begins[i]].number, 0, 2);
     }
     for (uint32_t i = 0; i < count; i++) {
         if (begins[i] < holder->count)
-            prefetch(holder->items[begins[i]].placed, offsetof(struct placed, networks));
+            placed_expect(item_at(node, begins[i]));
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct vx6_item *item = &items[i];
-        const struct range range = range_from(holder, item->key, begins[i]);
+        const struct range range = range_from(node, item->key, begins[i]);
         wanted |= (uint16_t)(wants(node, range, item->owner, item->sequence) << i);
     }
     return wanted;
@@ -547,7 +570,7 @@ void holder_expect(const struct vx6_node *node)
 void holder_expect_items(const struct vx6_node *node)
 {
     for (uint32_t i = 0; i < node->holder.count; i++)
-        __builtin_prefetch(node->holder.items[i].placed, 0, 2);
+        __builtin_prefetch(item_at(node, i), 0, 2);
 }
 
 size_t holder_memory(const struct vx6_node *node)
@@ -559,9 +582,8 @@ void holder_free(struct vx6_node *node)
 {
     struct holder *holder = &node->holder;
     for (uint32_t i = 0; i < holder->count; i++)
-        placed_drop(node->env, holder->items[i].placed);
-    env_free(node->env, holder->items, holder->capacity * sizeof *holder->items);
-    env_free(node->env, holder->prefixes, holder->capacity * sizeof *holder->prefixes);
+        placed_drop(node->env, item_at(node, i));
+    env_free(node->env, holder->prefixes, holder_memory(node));
     holder->items = NULL;
     holder->prefixes = NULL;
     holder->count = holder->capacity = holder->tombstones = 0;

@@ -4,7 +4,7 @@
 #ifndef VX6_HOLDER_H
 #define VX6_HOLDER_H
 
-#include "intern.h"
+#include "placed.h"
 #include "timer.h"
 #include "vx6/msg.h"
 #include "vx6/node.h"
@@ -13,7 +13,7 @@ struct held; /* one bundle under one key */
 
 struct holder {
     uint32_t *prefixes; /* first 4 bytes of the keys, which searches read; sorted */
-    struct held *items; /* in the same order: by key, then by age of the claim */
+    struct held *items; /* in the same block and order: by key, then by age of the claim */
     uint32_t count, capacity;
     uint32_t tombstones; /* among them */
     int64_t sweep_s;     /* wall time that the timer stands for */

@@ -59,7 +59,7 @@ void sync_init(struct vx6_node *node)
 static void expect_items(struct placed *const *items, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        prefetch(items[i], offsetof(struct placed, networks));
+        placed_expect(items[i]);
 }
 
 static void sync_drop(struct vx6_node *node, struct sync *sync)
