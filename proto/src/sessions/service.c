@@ -21,18 +21,17 @@ struct local_service *service_find(const struct sessions *sessions, vx6_span nam
     return span_equal(service_name(service), name) ? service : NULL;
 }
 
-static bool make_room(struct vx6_node *node)
+/* False: no memory, and nothing has changed. */
+static bool resize(struct vx6_node *node, uint32_t capacity)
 {
     struct sessions *sessions = &node->sessions;
-    if (sessions->service_count < sessions->service_capacity)
-        return true;
-    size_t size = sessions->service_capacity * sizeof *sessions->services;
-    struct local_service *services =
-        env_resize(node->env, sessions->services, size, size + sizeof *services);
+    const size_t size = sizeof *sessions->services;
+    struct local_service *services = env_resize(
+        node->env, sessions->services, sessions->service_capacity * size, capacity * size);
     if (services == NULL)
         return false;
     sessions->services = services;
-    sessions->service_capacity++;
+    sessions->service_capacity = capacity;
     return true;
 }
 
@@ -46,13 +45,16 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
         return NULL;
     }
     *code = VX6_NOMEM;
-    if (!make_room(node))
+    const uint32_t count = sessions->service_count;
+    if (count == sessions->service_capacity && !resize(node, count + 1))
+        return NULL;
+    struct blob *kept = blob_get(node->env, name);
+    if (kept == NULL)
         return NULL;
     uint32_t at = position(sessions, name);
     struct local_service *service = &sessions->services[at];
-    memmove(service + 1, service, (sessions->service_count - at) * sizeof *service);
-    *service = (struct local_service){.len = (uint8_t)name.len};
-    memcpy(service->name, name.data, name.len);
+    memmove(service + 1, service, (count - at) * sizeof *service);
+    *service = (struct local_service){.name = kept};
     sessions->service_count++;
     return service;
 }
@@ -88,15 +90,19 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
         return VX6_INVALID;
     struct local_service *service = service_find(&node->sessions, name);
     bool is_new = service == NULL;
-    enum vx6_code code = VX6_OK;
-    if (is_new)
-        service = insert(node, name, &code);
-    if (service == NULL)
-        return code;
     if (!is_new && service->exposure != EXPOSURE_HOSTED)
         return VX6_INVALID;
+    enum vx6_code code = VX6_NOMEM;
+    struct blob *kept = blob_get(node->env, (vx6_span){host, 32});
+    if (kept && is_new)
+        service = insert(node, name, &code);
+    if (kept == NULL || service == NULL) {
+        blob_drop(node->env, kept);
+        return code;
+    }
     service->exposure = EXPOSURE_HOSTED;
-    memcpy(service->host, host, sizeof service->host);
+    blob_drop(node->env, service->host);
+    service->host = kept;
     if (is_new && !publish_has_room(node)) {
         trace(node, VX6_EVENT_limit_reached, NULL, VX6_MSG_service_list, 0, VX6_LIMIT);
         (void)service_remove(node, name);
@@ -106,11 +112,18 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
     return VX6_OK;
 }
 
+static void forget(struct vx6_node *node, struct local_service *service)
+{
+    access_forget(node, service);
+    blob_drop(node->env, service->host);
+    blob_drop(node->env, service->name);
+}
+
 void services_free(struct vx6_node *node)
 {
     struct sessions *sessions = &node->sessions;
     for (uint32_t i = 0; i < sessions->service_count; i++)
-        access_forget(node, &sessions->services[i]);
+        forget(node, &sessions->services[i]);
     env_free(
         node->env, sessions->services, sessions->service_capacity * sizeof *sessions->services);
     sessions->services = NULL;
@@ -125,12 +138,14 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     struct local_service *service = service_find(sessions, name);
     if (service == NULL)
         return VX6_STALE;
-    access_forget(node, service);
+    forget(node, service);
     size_t at = (size_t)(service - sessions->services);
     sessions->service_count--;
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
     if (sessions->service_count == 0)
         services_free(node);
+    else
+        (void)resize(node, sessions->service_count);
     services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
@@ -155,7 +170,7 @@ uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted,
         if (service->exposure != EXPOSURE_HOSTED)
             continue;
         hosted[count].name = service_name(service);
-        memcpy(hosted[count++].host, service->host, sizeof service->host);
+        memcpy(hosted[count++].host, service->host->data, 32);
     }
     return count;
 }
@@ -165,6 +180,6 @@ bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32])
     const struct local_service *service = service_find(&node->sessions, name);
     if (service == NULL || service->exposure != EXPOSURE_HOSTED)
         return false;
-    memcpy(host, service->host, sizeof service->host);
+    memcpy(host, service->host->data, 32);
     return true;
 }
