@@ -1,38 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples are kept as the Unix time at which `now` was 0, which stays the same whatever becomes of
- * the own clock. */
+/* A sample says the Unix time at which `now` was 0, which stays the same whatever becomes of the
+ * own clock. */
 #include "clock.h"
 
 #include "internal.h"
 
 enum {
     PER_NETWORK = 2,
-    TAGS_AT_ONCE = 8,
+    TAGS_AT_ONCE = 16,
     CHANGE_MIN_S = 60 /* less than that is the coarseness of what is stated */
 };
 
-/* From the high bits of what there is of where a sample is from: how many of the provider, itself
- * among them, a draw for the provider, how many of the network, a draw for the network. So among
- * equals a draw decides that stays the same, and who comes again and again has no more chances than
- * others. */
-static const uint64_t ONE_OF_PROVIDER = UINT64_C(1) << 56, ONE_OF_NETWORK = UINT64_C(1) << 24;
-static const uint64_t PROVIDER_DRAW = UINT64_C(0xffffff) << 32;
+/* Where a sample is from and how much there is of that. From the high bits: how many of the
+ * provider (of IPv6 a /32, of IPv4 a /16), itself among them, a hash of the provider, how many of
+ * the network, a hash of the network. So among equals a hash decides that stays the same, and who
+ * comes again and again has no more chances than others. Who is where is known by the hashes
+ * alone. */
+enum {
+    NETWORK_BITS = 24,
+    OF_NETWORK_BITS = 3,
+    PROVIDER_AT = NETWORK_BITS + OF_NETWORK_BITS,
+    PROVIDER_BITS = 30
+};
+static const uint64_t ONE_OF_NETWORK = UINT64_C(1) << NETWORK_BITS;
+static const uint64_t ONE_OF_PROVIDER = UINT64_C(1) << (PROVIDER_AT + PROVIDER_BITS);
 
-static uint32_t of_provider(uint64_t excess)
+static bool is_same_provider(uint64_t a, uint64_t b)
 {
-    return (uint8_t)(excess >> 56);
+    return (a ^ b) << (64 - PROVIDER_AT - PROVIDER_BITS) >> (64 - PROVIDER_BITS) == 0;
+}
+
+static bool is_same_network(uint64_t a, uint64_t b)
+{
+    return is_same_provider(a, b) && (a ^ b) << (64 - NETWORK_BITS) == 0;
 }
 
 static uint32_t of_network(uint64_t excess)
 {
-    return (uint8_t)(excess >> 24);
+    return (uint32_t)(excess >> NETWORK_BITS) & ((1u << OF_NETWORK_BITS) - 1);
 }
 
-/* 24 bits that only this node can tell of these. */
-static uint64_t draw(const struct clock *clock, uint64_t bits)
+/* What only this node can tell of these bits; the first are the best. */
+static uint64_t mix(const struct clock *clock, uint64_t bits)
 {
     uint64_t mixed = (bits ^ clock->seed) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)((mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd) >> 40);
+    return (mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd);
+}
+
+uint64_t clock_responder(const struct clock *clock, const uint8_t key[32])
+{
+    return mix(clock, load_u64(key)) >> 24;
 }
 
 static int64_t seconds(vx6_ns ns)
@@ -60,77 +77,79 @@ static bool is_fresh(const struct vx6_node *node, const struct clock_sample *sam
     return node->now - sample->heard < sample_life(node);
 }
 
-static bool is_same_network(const struct clock_sample *a, const struct clock_sample *b)
+static int64_t zero_s(const struct clock_sample *sample)
 {
-    return a->provider == b->provider && a->network == b->network;
+    return (int64_t)sample->time_s + TIME_STEP_S / 2 - seconds(sample->heard);
 }
 
 /* Of one who is alone there. */
-static uint64_t least_excess(const struct clock *clock, const struct clock_sample *sample)
+static uint64_t least_excess(const struct clock *clock, const vx6_addr *addr)
 {
-    return ONE_OF_PROVIDER | draw(clock, sample->provider) << 32 | ONE_OF_NETWORK |
-           draw(clock, (uint64_t)sample->provider << 16 | sample->network);
+    uint8_t network[NETWORK_SIZE];
+    addr_network(addr, network);
+    const uint64_t provider = load_u32(network);
+    const uint64_t bits = provider << 16 | load_u16(network + 4);
+    return ONE_OF_PROVIDER | mix(clock, provider) >> (64 - PROVIDER_BITS) << PROVIDER_AT |
+           ONE_OF_NETWORK | mix(clock, bits) >> (64 - NETWORK_BITS);
 }
 
-static void put_at(
-    struct clock *clock, uint32_t index, const struct clock_sample *sample, uint64_t excess)
+static void put_at(struct clock *clock, uint32_t index, const struct clock_sample *sample,
+    uint64_t excess, uint8_t tag)
 {
     clock->samples[index] = *sample;
     clock->excess[index] = excess;
-    clock->tags[index] = (uint16_t)sample->responder;
+    clock->tags[index] = tag;
 }
 
-static void add(struct clock *clock, const struct clock_sample *sample)
+static void move(struct clock *clock, uint32_t from, uint32_t to)
 {
-    const uint32_t added = clock->count++;
-    uint64_t excess = least_excess(clock, sample);
-    for (uint32_t i = 0; i < added; i++) {
-        /* Draws are read for less than what they are draws for. */
-        if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
-            clock->samples[i].provider != sample->provider)
+    put_at(clock, to, &clock->samples[from], clock->excess[from], clock->tags[from]);
+}
+
+static void add(
+    struct clock *clock, const struct clock_sample *sample, uint64_t excess, uint8_t tag)
+{
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (!is_same_provider(clock->excess[i], excess))
             continue;
         uint64_t one = ONE_OF_PROVIDER;
-        if (clock->samples[i].network == sample->network)
+        if (is_same_network(clock->excess[i], excess))
             one |= ONE_OF_NETWORK;
         clock->excess[i] += one;
         excess += one;
     }
-    put_at(clock, added, sample, excess);
+    put_at(clock, clock->count++, sample, excess, tag);
 }
 
-/* The last one takes its place. What others say lies apart and is not read without need. */
+/* The last one takes its place. */
 static void remove_at(struct clock *clock, uint32_t index)
 {
-    const struct clock_sample *removed = &clock->samples[index];
     const uint64_t excess = clock->excess[index];
-    for (uint32_t i = 0; i < clock->count && of_provider(excess) > 1; i++) {
-        const struct clock_sample *other = &clock->samples[i];
-        if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
-            other->provider != removed->provider)
+    for (uint32_t i = 0; i < clock->count && excess >= 2 * ONE_OF_PROVIDER; i++) {
+        if (!is_same_provider(clock->excess[i], excess))
             continue;
         clock->excess[i] -= ONE_OF_PROVIDER;
-        if (other->network == removed->network)
+        if (is_same_network(clock->excess[i], excess))
             clock->excess[i] -= ONE_OF_NETWORK;
     }
     const uint32_t last = --clock->count;
     if (index != last)
-        put_at(clock, index, &clock->samples[last], clock->excess[last]);
+        move(clock, last, index);
 }
 
-static bool has_tag(const uint16_t tags[TAGS_AT_ONCE], uint16_t tag)
+static bool has_tag(const uint8_t tags[TAGS_AT_ONCE], uint8_t tag)
 {
-    typedef uint16_t eight __attribute__((vector_size(16)));
+    typedef uint8_t sixteen __attribute__((vector_size(16)));
     typedef uint64_t two __attribute__((vector_size(16)));
-    eight all;
+    sixteen all;
     memcpy(&all, tags, sizeof all);
     const two equal = (two)(all == tag);
     return (equal[0] | equal[1]) != 0;
 }
 
-/* `count`: nothing is kept of it. */
-static uint32_t index_of(const struct clock *clock, uint64_t responder)
+/* `count`: nothing is kept of this responder. */
+static uint32_t index_of(const struct clock *clock, uint32_t responder, uint8_t tag)
 {
-    const uint16_t tag = (uint16_t)responder;
     for (uint32_t begin = 0; begin < clock->count; begin += TAGS_AT_ONCE) {
         if (!has_tag(clock->tags + begin, tag))
             continue;
@@ -142,14 +161,14 @@ static uint32_t index_of(const struct clock *clock, uint64_t responder)
     return clock->count;
 }
 
-/* And what the responder said before. */
-static void remove_stale(struct vx6_node *node, uint64_t responder)
+/* And what the responder at this index said before. */
+static void remove_stale(struct vx6_node *node, uint32_t known)
 {
     struct clock *clock = &node->clock;
     vx6_ns oldest = node->now;
     for (uint32_t i = clock->count; i-- > 0;) {
         vx6_ns heard = clock->samples[i].heard;
-        if (clock->samples[i].responder == responder || !is_fresh(node, &clock->samples[i]))
+        if (i == known || !is_fresh(node, &clock->samples[i]))
             remove_at(clock, i);
         else if (heard < oldest)
             oldest = heard;
@@ -165,7 +184,7 @@ static void thin_out(struct clock *clock)
     if (of_network(clock->excess[added]) <= PER_NETWORK)
         return;
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (is_same_network(&clock->samples[i], &clock->samples[added]) &&
+        if (is_same_network(clock->excess[i], clock->excess[added]) &&
             clock->samples[i].heard < clock->samples[oldest].heard)
             oldest = i;
     }
@@ -205,61 +224,61 @@ static bool make_samples(struct vx6_node *node)
     if (clock->samples == NULL)
         return false;
     clock->excess = (uint64_t *)(clock->samples + places(node));
-    clock->tags = (uint16_t *)(clock->excess + places(node));
+    clock->tags = (uint8_t *)(clock->excess + places(node));
     clock->most = UINT64_MAX;
     rng_bytes(&node->public_rng, seed, sizeof seed);
     clock->seed = load_u64(seed);
     return true;
 }
 
-/* From where it was before: what there is of each network stays the same. */
-static void renew(struct clock *clock, uint32_t index, const struct clock_sample *sample)
+/* From where it was before: how much there is of that stays the same. */
+static void renew(
+    struct clock *clock, uint32_t index, const struct clock_sample *sample, uint8_t tag)
 {
     const uint64_t excess = clock->excess[index];
     const uint32_t last = clock->count - 1;
-    put_at(clock, index, &clock->samples[last], clock->excess[last]);
-    put_at(clock, last, sample, excess);
+    move(clock, last, index);
+    put_at(clock, last, sample, excess, tag);
 }
 
-/* VX6-QUERY-016 */
-static bool keep(struct vx6_node *node, const struct clock_sample *sample)
+/* VX6-QUERY-016. `excess`: the least. */
+static void keep(
+    struct vx6_node *node, const struct clock_sample *sample, uint64_t excess, uint8_t tag)
 {
     struct clock *clock = &node->clock;
     const uint32_t samples_max = node->env->limits->clock_samples_max;
-    if (clock->samples == NULL && !make_samples(node))
-        return false;
-    const uint32_t known = index_of(clock, sample->responder);
+    const uint32_t known = index_of(clock, sample->responder, tag);
     const bool is_known = known < clock->count;
     if (node->now >= clock->stale_at) {
-        remove_stale(node, sample->responder);
+        remove_stale(node, known);
     } else if (is_known) {
-        if (is_same_network(&clock->samples[known], sample)) {
-            renew(clock, known, sample);
-            return true;
+        if (is_same_network(clock->excess[known], excess)) {
+            renew(clock, known, sample, tag);
+            return;
         }
         remove_at(clock, known);
-    } else if (least_excess(clock, sample) > clock->most) {
-        return true; /* it would be the one that gives way */
+    } else if (excess > clock->most) {
+        return; /* it would be the one that gives way */
     }
-    add(clock, sample);
+    add(clock, sample, excess, tag);
     thin_out(clock);
     if (clock->count > samples_max)
         remove_at(clock, index_of_most(clock));
     clock->most = clock->count < samples_max ? UINT64_MAX : clock->excess[index_of_most(clock)];
-    return true;
 }
 
 /* How many there are that are fresh, and in how many networks. */
 static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
 {
     const struct clock_sample *samples = node->clock.samples;
+    const uint64_t *excess = node->clock.excess;
     uint32_t fresh = 0;
     *networks = 0;
     for (uint32_t i = 0; i < node->clock.count; i++) {
         if (!is_fresh(node, &samples[i]))
             continue;
         uint32_t j = 0;
-        while (j < i && !(is_fresh(node, &samples[j]) && is_same_network(&samples[i], &samples[j])))
+        while (j < i && !(is_fresh(node, &samples[j]) && is_same_network(excess[i], excess[j])))
             j++;
         *networks += j == i;
         fresh++;
@@ -275,11 +294,11 @@ static int64_t nth_zero_s(const struct vx6_node *node, uint32_t nth)
     for (uint32_t i = 0; i < node->clock.count; i++) {
         uint32_t below = 0, equal = 0;
         for (uint32_t j = 0; j < node->clock.count; j++) {
-            below += is_fresh(node, &samples[j]) && samples[j].zero_s < samples[i].zero_s;
-            equal += is_fresh(node, &samples[j]) && samples[j].zero_s == samples[i].zero_s;
+            below += is_fresh(node, &samples[j]) && zero_s(&samples[j]) < zero_s(&samples[i]);
+            equal += is_fresh(node, &samples[j]) && zero_s(&samples[j]) == zero_s(&samples[i]);
         }
         if (is_fresh(node, &samples[i]) && below <= nth && nth < below + equal)
-            found = samples[i].zero_s;
+            found = zero_s(&samples[i]);
     }
     return found;
 }
@@ -347,18 +366,16 @@ void clock_judge(struct vx6_node *node)
 void clock_heard(
     struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, uint32_t time_s)
 {
-    if (time_s == 0)
+    if (time_s == 0 || (node->clock.samples == NULL && !make_samples(node)))
         return;
-    struct clock_sample sample = {.responder = load_u64(key),
-        .zero_s = (int64_t)time_s + TIME_STEP_S / 2 - seconds(node->now),
-        .heard = node->now};
-    uint8_t network[NETWORK_SIZE];
-    addr_network(addr, network);
-    sample.provider = load_u32(network);
-    sample.network = load_u16(network + 4);
+    const struct clock *clock = &node->clock;
+    const uint64_t responder = clock_responder(clock, key);
+    const struct clock_sample sample = {
+        .heard = node->now, .time_s = time_s, .responder = (uint32_t)(responder >> 8)};
+    keep(node, &sample, least_excess(clock, addr), (uint8_t)responder);
     /* Who agrees with the own clock changes nothing, and most do. */
-    bool agrees = distance_s(sample.zero_s, own_zero_s(node)) < CHANGE_MIN_S;
-    if (keep(node, &sample) && (!agrees || node->clock.offset_s != 0))
+    bool agrees = distance_s(zero_s(&sample), own_zero_s(node)) < CHANGE_MIN_S;
+    if (!agrees || clock->offset_s != 0)
         clock_judge(node);
 }
 

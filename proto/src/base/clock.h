@@ -15,11 +15,9 @@ enum {
 
 /* What one responder said. */
 struct clock_sample {
-    uint64_t responder; /* the first bytes of its key */
-    int64_t zero_s;
     vx6_ns heard;
-    uint32_t provider; /* of IPv6 a /32, of IPv4 a /16 */
-    uint32_t network;  /* which of the provider's */
+    uint32_t time_s;
+    uint32_t responder; /* the first 32 bits of clock_responder(); the tag is the last 8 */
 };
 
 struct clock {
@@ -29,11 +27,12 @@ struct clock {
     bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
     struct clock_sample *samples; /* in no order; NULL before the first */
-    uint64_t *excess; /* of each, how much there is of where it is from: the greatest gives way */
-    uint16_t *tags;   /* of each, the last bytes of `responder` */
+    uint64_t *excess; /* of each, where it is from and how much there is of that: the greatest gives
+                         way */
+    uint8_t *tags;
     uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
     vx6_ns stale_at;  /* before that none of them is */
-    uint64_t seed;    /* of the draws among them */
+    uint64_t seed;    /* of the draws among them, and of the hash of their keys */
     int64_t offset_s; /* in use: added to the own clock */
 };
 
@@ -45,6 +44,8 @@ void clock_heard(
 void clock_judge(struct vx6_node *node);
 /* What is stated to others: the own clock, whatever others say. */
 uint32_t clock_stated_s(const struct vx6_node *node);
+/* Who said it, in 40 bits: a hash of the key, so that nobody can aim at that of another. */
+uint64_t clock_responder(const struct clock *clock, const uint8_t key[32]);
 void clock_expect(const struct vx6_node *node); /* fetches what a time is compared with */
 bool clock_output(struct vx6_node *node, struct vx6_out *out);
 void clock_free(struct vx6_node *node);
