@@ -8,14 +8,16 @@
 
 #include <string.h>
 
-void *actor_room(struct actor *actor, void *items, uint32_t count, uint32_t *capacity, size_t size)
+void *actor_longer(struct actor *actor, void *items, uint32_t *count, size_t size)
 {
-    if (count < *capacity)
-        return items;
-    uint32_t grown = *capacity == 0 ? 4 : *capacity * 2;
-    items = pool_resize(&actor->shard->pool, items, *capacity * size, grown * size);
-    *capacity = grown;
-    return items;
+    const size_t before = (*count)++ * size;
+    return pool_resize(&actor->shard->pool, items, before, before + size);
+}
+
+void *actor_shorter(struct actor *actor, void *items, uint32_t *count, size_t size)
+{
+    const size_t after = --(*count) * size;
+    return pool_resize(&actor->shard->pool, items, after + size, after);
 }
 
 enum vx6_code actor_input(struct actor *actor, struct vx6_in *in)
@@ -120,8 +122,8 @@ void actor_free(struct actor *actor)
     vx6_node_free(actor->node);
     liar_free(actor);
     carrier_free(actor);
-    pool_give(pool, actor->pending, actor->pending_capacity * sizeof *actor->pending);
-    pool_give(pool, actor->transfers, actor->transfer_capacity * sizeof *actor->transfers);
-    pool_give(pool, actor->known, actor->known_capacity * sizeof *actor->known);
+    pool_give(pool, actor->pending, actor->pending_count * sizeof *actor->pending);
+    pool_give(pool, actor->transfers, actor->transfer_count * sizeof *actor->transfers);
+    pool_give(pool, actor->known, actor->known_count * sizeof *actor->known);
     pool_give(pool, actor, sizeof *actor);
 }

@@ -14,8 +14,10 @@ void actor_event(struct actor *actor, struct event *event);
 void actor_arm(struct actor *actor, vx6_ns time);
 void actor_free(struct actor *actor);
 
-/* Makes room for one more item of an array that grows by doubling. */
-void *actor_room(struct actor *actor, void *items, uint32_t count, uint32_t *capacity, size_t size);
+/* An array of a node becomes longer at its end by one item, or shorter. It takes no more than its
+ * items do, since most nodes have none at most times. */
+void *actor_longer(struct actor *actor, void *items, uint32_t *count, size_t size);
+void *actor_shorter(struct actor *actor, void *items, uint32_t *count, size_t size);
 
 /* ---- carrier.c ---- */
 void carrier_dial(struct actor *actor, vx6_id id, const vx6_addr *addr);

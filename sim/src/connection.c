@@ -45,9 +45,8 @@ static bool has_channels(const struct actor *actor)
 
 static struct end *end_add(struct actor *actor)
 {
-    actor->ends =
-        actor_room(actor, actor->ends, actor->end_count, &actor->end_capacity, sizeof *actor->ends);
-    struct end *end = &actor->ends[actor->end_count++];
+    actor->ends = actor_longer(actor, actor->ends, &actor->end_count, sizeof *actor->ends);
+    struct end *end = &actor->ends[actor->end_count - 1];
     memset(end, 0, sizeof *end);
     if (has_channels(actor))
         end->channels = pool_take(&actor->shard->pool, sizeof *end->channels);
@@ -66,8 +65,8 @@ static void end_remove(struct actor *actor, struct end *end)
     if (end->channels)
         pool_give(&actor->shard->pool, end->channels, sizeof *end->channels);
     uint32_t index = (uint32_t)(end - actor->ends);
-    actor->end_count--;
-    memmove(end, end + 1, (actor->end_count - index) * sizeof *end);
+    memmove(end, end + 1, (actor->end_count - 1 - index) * sizeof *end);
+    actor->ends = actor_shorter(actor, actor->ends, &actor->end_count, sizeof *end);
 }
 
 /* How much later a packet and what belongs to it arrive, when whatever is lost is sent again. */
@@ -391,5 +390,4 @@ void connections_free(struct actor *actor)
 {
     while (actor->end_count > 0)
         end_remove(actor, &actor->ends[actor->end_count - 1]);
-    pool_give(&actor->shard->pool, actor->ends, actor->end_capacity * sizeof *actor->ends);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Size classes: steps of 16 bytes up to 96, whole cache lines up to 512, then four to each
+/* Size classes: steps of 16 bytes up to 96, whole cache lines up to 8192, then four to each
  * doubling. A block of whole lines begins with one, so that what stands together in it costs one
- * miss. A free block is split for smaller ones; those that lie side by side are merged, now and
- * then before a chunk is taken. */
+ * miss. A free block is split for smaller ones; those that lie side by side are merged now and
+ * then. */
 #include "pool.h"
 #include "prefetch.h"
 
@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* of Linux since 6.1; others refuse it */
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_OFF 1
@@ -30,20 +34,28 @@ enum {
     SMALL_STEP = 16,
     SMALL_CLASSES = SMALL_MAX / SMALL_STEP,
     LINE = 64,
-    LINES_MAX_BITS = 9,
+    LINES_MAX_BITS = 13,
     LINES_MAX = 1 << LINES_MAX_BITS,
     LINES_CLASSES = SMALL_CLASSES + LINES_MAX / LINE - SMALL_MAX / LINE,
     CHUNK_SIZE = 1 << 21, /* a large page */
-    MERGE_SHARE = 16      /* a pool grows by one in so many before it is merged again */
+    /* Merging takes as long as there are free blocks, and undoes what splits have done. So one in
+     * so many of them has to be split in between; fewer before the pool grows. */
+    MERGE_SHARE = 4,
+    MERGE_SHARE_GROWING = 64,
+    MERGE_MIN = 64
 };
+
+static void out_of_memory(void)
+{
+    fprintf(stderr, "vx6-sim: out of memory; simulate fewer nodes (--nodes)\n");
+    exit(1);
+}
 
 SELDOM static void *memory_take(size_t size)
 {
     void *memory = malloc(size);
-    if (memory == NULL) {
-        fprintf(stderr, "vx6-sim: out of memory; simulate fewer nodes (--nodes)\n");
-        exit(1);
-    }
+    if (memory == NULL)
+        out_of_memory();
     return memory;
 }
 
@@ -100,15 +112,28 @@ static void cut(struct pool *pool, uint8_t *memory, size_t size)
     }
 }
 
+/* Memory that the pages of begin to count when they are touched first. */
+static uint8_t *chunk_map(void)
+{
+    const int access = PROT_READ | PROT_WRITE, kind = MAP_PRIVATE | MAP_ANONYMOUS;
+    uint8_t *memory = mmap(NULL, 2 * CHUNK_SIZE, access, kind, -1, 0);
+    if (memory == MAP_FAILED)
+        out_of_memory();
+    const size_t before = -(uintptr_t)memory % CHUNK_SIZE;
+    if (before > 0)
+        (void)munmap(memory, before);
+    (void)munmap(memory + before + CHUNK_SIZE, CHUNK_SIZE - before);
+    return memory + before;
+}
+
 /* Large pages: nodes lie all over memory, and looking up small pages would cost as much as the
- * cache misses themselves. */
+ * cache misses themselves. The newest chunk, which is not used up, has small ones, so that only
+ * what is used of it takes memory. */
 static void chunk_add(struct pool *pool)
 {
-    uint8_t *chunk = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
-    if (chunk == NULL)
-        chunk = memory_take(CHUNK_SIZE);
-    else
-        (void)madvise(chunk, CHUNK_SIZE, MADV_HUGEPAGE);
+    if (pool->chunks && madvise(pool->chunks, CHUNK_SIZE, MADV_HUGEPAGE) == 0)
+        (void)madvise(pool->chunks, CHUNK_SIZE, MADV_COLLAPSE);
+    uint8_t *chunk = chunk_map();
     memcpy(chunk, &pool->chunks, sizeof pool->chunks);
     pool->chunks = chunk;
     pool->chunk_bytes += CHUNK_SIZE;
@@ -131,17 +156,19 @@ static void merge(struct pool *pool)
     size_t at = 0;
     for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
         while (pool->free_lists[class])
-            blocks[at++] = (uint64_t)(uintptr_t)get(pool, class) * POOL_CLASS_COUNT | class;
+            blocks[at++] = (uint64_t)(uintptr_t)get(pool, class) * POOL_CLASS_COUNT + class;
     }
     qsort(blocks, count, sizeof *blocks, compare);
     for (at = 0; at < count;) {
         const uint64_t begin = blocks[at] / POOL_CLASS_COUNT;
         uint64_t end = begin;
         for (; at < count && blocks[at] / POOL_CLASS_COUNT == end; at++)
-            end += size_of(blocks[at] % POOL_CLASS_COUNT);
+            end += size_of((uint32_t)(blocks[at] % POOL_CLASS_COUNT));
         cut(pool, (uint8_t *)(uintptr_t)begin, end - begin);
     }
     free(blocks);
+    pool->splits = 0;
+    pool->blocks_merged = count;
 }
 
 /* From the smallest larger block of whole lines that is free; the rest of it stays free. NULL:
@@ -169,21 +196,21 @@ static void *find(struct pool *pool, uint32_t class)
     return pool->free_lists[class] ? get(pool, class) : split(pool, class);
 }
 
-/* Merging takes as long as the pool is large: it has to grow by a share of itself in between, or
- * the time would grow with its square. */
-static bool is_worth_merging(const struct pool *pool)
+static void *find_merged(struct pool *pool, uint32_t class)
 {
-    return pool->chunk_bytes - pool->merged_bytes > pool->merged_bytes / MERGE_SHARE;
+    merge(pool);
+    return find(pool, class);
 }
 
 SELDOM static void *make(struct pool *pool, uint32_t class)
 {
-    void *block = split(pool, class);
-    if (block == NULL && is_worth_merging(pool)) {
-        merge(pool);
-        pool->merged_bytes = pool->chunk_bytes;
-        block = find(pool, class);
-    }
+    void *block = NULL;
+    if (pool->splits++ < pool->blocks_merged / MERGE_SHARE + MERGE_MIN)
+        block = split(pool, class);
+    else
+        block = find_merged(pool, class);
+    if (block == NULL && pool->splits > pool->blocks_merged / MERGE_SHARE_GROWING)
+        block = find_merged(pool, class);
     if (block == NULL) {
         chunk_add(pool);
         block = find(pool, class);
@@ -242,16 +269,25 @@ void *pool_resize(void *context, void *block, size_t size_from, size_t size_to)
     return NULL;
 }
 
+static size_t free_bytes(const struct pool *pool)
+{
+    size_t sum = 0;
+    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++)
+        sum += pool->free_counts[class] * size_of(class);
+    return sum;
+}
+
 void pool_balance(struct pool *a, struct pool *b)
 {
     enum {
-        UNEVEN = 64 /* blocks; fewer are not worth the walk */
+        UNEVEN = 1 << 17 /* bytes; fewer are not worth the walk */
     };
+    const size_t a_free = free_bytes(a), b_free = free_bytes(b);
+    struct pool *from = a_free > b_free ? a : b, *to = a_free > b_free ? b : a;
+    if ((a_free > b_free ? a_free - b_free : b_free - a_free) < UNEVEN)
+        return;
     for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
-        bool a_has_more = a->free_counts[class] > b->free_counts[class];
-        struct pool *from = a_has_more ? a : b, *to = a_has_more ? b : a;
-        uint32_t count = from->free_counts[class] - to->free_counts[class];
-        for (count = count > UNEVEN ? count / 2 : 0; count > 0; count--)
+        while (from->free_counts[class] > to->free_counts[class] + 1)
             put(to, class, get(from, class));
     }
 }
@@ -261,6 +297,6 @@ void pool_free(struct pool *pool)
     while (pool->chunks) {
         void *chunk = pool->chunks;
         memcpy(&pool->chunks, chunk, sizeof chunk);
-        free(chunk);
+        (void)munmap(chunk, CHUNK_SIZE);
     }
 }

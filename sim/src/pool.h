@@ -8,16 +8,17 @@
 #include "vx6/node.h"
 
 enum {
-    POOL_CLASS_COUNT = 64,
+    POOL_CLASS_COUNT = 146,
     POOL_BLOCK_MAX = 65536
 };
 
 struct pool {
     void *free_lists[POOL_CLASS_COUNT];
     uint32_t free_counts[POOL_CLASS_COUNT];
-    void *chunks;        /* all of them, linked through their first word */
-    size_t chunk_bytes;  /* of all of them */
-    size_t merged_bytes; /* of those there were when free blocks side by side were merged last */
+    void *chunks;         /* all of them, linked through their first word */
+    size_t chunk_bytes;   /* of all of them */
+    size_t splits;        /* since free blocks side by side were merged last */
+    size_t blocks_merged; /* free blocks there were then */
     size_t used; /* given out, in sizes asked for; blocks given back elsewhere count there */
 };
 

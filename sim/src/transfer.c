@@ -16,9 +16,9 @@ static uint64_t response_nonce(uint64_t nonce)
 
 static struct transfer *transfer_add(struct actor *actor)
 {
-    actor->transfers = actor_room(actor, actor->transfers, actor->transfer_count,
-        &actor->transfer_capacity, sizeof *actor->transfers);
-    struct transfer *transfer = &actor->transfers[actor->transfer_count++];
+    actor->transfers =
+        actor_longer(actor, actor->transfers, &actor->transfer_count, sizeof *actor->transfers);
+    struct transfer *transfer = &actor->transfers[actor->transfer_count - 1];
     *transfer = (struct transfer){.started = actor->shard->now, .dialled = VX6_NEVER};
     return transfer;
 }
@@ -26,8 +26,9 @@ static struct transfer *transfer_add(struct actor *actor)
 static void transfer_remove(struct actor *actor, struct transfer *transfer)
 {
     uint32_t index = (uint32_t)(transfer - actor->transfers);
-    actor->transfer_count--;
-    memmove(transfer, transfer + 1, (actor->transfer_count - index) * sizeof *transfer);
+    memmove(transfer, transfer + 1, (actor->transfer_count - 1 - index) * sizeof *transfer);
+    actor->transfers =
+        actor_shorter(actor, actor->transfers, &actor->transfer_count, sizeof *transfer);
 }
 
 static struct transfer *by_session(struct actor *actor, vx6_id session)

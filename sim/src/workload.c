@@ -88,9 +88,9 @@ void workload_begin(struct actor *actor)
 
 struct pending *workload_pending(struct actor *actor, enum command command, vx6_id id)
 {
-    actor->pending = actor_room(actor, actor->pending, actor->pending_count,
-        &actor->pending_capacity, sizeof *actor->pending);
-    struct pending *pending = &actor->pending[actor->pending_count++];
+    actor->pending =
+        actor_longer(actor, actor->pending, &actor->pending_count, sizeof *actor->pending);
+    struct pending *pending = &actor->pending[actor->pending_count - 1];
     *pending =
         (struct pending){.id = id, .command = (uint8_t)command, .started = actor->shard->now};
     return pending;
@@ -241,9 +241,8 @@ static void known_add(struct actor *actor, uint32_t target)
 {
     if (known_find(actor, target))
         return;
-    actor->known = actor_room(
-        actor, actor->known, actor->known_count, &actor->known_capacity, sizeof *actor->known);
-    actor->known[actor->known_count++] = (struct known){.target = target};
+    actor->known = actor_longer(actor, actor->known, &actor->known_count, sizeof *actor->known);
+    actor->known[actor->known_count - 1] = (struct known){.target = target};
 }
 
 /* First use: from now on the name is asked for by its key. */
@@ -313,7 +312,9 @@ static void join_done(struct actor *actor, enum vx6_code code)
 static void op_done(struct actor *actor, uint32_t index, const struct vx6_out *out)
 {
     struct pending pending = actor->pending[index];
-    actor->pending[index] = actor->pending[--actor->pending_count];
+    actor->pending[index] = actor->pending[actor->pending_count - 1];
+    actor->pending =
+        actor_shorter(actor, actor->pending, &actor->pending_count, sizeof *actor->pending);
     if (pending.command == COMMAND_LOOKUP)
         validate_done(actor, &pending, out);
     else if (pending.command == COMMAND_JOIN)

@@ -116,7 +116,6 @@ struct transfer {
     uint32_t target;
     uint64_t nonce; /* names the pattern of its bytes */
     uint32_t sent, received;
-    uint8_t request_head[8];
     vx6_ns started, dialled;
 };
 
@@ -169,10 +168,7 @@ struct actor {
     bool has_second_service;
     uint16_t conn_next;
     uint32_t live_slot; /* in world.live */
-    uint32_t end_count, end_capacity;
-    uint32_t pending_count, pending_capacity;
-    uint32_t transfer_count, transfer_capacity;
-    uint32_t known_count, known_capacity;
+    uint32_t end_count, pending_count, transfer_count, known_count;
     struct end *ends;
     struct pending *pending;
     struct transfer *transfers;

@@ -51,25 +51,38 @@ static void test_pool_gives_blocks_that_do_not_overlap(void **state)
     pool_free(&pool);
 }
 
-/* Merging sorts all that is free: the larger a pool, the less often. */
-static void test_pool_that_grows_is_merged_ever_less_often(void **state)
+/* Merging sorts all that is free: it waits until so much has been split that it is worth that. And
+ * what was small serves as large again, before the pool grows. */
+static void test_pool_is_merged_as_often_as_splits_pay_for(void **state)
 {
     (void)state;
     static struct pool pool;
     enum {
-        COUNT = 4000 /* of the largest blocks: 129 chunks of 2 MiB */
+        COUNT = 40000,
+        SMALL = 128,
+        LARGER = 192
     };
-    static void *blocks[COUNT];
-    uint32_t merged = 0, grown = 0;
-    for (uint32_t i = 0; i < COUNT; i++) {
-        size_t chunk_bytes = pool.chunk_bytes, merged_bytes = pool.merged_bytes;
-        blocks[i] = pool_take(&pool, POOL_BLOCK_MAX);
-        merged += pool.merged_bytes != merged_bytes;
-        grown += pool.chunk_bytes != chunk_bytes;
-    }
-    assert_true(2 * merged < grown || grown == 0); /* 0: the sanitizer's own memory */
+    static void *small[COUNT], *larger[COUNT / 2];
+    uint32_t merges = 0;
     for (uint32_t i = 0; i < COUNT; i++)
-        pool_give(&pool, blocks[i], POOL_BLOCK_MAX);
+        small[i] = pool_take(&pool, SMALL);
+    for (uint32_t i = 0; i < COUNT; i += 2)
+        pool_give(&pool, small[i], SMALL); /* none lies beside another */
+    for (uint32_t i = 0; i < COUNT / 2; i++) {
+        larger[i] = pool_take(&pool, LARGER);
+        merges += pool.chunk_bytes > 0 && pool.splits == 0;
+    }
+    assert_in_range(merges, pool.chunk_bytes > 0, 8); /* no bytes: the sanitizer's own memory */
+    for (uint32_t i = 1; i < COUNT; i += 2)
+        pool_give(&pool, small[i], SMALL);
+    for (uint32_t i = 0; i < COUNT / 2; i++)
+        pool_give(&pool, larger[i], LARGER);
+    const size_t chunk_bytes = pool.chunk_bytes;
+    for (uint32_t i = 0; i < chunk_bytes / POOL_BLOCK_MAX / 2; i++)
+        larger[i] = pool_take(&pool, POOL_BLOCK_MAX);
+    assert_int_equal(pool.chunk_bytes, chunk_bytes);
+    for (uint32_t i = 0; i < chunk_bytes / POOL_BLOCK_MAX / 2; i++)
+        pool_give(&pool, larger[i], POOL_BLOCK_MAX);
     pool_free(&pool);
 }
 
@@ -253,7 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_keeps_what_was_there_whatever_the_sizes),
         cmocka_unit_test(test_pool_gives_blocks_that_do_not_overlap),
-        cmocka_unit_test(test_pool_that_grows_is_merged_ever_less_often),
+        cmocka_unit_test(test_pool_is_merged_as_often_as_splits_pay_for),
         cmocka_unit_test(test_pools_stay_whole_when_blocks_wander),
         cmocka_unit_test(test_memo_remembers_each_verdict),
         cmocka_unit_test(test_memos_that_share_know_what_each_of_them_makes),

@@ -529,6 +529,7 @@ void queries_free(struct vx6_node *node)
     env_free(node->env, queries->items, queries->capacity * sizeof *queries->items);
     meter_free(node, &queries->asks);
     meter_free(node, &queries->proven);
+    own_contacts_clear(node);
     tokens_free(node);
     struct outgoing *outgoing;
     while ((outgoing = queries->waiting_first) != NULL) {

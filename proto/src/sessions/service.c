@@ -45,17 +45,18 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
         return NULL;
     }
     *code = VX6_NOMEM;
-    const uint32_t count = sessions->service_count;
-    if (count == sessions->service_capacity && !resize(node, count + 1))
+    if (sessions->service_count == sessions->service_capacity &&
+        !resize(node, sessions->service_count + 1))
         return NULL;
     struct blob *kept = blob_get(node->env, name);
     if (kept == NULL)
         return NULL;
     uint32_t at = position(sessions, name);
     struct local_service *service = &sessions->services[at];
-    memmove(service + 1, service, (count - at) * sizeof *service);
+    memmove(service + 1, service, (sessions->service_count - at) * sizeof *service);
     *service = (struct local_service){.name = kept};
     sessions->service_count++;
+    *code = VX6_OK;
     return service;
 }
 
@@ -88,15 +89,17 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
     if (!vx6_label_is_valid(name) ||
         !node->env->crypto->sign_public_is_valid(node->env->crypto, host))
         return VX6_INVALID;
+    struct blob *kept = blob_get(node->env, (vx6_span){host, 32});
+    if (kept == NULL)
+        return VX6_NOMEM;
     struct local_service *service = service_find(&node->sessions, name);
     bool is_new = service == NULL;
-    if (!is_new && service->exposure != EXPOSURE_HOSTED)
-        return VX6_INVALID;
-    enum vx6_code code = VX6_NOMEM;
-    struct blob *kept = blob_get(node->env, (vx6_span){host, 32});
-    if (kept && is_new)
+    enum vx6_code code = VX6_OK;
+    if (is_new)
         service = insert(node, name, &code);
-    if (kept == NULL || service == NULL) {
+    else if (service->exposure != EXPOSURE_HOSTED)
+        code = VX6_INVALID;
+    if (code != VX6_OK) {
         blob_drop(node->env, kept);
         return code;
     }
@@ -112,18 +115,18 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
     return VX6_OK;
 }
 
-static void forget(struct vx6_node *node, struct local_service *service)
+static void service_forget(struct vx6_node *node, struct local_service *service)
 {
     access_forget(node, service);
-    blob_drop(node->env, service->host);
     blob_drop(node->env, service->name);
+    blob_drop(node->env, service->host);
 }
 
 void services_free(struct vx6_node *node)
 {
     struct sessions *sessions = &node->sessions;
     for (uint32_t i = 0; i < sessions->service_count; i++)
-        forget(node, &sessions->services[i]);
+        service_forget(node, &sessions->services[i]);
     env_free(
         node->env, sessions->services, sessions->service_capacity * sizeof *sessions->services);
     sessions->services = NULL;
@@ -138,7 +141,7 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     struct local_service *service = service_find(sessions, name);
     if (service == NULL)
         return VX6_STALE;
-    forget(node, service);
+    service_forget(node, service);
     size_t at = (size_t)(service - sessions->services);
     sessions->service_count--;
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);

@@ -7,7 +7,7 @@
 
 struct local_service {
     struct blob *name;
-    struct blob *host;       /* its key; NULL: this node itself */
+    struct blob *host;       /* its key: EXPOSURE_HOSTED; else NULL */
     struct allowed *allowed; /* sorted by key: access.c */
     uint32_t allowed_count, allowed_capacity;
     uint8_t exposure; /* enum exposure */
