@@ -1,38 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples stand for the Unix time at which `now` was 0, which stays the same whatever becomes of
- * the own clock. */
+/* A sample says the Unix time at which `now` was 0, which stays the same whatever becomes of the
+ * own clock. */
 #include "clock.h"
 
 #include "internal.h"
 
 enum {
     PER_NETWORK = 2,
-    TAGS_AT_ONCE = 8,
+    TAGS_AT_ONCE = 16,
     CHANGE_MIN_S = 60 /* less than that is the coarseness of what is stated */
 };
 
-/* From the high bits of what there is of where a sample is from: how many of the provider, itself
- * among them, a draw for the provider, how many of the network, a draw for the network. So among
- * equals a draw decides that stays the same, and who comes again and again has no more chances than
- * others. */
-static const uint64_t ONE_OF_PROVIDER = UINT64_C(1) << 56, ONE_OF_NETWORK = UINT64_C(1) << 24;
-static const uint64_t PROVIDER_DRAW = UINT64_C(0xffffff) << 32;
+/* Where a sample is from and how much there is of that. From the high bits: how many of the
+ * provider (of IPv6 a /32, of IPv4 a /16), itself among them, a hash of the provider, how many of
+ * the network, a hash of the network. So among equals a hash decides that stays the same, and who
+ * comes again and again has no more chances than others. Who is where is known by the hashes
+ * alone. */
+enum {
+    NETWORK_BITS = 24,
+    OF_NETWORK_BITS = 3,
+    PROVIDER_AT = NETWORK_BITS + OF_NETWORK_BITS,
+    PROVIDER_BITS = 30
+};
+static const uint64_t ONE_OF_NETWORK = UINT64_C(1) << NETWORK_BITS;
+static const uint64_t ONE_OF_PROVIDER = UINT64_C(1) << (PROVIDER_AT + PROVIDER_BITS);
 
-static uint32_t of_provider(uint64_t excess)
+static bool is_same_provider(uint64_t a, uint64_t b)
 {
-    return (uint8_t)(excess >> 56);
+    return (a ^ b) << (64 - PROVIDER_AT - PROVIDER_BITS) >> (64 - PROVIDER_BITS) == 0;
+}
+
+static bool is_same_network(uint64_t a, uint64_t b)
+{
+    return is_same_provider(a, b) && (a ^ b) << (64 - NETWORK_BITS) == 0;
 }
 
 static uint32_t of_network(uint64_t excess)
 {
-    return (uint8_t)(excess >> 24);
+    return (uint32_t)(excess >> NETWORK_BITS) & ((1u << OF_NETWORK_BITS) - 1);
 }
 
-/* 24 bits that only this node can tell of these. */
-static uint64_t draw(const struct clock *clock, uint64_t bits)
+/* What only this node can tell of these bits; the first are the best. */
+static uint64_t mix(const struct clock *clock, uint64_t bits)
 {
     uint64_t mixed = (bits ^ clock->seed) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)((mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd) >> 40);
+    return (mixed ^ mixed >> 32) * UINT64_C(0xff51afd7ed558ccd);
+}
+
+uint64_t clock_responder(const struct clock *clock, const uint8_t key[32])
+{
+    return mix(clock, load_u64(key)) >> 24;
 }
 
 static int64_t seconds(vx6_ns ns)
@@ -50,167 +67,128 @@ static int64_t own_zero_s(const struct vx6_node *node)
     return node_local_unix_s(node) - seconds(node->now);
 }
 
-static int64_t zero_s_of(uint32_t time_s, vx6_ns heard)
-{
-    return (int64_t)time_s + TIME_STEP_S / 2 - seconds(heard);
-}
-
 static vx6_ns sample_life(const struct vx6_node *node)
 {
     return (vx6_ns)node->env->limits->clock_sample_s * VX6_SECOND;
 }
 
-/* All that is kept of a responder, in full. */
-struct said {
-    uint64_t responder; /* the first bytes of its key */
-    vx6_ns heard;
-    uint64_t excess;
-    uint32_t provider, network, time_s;
-};
-
-/* It is less than three days before they are stale: the low bits tell when. */
-static vx6_ns heard_at(const struct clock *clock, uint32_t index)
+static bool is_fresh(const struct vx6_node *node, const struct clock_sample *sample)
 {
-    const struct clock_sample *sample = &clock->samples[index];
-    const uint64_t low = (uint64_t)sample->heard_high << 32 | sample->heard_low;
-    return clock->stale_at - ((clock->stale_at - low) & ((UINT64_C(1) << 48) - 1));
+    return node->now - sample->heard < sample_life(node);
 }
 
-static uint64_t responder_at(const struct clock *clock, uint32_t index)
+static int64_t zero_s(const struct clock_sample *sample)
 {
-    const struct clock_sample *sample = &clock->samples[index];
-    return (uint64_t)sample->responder_high << 48 | (uint64_t)sample->responder_middle << 16 |
-           clock->tags[index];
-}
-
-static int64_t zero_s_at(const struct clock *clock, uint32_t index)
-{
-    return zero_s_of(clock->samples[index].time_s, heard_at(clock, index));
-}
-
-static bool is_fresh(const struct vx6_node *node, uint32_t index)
-{
-    return node->now - heard_at(&node->clock, index) < sample_life(node);
-}
-
-static bool is_same_network(const struct clock *clock, uint32_t a, uint32_t b)
-{
-    return clock->samples[a].provider == clock->samples[b].provider &&
-           clock->samples[a].network == clock->samples[b].network;
-}
-
-static void put(struct clock *clock, uint32_t index, const struct said *said)
-{
-    clock->excess[index] = said->excess;
-    clock->tags[index] = (uint16_t)said->responder;
-    clock->samples[index] = (struct clock_sample){.provider = said->provider,
-        .time_s = said->time_s,
-        .heard_low = (uint32_t)said->heard,
-        .heard_high = (uint16_t)(said->heard >> 32),
-        .network = (uint16_t)said->network,
-        .responder_high = (uint16_t)(said->responder >> 48),
-        .responder_middle = (uint32_t)(said->responder >> 16)};
-}
-
-static void move(struct clock *clock, uint32_t to, uint32_t from)
-{
-    clock->excess[to] = clock->excess[from];
-    clock->tags[to] = clock->tags[from];
-    clock->samples[to] = clock->samples[from];
+    return (int64_t)sample->time_s + TIME_STEP_S / 2 - seconds(sample->heard);
 }
 
 /* Of one who is alone there. */
-static uint64_t least_excess(const struct clock *clock, uint32_t provider, uint32_t network)
+static uint64_t least_excess(const struct clock *clock, const vx6_addr *addr)
 {
-    return ONE_OF_PROVIDER | draw(clock, provider) << 32 | ONE_OF_NETWORK |
-           draw(clock, (uint64_t)provider << 16 | network);
+    uint8_t network[NETWORK_SIZE];
+    addr_network(addr, network);
+    const uint64_t provider = load_u32(network);
+    const uint64_t bits = provider << 16 | load_u16(network + 4);
+    return ONE_OF_PROVIDER | mix(clock, provider) >> (64 - PROVIDER_BITS) << PROVIDER_AT |
+           ONE_OF_NETWORK | mix(clock, bits) >> (64 - NETWORK_BITS);
 }
 
-/* Draws are read for less than what they are draws for: that lies apart. */
-static bool is_of_provider(
-    const struct clock *clock, uint32_t index, uint64_t excess, uint32_t provider)
+static void put_at(struct clock *clock, uint32_t index, const struct clock_sample *sample,
+    uint64_t excess, uint8_t tag)
 {
-    return ((clock->excess[index] ^ excess) & PROVIDER_DRAW) == 0 &&
-           clock->samples[index].provider == provider;
+    clock->samples[index] = *sample;
+    clock->excess[index] = excess;
+    clock->tags[index] = tag;
 }
 
-/* What an excess counts of one in this network, of two of one provider. */
-static uint64_t count_of(const struct clock *clock, uint32_t index, uint32_t network)
+static void move(struct clock *clock, uint32_t from, uint32_t to)
 {
-    return ONE_OF_PROVIDER | (clock->samples[index].network == network ? ONE_OF_NETWORK : 0);
+    put_at(clock, to, &clock->samples[from], clock->excess[from], clock->tags[from]);
 }
 
-/* It has yet to be given a place. */
-static void count_in(struct clock *clock, struct said *said)
+static void add(
+    struct clock *clock, const struct clock_sample *sample, uint64_t excess, uint8_t tag)
 {
-    said->excess = least_excess(clock, said->provider, said->network);
     for (uint32_t i = 0; i < clock->count; i++) {
-        if (!is_of_provider(clock, i, said->excess, said->provider))
+        if (!is_same_provider(clock->excess[i], excess))
             continue;
-        const uint64_t count = count_of(clock, i, said->network);
-        clock->excess[i] += count;
-        said->excess += count;
+        uint64_t one = ONE_OF_PROVIDER;
+        if (is_same_network(clock->excess[i], excess))
+            one |= ONE_OF_NETWORK;
+        clock->excess[i] += one;
+        excess += one;
     }
-}
-
-/* It has no place any more. */
-static void count_out(struct clock *clock, uint64_t excess, uint32_t provider, uint32_t network)
-{
-    if (of_provider(excess) == 1)
-        return;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        if (is_of_provider(clock, i, excess, provider))
-            clock->excess[i] -= count_of(clock, i, network);
-    }
+    put_at(clock, clock->count++, sample, excess, tag);
 }
 
 /* The last one takes its place. */
 static void remove_at(struct clock *clock, uint32_t index)
 {
     const uint64_t excess = clock->excess[index];
-    const struct clock_sample removed = clock->samples[index];
-    move(clock, index, --clock->count);
-    count_out(clock, excess, removed.provider, removed.network);
+    for (uint32_t i = 0; i < clock->count && excess >= 2 * ONE_OF_PROVIDER; i++) {
+        if (!is_same_provider(clock->excess[i], excess))
+            continue;
+        clock->excess[i] -= ONE_OF_PROVIDER;
+        if (is_same_network(clock->excess[i], excess))
+            clock->excess[i] -= ONE_OF_NETWORK;
+    }
+    const uint32_t last = --clock->count;
+    if (index != last)
+        move(clock, last, index);
 }
 
-static bool has_tag(const uint16_t tags[TAGS_AT_ONCE], uint16_t tag)
+static bool has_tag(const uint8_t tags[TAGS_AT_ONCE], uint8_t tag)
 {
-    typedef uint16_t eight __attribute__((vector_size(16)));
+    typedef uint8_t sixteen __attribute__((vector_size(16)));
     typedef uint64_t two __attribute__((vector_size(16)));
-    eight all;
+    sixteen all;
     memcpy(&all, tags, sizeof all);
     const two equal = (two)(all == tag);
     return (equal[0] | equal[1]) != 0;
 }
 
-/* `count`: nothing is kept of it. */
-static uint32_t index_of(const struct clock *clock, uint64_t responder)
+/* `count`: nothing is kept of this responder. */
+static uint32_t index_of(const struct clock *clock, uint32_t responder, uint8_t tag)
 {
-    const uint16_t tag = (uint16_t)responder;
     for (uint32_t begin = 0; begin < clock->count; begin += TAGS_AT_ONCE) {
         if (!has_tag(clock->tags + begin, tag))
             continue;
         for (uint32_t i = begin; i < begin + TAGS_AT_ONCE && i < clock->count; i++) {
-            if (clock->tags[i] == tag && responder_at(clock, i) == responder)
+            if (clock->tags[i] == tag && clock->samples[i].responder == responder)
                 return i;
         }
     }
     return clock->count;
 }
 
-/* And what the responder said before. */
-static void remove_stale(struct vx6_node *node, uint64_t responder)
+/* And what the responder at this index said before. */
+static void remove_stale(struct vx6_node *node, uint32_t known)
 {
     struct clock *clock = &node->clock;
     vx6_ns oldest = node->now;
     for (uint32_t i = clock->count; i-- > 0;) {
-        const vx6_ns heard = heard_at(clock, i);
-        if (responder_at(clock, i) == responder || !is_fresh(node, i))
+        vx6_ns heard = clock->samples[i].heard;
+        if (i == known || !is_fresh(node, &clock->samples[i]))
             remove_at(clock, i);
         else if (heard < oldest)
             oldest = heard;
     }
     clock->stale_at = oldest + sample_life(node);
+}
+
+/* Who has just been added makes one too many in its network: the oldest there goes. */
+static void thin_out(struct clock *clock)
+{
+    const uint32_t added = clock->count - 1;
+    uint32_t oldest = added;
+    if (of_network(clock->excess[added]) <= PER_NETWORK)
+        return;
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (is_same_network(clock->excess[i], clock->excess[added]) &&
+            clock->samples[i].heard < clock->samples[oldest].heard)
+            oldest = i;
+    }
+    remove_at(clock, oldest);
 }
 
 static uint32_t index_of_most(const struct clock *clock)
@@ -223,122 +201,84 @@ static uint32_t index_of_most(const struct clock *clock)
     return most;
 }
 
-/* Of its network; `count`: this one. */
-static uint32_t index_of_oldest(const struct clock *clock, const struct said *said)
+/* One more than may stay: who has to go is decided when the last one is there. */
+static size_t places(const struct vx6_node *node)
 {
-    uint32_t oldest = clock->count;
-    vx6_ns oldest_at = said->heard;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        if (clock->samples[i].provider == said->provider &&
-            clock->samples[i].network == said->network && heard_at(clock, i) < oldest_at) {
-            oldest = i;
-            oldest_at = heard_at(clock, i);
-        }
-    }
-    return oldest;
+    return (size_t)node->env->limits->clock_samples_max + 1;
 }
 
-/* There is no room: who has to go; `count`: this one, which the others have counted in. */
-static uint32_t index_of_yielding(const struct clock *clock, const struct said *said)
-{
-    if (of_network(said->excess) > PER_NETWORK)
-        return index_of_oldest(clock, said);
-    const uint32_t most = index_of_most(clock);
-    return clock->excess[most] >= said->excess ? most : clock->count;
-}
-
-static void add(struct clock *clock, struct said *said, uint32_t samples_max)
-{
-    count_in(clock, said);
-    if (of_network(said->excess) <= PER_NETWORK && clock->count < samples_max) {
-        put(clock, clock->count++, said);
-        return;
-    }
-    const uint32_t index = index_of_yielding(clock, said);
-    if (index == clock->count) {
-        count_out(clock, said->excess, said->provider, said->network);
-        return;
-    }
-    const uint64_t excess = clock->excess[index];
-    const struct clock_sample gone = clock->samples[index];
-    put(clock, index, said);
-    count_out(clock, excess, gone.provider, gone.network);
-}
-
+/* Tags come last; they are read many at once. */
 static size_t samples_size(const struct vx6_node *node)
 {
     const struct clock *clock = &node->clock;
-    return node->env->limits->clock_samples_max *
-           (sizeof *clock->excess + sizeof *clock->tags + sizeof *clock->samples);
+    const size_t tags = (places(node) + TAGS_AT_ONCE - 1) / TAGS_AT_ONCE * TAGS_AT_ONCE;
+    return places(node) * (sizeof *clock->samples + sizeof *clock->excess) +
+           tags * sizeof *clock->tags;
 }
-
-/* Of tags many are read at once, also those that are none: the samples begin there. */
-_Static_assert(sizeof(struct clock_sample) >= (TAGS_AT_ONCE - 1) * sizeof(uint16_t),
-    "behind the last tag is room");
 
 static bool make_samples(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
-    const uint32_t samples_max = node->env->limits->clock_samples_max;
     uint8_t seed[8];
-    uint64_t *excess = env_alloc(node->env, samples_size(node));
-    if (excess == NULL)
+    clock->samples = env_alloc(node->env, samples_size(node));
+    if (clock->samples == NULL)
         return false;
-    clock->excess = excess;
-    clock->tags = (uint16_t *)(excess + samples_max);
-    clock->samples = (struct clock_sample *)(clock->tags + samples_max);
+    clock->excess = (uint64_t *)(clock->samples + places(node));
+    clock->tags = (uint8_t *)(clock->excess + places(node));
     clock->most = UINT64_MAX;
     rng_bytes(&node->public_rng, seed, sizeof seed);
     clock->seed = load_u64(seed);
     return true;
 }
 
-/* From where it was before: what there is of each network stays the same. */
-static void renew(struct clock *clock, uint32_t index, struct said *said)
+/* From where it was before: how much there is of that stays the same. */
+static void renew(
+    struct clock *clock, uint32_t index, const struct clock_sample *sample, uint8_t tag)
 {
+    const uint64_t excess = clock->excess[index];
     const uint32_t last = clock->count - 1;
-    said->excess = clock->excess[index];
-    move(clock, index, last);
-    put(clock, last, said);
+    move(clock, last, index);
+    put_at(clock, last, sample, excess, tag);
 }
 
-/* VX6-QUERY-016 */
-static bool keep(struct vx6_node *node, struct said *said)
+/* VX6-QUERY-016. `excess`: the least. */
+static void keep(
+    struct vx6_node *node, const struct clock_sample *sample, uint64_t excess, uint8_t tag)
 {
     struct clock *clock = &node->clock;
     const uint32_t samples_max = node->env->limits->clock_samples_max;
-    if (clock->samples == NULL && !make_samples(node))
-        return false;
-    const uint32_t known = index_of(clock, said->responder);
+    const uint32_t known = index_of(clock, sample->responder, tag);
     const bool is_known = known < clock->count;
     if (node->now >= clock->stale_at) {
-        remove_stale(node, said->responder);
+        remove_stale(node, known);
     } else if (is_known) {
-        if (clock->samples[known].provider == said->provider &&
-            clock->samples[known].network == said->network) {
-            renew(clock, known, said);
-            return true;
+        if (is_same_network(clock->excess[known], excess)) {
+            renew(clock, known, sample, tag);
+            return;
         }
         remove_at(clock, known);
-    } else if (least_excess(clock, said->provider, said->network) > clock->most) {
-        return true; /* it would be the one that gives way */
+    } else if (excess > clock->most) {
+        return; /* it would be the one that gives way */
     }
-    add(clock, said, samples_max);
+    add(clock, sample, excess, tag);
+    thin_out(clock);
+    if (clock->count > samples_max)
+        remove_at(clock, index_of_most(clock));
     clock->most = clock->count < samples_max ? UINT64_MAX : clock->excess[index_of_most(clock)];
-    return true;
 }
 
 /* How many there are that are fresh, and in how many networks. */
 static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
 {
-    const struct clock *clock = &node->clock;
+    const struct clock_sample *samples = node->clock.samples;
+    const uint64_t *excess = node->clock.excess;
     uint32_t fresh = 0;
     *networks = 0;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        if (!is_fresh(node, i))
+    for (uint32_t i = 0; i < node->clock.count; i++) {
+        if (!is_fresh(node, &samples[i]))
             continue;
         uint32_t j = 0;
-        while (j < i && !(is_fresh(node, j) && is_same_network(clock, i, j)))
+        while (j < i && !(is_fresh(node, &samples[j]) && is_same_network(excess[i], excess[j])))
             j++;
         *networks += j == i;
         fresh++;
@@ -349,17 +289,16 @@ static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
 /* Of the fresh samples the one with so many below it. */
 static int64_t nth_zero_s(const struct vx6_node *node, uint32_t nth)
 {
-    const struct clock *clock = &node->clock;
+    const struct clock_sample *samples = node->clock.samples;
     int64_t found = 0;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        const int64_t zero_s = zero_s_at(clock, i);
+    for (uint32_t i = 0; i < node->clock.count; i++) {
         uint32_t below = 0, equal = 0;
-        for (uint32_t j = 0; j < clock->count; j++) {
-            below += is_fresh(node, j) && zero_s_at(clock, j) < zero_s;
-            equal += is_fresh(node, j) && zero_s_at(clock, j) == zero_s;
+        for (uint32_t j = 0; j < node->clock.count; j++) {
+            below += is_fresh(node, &samples[j]) && zero_s(&samples[j]) < zero_s(&samples[i]);
+            equal += is_fresh(node, &samples[j]) && zero_s(&samples[j]) == zero_s(&samples[i]);
         }
-        if (is_fresh(node, i) && below <= nth && nth < below + equal)
-            found = zero_s;
+        if (is_fresh(node, &samples[i]) && below <= nth && nth < below + equal)
+            found = zero_s(&samples[i]);
     }
     return found;
 }
@@ -427,18 +366,16 @@ void clock_judge(struct vx6_node *node)
 void clock_heard(
     struct vx6_node *node, const uint8_t key[32], const vx6_addr *addr, uint32_t time_s)
 {
-    if (time_s == 0)
+    if (time_s == 0 || (node->clock.samples == NULL && !make_samples(node)))
         return;
-    uint8_t network[NETWORK_SIZE];
-    addr_network(addr, network);
-    struct said said = {.responder = load_u64(key),
-        .heard = node->now,
-        .provider = load_u32(network),
-        .network = load_u16(network + 4),
-        .time_s = time_s};
+    const struct clock *clock = &node->clock;
+    const uint64_t responder = clock_responder(clock, key);
+    const struct clock_sample sample = {
+        .heard = node->now, .time_s = time_s, .responder = (uint32_t)(responder >> 8)};
+    keep(node, &sample, least_excess(clock, addr), (uint8_t)responder);
     /* Who agrees with the own clock changes nothing, and most do. */
-    bool agrees = distance_s(zero_s_of(time_s, node->now), own_zero_s(node)) < CHANGE_MIN_S;
-    if (keep(node, &said) && (!agrees || node->clock.offset_s != 0))
+    bool agrees = distance_s(zero_s(&sample), own_zero_s(node)) < CHANGE_MIN_S;
+    if (!agrees || clock->offset_s != 0)
         clock_judge(node);
 }
 
@@ -465,8 +402,7 @@ bool clock_output(struct vx6_node *node, struct vx6_out *out)
 void clock_free(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
-    env_free(node->env, clock->excess, samples_size(node));
-    clock->excess = NULL;
+    env_free(node->env, clock->samples, samples_size(node));
     clock->samples = NULL;
     clock->count = 0;
 }

@@ -13,16 +13,12 @@ enum {
     TIME_STEP_S = 16 /* times are stated in such steps: a finer clock would be a fingerprint */
 };
 
-/* What one responder said. Packed, for there are many nodes, and each keeps many. */
+/* What one responder said. */
 struct clock_sample {
-    uint32_t provider; /* of IPv6 a /32, of IPv4 a /16 */
+    vx6_ns heard;
     uint32_t time_s;
-    uint32_t heard_low;
-    uint16_t heard_high;     /* what lies above that is not kept */
-    uint16_t network;        /* which of the provider's */
-    uint16_t responder_high; /* the first bytes of its key, but for the tag */
-    uint32_t responder_middle;
-} __attribute__((packed, aligned(2)));
+    uint32_t responder; /* the first 32 bits of clock_responder(); the tag is the last 8 */
+};
 
 struct clock {
     int64_t agreed_zero_s; /* Unix time at `now` 0, as others have it */
@@ -30,12 +26,13 @@ struct clock {
     bool has_agreed;       /* that was in the last day */
     bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
-    uint64_t *excess; /* of each, how much there is of where it is from: the greatest gives way */
-    uint16_t *tags;   /* of each, the last of the first eight bytes of its key */
     struct clock_sample *samples; /* in no order; NULL before the first */
+    uint64_t *excess; /* of each, where it is from and how much there is of that: the greatest gives
+                         way */
+    uint8_t *tags;
     uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
-    vx6_ns stale_at;  /* all were heard in the life of a sample before that */
-    uint64_t seed;    /* of the draws among them */
+    vx6_ns stale_at;  /* before that none of them is */
+    uint64_t seed;    /* of the draws among them, and of the hash of their keys */
     int64_t offset_s; /* in use: added to the own clock */
 };
 
@@ -47,6 +44,8 @@ void clock_heard(
 void clock_judge(struct vx6_node *node);
 /* What is stated to others: the own clock, whatever others say. */
 uint32_t clock_stated_s(const struct vx6_node *node);
+/* Who said it, in 40 bits: a hash of the key, so that nobody can aim at that of another. */
+uint64_t clock_responder(const struct clock *clock, const uint8_t key[32]);
 void clock_expect(const struct vx6_node *node); /* fetches what a time is compared with */
 bool clock_output(struct vx6_node *node, struct vx6_out *out);
 void clock_free(struct vx6_node *node);

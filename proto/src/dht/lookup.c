@@ -45,7 +45,8 @@ static void candidate_ask(
     } else {
         memcpy(ask.u.find_node.target, lookup->list.target, 32);
     }
-    if (query_start(node, candidate->peer, &ask, QUERY_LOOKUP, lookup) == NULL)
+    if (!shortlist_ask(node, &lookup->list, candidate) ||
+        query_start(node, candidate->peer, &ask, QUERY_LOOKUP, lookup) == NULL)
         return;
     lookup->pending++;
     candidate->index = index;
@@ -459,8 +460,7 @@ bool lookup_expect(const struct lookup *lookup, uint32_t step)
         return true;
     }
     prefetch(list->candidates, list->count * sizeof *list->candidates);
-    for (uint32_t i = 0; i < list->active_count; i++)
-        prefetch(&list->asked[list->active[i]], sizeof *list->asked);
+    shortlist_expect_asked(list);
     return false;
 }
 

@@ -5,6 +5,8 @@
 
 enum {
     LISTED_STEP = 32,
+    ASKED_FIRST = 16, /* most lookups end with one or two dozen */
+    ASKED_LATELY = 4,
     UNTRIED_MAX = 48,  /* hints that nobody has tried; an equal share of it for each path */
     SHORTLIST_MAX = 64 /* candidates that are not lost */
 };
@@ -95,6 +97,20 @@ static bool is_closer(const struct shortlist *list, const struct candidate *cand
     return distance_compare(list->target, candidate->peer->id, peer->id) <= 0;
 }
 
+/* Who was asked last takes its place. */
+static void asked_remove(struct shortlist *list, const struct candidate *candidate)
+{
+    if (candidate->asked == 0)
+        return;
+    const uint8_t last = (uint8_t)list->asked_count--;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct candidate *other = shortlist_nth(list, i);
+        if (other->asked == last)
+            other->asked = candidate->asked;
+    }
+    list->asked[candidate->asked - 1] = list->asked[last - 1];
+}
+
 /* A candidate that is neither asked nor waits for an answer. */
 static void candidate_remove(struct vx6_node *node, struct shortlist *list, uint32_t index)
 {
@@ -103,6 +119,7 @@ static void candidate_remove(struct vx6_node *node, struct shortlist *list, uint
         list->count_lost--;
     else if (is_untried(candidate))
         list->paths[candidate->path].untried--;
+    asked_remove(list, candidate);
     peer_drop(node->env, candidate->peer);
     candidate->peer = NULL;
     const uint8_t place = list->order[index] + 1;
@@ -157,15 +174,37 @@ static bool list_grow(struct vx6_node *node, struct shortlist *list)
 {
     if (list->count < list->capacity)
         return true;
+    const size_t size = sizeof *list->candidates;
     const uint32_t capacity = list->capacity + LISTED_STEP;
-    void *arrays[2] = {list->candidates, list->asked};
-    const size_t sizes[2] = {sizeof *list->candidates, sizeof *list->asked};
-    if (!env_grow_both(node->env, arrays, sizes, list->capacity, capacity))
+    struct candidate *candidates =
+        env_resize(node->env, list->candidates, list->capacity * size, capacity * size);
+    if (candidates == NULL)
         return false;
-    list->candidates = arrays[0];
-    list->asked = arrays[1];
+    list->candidates = candidates;
     list->capacity = capacity;
     return true;
+}
+
+bool shortlist_ask(struct vx6_node *node, struct shortlist *list, struct candidate *candidate)
+{
+    if (candidate->asked > 0)
+        return true;
+    if (list->asked_count == list->asked_capacity) {
+        struct asked *asked = env_grow(
+            node->env, list->asked, &list->asked_capacity, sizeof *asked, ASKED_FIRST, LISTED_MAX);
+        if (asked == NULL)
+            return false;
+        list->asked = asked;
+    }
+    candidate->asked = (uint8_t)++list->asked_count;
+    return true;
+}
+
+void shortlist_expect_asked(const struct shortlist *list)
+{
+    const uint32_t count = list->asked_count < ASKED_LATELY ? list->asked_count : ASKED_LATELY;
+    if (count > 0)
+        prefetch(&list->asked[list->asked_count - count], count * sizeof *list->asked);
 }
 
 void shortlist_add(
@@ -204,7 +243,8 @@ void shortlist_add(
     memmove(&list->order[index + 1], &list->order[index], list->count - index);
     list->order[index] = place;
     list->count++;
-    list->paths[path].untried += depth > 1;
+    if (depth > 1)
+        list->paths[path].untried++;
 }
 
 void candidate_heard_again(struct shortlist *list, struct candidate *candidate, uint8_t path)
@@ -221,5 +261,5 @@ void shortlist_free(struct vx6_node *node, struct shortlist *list)
     for (uint32_t i = 0; i < list->count; i++)
         peer_drop(node->env, shortlist_nth(list, i)->peer);
     env_free(node->env, list->candidates, list->capacity * sizeof *list->candidates);
-    env_free(node->env, list->asked, list->capacity * sizeof *list->asked);
+    env_free(node->env, list->asked, list->asked_capacity * sizeof *list->asked);
 }

@@ -30,18 +30,19 @@ struct candidate {
     uint8_t state;     /* enum candidate_state */
     uint8_t path;      /* that asked it; as long as none has: that heard of it first */
     uint8_t paths;     /* a bit for each that has heard of it */
-    uint16_t site;     /* a hash of it: peers lie far away in memory */
+    uint8_t site;      /* a hash of it: peers lie far away in memory */
+    uint8_t asked;     /* its place among those that were asked + 1; 0: it was not */
 };
 
-/* What there is of those that were asked. */
+/* What there is of those that were asked, in the order in which they were. */
 struct asked {
     vx6_ns at;
     uint8_t token[16]; /* of the answer */
 };
 
 struct path {
-    uint32_t active;  /* its queries that count against alpha */
-    uint32_t untried; /* its candidates that are the word of one path only */
+    uint8_t active;  /* its queries that count against alpha */
+    uint8_t untried; /* its candidates that are the word of one path only */
 };
 
 struct shortlist {
@@ -50,12 +51,13 @@ struct shortlist {
     uint32_t path_count;
     struct path paths[KADEMLIA_D];
     uint32_t count, count_lost, capacity;
+    uint32_t asked_count, asked_capacity;
     struct candidate *candidates; /* each stays in its place */
-    struct asked *asked;          /* in the same places */
-    uint8_t free;                 /* a place + 1; 0: none among those used so far */
-    uint8_t chains[CHAINS];       /* by tag: the first place + 1 */
-    uint8_t order[LISTED_MAX];    /* places, closest first */
-    uint8_t active[LISTED_MAX];   /* of those that count against alpha, longest asked first */
+    struct asked *asked;
+    uint8_t free;               /* a place + 1; 0: none among those used so far */
+    uint8_t chains[CHAINS];     /* by tag: the first place + 1 */
+    uint8_t order[LISTED_MAX];  /* places, closest first */
+    uint8_t active[LISTED_MAX]; /* of those that count against alpha, longest asked first */
 };
 
 static inline struct candidate *shortlist_nth(const struct shortlist *list, uint32_t index)
@@ -66,7 +68,7 @@ static inline struct candidate *shortlist_nth(const struct shortlist *list, uint
 static inline struct asked *shortlist_asked(
     const struct shortlist *list, const struct candidate *candidate)
 {
-    return &list->asked[candidate - list->candidates];
+    return &list->asked[candidate->asked - 1];
 }
 
 /* The one that counts against alpha for longest; NULL: none does. */
@@ -75,9 +77,9 @@ static inline struct candidate *shortlist_active(const struct shortlist *list)
     return list->active_count > 0 ? &list->candidates[list->active[0]] : NULL;
 }
 
-static inline uint16_t shortlist_site(const vx6_addr *addr)
+static inline uint8_t shortlist_site(const vx6_addr *addr)
 {
-    return (uint16_t)(addr_site(addr) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+    return (uint8_t)(addr_site(addr) * UINT64_C(0x9e3779b97f4a7c15) >> 56);
 }
 
 /* Takes over the reference. A node is on the list once, under the address heard first. */
@@ -90,6 +92,10 @@ uint8_t shortlist_expect(const struct shortlist *list, const uint8_t key[32]);
  * gone since. */
 struct candidate *shortlist_find_at(
     const struct shortlist *list, uint8_t place, const uint8_t key[32]);
+/* It is about to be asked. False: no memory, and nothing has changed. */
+VX6_MUST_CHECK bool shortlist_ask(
+    struct vx6_node *node, struct shortlist *list, struct candidate *candidate);
+void shortlist_expect_asked(const struct shortlist *list); /* fetches those asked last */
 void shortlist_free(struct vx6_node *node, struct shortlist *list);
 void candidate_settle(
     struct shortlist *list, struct candidate *candidate, enum candidate_state state);

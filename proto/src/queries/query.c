@@ -12,21 +12,21 @@ struct query {
     struct outgoing outgoing;
     struct peer *peer;
     void *context;
-    vx6_ns tried; /* when the last try began */
-    vx6_ns sent;  /* when it left */
-    enum query_user user;
-    enum vx6_msg_type type;
-    bool waiting; /* on the list of outgoing ones */
-    bool sealed;  /* state is set: at least one try has left */
-    bool has_cookie;
-    bool crowds; /* when it began, as many as may be were in flight to its site, with it */
+    vx6_ns tried;     /* when the last try began */
+    vx6_ns sent;      /* when it left */
+    uint8_t user;     /* enum query_user */
+    uint8_t type;     /* enum vx6_msg_type */
+    bool waiting : 1; /* on the list of outgoing ones */
+    bool sealed : 1;  /* state is set: at least one try has left */
+    bool has_cookie : 1;
+    bool crowds : 1; /* when it began, as many as may be were in flight to its site, with it */
     uint8_t tries;
     uint16_t len;
-    uint8_t mac1[VX6_MAC_SIZE]; /* of the last try */
-    uint8_t cookie[VX6_COOKIE_SIZE];
-    struct vx6_ask state; /* of the last try */
+    uint8_t proof[VX6_COOKIE_SIZE]; /* the cookie; before there is one, mac1 of the last try */
+    struct vx6_ask state;           /* of the last try */
     uint8_t ask[];
 };
+_Static_assert(VX6_MAC_SIZE == VX6_COOKIE_SIZE, "a proof is either");
 
 static struct query *query_of(struct outgoing *outgoing)
 {
@@ -212,8 +212,8 @@ struct query *query_start(struct vx6_node *node, struct peer *peer, const struct
         (struct outgoing){.to = &peer->addr, .size = VX6_DATAGRAM_SIZE, .is_query = true};
     query->peer = peer_hold(peer);
     query->context = context;
-    query->user = user;
-    query->type = ask->type;
+    query->user = (uint8_t)user;
+    query->type = (uint8_t)ask->type;
     query->len = (uint16_t)len;
     memcpy(query->ask, bytes, len);
     struct in_flight *item = &node->queries.items[node->queries.count++];
@@ -271,7 +271,7 @@ static void query_done(
     struct vx6_node *node, struct query *query, const struct vx6_msg *answer, const uint8_t *token)
 {
     struct query_result result = {.peer = peer_hold(query->peer),
-        .user = query->user,
+        .user = (enum query_user)query->user,
         .answer = answer,
         .token = token,
         .rtt = node->now - query->sent};
@@ -318,8 +318,7 @@ static void query_late(struct vx6_node *node, struct in_flight *item)
         table_failed(node, query->peer);
     if (is_contact)
         node->queries.lost_in_row++;
-    trace(node, VX6_EVENT_query_lost, &query->peer->addr, (uint8_t)query->type, query->len,
-        VX6_TIMEOUT);
+    trace(node, VX6_EVENT_query_lost, &query->peer->addr, query->type, query->len, VX6_TIMEOUT);
     query_done(node, query, NULL, NULL);
 }
 
@@ -350,12 +349,12 @@ void query_write(struct vx6_node *node, struct outgoing *outgoing, uint8_t *data
     vx6_span payload = datagram_put(datagram, query->ask, query->len);
     crypto->ask_seal(
         crypto, &query->state, seed, query->peer->key, payload.data, payload.len, datagram);
-    memcpy(query->mac1, datagram + VX6_ASK_MAC1_AT, sizeof query->mac1);
     if (query->has_cookie)
-        crypto->ask_prove(crypto, query->cookie, datagram);
+        crypto->ask_prove(crypto, query->proof, datagram);
+    else
+        memcpy(query->proof, datagram + VX6_ASK_MAC1_AT, sizeof query->proof);
     wipe(seed, sizeof seed);
-    trace(node, VX6_EVENT_datagram_sent, &query->peer->addr, (uint8_t)query->type, query->len,
-        VX6_OK);
+    trace(node, VX6_EVENT_datagram_sent, &query->peer->addr, query->type, query->len, VX6_OK);
 }
 
 /* The node has proved its key by opening the ask, and its address by answering from it; the
@@ -409,7 +408,8 @@ void query_take_answer(struct vx6_node *node, const vx6_addr *from, const uint8_
         code = VX6_BAD_SEAL;
     else if (!datagram_payload(&answer, payload))
         code = VX6_BAD_MESSAGE;
-    else if (!answer_fits(query->type, answer.type) || !answer_head(&answer, &head))
+    else if (!answer_fits((enum vx6_msg_type)query->type, answer.type) ||
+             !answer_head(&answer, &head))
         code = VX6_UNEXPECTED;
     if (code != VX6_OK) {
         datagram_refuse(node, from, answer.type, VX6_DATAGRAM_SIZE, code);
@@ -430,18 +430,20 @@ void query_take_cookie(struct vx6_node *node, const vx6_addr *from, const uint8_
 {
     const struct vx6_crypto *crypto = node->env->crypto;
     const uint8_t *nonce = data + VX6_QUERY_HEADER_SIZE;
+    uint8_t cookie[VX6_COOKIE_SIZE];
     struct query *query = query_find(node, from, data);
     enum vx6_code code = VX6_OK;
     if (query == NULL || !is_zero(data + 2, 2) || query->has_cookie || query->waiting)
         code = VX6_UNEXPECTED;
-    else if (!crypto->cookie_open(crypto, query->peer->key, query->mac1, nonce,
-                 nonce + VX6_COOKIE_NONCE_SIZE, query->cookie))
+    else if (!crypto->cookie_open(crypto, query->peer->key, query->proof, nonce,
+                 nonce + VX6_COOKIE_NONCE_SIZE, cookie))
         code = VX6_BAD_SEAL;
     if (code != VX6_OK) {
         datagram_refuse(node, from, VX6_MSG_NONE, COOKIE_DATAGRAM_SIZE, code);
         return;
     }
-    trace(node, VX6_EVENT_cookie_taken, from, (uint8_t)query->type, COOKIE_DATAGRAM_SIZE, VX6_OK);
+    trace(node, VX6_EVENT_cookie_taken, from, query->type, COOKIE_DATAGRAM_SIZE, VX6_OK);
+    memcpy(query->proof, cookie, sizeof query->proof);
     query->has_cookie = true;
     query->waiting = true;
     datagram_post(node, &query->outgoing);

@@ -21,18 +21,17 @@ struct local_service *service_find(const struct sessions *sessions, vx6_span nam
     return span_equal(service_name(service), name) ? service : NULL;
 }
 
-static bool make_room(struct vx6_node *node)
+/* False: no memory, and nothing has changed. */
+static bool resize(struct vx6_node *node, uint32_t capacity)
 {
     struct sessions *sessions = &node->sessions;
-    if (sessions->service_count < sessions->service_capacity)
-        return true;
-    size_t size = sessions->service_capacity * sizeof *sessions->services;
-    struct local_service *services =
-        env_resize(node->env, sessions->services, size, size + sizeof *services);
+    const size_t size = sizeof *sessions->services;
+    struct local_service *services = env_resize(
+        node->env, sessions->services, sessions->service_capacity * size, capacity * size);
     if (services == NULL)
         return false;
     sessions->services = services;
-    sessions->service_capacity++;
+    sessions->service_capacity = capacity;
     return true;
 }
 
@@ -46,7 +45,8 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
         return NULL;
     }
     *code = VX6_NOMEM;
-    if (!make_room(node))
+    if (sessions->service_count == sessions->service_capacity &&
+        !resize(node, sessions->service_count + 1))
         return NULL;
     struct blob *kept = blob_get(node->env, name);
     if (kept == NULL)
@@ -147,6 +147,8 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
     if (sessions->service_count == 0)
         services_free(node);
+    else
+        (void)resize(node, sessions->service_count);
     services_end_sessions(node);
     publish_changed(node);
     return VX6_OK;
