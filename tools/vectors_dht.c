@@ -136,7 +136,7 @@ static bool add_contacts(json_t *line, const char *field, struct vx6_node *node,
             return vector_failed(reason, cap, "%s: not an address", field);
         node->table.peers[node->table.count] = peer;
         table_providers(&node->table)[node->table.count++] = diversity_provider(&peer->addr);
-        node->table.bucket_count[bucket]++;
+        node->table.few_buckets[bucket]++;
     }
     return true;
 }

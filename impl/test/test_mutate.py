@@ -49,10 +49,10 @@ class Test(harness.Test):
     def settle(self, things, descriptors):
         """Until nothing more is open than there was, or the deadline."""
         end = time.monotonic() + DEADLINE_S
-        while time.monotonic() < end and (self.open_things(), self.process.descriptors()) != \
-                (things, descriptors):
+        while (now := (self.open_things(), self.process.descriptors())) != (things, descriptors) and \
+                time.monotonic() < end:
             time.sleep(0.05)
-        return self.open_things(), self.process.descriptors()
+        return now
 
     def run(self):
         echo = harness.Echo()

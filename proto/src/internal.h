@@ -42,12 +42,14 @@ enum {
     NODE_READY_CLOCK = 16
 };
 
-/* Codes without the gaps between their numbers. */
-enum code_row {
-#define CODE(name, number, fault, text) CODE_ROW_##name,
-#include "codes.def"
-#undef CODE
-    CODE_ROWS
+/* How often something was refused for one reason. Few nodes ever refuse anything, and for few. */
+struct refusal {
+    uint64_t times;
+    enum vx6_code code;
+};
+struct refusals {
+    struct refusal *items;
+    uint32_t count, capacity;
 };
 
 /* Nodes are many in a simulation and lie far apart in memory, so what every datagram touches stands
@@ -72,27 +74,27 @@ struct vx6_node {
     struct queries queries;
     struct bindings bindings;
     struct slots slots;
-    uint64_t counters[VX6_EVENT_COUNT];
     struct known known;
+    uint64_t counters[VX6_EVENT_COUNT];
     struct holder holder;
+    struct resolve *resolves;
+    struct reach *reach; /* NULL: nothing was asked so far, neither by this node nor of it */
     struct table table;
     struct lookups lookups;
-    struct resolve *resolves;
+    uint64_t sequence_next;
     struct rng public_rng;
     struct discovery discovery;
-    uint64_t sequence_next;
+    struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct syncs syncs;
     struct rng secret_rng;
-    struct blob *lineage; /* of the own identity; NULL: it is the first */
     struct ops ops;
     struct succession succession;
     struct revoked revoked;
     struct relied relied;
     struct publish publish;
     struct links links;
-    struct reach reach;
     struct sessions sessions;
-    uint64_t refused[CODE_ROWS];
+    struct refusals refusals;
     vx6_addr endpoints[VX6_ENDPOINT_MAX];
     vx6_addr announced; /* the first of them, when that was last done */
     uint8_t label_len;
@@ -125,9 +127,11 @@ static inline vx6_ns after_ms(const struct vx6_node *node, uint32_t ms)
 /* Counts the event and hands it to the trace sink. */
 void trace(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
     size_t len, enum vx6_code code);
-/* The same for what others sent and was not taken, which is counted by its reason too. */
+/* The same for what others sent and was not taken, which is counted by its reason too, except where
+ * memory for that ran out. */
 void refuse(struct vx6_node *node, enum vx6_event_kind kind, const vx6_addr *peer, uint8_t msg,
     size_t len, enum vx6_code code);
+void refusals_free(struct vx6_node *node);
 /* The type that bytes claim to be, whatever the rest of them is; NONE: there is no such type. */
 enum vx6_msg_type claimed_type(vx6_span message);
 

@@ -67,9 +67,11 @@ void vx6_node_free(vx6_node *node)
     bindings_free(node);
     known_free(node);
     revoked_free(node);
+    relied_free(node);
     succession_free(node);
     blob_drop(env, node->lineage);
     clock_free(node);
+    refusals_free(node);
     slots_clear(env, &node->slots);
     env_wipe_free(env, node, sizeof *node);
 }
@@ -100,7 +102,7 @@ static enum vx6_code endpoint_remove(struct vx6_node *node, const vx6_addr *addr
         memmove(&node->endpoints[i], &node->endpoints[i + 1],
             (node->endpoint_count - i) * sizeof node->endpoints[0]);
         discovery_endpoints_changed(node);
-        memset(node->queries.contacts, 0, sizeof node->queries.contacts); /* to be signed anew */
+        own_contacts_clear(node);
         publish_changed(node);
         return VX6_OK;
     }
@@ -443,11 +445,12 @@ static void expect_node(const struct vx6_node *node, bool is_tick, bool is_ask)
         BUCKETS = 16
     };
     const void *asked = is_ask ? (const void *)node->keys.identity : node->keys.id;
-    const void *answered = is_ask ? &node->queries.contacts[1] : (const void *)&node->queries.asks;
+    const void *answered =
+        is_ask ? &node->queries.other_contacts : (const void *)&node->queries.asks;
     prefetch_between(asked, &node->suite);
     prefetch_between(&node->clock.has_agreed, answered);
     prefetch_between(&node->counters, &node->counters[COUNTERS]);
-    prefetch_between(&node->holder.prefixes, &node->table.bucket_count[BUCKETS]);
+    prefetch_between(&node->holder.prefixes, &node->table.few_buckets[BUCKETS]);
     if (is_ask)
         return;
     if (is_tick)

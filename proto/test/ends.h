@@ -271,6 +271,7 @@ static inline void ends_free(struct ends *ends)
         struct vx6_node *node = &ends->end[i].node;
         links_free(node);
         clock_free(node);
+        refusals_free(node);
         assert_int_equal(node->slots.count, 0);
         assert_null(node->ready_list.first);
         assert_int_equal(timer_deadline(&node->timers), VX6_NEVER);

@@ -299,7 +299,9 @@ static void lone_free(struct vx6_node *node)
     bindings_free(node);
     known_free(node);
     revoked_free(node);
+    relied_free(node);
     succession_free(node);
+    refusals_free(node);
     blob_drop(env, node->lineage);
     slots_clear(env, &node->slots);
     free(node);

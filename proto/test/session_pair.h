@@ -542,6 +542,7 @@ static int world_teardown(void **state)
     (void)state;
     for (int i = 0; i < SIDES; i++) {
         sessions_free(&world.nodes[i]);
+        refusals_free(&world.nodes[i]);
         while (world.nodes[i].ops.first)
             op_free(&world.nodes[i], world.nodes[i].ops.first);
         assert_int_equal(world.nodes[i].sessions.count, 0);

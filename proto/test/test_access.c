@@ -222,6 +222,35 @@ static void test_a_service_is_here_or_elsewhere(void **state)
     assert_int_equal(owner()->sessions.service_count, 2);
 }
 
+/* 0: nowhere. */
+static void check_host(uint8_t number)
+{
+    uint8_t host[32];
+    assert_int_equal(service_host(owner(), text("web"), host), number > 0);
+    if (number > 0)
+        assert_memory_equal(host, key_of(number), 32);
+}
+
+/* Neither hosted at first, nor moved. */
+static void test_without_memory_a_service_stays_where_it_is(void **state)
+{
+    (void)state;
+    uint8_t host = 0;
+    for (uint64_t fail_at = 1; host < 2; fail_at++) {
+        world.memory.fail_at = world.memory.requests + fail_at;
+        enum vx6_code code = service_add_hosted(owner(), text("web"), key_of(host + 1));
+        if (code == VX6_OK) {
+            assert_true(fail_at > 1);
+            host++;
+            fail_at = 0;
+        } else {
+            assert_int_equal(code, VX6_NOMEM);
+        }
+        check_host(host);
+    }
+    world.memory.fail_at = 0;
+}
+
 /* 16 in all, here or elsewhere; and no more than there is room for in the record. */
 static void test_what_is_elsewhere_is_bounded(void **state)
 {
@@ -252,6 +281,7 @@ int main(void)
         TEST(test_a_service_that_returns_has_forgotten_its_keys),
         TEST(test_what_another_node_hosts_is_not_here),
         TEST(test_a_service_is_here_or_elsewhere),
+        TEST(test_without_memory_a_service_stays_where_it_is),
         TEST(test_what_is_elsewhere_is_bounded),
         TEST(test_the_keys_of_a_service_are_sorted_and_bounded),
     };

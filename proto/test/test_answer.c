@@ -125,6 +125,18 @@ static const vx6_addr endpoints[] = {
     {{[10] = 0xff, 0xff, 10, 0, 0, 1}, 4242},
 };
 
+static void start_with_endpoints(struct bench *bench)
+{
+    start(bench);
+    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = bench->solo.addr};
+    assert_int_equal(vx6_node_input(bench->solo.node, bench->solo.now, &in), VX6_OK);
+    in.kind = VX6_IN_ENDPOINT_ADD;
+    for (size_t i = 0; i < 3; i++) {
+        in.peer = endpoints[i];
+        assert_int_equal(vx6_node_input(bench->solo.node, bench->solo.now, &in), VX6_OK);
+    }
+}
+
 /* VX6-DHT-025 */
 static void test_the_contact_is_the_endpoint_that_the_asker_can_have_asked(void **state)
 {
@@ -132,14 +144,7 @@ static void test_the_contact_is_the_endpoint_that_the_asker_can_have_asked(void 
     static const struct vx6_msg ping = {.type = VX6_MSG_ping};
     struct bench bench;
     struct answer_head head;
-    start(&bench);
-    struct vx6_in in = {.kind = VX6_IN_ENDPOINT_REMOVE, .peer = bench.solo.addr};
-    assert_int_equal(vx6_node_input(bench.solo.node, bench.solo.now, &in), VX6_OK);
-    in.kind = VX6_IN_ENDPOINT_ADD;
-    for (size_t i = 0; i < 3; i++) {
-        in.peer = endpoints[i];
-        assert_int_equal(vx6_node_input(bench.solo.node, bench.solo.now, &in), VX6_OK);
-    }
+    start_with_endpoints(&bench);
     for (size_t i = 0; i < sizeof endpoint_rows / sizeof endpoint_rows[0]; i++) {
         const struct endpoint_row *row = &endpoint_rows[i];
         print_message("asker: %s\n", row->what);
@@ -149,6 +154,23 @@ static void test_the_contact_is_the_endpoint_that_the_asker_can_have_asked(void 
             peer_get(bench.solo.env, bench.solo.node->keys.identity, &endpoints[row->expected]);
         assert_true(contact_verify(&bench.solo.crypto, self, &head));
         peer_drop(bench.solo.env, self);
+    }
+    solo_stop(&bench.solo);
+}
+
+/* The first endpoint has its contact in any case. */
+static void test_without_memory_for_a_contact_the_answer_has_none(void **state)
+{
+    (void)state;
+    static const struct vx6_msg ping = {.type = VX6_MSG_ping};
+    struct bench bench;
+    struct answer_head head;
+    start_with_endpoints(&bench);
+    memcpy(bench.asker.ip, endpoint_rows[0].asker, 16);
+    bench.solo.memory.fail_at = bench.solo.memory.requests + 1;
+    for (int i = 0; i < 2; i++) {
+        assert_true(ask(&bench, &ping) && answer_head(&bench.answer, &head));
+        assert_int_equal(head.contact_issued_s, i == 0 ? 0 : UNIX_S);
     }
     solo_stop(&bench.solo);
 }
@@ -362,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_every_answer_starts_with_token_time_and_signed_contact),
         cmocka_unit_test(test_a_contact_is_signed_again_when_it_is_old_or_moves),
         cmocka_unit_test(test_the_contact_is_the_endpoint_that_the_asker_can_have_asked),
+        cmocka_unit_test(test_without_memory_for_a_contact_the_answer_has_none),
         cmocka_unit_test(test_find_node_is_answered_with_the_closest_contacts),
         cmocka_unit_test(test_an_asker_is_told_only_of_contacts_that_it_may_use),
         cmocka_unit_test(test_find_value_shows_one_bundle_of_those_held_or_else_contacts),

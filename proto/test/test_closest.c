@@ -21,6 +21,23 @@ static void check_counted(struct solo *solo, const uint8_t target[32], uint32_t 
     assert_int_equal(table_is_own_share(node, target, NULL, count), is_own);
 }
 
+/* The bits by which contacts are compared are those of their buckets, as many of which as may be
+ * are taken for one. */
+static void check_bits(const struct vx6_node *node)
+{
+    const struct table *table = &node->table;
+    const uint32_t begin = table_bucket_begin(table, table->deepest);
+    assert_int_equal(table->deepest_begin, begin);
+    assert_in_range(table->count - begin, 0, TABLE_VECTOR);
+    if (table->deepest > 0)
+        assert_true(table->count - table_bucket_begin(table, table->deepest - 1) > TABLE_VECTOR);
+    for (uint32_t i = 0; i < table->count; i++) {
+        const uint8_t *id = table->peers[i]->id;
+        const uint32_t shared = table_shared(table, common_prefix(node->keys.id, id));
+        assert_int_equal(table_bits(table)[i], id_bits(id, shared));
+    }
+}
+
 static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t count)
 {
     const struct table *table = &solo->node->table;
@@ -39,6 +56,7 @@ static void check_closest(struct solo *solo, const uint8_t target[32], uint32_t 
     assert_int_equal(found, live < count ? live : count);
     for (uint32_t i = 0; i < found; i++)
         assert_ptr_equal(peers[i], sorted[i]);
+    check_bits(solo->node);
     check_counted(solo, target, count);
 }
 
@@ -166,12 +184,13 @@ static void test_K8_the_closest_are_taken_from_their_buckets(void **state)
             if (i / KADEMLIA_K == bucket)
                 continue;
             table->peers[i] = NULL;
-            table_prefixes(table)[i] = load_u32(target);
+            const uint32_t shared = table_shared(table, i / KADEMLIA_K);
+            table_bits(table)[i] = id_bits(target, shared);
         }
         assert_int_equal(table_closest(solo.node, target, peers, KADEMLIA_K), KADEMLIA_K);
         memcpy(table->peers, kept, sizeof kept);
         for (uint32_t i = 0; i < table->count; i++)
-            table_prefixes(table)[i] = load_u32(kept[i]->id);
+            table_bits(table)[i] = id_bits(kept[i]->id, table_shared(table, i / KADEMLIA_K));
         for (uint32_t i = 0; i < KADEMLIA_K; i++)
             assert_int_equal(common_prefix(solo.node->keys.id, peers[i]->id), bucket);
     }

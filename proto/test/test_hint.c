@@ -53,7 +53,7 @@ static void test_a_hint_picks_one_of_several_and_binds_it(void **state)
     assert_memory_equal(pick.bench.session.key, pick.alice.keys.identity, 32);
     const struct binding *binding = binding_find(pick.bench.node, lone_text("alice"));
     assert_non_null(binding);
-    assert_memory_equal(binding->key, pick.alice.keys.identity, 32);
+    assert_memory_equal(binding_key(binding), pick.alice.keys.identity, 32);
     bench_free(&pick.bench);
 }
 
@@ -84,7 +84,7 @@ static void test_R5_a_hint_changes_no_binding(void **state)
     show_both(&pick);
     expect(&pick.bench, VX6_OK);
     assert_memory_equal(pick.bench.session.key, pick.mallory.keys.identity, 32);
-    assert_memory_equal(binding_find(pick.bench.node, lone_text("alice"))->key, key, 32);
+    assert_memory_equal(binding_key(binding_find(pick.bench.node, lone_text("alice"))), key, 32);
     assert_null(known_find(pick.bench.node, pick.mallory.keys.identity));
     assert_null(pick.bench.node->ready_list.first); /* the driver hears of no binding */
     bench_free(&pick.bench);

@@ -91,7 +91,7 @@ static void test_a_hosted_service_is_with_its_host_and_nobody_else_is_bound(void
     assert_int_equal(cast.bench.node->bindings.count, 1);
     const struct binding *binding = binding_find(cast.bench.node, lone_text("team"));
     assert_non_null(binding);
-    assert_memory_equal(binding->key, cast.team.keys.identity, 32);
+    assert_memory_equal(binding_key(binding), cast.team.keys.identity, 32);
     bench_free(&cast.bench);
 }
 

@@ -80,7 +80,7 @@ static void test_who_has_failed_is_asked_again_after_five_seconds(void **state)
     solo_wait(&solo, 600);
     assert_in_range(vx6_node_deadline(solo.node) - solo.now, 0, 4 * VX6_SECOND);
     solo_wait(&solo, 4000);
-    assert_in_range(solo.node->table.ages[0].asked_s, 65, 67);
+    assert_in_range(table_asked_s(&solo.node->table)[0], 65, 67);
     solo_stop(&solo);
 }
 
@@ -90,10 +90,10 @@ static uint32_t longest_idle_ms(const struct solo *solo)
     uint32_t clock = (uint32_t)((solo->node->now - solo->node->started) / VX6_MILLISECOND);
     uint32_t longest = 0;
     for (uint32_t i = 0; i < table->count; i++) {
-        const struct contact_age *age = &table->ages[i];
-        uint32_t silent_ms = clock - age->seen_ms, asked_ms = (clock / 1000 - age->asked_s) * 1000;
+        uint32_t silent_ms = clock - table_seen_ms(table)[i];
+        uint32_t asked_ms = (clock / 1000 - table_asked_s(table)[i]) * 1000;
         uint32_t ms = silent_ms < asked_ms ? silent_ms : asked_ms;
-        if (age->urgent && asked_ms >= 5000)
+        if (table->contacts[i].urgent && asked_ms >= 5000)
             ms = UINT32_MAX;
         longest = ms > longest ? ms : longest;
     }

@@ -104,6 +104,16 @@ static void test_a_record_exists_before_the_node_has_joined(void **state)
     lone_free(node);
 }
 
+static void test_a_record_without_memory_is_empty_and_made_later(void **state)
+{
+    (void)state;
+    struct vx6_node *node = lone_new(1, "alice");
+    lone_memory.fail_at = lone_memory.requests + 1;
+    assert_int_equal(publish_record(node).len, 0);
+    check_record(node, 101, 0);
+    lone_free(node);
+}
+
 /* VX6-REC-013 */
 static void test_a_record_is_never_older_than_half_its_life(void **state)
 {
@@ -346,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_record_exists_before_the_node_has_joined),
+        cmocka_unit_test(test_a_record_without_memory_is_empty_and_made_later),
         cmocka_unit_test(test_a_record_is_never_older_than_half_its_life),
         cmocka_unit_test(test_a_bundle_goes_to_the_closest_nodes_of_both_its_keys),
         cmocka_unit_test(test_several_changes_make_one_new_bundle),

@@ -108,8 +108,9 @@ static vx6_ns until_ask(vx6_ns limit)
     return is_asking() ? node->now - begin : VX6_NEVER;
 }
 
-/* One round to its end: each of the four keys once, in their order, one at a time. */
-static void expect_round(vx6_ns limit)
+/* One round to its end: each of the four keys once, in their order, one at a time. When it began.
+ */
+static vx6_ns expect_round(vx6_ns limit)
 {
     enum {
         KEYS = 4
@@ -117,6 +118,7 @@ static void expect_round(vx6_ns limit)
     uint32_t seen = 0; /* a bit for each */
     const struct owner *const owners[KEYS] = {&other, &alice, &next, &carol};
     uint8_t last[32] = {0};
+    vx6_ns began = 0;
     for (int i = 0; i < KEYS; i++) {
         vx6_ns waited = until_ask(limit);
         assert_int_not_equal(waited, VX6_NEVER);
@@ -124,13 +126,15 @@ static void expect_round(vx6_ns limit)
         limit = pace;
         for (int j = 0; j < KEYS; j++)
             seen |= (uint32_t)is_about(owners[j]) << j;
-        assert_true(memcmp(node->relied.key, last, 32) > 0);
-        memcpy(last, node->relied.key, 32);
+        assert_true(memcmp(node->relied.round->key, last, 32) > 0);
+        memcpy(last, node->relied.round->key, 32);
+        began = node->relied.round->began;
         lone_run(node, VX6_SECOND);
         assert_int_equal(lone_lookup_count, 1);
         end_ask(3);
     }
     assert_int_equal(seen, (1 << KEYS) - 1);
+    return began;
 }
 
 /* VX6-NAME-030 */
@@ -139,12 +143,12 @@ static void test_each_key_is_asked_about_once_in_its_time(void **state)
     (void)state;
     rely_on_four();
     relied_joined(node);
-    expect_round(soon);
+    vx6_ns began = expect_round(soon), before;
     for (int i = 0; i < 20; i++) {
-        vx6_ns began = node->relied.round_at;
+        before = began;
         relied_joined(node); /* as after every lookup of the own ID */
-        expect_round(ask);
-        assert_in_range(node->relied.round_at - began, ask / 9 * 7, ask);
+        began = expect_round(ask);
+        assert_in_range(began - before, ask / 9 * 7, ask);
     }
 }
 
@@ -240,7 +244,20 @@ static void test_what_cannot_be_asked_now_is_asked_later(void **state)
     lone_lookup_refused = true;
     assert_int_equal(until_ask(soon), VX6_NEVER);
     lone_lookup_refused = false;
-    expect_round(soon);
+    (void)expect_round(soon);
+}
+
+/* VX6-NAME-031 */
+static void test_a_round_without_memory_begins_later(void **state)
+{
+    (void)state;
+    rely_on_four();
+    relied_joined(node);
+    lone_memory.fail_at = lone_memory.requests + 1;
+    lone_run(node, soon);
+    assert_false(is_asking());
+    assert_null(node->relied.round);
+    (void)expect_round(soon);
 }
 
 /* VX6-NAME-032 */
@@ -290,7 +307,8 @@ static void test_a_successor_is_not_gone_along_with(void **state)
     (void)until_ask(soon);
     show_asker(0, &successor);
     assert_false(lone_output(node, &out));
-    assert_memory_equal(binding_find(node, lone_text("alice"))->key, alice.keys.identity, 32);
+    assert_memory_equal(
+        binding_key(binding_find(node, lone_text("alice"))), alice.keys.identity, 32);
 }
 
 /* VX6-NAME-030 */
@@ -348,6 +366,7 @@ int main(void)
         TEST(test_a_name_has_time),
         TEST(test_when_nobody_answers_it_is_asked_about_again),
         TEST(test_what_cannot_be_asked_now_is_asked_later),
+        TEST(test_a_round_without_memory_begins_later),
         TEST(test_only_a_tombstone_of_the_key_counts),
         TEST(test_a_successor_is_not_gone_along_with),
         TEST(test_what_is_known_to_be_revoked_is_not_asked_about),

@@ -116,6 +116,12 @@ static bool publish(void)
     return false;
 }
 
+static bool reach(void)
+{
+    struct vx6_in in = {.kind = VX6_IN_REACH, .peer = world.bob->addr};
+    return operate(world.bob, &in) == VX6_OK;
+}
+
 static bool open_to(struct vx6_in *in)
 {
     world.begun = world.bob->out_count;
@@ -205,6 +211,7 @@ static const struct scenario {
     {"it is known and holds", make_newcomer, join_and_hold},
     {"a name is resolved", nothing, resolve},
     {"a service is published", nothing, publish},
+    {"an endpoint is dialled", nothing, reach},
     {"a session by name", nothing, open_by_name},
     {"a session by address", nothing, open_by_address},
     {"streams carry bytes", be_connected, carry},

@@ -29,7 +29,7 @@ static void test_a_full_bucket_refuses_newcomers(void **state)
     for (uint32_t i = 0; i < KADEMLIA_K; i++)
         assert_true(enter(&solo, 0));
     assert_false(enter(&solo, 0));
-    assert_int_equal(solo.node->table.bucket_count[0], KADEMLIA_K);
+    assert_int_equal(table_bucket_count(&solo.node->table, 0), KADEMLIA_K);
     struct peer *peers[2] = {peer_in_bucket(&solo, 0), peer_in_bucket(&solo, 1)};
     assert_false(table_offer(solo.node, peers[0]));
     assert_true(table_offer(solo.node, peers[1]));
@@ -157,7 +157,7 @@ static void test_crowded_neighbours_push_out_only_each_other(void **state)
     }
     uint32_t others = 0;
     const struct table *table = &solo.node->table;
-    assert_int_equal(table->bucket_count[0], KADEMLIA_K);
+    assert_int_equal(table_bucket_count(table, 0), KADEMLIA_K);
     for (uint32_t i = 0; i < table->count; i++)
         others += !bytes_equal(table->peers[i]->addr.ip, addr.ip, 6);
     assert_int_equal(others, KADEMLIA_K / 2);
@@ -261,7 +261,7 @@ static void test_a_full_table_still_takes_neighbours(void **state)
             assert_true(enter(&solo, 1 - fullest));
         assert_true(enter(&solo, 5));
         assert_int_equal(solo.node->table.count, 32);
-        assert_int_equal(solo.node->table.bucket_count[fullest], KADEMLIA_K - 1);
+        assert_int_equal(table_bucket_count(&solo.node->table, fullest), KADEMLIA_K - 1);
         solo_stop(&solo);
     }
 }
@@ -364,17 +364,29 @@ static void test_restored_contacts_enter_once_and_never_push_others_out(void **s
     solo_stop(&solo);
 }
 
+/* Neither for one contact more nor for buckets that are far deeper than others. */
 static void test_a_table_that_cannot_grow_refuses_and_stays_whole(void **state)
 {
     (void)state;
     struct solo solo;
     start(&solo);
-    struct peer *peer = peer_in_bucket(&solo, 1);
-    solo.memory.fail_at = solo.memory.requests + 1;
-    assert_false(table_seen(solo.node, peer));
-    assert_int_equal(solo.node->table.count, 0);
-    assert_true(table_seen(solo.node, peer));
-    peer_drop(solo.env, peer);
+    struct peer *peers[2] = {
+        peer_in_bucket(&solo, TABLE_BUCKETS - 1), peer_in_bucket(&solo, TABLE_BUCKETS)};
+    const struct table *table = &solo.node->table;
+    for (uint32_t i = 0; i < 2; i++) {
+        solo.memory.fail_at = solo.memory.requests + 1;
+        assert_false(table_seen(solo.node, peers[i]));
+        assert_int_equal(table->count, i);
+        assert_true(table_seen(solo.node, peers[i]));
+        assert_int_equal(table_bucket_count(table, TABLE_BUCKETS - 1 + i), 1);
+    }
+    assert_int_equal(table_bucket_count(table, TABLE_BUCKETS - 1), 1);
+    table_failed(solo.node, peers[1]);
+    table_failed(solo.node, peers[1]);
+    assert_int_equal(table->depth, TABLE_BUCKETS);
+    assert_int_equal(table_bucket_count(table, TABLE_BUCKETS), 0);
+    peer_drop(solo.env, peers[0]);
+    peer_drop(solo.env, peers[1]);
     solo_stop(&solo);
 }
 

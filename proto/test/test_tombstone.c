@@ -404,8 +404,9 @@ static void test_the_driver_restores_what_was_revoked_and_what_was_followed(void
     in.keys_before = (vx6_span){root.node.identity, 32};
     assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
     const struct binding *binding = binding_find(solo.node, (vx6_span){(const uint8_t *)"al", 2});
-    assert_memory_equal(binding->key, head.node.identity, 32);
-    assert_memory_equal(before_last(binding->before, binding->key), root.node.identity, 32);
+    assert_memory_equal(binding_key(binding), head.node.identity, 32);
+    assert_memory_equal(
+        before_last(binding_before(binding), binding_key(binding)), root.node.identity, 32);
     in = (struct vx6_in){.kind = VX6_IN_REVOKED, .data = dead.bytes, .len = dead.len};
     assert_int_equal(vx6_node_input(solo.node, solo.now, &in), VX6_OK);
     assert_true(revoked_has(solo.node, root.node.identity));

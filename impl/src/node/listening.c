@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads the kernel's tables of TCP sockets: one line each, the local address as hexadecimal words
- * in the machine's byte order. */
+ * in the machine's byte order. Those that listen come first (proc_net_tcp.rst of the kernel), and
+ * of the others there may be very many. */
 #include "listening.h"
 
 #include <stdio.h>
@@ -50,8 +51,8 @@ static enum listening look(const char *path, size_t word_count, const vx6_addr *
         return LISTENING_UNKNOWN;
     enum listening result = LISTENING_NO;
     char line[512], ip[33];
-    while (result == LISTENING_NO && fgets(line, sizeof line, file)) {
-        unsigned port, state;
+    unsigned port, state = STATE_LISTEN;
+    while (result == LISTENING_NO && state == STATE_LISTEN && fgets(line, sizeof line, file)) {
         vx6_addr listener;
         if (sscanf(line, " %*u: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x", ip, &port, &state) != 3 ||
             state != STATE_LISTEN || !parse_ip(ip, word_count, listener.ip))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples are kept as the Unix time at which `now` was 0, which stays the same whatever becomes of
+/* Samples stand for the Unix time at which `now` was 0, which stays the same whatever becomes of
  * the own clock. */
 #include "clock.h"
 
@@ -50,71 +50,127 @@ static int64_t own_zero_s(const struct vx6_node *node)
     return node_local_unix_s(node) - seconds(node->now);
 }
 
+static int64_t zero_s_of(uint32_t time_s, vx6_ns heard)
+{
+    return (int64_t)time_s + TIME_STEP_S / 2 - seconds(heard);
+}
+
 static vx6_ns sample_life(const struct vx6_node *node)
 {
     return (vx6_ns)node->env->limits->clock_sample_s * VX6_SECOND;
 }
 
-static bool is_fresh(const struct vx6_node *node, const struct clock_sample *sample)
+/* All that is kept of a responder, in full. */
+struct said {
+    uint64_t responder; /* the first bytes of its key */
+    vx6_ns heard;
+    uint64_t excess;
+    uint32_t provider, network, time_s;
+};
+
+/* It is less than three days before they are stale: the low bits tell when. */
+static vx6_ns heard_at(const struct clock *clock, uint32_t index)
 {
-    return node->now - sample->heard < sample_life(node);
+    const struct clock_sample *sample = &clock->samples[index];
+    const uint64_t low = (uint64_t)sample->heard_high << 32 | sample->heard_low;
+    return clock->stale_at - ((clock->stale_at - low) & ((UINT64_C(1) << 48) - 1));
 }
 
-static bool is_same_network(const struct clock_sample *a, const struct clock_sample *b)
+static uint64_t responder_at(const struct clock *clock, uint32_t index)
 {
-    return a->provider == b->provider && a->network == b->network;
+    const struct clock_sample *sample = &clock->samples[index];
+    return (uint64_t)sample->responder_high << 48 | (uint64_t)sample->responder_middle << 16 |
+           clock->tags[index];
+}
+
+static int64_t zero_s_at(const struct clock *clock, uint32_t index)
+{
+    return zero_s_of(clock->samples[index].time_s, heard_at(clock, index));
+}
+
+static bool is_fresh(const struct vx6_node *node, uint32_t index)
+{
+    return node->now - heard_at(&node->clock, index) < sample_life(node);
+}
+
+static bool is_same_network(const struct clock *clock, uint32_t a, uint32_t b)
+{
+    return clock->samples[a].provider == clock->samples[b].provider &&
+           clock->samples[a].network == clock->samples[b].network;
+}
+
+static void put(struct clock *clock, uint32_t index, const struct said *said)
+{
+    clock->excess[index] = said->excess;
+    clock->tags[index] = (uint16_t)said->responder;
+    clock->samples[index] = (struct clock_sample){.provider = said->provider,
+        .time_s = said->time_s,
+        .heard_low = (uint32_t)said->heard,
+        .heard_high = (uint16_t)(said->heard >> 32),
+        .network = (uint16_t)said->network,
+        .responder_high = (uint16_t)(said->responder >> 48),
+        .responder_middle = (uint32_t)(said->responder >> 16)};
+}
+
+static void move(struct clock *clock, uint32_t to, uint32_t from)
+{
+    clock->excess[to] = clock->excess[from];
+    clock->tags[to] = clock->tags[from];
+    clock->samples[to] = clock->samples[from];
 }
 
 /* Of one who is alone there. */
-static uint64_t least_excess(const struct clock *clock, const struct clock_sample *sample)
+static uint64_t least_excess(const struct clock *clock, uint32_t provider, uint32_t network)
 {
-    return ONE_OF_PROVIDER | draw(clock, sample->provider) << 32 | ONE_OF_NETWORK |
-           draw(clock, (uint64_t)sample->provider << 16 | sample->network);
+    return ONE_OF_PROVIDER | draw(clock, provider) << 32 | ONE_OF_NETWORK |
+           draw(clock, (uint64_t)provider << 16 | network);
 }
 
-static void put_at(
-    struct clock *clock, uint32_t index, const struct clock_sample *sample, uint64_t excess)
+/* Draws are read for less than what they are draws for: that lies apart. */
+static bool is_of_provider(
+    const struct clock *clock, uint32_t index, uint64_t excess, uint32_t provider)
 {
-    clock->samples[index] = *sample;
-    clock->excess[index] = excess;
-    clock->tags[index] = (uint16_t)sample->responder;
+    return ((clock->excess[index] ^ excess) & PROVIDER_DRAW) == 0 &&
+           clock->samples[index].provider == provider;
 }
 
-static void add(struct clock *clock, const struct clock_sample *sample)
+/* What an excess counts of one in this network, of two of one provider. */
+static uint64_t count_of(const struct clock *clock, uint32_t index, uint32_t network)
 {
-    const uint32_t added = clock->count++;
-    uint64_t excess = least_excess(clock, sample);
-    for (uint32_t i = 0; i < added; i++) {
-        /* Draws are read for less than what they are draws for. */
-        if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
-            clock->samples[i].provider != sample->provider)
+    return ONE_OF_PROVIDER | (clock->samples[index].network == network ? ONE_OF_NETWORK : 0);
+}
+
+/* It has yet to be given a place. */
+static void count_in(struct clock *clock, struct said *said)
+{
+    said->excess = least_excess(clock, said->provider, said->network);
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (!is_of_provider(clock, i, said->excess, said->provider))
             continue;
-        uint64_t one = ONE_OF_PROVIDER;
-        if (clock->samples[i].network == sample->network)
-            one |= ONE_OF_NETWORK;
-        clock->excess[i] += one;
-        excess += one;
+        const uint64_t count = count_of(clock, i, said->network);
+        clock->excess[i] += count;
+        said->excess += count;
     }
-    put_at(clock, added, sample, excess);
 }
 
-/* The last one takes its place. What others say lies apart and is not read without need. */
+/* It has no place any more. */
+static void count_out(struct clock *clock, uint64_t excess, uint32_t provider, uint32_t network)
+{
+    if (of_provider(excess) == 1)
+        return;
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (is_of_provider(clock, i, excess, provider))
+            clock->excess[i] -= count_of(clock, i, network);
+    }
+}
+
+/* The last one takes its place. */
 static void remove_at(struct clock *clock, uint32_t index)
 {
-    const struct clock_sample *removed = &clock->samples[index];
     const uint64_t excess = clock->excess[index];
-    for (uint32_t i = 0; i < clock->count && of_provider(excess) > 1; i++) {
-        const struct clock_sample *other = &clock->samples[i];
-        if (((clock->excess[i] ^ excess) & PROVIDER_DRAW) != 0 ||
-            other->provider != removed->provider)
-            continue;
-        clock->excess[i] -= ONE_OF_PROVIDER;
-        if (other->network == removed->network)
-            clock->excess[i] -= ONE_OF_NETWORK;
-    }
-    const uint32_t last = --clock->count;
-    if (index != last)
-        put_at(clock, index, &clock->samples[last], clock->excess[last]);
+    const struct clock_sample removed = clock->samples[index];
+    move(clock, index, --clock->count);
+    count_out(clock, excess, removed.provider, removed.network);
 }
 
 static bool has_tag(const uint16_t tags[TAGS_AT_ONCE], uint16_t tag)
@@ -135,7 +191,7 @@ static uint32_t index_of(const struct clock *clock, uint64_t responder)
         if (!has_tag(clock->tags + begin, tag))
             continue;
         for (uint32_t i = begin; i < begin + TAGS_AT_ONCE && i < clock->count; i++) {
-            if (clock->tags[i] == tag && clock->samples[i].responder == responder)
+            if (clock->tags[i] == tag && responder_at(clock, i) == responder)
                 return i;
         }
     }
@@ -148,28 +204,13 @@ static void remove_stale(struct vx6_node *node, uint64_t responder)
     struct clock *clock = &node->clock;
     vx6_ns oldest = node->now;
     for (uint32_t i = clock->count; i-- > 0;) {
-        vx6_ns heard = clock->samples[i].heard;
-        if (clock->samples[i].responder == responder || !is_fresh(node, &clock->samples[i]))
+        const vx6_ns heard = heard_at(clock, i);
+        if (responder_at(clock, i) == responder || !is_fresh(node, i))
             remove_at(clock, i);
         else if (heard < oldest)
             oldest = heard;
     }
     clock->stale_at = oldest + sample_life(node);
-}
-
-/* Who has just been added makes one too many in its network: the oldest there goes. */
-static void thin_out(struct clock *clock)
-{
-    const uint32_t added = clock->count - 1;
-    uint32_t oldest = added;
-    if (of_network(clock->excess[added]) <= PER_NETWORK)
-        return;
-    for (uint32_t i = 0; i < clock->count; i++) {
-        if (is_same_network(&clock->samples[i], &clock->samples[added]) &&
-            clock->samples[i].heard < clock->samples[oldest].heard)
-            oldest = i;
-    }
-    remove_at(clock, oldest);
 }
 
 static uint32_t index_of_most(const struct clock *clock)
@@ -182,30 +223,70 @@ static uint32_t index_of_most(const struct clock *clock)
     return most;
 }
 
-/* One more than may stay: who has to go is decided when the last one is there. */
-static size_t places(const struct vx6_node *node)
+/* Of its network; `count`: this one. */
+static uint32_t index_of_oldest(const struct clock *clock, const struct said *said)
 {
-    return (size_t)node->env->limits->clock_samples_max + 1;
+    uint32_t oldest = clock->count;
+    vx6_ns oldest_at = said->heard;
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (clock->samples[i].provider == said->provider &&
+            clock->samples[i].network == said->network && heard_at(clock, i) < oldest_at) {
+            oldest = i;
+            oldest_at = heard_at(clock, i);
+        }
+    }
+    return oldest;
 }
 
-/* Tags come last; they are read many at once. */
+/* There is no room: who has to go; `count`: this one, which the others have counted in. */
+static uint32_t index_of_yielding(const struct clock *clock, const struct said *said)
+{
+    if (of_network(said->excess) > PER_NETWORK)
+        return index_of_oldest(clock, said);
+    const uint32_t most = index_of_most(clock);
+    return clock->excess[most] >= said->excess ? most : clock->count;
+}
+
+static void add(struct clock *clock, struct said *said, uint32_t samples_max)
+{
+    count_in(clock, said);
+    if (of_network(said->excess) <= PER_NETWORK && clock->count < samples_max) {
+        put(clock, clock->count++, said);
+        return;
+    }
+    const uint32_t index = index_of_yielding(clock, said);
+    if (index == clock->count) {
+        count_out(clock, said->excess, said->provider, said->network);
+        return;
+    }
+    const uint64_t excess = clock->excess[index];
+    const struct clock_sample gone = clock->samples[index];
+    put(clock, index, said);
+    count_out(clock, excess, gone.provider, gone.network);
+}
+
 static size_t samples_size(const struct vx6_node *node)
 {
     const struct clock *clock = &node->clock;
-    const size_t tags = (places(node) + TAGS_AT_ONCE - 1) / TAGS_AT_ONCE * TAGS_AT_ONCE;
-    return places(node) * (sizeof *clock->samples + sizeof *clock->excess) +
-           tags * sizeof *clock->tags;
+    return node->env->limits->clock_samples_max *
+           (sizeof *clock->excess + sizeof *clock->tags + sizeof *clock->samples);
 }
+
+/* Of tags many are read at once, also those that are none: the samples begin there. */
+_Static_assert(sizeof(struct clock_sample) >= (TAGS_AT_ONCE - 1) * sizeof(uint16_t),
+    "behind the last tag is room");
 
 static bool make_samples(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
+    const uint32_t samples_max = node->env->limits->clock_samples_max;
     uint8_t seed[8];
-    clock->samples = env_alloc(node->env, samples_size(node));
-    if (clock->samples == NULL)
+    uint64_t *excess = env_alloc(node->env, samples_size(node));
+    if (excess == NULL)
         return false;
-    clock->excess = (uint64_t *)(clock->samples + places(node));
-    clock->tags = (uint16_t *)(clock->excess + places(node));
+    clock->excess = excess;
+    clock->tags = (uint16_t *)(excess + samples_max);
+    clock->samples = (struct clock_sample *)(clock->tags + samples_max);
     clock->most = UINT64_MAX;
     rng_bytes(&node->public_rng, seed, sizeof seed);
     clock->seed = load_u64(seed);
@@ -213,38 +294,36 @@ static bool make_samples(struct vx6_node *node)
 }
 
 /* From where it was before: what there is of each network stays the same. */
-static void renew(struct clock *clock, uint32_t index, const struct clock_sample *sample)
+static void renew(struct clock *clock, uint32_t index, struct said *said)
 {
-    const uint64_t excess = clock->excess[index];
     const uint32_t last = clock->count - 1;
-    put_at(clock, index, &clock->samples[last], clock->excess[last]);
-    put_at(clock, last, sample, excess);
+    said->excess = clock->excess[index];
+    move(clock, index, last);
+    put(clock, last, said);
 }
 
 /* VX6-QUERY-016 */
-static bool keep(struct vx6_node *node, const struct clock_sample *sample)
+static bool keep(struct vx6_node *node, struct said *said)
 {
     struct clock *clock = &node->clock;
     const uint32_t samples_max = node->env->limits->clock_samples_max;
     if (clock->samples == NULL && !make_samples(node))
         return false;
-    const uint32_t known = index_of(clock, sample->responder);
+    const uint32_t known = index_of(clock, said->responder);
     const bool is_known = known < clock->count;
     if (node->now >= clock->stale_at) {
-        remove_stale(node, sample->responder);
+        remove_stale(node, said->responder);
     } else if (is_known) {
-        if (is_same_network(&clock->samples[known], sample)) {
-            renew(clock, known, sample);
+        if (clock->samples[known].provider == said->provider &&
+            clock->samples[known].network == said->network) {
+            renew(clock, known, said);
             return true;
         }
         remove_at(clock, known);
-    } else if (least_excess(clock, sample) > clock->most) {
+    } else if (least_excess(clock, said->provider, said->network) > clock->most) {
         return true; /* it would be the one that gives way */
     }
-    add(clock, sample);
-    thin_out(clock);
-    if (clock->count > samples_max)
-        remove_at(clock, index_of_most(clock));
+    add(clock, said, samples_max);
     clock->most = clock->count < samples_max ? UINT64_MAX : clock->excess[index_of_most(clock)];
     return true;
 }
@@ -252,14 +331,14 @@ static bool keep(struct vx6_node *node, const struct clock_sample *sample)
 /* How many there are that are fresh, and in how many networks. */
 static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
 {
-    const struct clock_sample *samples = node->clock.samples;
+    const struct clock *clock = &node->clock;
     uint32_t fresh = 0;
     *networks = 0;
-    for (uint32_t i = 0; i < node->clock.count; i++) {
-        if (!is_fresh(node, &samples[i]))
+    for (uint32_t i = 0; i < clock->count; i++) {
+        if (!is_fresh(node, i))
             continue;
         uint32_t j = 0;
-        while (j < i && !(is_fresh(node, &samples[j]) && is_same_network(&samples[i], &samples[j])))
+        while (j < i && !(is_fresh(node, j) && is_same_network(clock, i, j)))
             j++;
         *networks += j == i;
         fresh++;
@@ -270,16 +349,17 @@ static uint32_t count_fresh(const struct vx6_node *node, uint32_t *networks)
 /* Of the fresh samples the one with so many below it. */
 static int64_t nth_zero_s(const struct vx6_node *node, uint32_t nth)
 {
-    const struct clock_sample *samples = node->clock.samples;
+    const struct clock *clock = &node->clock;
     int64_t found = 0;
-    for (uint32_t i = 0; i < node->clock.count; i++) {
+    for (uint32_t i = 0; i < clock->count; i++) {
+        const int64_t zero_s = zero_s_at(clock, i);
         uint32_t below = 0, equal = 0;
-        for (uint32_t j = 0; j < node->clock.count; j++) {
-            below += is_fresh(node, &samples[j]) && samples[j].zero_s < samples[i].zero_s;
-            equal += is_fresh(node, &samples[j]) && samples[j].zero_s == samples[i].zero_s;
+        for (uint32_t j = 0; j < clock->count; j++) {
+            below += is_fresh(node, j) && zero_s_at(clock, j) < zero_s;
+            equal += is_fresh(node, j) && zero_s_at(clock, j) == zero_s;
         }
-        if (is_fresh(node, &samples[i]) && below <= nth && nth < below + equal)
-            found = samples[i].zero_s;
+        if (is_fresh(node, i) && below <= nth && nth < below + equal)
+            found = zero_s;
     }
     return found;
 }
@@ -349,16 +429,16 @@ void clock_heard(
 {
     if (time_s == 0)
         return;
-    struct clock_sample sample = {.responder = load_u64(key),
-        .zero_s = (int64_t)time_s + TIME_STEP_S / 2 - seconds(node->now),
-        .heard = node->now};
     uint8_t network[NETWORK_SIZE];
     addr_network(addr, network);
-    sample.provider = load_u32(network);
-    sample.network = load_u16(network + 4);
+    struct said said = {.responder = load_u64(key),
+        .heard = node->now,
+        .provider = load_u32(network),
+        .network = load_u16(network + 4),
+        .time_s = time_s};
     /* Who agrees with the own clock changes nothing, and most do. */
-    bool agrees = distance_s(sample.zero_s, own_zero_s(node)) < CHANGE_MIN_S;
-    if (keep(node, &sample) && (!agrees || node->clock.offset_s != 0))
+    bool agrees = distance_s(zero_s_of(time_s, node->now), own_zero_s(node)) < CHANGE_MIN_S;
+    if (keep(node, &said) && (!agrees || node->clock.offset_s != 0))
         clock_judge(node);
 }
 
@@ -385,7 +465,8 @@ bool clock_output(struct vx6_node *node, struct vx6_out *out)
 void clock_free(struct vx6_node *node)
 {
     struct clock *clock = &node->clock;
-    env_free(node->env, clock->samples, samples_size(node));
+    env_free(node->env, clock->excess, samples_size(node));
+    clock->excess = NULL;
     clock->samples = NULL;
     clock->count = 0;
 }

@@ -13,14 +13,16 @@ enum {
     TIME_STEP_S = 16 /* times are stated in such steps: a finer clock would be a fingerprint */
 };
 
-/* What one responder said. */
+/* What one responder said. Packed, for there are many nodes, and each keeps many. */
 struct clock_sample {
-    uint64_t responder; /* the first bytes of its key */
-    int64_t zero_s;
-    vx6_ns heard;
     uint32_t provider; /* of IPv6 a /32, of IPv4 a /16 */
-    uint32_t network;  /* which of the provider's */
-};
+    uint32_t time_s;
+    uint32_t heard_low;
+    uint16_t heard_high;     /* what lies above that is not kept */
+    uint16_t network;        /* which of the provider's */
+    uint16_t responder_high; /* the first bytes of its key, but for the tag */
+    uint32_t responder_middle;
+} __attribute__((packed, aligned(2)));
 
 struct clock {
     int64_t agreed_zero_s; /* Unix time at `now` 0, as others have it */
@@ -28,11 +30,11 @@ struct clock {
     bool has_agreed;       /* that was in the last day */
     bool is_beyond;        /* wrong by more than may be corrected */
     uint32_t count;
-    struct clock_sample *samples; /* in no order; NULL before the first */
     uint64_t *excess; /* of each, how much there is of where it is from: the greatest gives way */
-    uint16_t *tags;   /* of each, the last bytes of `responder` */
+    uint16_t *tags;   /* of each, the last of the first eight bytes of its key */
+    struct clock_sample *samples; /* in no order; NULL before the first */
     uint64_t most;    /* the greatest excess of all; UINT64_MAX while there is room for more */
-    vx6_ns stale_at;  /* before that none of them is */
+    vx6_ns stale_at;  /* all were heard in the life of a sample before that */
     uint64_t seed;    /* of the draws among them */
     int64_t offset_s; /* in use: added to the own clock */
 };

@@ -2,9 +2,10 @@
 /* Immutable objects that many nodes of an env hold, kept once, by reference count.
  *
  * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a record or
- * bundle that has been verified, so that whoever meets the same bytes again need not. Pointers are
- * equal exactly if the contents are. No decision depends on a pointer, nor on the order of objects
- * in these tables, which are never walked. */
+ * bundle that has been verified, so that whoever meets the same bytes again need not, or keys and
+ * names, too short to be one. Pointers are equal exactly if the contents are. No decision depends
+ * on a pointer, nor on the order of objects in these tables, which are never walked.
+ */
 #ifndef VX6_INTERN_H
 #define VX6_INTERN_H
 

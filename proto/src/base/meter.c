@@ -3,6 +3,11 @@
 
 #include "internal.h"
 
+struct meter_networks {
+    uint64_t salt; /* of this second: who shares a counter with whom cannot be aimed at */
+    uint16_t counts[METER_NETWORKS];
+};
+
 static uint64_t network_of(const vx6_addr *addr)
 {
     uint8_t network[8] = {0};
@@ -10,17 +15,17 @@ static uint64_t network_of(const vx6_addr *addr)
     return load_u64(network);
 }
 
-static uint16_t *counter_of(const struct meter *meter, uint64_t who)
+static uint16_t *counter_of(struct meter_networks *networks, uint64_t who)
 {
-    uint64_t hash = (who ^ meter->salt) * UINT64_C(0x9e3779b97f4a7c15);
-    return &meter->networks[(hash >> 56) % METER_NETWORKS];
+    uint64_t hash = (who ^ networks->salt) * UINT64_C(0x9e3779b97f4a7c15);
+    return &networks->counts[(hash >> 56) % METER_NETWORKS];
 }
 
-static void draw_salt(struct vx6_node *node, struct meter *meter)
+static void begin(struct vx6_node *node, struct meter_networks *networks)
 {
     uint8_t salt[8];
     rng_bytes(&node->public_rng, salt, sizeof salt);
-    meter->salt = load_u64(salt);
+    *networks = (struct meter_networks){.salt = load_u64(salt)};
 }
 
 /* A new second; counters that nobody needed in the last one go. */
@@ -31,12 +36,10 @@ static void turn(struct vx6_node *node, struct meter *meter, uint32_t watched_fr
     bool was_quiet = meter->count == 0 || meter->count < watched_from;
     meter->second = node->now;
     meter->count = meter->taken = 0;
-    if (was_quiet || meter->networks == NULL) {
+    if (was_quiet)
         meter_free(node, meter);
-        return;
-    }
-    memset(meter->networks, 0, METER_NETWORKS * sizeof *meter->networks);
-    draw_salt(node, meter);
+    else if (meter->networks)
+        begin(node, meter->networks);
 }
 
 static uint32_t count_one(
@@ -47,12 +50,12 @@ static uint32_t count_one(
     if (meter->count < watched_from)
         return 0;
     if (meter->networks == NULL) {
-        meter->networks = env_alloc(node->env, METER_NETWORKS * sizeof *meter->networks);
-        draw_salt(node, meter);
+        meter->networks = env_alloc_any(node->env, sizeof *meter->networks);
+        if (meter->networks == NULL)
+            return 0;
+        begin(node, meter->networks);
     }
-    if (meter->networks == NULL)
-        return 0;
-    uint16_t *count = counter_of(meter, who);
+    uint16_t *count = counter_of(meter->networks, who);
     if (*count < UINT16_MAX)
         (*count)++;
     return *count;
@@ -90,6 +93,6 @@ bool meter_takes_key(struct vx6_node *node, struct meter *meter, const uint8_t k
 
 void meter_free(struct vx6_node *node, struct meter *meter)
 {
-    env_free(node->env, meter->networks, METER_NETWORKS * sizeof *meter->networks);
+    env_free(node->env, meter->networks, sizeof *meter->networks);
     meter->networks = NULL;
 }

@@ -12,11 +12,10 @@ enum {
 };
 
 struct meter {
-    vx6_ns second;      /* began then */
-    uint32_t count;     /* in it */
-    uint32_t taken;     /* of these, by meter_takes() */
-    uint64_t salt;      /* of this second: who shares a counter with whom cannot be aimed at */
-    uint16_t *networks; /* NULL while there are few */
+    vx6_ns second;                   /* began then */
+    uint32_t count;                  /* in it */
+    uint32_t taken;                  /* of these, by meter_takes() */
+    struct meter_networks *networks; /* NULL while there are few */
 };
 
 /* One more; how many have come from its network, 0 while fewer than `watched_from` have come in

@@ -9,7 +9,7 @@
 enum {
     INDEX_BITS = 17,
     GENERATION_BITS = 12,
-    SLOTS_FIRST = 8
+    SLOTS_FIRST = 2
 };
 
 static uint32_t index_of(vx6_id id)

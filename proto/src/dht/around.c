@@ -54,11 +54,23 @@ bool around_is_asked(const struct around *around, const struct peer *peer)
     return find_asked(around, peer) < around->peer_count;
 }
 
+/* How the first bits of contacts in this bucket differ from the own ID, by their table_bits(). What
+ * these do not tell counts as the own. */
+static uint32_t difference(
+    const struct vx6_node *node, uint32_t bucket, uint32_t shared, uint16_t bits)
+{
+    if (shared >= 32)
+        return 0;
+    const uint32_t first = bucket < node->table.deepest ? UINT32_C(0x80000000) >> bucket : 0;
+    const uint32_t others = (uint32_t)(bits ^ id_bits(node->keys.id, shared));
+    return first | others << 16 >> shared;
+}
+
 void around_look(struct around *around, const struct vx6_node *node, struct peer *const *peers,
     uint32_t peer_count)
 {
     const struct table *table = &node->table;
-    const int32_t beyond = (int32_t)load_u32(node->keys.id) ^ BEYOND;
+    const uint32_t own = load_u32(node->keys.id);
     uint32_t bucket = table->depth, begin = table->count, live = 0;
     around->node = node;
     around->peers = peers;
@@ -66,11 +78,13 @@ void around_look(struct around *around, const struct vx6_node *node, struct peer
     around->asked_count = 0;
     while (bucket > 0 && live < AROUND_WANTED) {
         const uint32_t end = begin;
-        begin -= table->bucket_count[--bucket];
+        begin -= table_bucket_count(table, --bucket);
+        const uint32_t shared = table_shared(table, bucket);
         for (uint32_t i = begin; i < end; i++) {
             if (table_standings(table)[i] < STANDING_SOUND)
                 continue;
-            const int32_t prefix = (int32_t)table_prefixes(table)[i];
+            const uint16_t bits = table_bits(table)[i];
+            const int32_t prefix = (int32_t)(own ^ difference(node, bucket, shared, bits));
             around->prefixes[live++] = prefix;
             const uint32_t index = find_asked(around, table->peers[i]);
             if (index < peer_count) {
@@ -80,7 +94,7 @@ void around_look(struct around *around, const struct vx6_node *node, struct peer
         }
     }
     while (live < AROUND_MAX)
-        around->prefixes[live++] = beyond;
+        around->prefixes[live++] = (int32_t)(own ^ BEYOND);
     around->reach = bucket < 2 || bucket > 31 || !is_clear(around) ? 0 : 1u << (32 - bucket);
 }
 

@@ -30,12 +30,11 @@ struct search {
 /* The distances by which contacts are compared: what follows the `shared` bits. The first bit is
  * turned over: so numbers with a sign compare as those without one. */
 static void read_distances(
-    const uint8_t target[32], const uint32_t *prefixes, uint32_t shared, union numbers *distances)
+    const uint8_t target[32], const uint16_t *bits, uint32_t shared, union numbers *distances)
 {
-    const uint32_t shift = shared < 16 ? shared : 16;
-    const uint32_t to_target = load_u32(target) ^ UINT32_C(0x80000000) >> shift;
+    const uint16_t to_target = id_bits(target, shared) ^ 0x8000;
     for (uint32_t i = 0; i < TABLE_VECTOR; i++)
-        distances->numbers[i] = (int16_t)((prefixes[i] ^ to_target) << shift >> 16);
+        distances->numbers[i] = (int16_t)(bits[i] ^ to_target);
 }
 
 /* All bits of who is passed over are set. Is there anybody? */
@@ -117,7 +116,7 @@ static void search_buckets(struct search *search, const struct table *table, uin
     const uint32_t begin = first - at, end = begin + count;
     struct peer *const *peers = table->peers + at;
     union numbers distances, passed_over, places;
-    read_distances(search->target, table_prefixes(table) + at, shared, &distances);
+    read_distances(search->target, table_bits(table) + at, shared, &distances);
     const bool any = read_standings(search, table_standings(table) + at, &passed_over);
     if (any)
         replace(&distances, &passed_over, INT16_MAX); /* which is less than no other */
@@ -145,13 +144,12 @@ static bool bit_differs(const uint8_t a[32], const uint8_t b[32], uint32_t i)
 static void search_table(const struct vx6_node *node, struct search *search)
 {
     const struct table *table = &node->table;
-    const uint8_t *own = node->keys.id, *count = table->bucket_count;
-    uint32_t deepest = table->depth, begin = table->count;
+    const uint8_t *own = node->keys.id, *count = table_bucket_counts(table);
+    const uint32_t deepest = table->deepest;
+    uint32_t begin = table->deepest_begin;
     search->found = 0;
     if (table->count == 0)
         return; /* it may have no memory */
-    while (deepest > 0 && table->count - begin + count[deepest - 1] <= TABLE_VECTOR)
-        begin -= count[--deepest];
     uint32_t i = common_prefix(search->target, own);
     for (uint32_t at = table_bucket_begin(table, i); i < deepest; at += count[i++]) {
         if (!bit_differs(search->target, own, i))
@@ -173,7 +171,7 @@ void table_expect_search(const struct vx6_node *node)
     const struct table *table = &node->table;
     if (table->count == 0)
         return; /* it may have no memory */
-    prefetch(table_prefixes(table), table->count * sizeof(uint32_t));
+    prefetch(table_bits(table), table->count * sizeof(uint16_t));
     prefetch(table_standings(table), table->count * sizeof(uint8_t));
     prefetch(table->peers, table->count * sizeof *table->peers);
 }
@@ -226,15 +224,17 @@ static uint32_t count_live(
     return live;
 }
 
-/* Of one bucket. Most contacts differ in their prefix: what else there is of them lies far away. */
+/* Of one bucket. Most contacts differ in these bits: what else there is of them lies far away. */
 static uint32_t count_closer_of(const struct table *table, uint32_t bucket, uint32_t begin,
     uint8_t standing_min, const uint8_t target[32], const uint8_t id[32])
 {
-    const uint32_t to_target = load_u32(target), limit = load_u32(id) ^ to_target;
-    const uint32_t *prefixes = table_prefixes(table);
+    const uint32_t shared = table_shared(table, bucket), to_target = id_bits(target, shared);
+    const uint32_t limit = id_bits(id, shared) ^ to_target;
+    const uint16_t *bits = table_bits(table);
+    const uint32_t end = begin + table_bucket_count(table, bucket);
     uint32_t closer = 0;
-    for (uint32_t i = begin; i < begin + table->bucket_count[bucket]; i++) {
-        const uint32_t distance = prefixes[i] ^ to_target;
+    for (uint32_t i = begin; i < end; i++) {
+        const uint32_t distance = bits[i] ^ to_target;
         if (distance <= limit && table_standings(table)[i] >= standing_min &&
             (distance < limit || distance_compare(target, table->peers[i]->id, id) < 0))
             closer++;
@@ -254,15 +254,15 @@ static uint32_t count_closer(
     if (table->count == 0)
         return 0; /* it may have no memory */
     const uint8_t standing_min = standing_wanted(table), *standings = table_standings(table);
+    const uint8_t *count = table_bucket_counts(table);
     uint32_t closer = 0, i = 0, begin = 0;
-    for (; i < own && i < table->depth && closer < max; begin += table->bucket_count[i++]) {
+    for (; i < own && i < table->depth && closer < max; begin += count[i++]) {
         if (bit_differs(target, node->keys.id, i))
-            closer +=
-                count_live(standings + begin, table->bucket_count[i], standing_min, max - closer);
+            closer += count_live(standings + begin, count[i], standing_min, max - closer);
     }
     if (i == table->depth || closer >= max)
         return closer;
-    const uint32_t below = begin + table->bucket_count[i];
+    const uint32_t below = begin + count[i];
     if (!bit_differs(target, node->keys.id, own))
         closer += count_live(standings + below, table->count - below, standing_min, max - closer);
     if (closer >= max)

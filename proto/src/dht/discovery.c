@@ -170,7 +170,7 @@ void discovery_lookup_done(struct vx6_node *node, void *context, const struct lo
     if (!discovery->joined) {
         discovery->joined = true;
         for (uint32_t i = 0; i < OWN_REGION; i++) {
-            bool is_full = node->table.bucket_count[i] == KADEMLIA_K;
+            bool is_full = table_bucket_count(&node->table, i) == KADEMLIA_K;
             discovery->refresh_at[i] = is_full ? after_ms(node, node->env->limits->refresh_ms) : 0;
         }
     }
@@ -212,7 +212,7 @@ void discovery_endpoints_changed(struct vx6_node *node)
 static void consider_hints(struct vx6_node *node, const struct query_result *result)
 {
     uint32_t bucket = common_prefix(node->keys.id, result->peer->id);
-    if (!is_own_region(node, bucket) && node->table.bucket_count[bucket] == KADEMLIA_K)
+    if (!is_own_region(node, bucket) && table_bucket_count(&node->table, bucket) == KADEMLIA_K)
         return;
     const vx6_list *hints = &result->answer->u.nodes.hints;
     const uint32_t count = hints->count < KADEMLIA_K ? hints->count : KADEMLIA_K;
@@ -268,7 +268,7 @@ static uint32_t refresh_next(const struct vx6_node *node, vx6_ns *at)
     *at = discovery->refresh_at[OWN_REGION];
     uint32_t deeper = node->table.count;
     for (uint32_t i = 0; i < OWN_REGION && i < node->table.depth; i++) {
-        deeper -= node->table.bucket_count[i];
+        deeper -= table_bucket_count(&node->table, i);
         if (deeper < KADEMLIA_K)
             break; /* the own region: is_own_region() */
         if (discovery->refresh_at[i] < *at) {

@@ -111,7 +111,7 @@ bool diversity_is_crowded(const struct vx6_node *node, const vx6_addr *addr, uin
         .asn = diversity_asn(node->asn_map, addr)};
     const uint32_t begin = table_bucket_begin(table, bucket);
     const uint32_t end =
-        contact ? (uint32_t)(contact - table->contacts) : begin + table->bucket_count[bucket];
+        contact ? (uint32_t)(contact - table->contacts) : begin + table_bucket_count(table, bucket);
     uint32_t in_bucket[GROUP_COUNT] = {0}, in_table[GROUP_COUNT] = {0};
     count_groups(&around, table, begin, end, NULL, in_bucket);
     count_groups(&around, table, 0, table->count, contact, in_table);

@@ -10,11 +10,11 @@ enum {
 
 struct entry {
     struct entry *next;
-    vx6_addr addr;
     struct link *link;   /* dialled, until it shows the key or ends */
     struct query *query; /* the first question to that key */
     vx6_id op;           /* waits for the answer; or nothing does */
-    uint32_t tries;
+    vx6_addr addr;
+    uint8_t tries;
     bool was_contact; /* before it was asked: it can tell nothing new */
 };
 

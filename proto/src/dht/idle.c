@@ -18,22 +18,27 @@ static uint32_t clock_ms(const struct vx6_node *node)
     return clock_at(node, node->now);
 }
 
-static struct contact_age *age_of(const struct vx6_node *node, const struct contact *contact)
+static uint32_t index_of(const struct vx6_node *node, const struct contact *contact)
 {
-    return node->table.ages + (contact - node->table.contacts);
+    return (uint32_t)(contact - node->table.contacts);
 }
 
 uint32_t idle_silent_ms(const struct vx6_node *node, const struct contact *contact)
 {
-    return clock_ms(node) - age_of(node, contact)->seen_ms;
+    return clock_ms(node) - table_seen_ms(&node->table)[index_of(node, contact)];
+}
+
+static uint32_t asked_ms_ago(const struct table *table, uint32_t index, uint32_t clock)
+{
+    return (uint16_t)(clock / 1000 - table_asked_s(table)[index]) * 1000u;
 }
 
 /* One that failed is asked again soon: it is idle for as long as may be. */
-static uint32_t idle_ms_of(uint32_t clock, const struct contact_age *age)
+static uint32_t idle_ms_of(const struct table *table, uint32_t index, uint32_t clock)
 {
-    uint32_t silent_ms = clock - age->seen_ms;
-    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
-    if (age->urgent && asked_ms >= FAILING_MS)
+    uint32_t silent_ms = clock - table_seen_ms(table)[index];
+    uint32_t asked_ms = asked_ms_ago(table, index, clock);
+    if (table->contacts[index].urgent && asked_ms >= FAILING_MS)
         return UINT32_MAX;
     return silent_ms < asked_ms ? silent_ms : asked_ms;
 }
@@ -62,27 +67,23 @@ static void idle_shift(struct idle *idle, uint32_t index, int by)
 void idle_came(struct vx6_node *node, uint32_t index)
 {
     struct table *table = &node->table;
-    struct contact_age *age = table->ages + index;
     uint32_t clock = clock_ms(node);
-    memmove(age + 1, age, (table->count - index) * sizeof *age);
-    *age = (struct contact_age){.seen_ms = clock, .asked_s = (uint16_t)(clock / 1000)};
+    table_seen_ms(table)[index] = clock;
+    table_asked_s(table)[index] = (uint16_t)(clock / 1000);
     idle_shift(&table->idle, index, 1);
 }
 
 void idle_left(struct vx6_node *node, uint32_t index)
 {
-    struct table *table = &node->table;
-    struct contact_age *age = table->ages + index;
-    memmove(age, age + 1, (table->count - index) * sizeof *age);
-    idle_forget(&table->idle, index);
-    idle_shift(&table->idle, index, -1);
+    idle_forget(&node->table.idle, index);
+    idle_shift(&node->table.idle, index, -1);
 }
 
 /* One that is urgent and has been asked just now may be asked again after a pause. */
-static void idle_await(struct idle *idle, uint32_t clock, const struct contact_age *age)
+static void idle_await(struct table *table, uint32_t index, uint32_t clock)
 {
-    uint32_t asked_ms = (uint16_t)(clock / 1000 - age->asked_s) * 1000u;
-    uint32_t at = clock - clock % 1000 + FAILING_MS - asked_ms;
+    struct idle *idle = &table->idle;
+    uint32_t at = clock - clock % 1000 + FAILING_MS - asked_ms_ago(table, index, clock);
     if (!idle->is_awaited || idle->awaited_ms - at <= UINT32_MAX / 2)
         idle->awaited_ms = at;
     idle->is_awaited = true;
@@ -99,14 +100,14 @@ static void read_ages_from(struct vx6_node *node, uint32_t least_ms)
     uint32_t idle_ms[IDLE_MAX], less_ms = least_ms - 1, less_s = less_ms / 1000;
     *idle = (struct idle){0};
     for (uint32_t i = 0; i < table->count; i++) {
-        const struct contact_age *age = &table->ages[i];
-        const bool is_silent = clock - age->seen_ms > less_ms;
-        const bool is_unasked = (uint16_t)(clock_s - age->asked_s) > less_s;
-        if (!((is_silent & is_unasked) | age->urgent))
+        const bool is_silent = clock - table_seen_ms(table)[i] > less_ms;
+        const bool is_unasked = (uint16_t)(clock_s - table_asked_s(table)[i]) > less_s;
+        const bool is_urgent = table->contacts[i].urgent;
+        if (!((is_silent & is_unasked) | is_urgent))
             continue; /* most of them, by one branch: nobody could foresee which it is */
-        const uint32_t ms = idle_ms_of(clock, age);
-        if (age->urgent && ms != UINT32_MAX)
-            idle_await(idle, clock, age);
+        const uint32_t ms = idle_ms_of(table, i, clock);
+        if (is_urgent && ms != UINT32_MAX)
+            idle_await(table, i, clock);
         if (ms <= less_ms)
             continue;
         /* Behind those who have been idle for as long, since it comes later. */
@@ -145,7 +146,7 @@ static void idle_skim(const struct vx6_node *node, struct idle *idle, uint32_t i
     uint32_t kept = 0, at = 0;
     idle_ms[0] = idle_ms[1] = others_ms;
     for (; at < idle->count && kept < 2; at++) {
-        const uint32_t ms = idle_ms_of(clock, &node->table.ages[idle->contacts[at]]);
+        const uint32_t ms = idle_ms_of(&node->table, idle->contacts[at], clock);
         if (ms < others_ms)
             continue;
         idle_ms[kept] = ms;
@@ -185,18 +186,29 @@ const struct contact *idle_next(const struct vx6_node *node)
     return table->idle.count > 0 ? &table->contacts[table->idle.contacts[0]] : NULL;
 }
 
+static void expect_ages(const struct table *table)
+{
+    if (table->count == 0)
+        return; /* it may have no memory */
+    prefetch(table_seen_ms(table), table->count * sizeof(uint32_t));
+    prefetch(table_asked_s(table), table->count * sizeof(uint16_t));
+    prefetch(table->contacts, table->count * sizeof *table->contacts);
+}
+
 void idle_expect(const struct vx6_node *node, vx6_ns now)
 {
     const struct table *table = &node->table;
     if (must_read(&table->idle, clock_at(node, now))) {
-        prefetch(table->ages, table->count * sizeof *table->ages);
+        expect_ages(table);
         return;
     }
-    for (uint32_t i = 0; i < table->idle.count; i++)
-        prefetch(&table->ages[table->idle.contacts[i]], sizeof *table->ages);
-    for (uint32_t i = 0; i < 2 && i < table->idle.count; i++) {
-        prefetch(&table->contacts[table->idle.contacts[i]], sizeof *table->contacts);
-        prefetch(&table->peers[table->idle.contacts[i]], sizeof *table->peers);
+    for (uint32_t i = 0; i < table->idle.count; i++) {
+        const uint32_t index = table->idle.contacts[i];
+        __builtin_prefetch(&table_seen_ms(table)[index], 0, 2);
+        __builtin_prefetch(&table_asked_s(table)[index], 0, 2);
+        __builtin_prefetch(&table->contacts[index], 0, 2);
+        if (i < 2)
+            __builtin_prefetch(&table->peers[index], 0, 2);
     }
 }
 
@@ -206,9 +218,9 @@ void idle_expect_all(const struct vx6_node *node, vx6_ns now)
     const uint32_t clock = clock_at(node, now), others_ms = clock - table->idle.others_since_ms;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < table->idle.count; i++)
-        kept += idle_ms_of(clock, &table->ages[table->idle.contacts[i]]) >= others_ms;
+        kept += idle_ms_of(table, table->idle.contacts[i], clock) >= others_ms;
     if (kept < 2)
-        prefetch(table->ages, table->count * sizeof *table->ages);
+        expect_ages(table);
 }
 
 bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)
@@ -220,32 +232,30 @@ bool idle_is_awaited(const struct vx6_node *node, uint32_t *in_ms)
     return idle->is_awaited;
 }
 
-void idle_answered(struct vx6_node *node, const struct contact *contact)
+void idle_answered(struct vx6_node *node, struct contact *contact)
 {
-    struct contact_age *age = age_of(node, contact);
-    age->seen_ms = clock_ms(node);
-    age->urgent = false;
+    table_seen_ms(&node->table)[index_of(node, contact)] = clock_ms(node);
+    contact->urgent = false;
 }
 
-void idle_asked(struct vx6_node *node, const struct contact *contact)
+void idle_asked(struct vx6_node *node, struct contact *contact)
 {
-    struct contact_age *age = age_of(node, contact);
-    age->asked_s = (uint16_t)(clock_ms(node) / 1000);
-    age->urgent = contact->failures > 0;
-    idle_forget(&node->table.idle, (uint32_t)(contact - node->table.contacts));
-    if (age->urgent)
-        idle_await(&node->table.idle, clock_ms(node), age);
+    const uint32_t index = index_of(node, contact);
+    table_asked_s(&node->table)[index] = (uint16_t)(clock_ms(node) / 1000);
+    contact->urgent = contact->failures > 0;
+    idle_forget(&node->table.idle, index);
+    if (contact->urgent)
+        idle_await(&node->table, index, clock_ms(node));
 }
 
-void idle_make_urgent(struct vx6_node *node, const struct contact *contact)
+void idle_make_urgent(struct vx6_node *node, struct contact *contact)
 {
-    struct contact_age *age = age_of(node, contact);
     struct idle *idle = &node->table.idle;
-    uint32_t clock = clock_ms(node), index = (uint32_t)(contact - node->table.contacts);
-    age->urgent = true;
+    const uint32_t clock = clock_ms(node), index = index_of(node, contact);
+    contact->urgent = true;
     discovery_wake(node);
-    if (idle_ms_of(clock, age) != UINT32_MAX) {
-        idle_await(idle, clock, age);
+    if (idle_ms_of(&node->table, index, clock) != UINT32_MAX) {
+        idle_await(&node->table, index, clock);
         return;
     }
     idle_forget(idle, index);

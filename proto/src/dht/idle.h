@@ -8,13 +8,6 @@
 
 struct contact;
 
-/* What maintenance reads, of all contacts at once. */
-struct contact_age {
-    uint32_t seen_ms; /* time of the last answer, in ms since the node began; wraps */
-    uint16_t asked_s; /* when it was last asked whether it lives, in s; wraps */
-    bool urgent;      /* has failed, or somebody would take its place: is to be asked */
-};
-
 /* Who was idle for longer than anybody else when all ages were read, longest first. Who answers or
  * is asked drops out. */
 enum {
@@ -30,13 +23,13 @@ struct idle {
     uint32_t others_since_ms; /* nobody else has been idle since before then */
 };
 
-/* A contact comes to this index, or has left it; table.count is without it. */
+/* A contact comes to this index, or has left it. */
 void idle_came(struct vx6_node *node, uint32_t index);
 void idle_left(struct vx6_node *node, uint32_t index);
-void idle_answered(struct vx6_node *node, const struct contact *contact);
-void idle_asked(struct vx6_node *node, const struct contact *contact);
+void idle_answered(struct vx6_node *node, struct contact *contact);
+void idle_asked(struct vx6_node *node, struct contact *contact);
 /* It comes before those who are idle for longest. */
-void idle_make_urgent(struct vx6_node *node, const struct contact *contact);
+void idle_make_urgent(struct vx6_node *node, struct contact *contact);
 /* Since it came, or last answered. */
 uint32_t idle_silent_ms(const struct vx6_node *node, const struct contact *contact);
 /* The contact that has neither answered nor been asked for the longest time, idle_ms[0], and the

@@ -5,8 +5,9 @@
 #include "scope.h"
 
 enum {
-    TABLE_STEP = 96,           /* contacts by which the arrays grow */
-    FAILURES_MAX = 63,         /* that are counted */
+    BUCKET_COUNT = 256,
+    TABLE_STEP = 256,          /* bytes by which the arrays grow */
+    FAILURES_MAX = 31,         /* that are counted */
     TURNOVER_WINDOW = 10000000 /* ms of silence after which what was observed counts half */
 };
 
@@ -36,9 +37,10 @@ uint32_t common_prefix(const uint8_t a[32], const uint8_t b[32])
 uint32_t table_bucket_begin(const struct table *table, uint32_t bucket)
 {
     const uint32_t end = bucket < table->depth ? bucket : table->depth;
+    const uint8_t *counts = table_bucket_counts(table);
     uint32_t begin = 0;
     for (uint32_t i = 0; i < end; i++)
-        begin += table->bucket_count[i];
+        begin += counts[i];
     return begin;
 }
 
@@ -59,10 +61,11 @@ struct contact *table_find(const struct vx6_node *node, const uint8_t id[32])
     uint32_t bucket = common_prefix(node->keys.id, id);
     if (bucket >= table->depth)
         return NULL;
-    const uint32_t prefix = load_u32(id), begin = table_bucket_begin(table, bucket);
-    const uint32_t end = begin + table->bucket_count[bucket], *prefixes = table_prefixes(table);
+    const uint32_t begin = table_bucket_begin(table, bucket);
+    const uint32_t end = begin + table_bucket_counts(table)[bucket];
+    const uint16_t wanted = id_bits(id, table_shared(table, bucket)), *bits = table_bits(table);
     for (uint32_t i = begin; i < end; i++) {
-        if (prefixes[i] == prefix && is_id_of(table->peers[i], id))
+        if (bits[i] == wanted && is_id_of(table->peers[i], id))
             return &table->contacts[i];
     }
     return NULL;
@@ -74,12 +77,12 @@ void table_expect(const struct vx6_node *node, const uint8_t id[32])
     uint32_t bucket = common_prefix(node->keys.id, id);
     if (bucket >= table->depth)
         return;
-    uint32_t begin = table_bucket_begin(table, bucket), count = table->bucket_count[bucket];
-    prefetch(table_prefixes(table) + begin, count * sizeof(uint32_t));
+    uint32_t begin = table_bucket_begin(table, bucket), count = table_bucket_counts(table)[bucket];
+    prefetch(table_bits(table) + begin, count * sizeof(uint16_t));
     prefetch(table->peers + begin, count * sizeof *table->peers);
     __builtin_prefetch(table->contacts + begin, 0, 2); /* 20 bytes: one line, mostly */
     __builtin_prefetch(table_standings(table) + begin, 0, 2);
-    prefetch(table->ages + begin, count * sizeof *table->ages);
+    prefetch(table_seen_ms(table) + begin, count * sizeof(uint32_t));
 }
 
 bool table_knows_site(const struct vx6_node *node, const vx6_addr *addr)
@@ -118,10 +121,11 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
     const struct table *table = &node->table;
     uint32_t closer = table_count_deeper(node, bucket);
     const uint32_t begin = table_bucket_begin(table, bucket);
-    const uint32_t end = begin + table->bucket_count[bucket];
+    const uint32_t end = begin + table_bucket_count(table, bucket);
+    const uint32_t shared = table_shared(table, bucket), to_own = id_bits(node->keys.id, shared);
+    const uint32_t other = id_bits(id, shared) ^ to_own;
     for (uint32_t i = begin; i < end && closer < KADEMLIA_K; i++) {
-        uint32_t own = table_prefixes(table)[i] ^ load_u32(node->keys.id);
-        uint32_t other = load_u32(id) ^ load_u32(node->keys.id);
+        const uint32_t own = table_bits(table)[i] ^ to_own;
         if (own < other ||
             (own == other && distance_compare(node->keys.id, table->peers[i]->id, id) < 0))
             closer++;
@@ -129,18 +133,24 @@ static bool is_neighbour(const struct vx6_node *node, const uint8_t id[32], uint
     return closer < KADEMLIA_K;
 }
 
-/* The contact of a bucket that fails; the longest silent of several. */
-static struct contact *bucket_failing(const struct vx6_node *node, uint32_t bucket)
+/* The contact of a bucket that has been silent for longest; NULL: none is there, or none fails. */
+static struct contact *bucket_longest_silent(
+    const struct vx6_node *node, uint32_t bucket, bool only_failing)
 {
     const struct table *table = &node->table;
-    struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *failing = NULL;
-    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
-        if (contact->failures == 0)
+    struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *silent = NULL;
+    const struct contact *end = contact + table_bucket_count(table, bucket);
+    uint32_t silent_ms = 0;
+    for (; contact < end; contact++) {
+        if (only_failing && contact->failures == 0)
             continue;
-        if (failing == NULL || idle_silent_ms(node, contact) > idle_silent_ms(node, failing))
-            failing = contact;
+        const uint32_t ms = idle_silent_ms(node, contact);
+        if (silent != NULL && ms <= silent_ms)
+            continue;
+        silent = contact;
+        silent_ms = ms;
     }
-    return failing;
+    return silent;
 }
 
 /* Who came when there were enough from around it, and still there are. */
@@ -156,8 +166,9 @@ static struct contact *bucket_farthest(
 {
     const struct table *table = &node->table;
     struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
+    const struct contact *end = contact + table_bucket_count(table, bucket);
     struct contact *farthest = NULL;
-    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
+    for (; contact < end; contact++) {
         if (only_crowded && !is_crowded(node, contact, bucket))
             continue;
         if (farthest == NULL || distance_compare(node->keys.id, table_peer(table, contact)->id,
@@ -167,22 +178,12 @@ static struct contact *bucket_farthest(
     return farthest;
 }
 
-static struct contact *bucket_longest_silent(const struct vx6_node *node, uint32_t bucket)
-{
-    const struct table *table = &node->table;
-    struct contact *contact = table->contacts + table_bucket_begin(table, bucket), *silent = NULL;
-    for (uint32_t i = 0; i < table->bucket_count[bucket]; i++, contact++) {
-        if (silent == NULL || idle_silent_ms(node, contact) > idle_silent_ms(node, silent))
-            silent = contact;
-    }
-    return silent;
-}
-
 static uint32_t bucket_fullest(const struct table *table)
 {
+    const uint8_t *counts = table_bucket_counts(table);
     uint32_t fullest = 0;
     for (uint32_t i = 1; i < table->depth; i++) {
-        if (table->bucket_count[i] > table->bucket_count[fullest])
+        if (counts[i] > counts[fullest])
             fullest = i;
     }
     return fullest;
@@ -196,11 +197,11 @@ static bool make_room(
 {
     const struct table *table = &node->table;
     *victim = NULL;
-    bool bucket_is_full = table->bucket_count[bucket] == KADEMLIA_K;
+    bool bucket_is_full = table_bucket_count(table, bucket) == KADEMLIA_K;
     bool table_is_full = table->count >= node->env->limits->contact_max;
     if (!bucket_is_full && !table_is_full)
         return true;
-    *victim = bucket_failing(node, bucket);
+    *victim = bucket_longest_silent(node, bucket, true);
     if (*victim)
         return true;
     uint32_t full = bucket_is_full ? bucket : bucket_fullest(table);
@@ -226,7 +227,7 @@ bool table_offer(struct vx6_node *node, const struct peer *peer)
         return false;
     if (make_room(node, peer, bucket, &contact))
         return true;
-    contact = bucket_longest_silent(node, bucket);
+    contact = bucket_longest_silent(node, bucket, false);
     if (contact && idle_silent_ms(node, contact) >= node->env->limits->contact_ping_ms)
         idle_make_urgent(node, contact);
     return false;
@@ -238,7 +239,7 @@ uint32_t table_count_crowded(const struct vx6_node *node)
     uint32_t crowded = 0;
     for (uint32_t bucket = 0; bucket < table->depth; bucket++) {
         const struct contact *contact = table->contacts + table_bucket_begin(table, bucket);
-        for (uint32_t i = 0; i < table->bucket_count[bucket]; i++)
+        for (uint32_t i = 0; i < table_bucket_count(table, bucket); i++)
             crowded += is_crowded(node, &contact[i], bucket);
     }
     return crowded;
@@ -257,17 +258,37 @@ static void observe(struct vx6_node *node, const struct contact *contact, uint32
     }
 }
 
-/* Contacts change their places; their ages follow on their own. */
-static void move(struct table *table, uint32_t from, uint32_t to, uint32_t count)
+/* Contacts come from other places, of the same table or another. */
+static void move(
+    struct table *table, uint32_t to, const struct table *was, uint32_t from, uint32_t count)
 {
-    uint32_t *prefixes = table_prefixes(table);
-    uint16_t *providers = table_providers(table);
-    uint8_t *standings = table_standings(table);
-    memmove(table->peers + to, table->peers + from, count * sizeof *table->peers);
-    memmove(prefixes + to, prefixes + from, count * sizeof *prefixes);
-    memmove(providers + to, providers + from, count * sizeof *providers);
-    memmove(standings + to, standings + from, count * sizeof *standings);
-    memmove(table->contacts + to, table->contacts + from, count * sizeof *table->contacts);
+    memmove(table->peers + to, was->peers + from, count * sizeof *was->peers);
+    memmove(table_seen_ms(table) + to, table_seen_ms(was) + from, count * sizeof(uint32_t));
+    memmove(table_bits(table) + to, table_bits(was) + from, count * sizeof(uint16_t));
+    memmove(table_providers(table) + to, table_providers(was) + from, count * sizeof(uint16_t));
+    memmove(table_asked_s(table) + to, table_asked_s(was) + from, count * sizeof(uint16_t));
+    memmove(table_standings(table) + to, table_standings(was) + from, count * sizeof(uint8_t));
+    memmove(table->contacts + to, was->contacts + from, count * sizeof *was->contacts);
+}
+
+/* As many deepest buckets as are looked at at once, after contacts came or went. */
+static void set_deepest(struct table *table)
+{
+    const uint8_t *counts = table_bucket_counts(table);
+    uint32_t deepest = table->depth, begin = table->count;
+    while (deepest > 0 && table->count - begin + counts[deepest - 1] <= TABLE_VECTOR)
+        begin -= counts[--deepest];
+    const uint32_t was = table->deepest;
+    table->deepest = (uint16_t)deepest;
+    table->deepest_begin = (uint16_t)begin;
+    if (was == deepest)
+        return;
+    uint32_t bucket = was < deepest ? was : deepest, i = table_bucket_begin(table, bucket);
+    for (; bucket < table->depth; bucket++) {
+        const uint32_t shared = table_shared(table, bucket), end = i + counts[bucket];
+        for (; i < end; i++)
+            table_bits(table)[i] = id_bits(table->peers[i]->id, shared);
+    }
 }
 
 static void table_remove(struct vx6_node *node, struct contact *contact, enum vx6_code code)
@@ -275,17 +296,17 @@ static void table_remove(struct vx6_node *node, struct contact *contact, enum vx
     struct table *table = &node->table;
     struct peer *peer = table_peer(table, contact);
     const uint32_t index = (uint32_t)(contact - table->contacts);
+    uint8_t *counts = table_buckets(table);
     table->count--;
-    table->bucket_count[common_prefix(node->keys.id, peer->id)]--;
-    move(table, index + 1, index, table->count - index);
+    counts[common_prefix(node->keys.id, peer->id)]--;
+    move(table, index, table, index + 1, table->count - index);
     idle_left(node, index);
-    while (table->depth > 0 && table->bucket_count[table->depth - 1] == 0)
+    while (table->depth > 0 && counts[table->depth - 1] == 0)
         table->depth--;
+    set_deepest(table);
     trace(node, VX6_EVENT_contact_removed, &peer->addr, 0, 0, code);
     peer_drop(node->env, peer);
 }
-
-_Static_assert((int)TABLE_STEP >= (int)TABLE_VECTOR, "so many can be read");
 
 void table_lay_out(struct table *table, void *block, uint32_t capacity)
 {
@@ -294,38 +315,50 @@ void table_lay_out(struct table *table, void *block, uint32_t capacity)
     table->contacts = (struct contact *)(table_standings(table) + capacity);
 }
 
-/* False: no memory. */
+static uint32_t block_size(uint32_t capacity)
+{
+    return (capacity * TABLE_CONTACT_SIZE + TABLE_STEP - 1) / TABLE_STEP * TABLE_STEP;
+}
+
+/* Whole steps: blocks of allocators have such sizes. False: no memory. */
 static bool table_grow(struct vx6_node *node)
 {
     const struct table was = node->table;
     struct table *table = &node->table;
-    const uint32_t capacity = was.capacity + TABLE_STEP;
-    const size_t age_size = sizeof *table->ages;
-    void *block = env_alloc(node->env, capacity * TABLE_CONTACT_SIZE);
-    void *ages = block
-                     ? env_resize(node->env, was.ages, was.capacity * age_size, capacity * age_size)
-                     : NULL;
-    if (ages == NULL) {
-        env_free(node->env, block, capacity * TABLE_CONTACT_SIZE);
+    const uint32_t least = was.capacity + 1;
+    const uint32_t size = block_size(least < TABLE_VECTOR ? TABLE_VECTOR : least);
+    void *block = env_alloc(node->env, size);
+    if (block == NULL)
         return false;
-    }
-    table->ages = ages;
-    table_lay_out(table, block, capacity);
+    table_lay_out(table, block, size / TABLE_CONTACT_SIZE);
     if (was.count == 0)
         return true; /* it has no memory */
-    memcpy(table->peers, was.peers, was.count * sizeof *was.peers);
-    memcpy(table_prefixes(table), table_prefixes(&was), was.count * sizeof(uint32_t));
-    memcpy(table_providers(table), table_providers(&was), was.count * sizeof(uint16_t));
-    memcpy(table_standings(table), table_standings(&was), was.count * sizeof(uint8_t));
-    memcpy(table->contacts, was.contacts, was.count * sizeof *was.contacts);
-    env_free(node->env, was.peers, was.capacity * TABLE_CONTACT_SIZE);
+    move(table, 0, &was, 0, was.count);
+    env_free(node->env, was.peers, block_size(was.capacity));
     return true;
+}
+
+/* False: no memory. */
+static bool count_all_buckets(struct vx6_node *node)
+{
+    struct table *table = &node->table;
+    table->many_buckets = env_alloc(node->env, BUCKET_COUNT);
+    if (table->many_buckets == NULL)
+        return false;
+    memcpy(table->many_buckets, table->few_buckets, sizeof table->few_buckets);
+    return true;
+}
+
+/* False: no memory. */
+static bool table_prepare(struct vx6_node *node, uint32_t bucket, bool must_grow)
+{
+    const bool is_deep = bucket >= TABLE_BUCKETS && node->table.many_buckets == NULL;
+    return (!must_grow || table_grow(node)) && (!is_deep || count_all_buckets(node));
 }
 
 static void set_peer(struct table *table, uint32_t index, struct peer *peer)
 {
     table->peers[index] = peer_hold(peer);
-    table_prefixes(table)[index] = load_u32(peer->id);
     table_providers(table)[index] = diversity_provider(&peer->addr);
     table_standings(table)[index] = (uint8_t)(STANDING_SOUND | addr_scope(&peer->addr));
 }
@@ -337,7 +370,7 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     struct contact *victim;
     if (bucket == 256 || !make_room(node, peer, bucket, &victim))
         return NULL;
-    if (table->count == table->capacity && victim == NULL && !table_grow(node))
+    if (!table_prepare(node, bucket, table->count == table->capacity && victim == NULL))
         return NULL;
     if (victim) {
         observe(node, victim, victim->failures > 0 ? 1 : 0);
@@ -345,15 +378,20 @@ static struct contact *table_enter(struct vx6_node *node, struct peer *peer)
     }
 
     bool crowded = diversity_is_crowded(node, &peer->addr, bucket, NULL);
-    uint32_t place = table_bucket_begin(table, bucket) + table->bucket_count[bucket];
-    move(table, place, place + 1, table->count - place);
+    uint32_t place = table_bucket_begin(table, bucket) + table_bucket_count(table, bucket);
+    move(table, place + 1, table, place, table->count - place);
     table->contacts[place] = (struct contact){.crowded = crowded};
     set_peer(table, place, peer);
+    table_bits(table)[place] = id_bits(peer->id, table_shared(table, bucket));
     idle_came(node, place);
     table->count++;
-    table->bucket_count[bucket]++;
+    table_buckets(table)[bucket]++;
     if (bucket >= table->depth)
         table->depth = bucket + 1;
+    if (bucket < table->deepest)
+        table->deepest_begin++;
+    else if (table->count - table->deepest_begin > TABLE_VECTOR)
+        set_deepest(table);
     trace(node, VX6_EVENT_contact_added, &peer->addr, 0, 0, VX6_OK);
     return &table->contacts[place];
 }
@@ -421,7 +459,7 @@ void table_failed(struct vx6_node *node, struct peer *peer)
 
 size_t table_memory(const struct vx6_node *node)
 {
-    return node->table.capacity * (TABLE_CONTACT_SIZE + sizeof *node->table.ages);
+    return block_size(node->table.capacity) + (node->table.many_buckets ? BUCKET_COUNT : 0);
 }
 
 void table_free(struct vx6_node *node)
@@ -429,7 +467,7 @@ void table_free(struct vx6_node *node)
     struct table *table = &node->table;
     for (uint32_t i = 0; i < table->count; i++)
         peer_drop(node->env, table->peers[i]);
-    env_free(node->env, table->peers, table->capacity * TABLE_CONTACT_SIZE);
-    env_free(node->env, table->ages, table->capacity * sizeof *table->ages);
+    env_free(node->env, table->peers, block_size(table->capacity));
+    env_free(node->env, table->many_buckets, BUCKET_COUNT);
     *table = (struct table){0};
 }

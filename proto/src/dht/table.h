@@ -9,13 +9,15 @@
 #include "vx6/node.h"
 
 struct contact {
-    uint8_t failures : 6; /* queries lost in a row */
+    uint8_t failures : 5; /* queries lost in a row */
     bool restored : 1;    /* came from an earlier run and has not answered yet */
     bool crowded : 1;     /* when it came, there were enough from around it */
+    bool urgent : 1;      /* has failed, or somebody would take its place: is to be asked */
 };
 
 enum {
     TABLE_VECTOR = 24,  /* contacts that are looked at at once: those of a bucket, or more */
+    TABLE_BUCKETS = 32, /* a table may have more, but only one that somebody made keys for */
     STANDING_SCOPE = 7, /* enum addr_scope of the contact's address; and */
     STANDING_SOUND = 8  /* no query to it was lost since it answered */
 };
@@ -24,38 +26,81 @@ enum {
  * most of it is read of many at once. Peers lie far away in memory. */
 struct table {
     struct idle idle;
-    struct peer **peers;      /* and behind them, in the same block, table_prefixes() and so on */
+    struct peer **peers;      /* and behind them, in the same block, table_seen_ms() and so on */
     struct contact *contacts; /* at the end of it */
-    struct contact_age *ages;
     uint32_t count, capacity;
     uint32_t depth; /* of the deepest bucket that holds a contact, plus one */
+    /* Buckets from this one on, which hold few, are looked at all at once; index of their first. */
+    uint16_t deepest, deepest_begin;
     /* How fast contacts go away: their silence before they answered or were found gone, summed. */
     uint32_t gone_count;
     uint64_t silence_ms;
-    uint8_t bucket_count[256]; /* most buckets are empty */
+    uint8_t *many_buckets; /* contacts of all 256 buckets; NULL while there are only these: */
+    uint8_t few_buckets[TABLE_BUCKETS];
 };
 
-/* The first 4 bytes of the node IDs. */
-static inline uint32_t *table_prefixes(const struct table *table)
+/* Contacts by bucket, of as many as are below table.depth. */
+static inline uint8_t *table_buckets(struct table *table)
+{
+    return table->many_buckets ? table->many_buckets : table->few_buckets;
+}
+
+static inline const uint8_t *table_bucket_counts(const struct table *table)
+{
+    return table->many_buckets ? table->many_buckets : table->few_buckets;
+}
+
+static inline uint32_t table_bucket_count(const struct table *table, uint32_t bucket)
+{
+    return bucket < table->depth ? table_bucket_counts(table)[bucket] : 0;
+}
+
+/* When contacts last answered, in ms since the node began; wraps. */
+static inline uint32_t *table_seen_ms(const struct table *table)
 {
     return (uint32_t *)(table->peers + table->capacity);
+}
+
+/* id_bits() of the node IDs: what tells contacts apart. */
+static inline uint16_t *table_bits(const struct table *table)
+{
+    return (uint16_t *)(table_seen_ms(table) + table->capacity);
+}
+
+/* As many first bits of its contacts' IDs agree. */
+static inline uint32_t table_shared(const struct table *table, uint32_t bucket)
+{
+    return bucket < table->deepest ? bucket + 1 : table->deepest;
+}
+
+/* The 16 bits behind so many; where the ID ends, 16 of its last. */
+static inline uint16_t id_bits(const uint8_t id[32], uint32_t shared)
+{
+    const uint32_t at = shared < 224 ? shared : 224;
+    return (uint16_t)(load_u32(id + at / 8) << at % 8 >> 16);
 }
 
 /* diversity_provider() of the addresses. */
 static inline uint16_t *table_providers(const struct table *table)
 {
-    return (uint16_t *)(table_prefixes(table) + table->capacity);
+    return table_bits(table) + table->capacity;
+}
+
+/* When contacts were last asked whether they live, in s; wraps. */
+static inline uint16_t *table_asked_s(const struct table *table)
+{
+    return table_providers(table) + table->capacity;
 }
 
 /* Who may be named. */
 static inline uint8_t *table_standings(const struct table *table)
 {
-    return (uint8_t *)(table_providers(table) + table->capacity);
+    return (uint8_t *)(table_asked_s(table) + table->capacity);
 }
 
 /* In which the widest items come first. */
 enum {
-    TABLE_CONTACT_SIZE = sizeof(struct peer *) + sizeof(uint32_t) + sizeof(uint16_t) +
+    TABLE_CONTACT_SIZE = sizeof(struct peer *) + sizeof(uint32_t) + 3 * sizeof(uint16_t) +
                          sizeof(uint8_t) + sizeof(struct contact)
 };
 

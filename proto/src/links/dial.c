@@ -6,7 +6,7 @@
 #include "scope.h"
 
 enum {
-    DIALS_FIRST = 4,
+    DIALS_FIRST = 1, /* most nodes dial seldom */
     DIALS_MAX = 512, /* in one minute, to whomever */
     SITE_SHARE = 4
 };

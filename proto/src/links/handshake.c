@@ -72,12 +72,14 @@ static void begin_noise(struct vx6_node *node, struct link *link, enum vx6_suite
 }
 
 /* VX6-LINK-004: equal size for everybody. */
-static void write_message(struct vx6_node *node, struct link *link, size_t expected_len)
+static enum vx6_code write_message(struct vx6_node *node, struct link *link, size_t expected_len)
 {
     struct handshake *handshake = link->handshake;
     uint8_t payload[LINK_PAYLOAD_SIZE] = {0};
     vx6_span record = publish_record(node);
-    VX6_ASSERT(record.len > 0 && record.len <= VX6_RECORD_MAX);
+    VX6_ASSERT(record.len <= VX6_RECORD_MAX);
+    if (record.len == 0)
+        return VX6_NOMEM;
     store_u16(payload, (uint16_t)record.len);
     memcpy(payload + 2, record.data, record.len);
     size_t len = node->env->crypto->handshake_write(
@@ -85,6 +87,7 @@ static void write_message(struct vx6_node *node, struct link *link, size_t expec
     VX6_ASSERT(len == expected_len);
     handshake->out_len = (uint16_t)len;
     link_post_write(node, link);
+    return VX6_OK;
 }
 
 static void write_message_1(struct vx6_node *node, struct link *link, enum vx6_suite suite)
@@ -152,9 +155,9 @@ static enum vx6_code take_message_1(struct vx6_node *node, struct link *link)
     if (!node->env->crypto->handshake_read(node->env->crypto, &handshake->noise, handshake->in + 1,
             LINK_MESSAGE_1_SIZE - 1, &nothing))
         return VX6_BAD_SEAL;
-    write_message(node, link, LINK_MESSAGE_2_SIZE);
+    enum vx6_code code = write_message(node, link, LINK_MESSAGE_2_SIZE);
     handshake->number = 3;
-    return VX6_OK;
+    return code;
 }
 
 /* VX6-LINK-006: message 2 does not open. Does it under the other suite, then the responder could
@@ -186,9 +189,10 @@ static enum vx6_code take_message_2(struct vx6_node *node, struct link *link)
             node->env->crypto, &handshake->noise, handshake->in, LINK_MESSAGE_2_SIZE, payload))
         return identify_stranger(node, link);
     enum vx6_code code = take_payload(node, link, payload);
+    if (code == VX6_OK)
+        code = write_message(node, link, LINK_MESSAGE_3_SIZE);
     if (code != VX6_OK)
         return code;
-    write_message(node, link, LINK_MESSAGE_3_SIZE);
     split(node, link);
     link->state = LINK_CONFIRMING;
     return VX6_OK;

@@ -38,6 +38,14 @@ static size_t put_plain(
     return link_put_frame(node, link, dst, cap, &msg);
 }
 
+/* The same for one that carries the own record; without memory for that, there is no frame: the
+ * peer refuses what comes instead, or an ask times out. */
+static size_t put_record(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap,
+    vx6_span record, const struct vx6_msg *msg)
+{
+    return record.len > 0 ? link_put_frame(node, link, dst, cap, msg) : 0;
+}
+
 size_t link_put_own_frames(struct vx6_node *node, struct link *link, uint8_t *dst, size_t cap)
 {
     size_t len = 0;
@@ -49,7 +57,7 @@ size_t link_put_own_frames(struct vx6_node *node, struct link *link, uint8_t *ds
     if (link->owed & OWED_RECORD) {
         msg = (struct vx6_msg){
             .type = VX6_MSG_link_record, .u.link_record.record = publish_record(node)};
-        len += link_put_frame(node, link, dst + len, cap - len, &msg);
+        len += put_record(node, link, dst + len, cap - len, msg.u.link_record.record, &msg);
     }
     if (link->owed & OWED_HELLO) {
         msg = make_hello(node, link);
@@ -67,8 +75,8 @@ size_t link_put_own_frames(struct vx6_node *node, struct link *link, uint8_t *ds
     bool has_room = cap - len >= REACH_ASK_ROOM;
     if ((link->owed & OWED_REACH_ASK) && has_room) {
         msg = reach_ask_frame(node, link);
-        link->is_reach_sent = true;
-        len += link_put_frame(node, link, dst + len, cap - len, &msg);
+        link->is_reach_sent = msg.u.reach_ask.record.len > 0;
+        len += put_record(node, link, dst + len, cap - len, msg.u.reach_ask.record, &msg);
     }
     link->owed = has_room ? 0 : link->owed & OWED_REACH_ASK; /* the next buffer has room */
     return len;

@@ -21,11 +21,41 @@ struct reach_taken {
     vx6_ns at;
 };
 
+enum {
+    REACH_RECENT = 8 /* who was asked last: others come first */
+};
+
+struct reach {
+    struct reach_ask *asks; /* of this node, under way */
+    uint32_t recent_next;
+    uint32_t taken_count;
+    uint64_t recent[REACH_RECENT]; /* the first bytes of their keys */
+    struct reach_taken taken[];    /* of others, oldest first; room for all of a minute */
+};
+
+static size_t size_of(const struct vx6_node *node)
+{
+    return sizeof(struct reach) + node->env->limits->reach_per_minute * sizeof(struct reach_taken);
+}
+
+/* Is made when it is first needed; NULL: memory ran out. */
+static struct reach *reach_of(struct vx6_node *node)
+{
+    if (node->reach == NULL)
+        node->reach = env_alloc(node->env, size_of(node));
+    return node->reach;
+}
+
 /* ---- asking ---- */
+
+static struct reach_ask *first_ask(const struct vx6_node *node)
+{
+    return node->reach ? node->reach->asks : NULL;
+}
 
 static struct reach_ask *ask_of(const struct vx6_node *node, const uint8_t key[32])
 {
-    struct reach_ask *ask = node->reach.asks;
+    struct reach_ask *ask = first_ask(node);
     while (ask && !bytes_equal(ask->key, key, sizeof ask->key))
         ask = ask->next;
     return ask;
@@ -34,7 +64,7 @@ static struct reach_ask *ask_of(const struct vx6_node *node, const uint8_t key[3
 /* Who waits for the peer of this link; or nobody does. */
 static struct reach_ask *ask_on(const struct vx6_node *node, const struct link *link)
 {
-    struct reach_ask *ask = node->reach.asks;
+    struct reach_ask *ask = first_ask(node);
     while (ask && ask->link != link)
         ask = ask->next;
     return ask;
@@ -43,7 +73,7 @@ static struct reach_ask *ask_on(const struct vx6_node *node, const struct link *
 /* How many asks ago this one was asked, REACH_RECENT if it was none of the last. */
 static uint32_t asks_since(const struct vx6_node *node, const uint8_t key[32])
 {
-    const struct reach *reach = &node->reach;
+    const struct reach *reach = node->reach;
     uint32_t since = 0;
     while (since < REACH_RECENT &&
            reach->recent[(reach->recent_next - 1 - since) % REACH_RECENT] != load_u64(key))
@@ -87,7 +117,7 @@ static struct peer *choose_peer(struct vx6_node *node, const vx6_addr *endpoint)
 
 static void ask_free(struct vx6_node *node, struct reach_ask *ask)
 {
-    struct reach_ask **place = &node->reach.asks;
+    struct reach_ask **place = &node->reach->asks;
     while (*place != ask)
         place = &(*place)->next;
     *place = ask->next;
@@ -140,8 +170,8 @@ static struct reach_ask *ask_new(
         return NULL;
     *code = VX6_OK;
     timer_init(&ask->timer, TIMER_REACH);
-    ask->next = node->reach.asks;
-    node->reach.asks = ask;
+    ask->next = node->reach->asks;
+    node->reach->asks = ask;
     ask->endpoint = *endpoint;
     memcpy(ask->key, peer->key, sizeof ask->key);
     ask->link = link;
@@ -152,11 +182,13 @@ static struct reach_ask *ask_new(
 
 enum vx6_code reach_start(struct vx6_node *node, const vx6_addr *endpoint, vx6_id *id)
 {
-    struct reach *reach = &node->reach;
     uint32_t index;
     enum vx6_code code;
     if (!is_own_endpoint(node, endpoint, &index))
         return VX6_INVALID;
+    struct reach *reach = reach_of(node);
+    if (reach == NULL)
+        return VX6_NOMEM;
     struct peer *peer = choose_peer(node, endpoint);
     if (peer == NULL)
         return VX6_NO_PEERS;
@@ -215,11 +247,10 @@ static enum vx6_code take_answer(struct vx6_node *node, struct link *link, enum 
 
 /* ---- being asked ---- */
 
-static void forget_old(struct vx6_node *node)
+static void forget_old(struct reach *reach, vx6_ns now)
 {
-    struct reach *reach = &node->reach;
     uint32_t old = 0;
-    while (old < reach->taken_count && node->now - reach->taken[old].at >= 60 * VX6_SECOND)
+    while (old < reach->taken_count && now - reach->taken[old].at >= 60 * VX6_SECOND)
         old++;
     reach->taken_count -= old;
     if (old > 0)
@@ -229,21 +260,19 @@ static void forget_old(struct vx6_node *node)
 /* VX6-LINK-033 */
 static enum vx6_code may_ask(struct vx6_node *node, const vx6_addr *asker)
 {
-    struct reach *reach = &node->reach;
     const struct vx6_limits *limits = node->env->limits;
-    const uint32_t max = limits->reach_per_minute;
+    struct reach *reach = reach_of(node);
+    if (reach == NULL)
+        return VX6_NOMEM;
     struct reach_taken taken = {.at = node->now};
     uint32_t of_network = 0;
     addr_network(asker, taken.network);
-    forget_old(node);
+    forget_old(reach, node->now);
     for (uint32_t i = 0; i < reach->taken_count; i++)
         of_network += bytes_equal(reach->taken[i].network, taken.network, NETWORK_SIZE);
-    if (reach->taken_count >= max || of_network >= limits->reach_per_network_per_minute)
+    if (reach->taken_count >= limits->reach_per_minute ||
+        of_network >= limits->reach_per_network_per_minute)
         return VX6_LIMIT;
-    if (reach->taken == NULL)
-        reach->taken = env_alloc(node->env, max * sizeof taken);
-    if (reach->taken == NULL)
-        return VX6_NOMEM;
     reach->taken[reach->taken_count++] = taken;
     return VX6_OK;
 }
@@ -403,10 +432,8 @@ void reach_link_down(struct vx6_node *node, struct link *link, enum vx6_code cod
 
 void reach_free(struct vx6_node *node)
 {
-    while (node->reach.asks)
-        ask_free(node, node->reach.asks);
-    env_free(node->env, node->reach.taken,
-        node->env->limits->reach_per_minute * sizeof *node->reach.taken);
-    node->reach.taken = NULL;
-    node->reach.taken_count = 0;
+    while (first_ask(node))
+        ask_free(node, first_ask(node));
+    env_free(node->env, node->reach, size_of(node));
+    node->reach = NULL;
 }

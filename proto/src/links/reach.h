@@ -12,20 +12,7 @@
 struct link;
 struct op;
 struct timer;
-struct reach_ask;   /* of this node, under way: reach.c */
-struct reach_taken; /* of others, of the last minute */
-
-enum {
-    REACH_RECENT = 8 /* who was asked last: others come first */
-};
-
-struct reach {
-    struct reach_ask *asks;
-    struct reach_taken *taken; /* oldest first; room for all that are taken in a minute */
-    uint32_t taken_count;
-    uint32_t recent_next;
-    uint64_t recent[REACH_RECENT]; /* the first bytes of their keys */
-};
+struct reach;
 
 /* VX6_IN_REACH: asks a contact for this endpoint and makes an operation of it. INVALID: it is no
  * endpoint; NO_PEERS: there is nobody who could tell. */

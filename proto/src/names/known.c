@@ -22,6 +22,16 @@ static uint32_t known_index(const struct known *known, const uint8_t key[32])
     return index;
 }
 
+/* It is in use: it becomes the last. */
+static struct known_bundle *known_use(struct known *known, uint32_t index)
+{
+    struct known_bundle used = known->items[index];
+    memmove(
+        &known->items[index], &known->items[index + 1], (known->count - 1 - index) * sizeof used);
+    known->items[known->count - 1] = used;
+    return &known->items[known->count - 1];
+}
+
 /* VX6-NAME-010 */
 struct known_bundle *known_find(struct vx6_node *node, const uint8_t key[32])
 {
@@ -29,37 +39,29 @@ struct known_bundle *known_find(struct vx6_node *node, const uint8_t key[32])
     uint32_t index = known_index(known, key);
     if (index == known->count)
         return NULL;
-    struct known_bundle *bundle = &known->items[index];
-    if (node_unix_s(node) >= bundle->expires_s) {
-        known_remove(node, index);
-        return NULL;
-    }
-    bundle->used = node->now;
-    return bundle;
+    if (node_unix_s(node) < known->items[index].expires_s)
+        return known_use(known, index);
+    known_remove(node, index);
+    return NULL;
 }
 
-/* A place for one more: a free one, else that of the bundle unused for longest; the count when
- * there is no memory. Of equally old ones the first goes, so that no order depends on chance. */
-static uint32_t known_place(struct vx6_node *node)
+/* Room for one more: else that of the bundle unused for longest. False: no memory. */
+static bool known_make_room(struct vx6_node *node)
 {
     struct known *known = &node->known;
     uint32_t max = node->env->limits->known_max;
-    if (known->count == known->capacity && known->capacity < max) {
-        struct known_bundle *items =
-            env_grow(node->env, known->items, &known->capacity, sizeof *items, 4, max);
-        if (items == NULL)
-            return known->count;
-        known->items = items;
+    if (known->count < known->capacity)
+        return true;
+    if (known->capacity == max) {
+        known_remove(node, 0);
+        return true;
     }
-    if (known->count == known->capacity) {
-        uint32_t oldest = 0;
-        for (uint32_t i = 1; i < known->count; i++) {
-            if (known->items[i].used < known->items[oldest].used)
-                oldest = i;
-        }
-        known_remove(node, oldest);
-    }
-    return known->count++;
+    struct known_bundle *items =
+        env_grow(node->env, known->items, &known->capacity, sizeof *items, 1, max);
+    if (items == NULL)
+        return false;
+    known->items = items;
+    return true;
 }
 
 /* VX6-NAME-011: an older bundle never replaces a newer one. Nor is it news to see one again. */
@@ -67,19 +69,14 @@ void known_keep(struct vx6_node *node, const struct known_bundle *bundle)
 {
     struct known *known = &node->known;
     uint32_t index = known_index(known, bundle->key);
-    if (index == known->count) {
-        index = known_place(node);
-        if (index >= known->count)
-            return; /* no memory: it will be asked for again */
-        known->items[index].blob = NULL;
-    } else if (known->items[index].sequence >= bundle->sequence) {
+    if (index < known->count && known->items[index].sequence >= bundle->sequence)
         return;
-    }
-    struct blob *old = known->items[index].blob;
-    known->items[index] = *bundle;
-    known->items[index].used = node->now;
+    if (index < known->count)
+        known_remove(node, index);
+    else if (!known_make_room(node))
+        return; /* it will be asked for again */
+    known->items[known->count++] = *bundle;
     blob_hold(bundle->blob);
-    blob_drop(node->env, old);
 }
 
 void resolve_forget(struct vx6_node *node, const uint8_t key[32])

@@ -42,23 +42,23 @@ static bool has_keys(const struct vx6_node *node)
 
 static void end_round(struct vx6_node *node)
 {
-    struct relied *relied = &node->relied;
-    relied->is_in_round = false;
-    if (relied->is_again_due)
+    const struct relied_round round = *node->relied.round;
+    relied_free(node);
+    if (round.is_again_due)
         plan_soon(node);
     else if (has_keys(node))
-        plan_round(node, relied->round_at);
+        plan_round(node, round.began);
 }
 
 /* Of what this node remembers nobody needs to be asked. */
 static bool find_next(struct vx6_node *node)
 {
-    struct relied *relied = &node->relied;
-    memcpy(relied->key, relied->done, sizeof relied->key);
+    struct relied_round *round = node->relied.round;
+    memcpy(round->key, round->done, sizeof round->key);
     do {
-        if (!next_key(node, relied->key, relied->key))
+        if (!next_key(node, round->key, round->key))
             return false;
-    } while (revoked_remembers(node, relied->key));
+    } while (revoked_remembers(node, round->key));
     return true;
 }
 
@@ -72,24 +72,34 @@ static void try_later(struct vx6_node *node)
     plan(node, node->now, (vx6_ns)relied->retry_ms * VX6_MILLISECOND);
 }
 
+/* The one under way, or a new one; NULL: memory ran out. */
+static struct relied_round *round_of(struct vx6_node *node)
+{
+    struct relied *relied = &node->relied;
+    if (relied->round == NULL) {
+        relied->round = env_alloc(node->env, sizeof *relied->round);
+        if (relied->round)
+            relied->round->began = node->now;
+    }
+    return relied->round;
+}
+
 /* VX6-NAME-030 */
 void relied_timer(struct vx6_node *node)
 {
-    struct relied *relied = &node->relied;
     uint8_t target[32];
-    if (!relied->is_in_round) {
-        relied->is_in_round = true;
-        relied->is_again_due = false;
-        relied->round_at = node->now;
-        memset(relied->done, 0, sizeof relied->done);
+    struct relied_round *round = round_of(node);
+    if (round == NULL) {
+        try_later(node);
+        return;
     }
     if (!find_next(node)) {
         end_round(node);
         return;
     }
-    vx6_node_id(node->env->crypto, target, relied->key);
-    relied->lookup = lookup_start(node, target, true, LOOKUP_RELIED, NULL);
-    if (relied->lookup == NULL)
+    vx6_node_id(node->env->crypto, target, round->key);
+    round->lookup = lookup_start(node, target, true, LOOKUP_RELIED, NULL);
+    if (round->lookup == NULL)
         try_later(node);
 }
 
@@ -99,7 +109,7 @@ void relied_bundle(struct vx6_node *node, const struct lookup_value *value)
     struct tombstone tombstone;
     struct bundle bundle;
     if (tombstone_decode(value->bundle, &tombstone) != VX6_OK ||
-        !bytes_equal(tombstone.identity, node->relied.key, 32) ||
+        !bytes_equal(tombstone.identity, node->relied.round->key, 32) ||
         revoked_remembers(node, tombstone.identity))
         return;
     enum vx6_code code = bundle_check(node->env, node_unix_s(node), value->bundle, &bundle);
@@ -113,13 +123,14 @@ void relied_bundle(struct vx6_node *node, const struct lookup_value *value)
 void relied_lookup_done(struct vx6_node *node, const struct lookup_result *result)
 {
     struct relied *relied = &node->relied;
-    relied->lookup = NULL;
+    struct relied_round *round = relied->round;
+    round->lookup = NULL;
     if (result->closest_count == 0) {
         try_later(node);
         return;
     }
     relied->retry_ms = 0;
-    memcpy(relied->done, relied->key, sizeof relied->done);
+    memcpy(round->done, round->key, sizeof round->done);
     plan(node, node->now, (vx6_ns)node->env->limits->revocation_pace_ms * VX6_MILLISECOND);
 }
 
@@ -127,9 +138,10 @@ void relied_joined(struct vx6_node *node)
 {
     struct relied *relied = &node->relied;
     bool was_cut_off = !relied->joined || relied->retry_ms > 0;
+    bool is_asking = relied->round && relied->round->lookup;
     relied->joined = true;
     relied->retry_ms = 0;
-    if (was_cut_off && relied->lookup == NULL && has_keys(node))
+    if (was_cut_off && !is_asking && has_keys(node))
         plan_soon(node);
 }
 
@@ -138,8 +150,8 @@ void relied_added(struct vx6_node *node, bool is_on_list)
     struct relied *relied = &node->relied;
     if (!relied->joined)
         return;
-    if (relied->is_in_round)
-        relied->is_again_due |= is_on_list;
+    if (relied->round)
+        relied->round->is_again_due |= is_on_list;
     else if (is_on_list)
         plan_soon(node);
     else if (node->timers.deadlines[TIMER_RELIED] == VX6_NEVER)
@@ -149,9 +161,15 @@ void relied_added(struct vx6_node *node, bool is_on_list)
 void relied_shutdown(struct vx6_node *node)
 {
     struct relied *relied = &node->relied;
-    if (relied->lookup != NULL)
-        lookup_cancel(node, relied->lookup);
-    relied->lookup = NULL;
-    relied->joined = relied->is_in_round = false;
+    if (relied->round && relied->round->lookup)
+        lookup_cancel(node, relied->round->lookup);
+    relied_free(node);
+    relied->joined = false;
     timer_set_part(&node->timers, TIMER_RELIED, VX6_NEVER);
+}
+
+void relied_free(struct vx6_node *node)
+{
+    env_free(node->env, node->relied.round, sizeof *node->relied.round);
+    node->relied.round = NULL;
 }

@@ -9,14 +9,17 @@
 #include "timer.h"
 #include "vx6/node.h"
 
-struct relied {
+struct relied_round {
     struct lookup *lookup;     /* about `key` */
-    uint8_t key[32], done[32]; /* of this round: that is asked about, and the last one before it */
-    vx6_ns round_at;           /* it began */
-    uint32_t retry_ms;         /* grows while nobody answers; 0: somebody did */
-    bool joined;
-    bool is_in_round;
+    uint8_t key[32], done[32]; /* that is asked about, and the last one before it */
+    vx6_ns began;
     bool is_again_due; /* a key was added that this round may have passed */
+};
+
+struct relied {
+    struct relied_round *round; /* NULL: between two */
+    uint32_t retry_ms;          /* grows while nobody answers; 0: somebody did */
+    bool joined;
 };
 
 /* One step of a walk over all keys in their order, each once, wherever they stand: whoever has some
@@ -39,5 +42,6 @@ void relied_joined(struct vx6_node *node); /* the network can be reached now */
 void relied_added(struct vx6_node *node, bool is_on_list);
 void relied_timer(struct vx6_node *node);
 void relied_shutdown(struct vx6_node *node); /* asks nobody any more */
+void relied_free(struct vx6_node *node);
 
 #endif

@@ -22,9 +22,10 @@ bool resolve_hint_fits(const struct vx6_node *node, vx6_span hint, const uint8_t
 static bool hint_fits_binding(
     const struct vx6_node *node, vx6_span hint, const struct binding *binding)
 {
-    bool fits = resolve_hint_fits(node, hint, binding->key);
-    for (uint32_t at = 0; !fits && binding->before && at < binding->before->len; at += 32)
-        fits = resolve_hint_fits(node, hint, binding->before->data + at);
+    const struct blob *before = binding_before(binding);
+    bool fits = resolve_hint_fits(node, hint, binding_key(binding));
+    for (uint32_t at = 0; !fits && before && at < before->len; at += 32)
+        fits = resolve_hint_fits(node, hint, before->data + at);
     return fits;
 }
 
@@ -191,9 +192,10 @@ static enum vx6_code start_name(struct vx6_node *node, struct resolve *resolve)
     struct vx6_name name = name_view(&resolve->name);
     const struct binding *binding = binding_find(node, name.label);
     if (binding != NULL && hint_fits_binding(node, name.hint, binding)) {
+        struct blob *before = binding_before(binding);
         resolve->bound = true;
-        memcpy(resolve->bound_key, binding->key, sizeof resolve->bound_key);
-        resolve->bound_before = binding->before ? blob_hold(binding->before) : NULL;
+        memcpy(resolve->bound_key, binding_key(binding), sizeof resolve->bound_key);
+        resolve->bound_before = before ? blob_hold(before) : NULL;
     }
     return go_on(node, resolve);
 }

@@ -18,18 +18,18 @@ struct kept_name {
 void name_keep(struct kept_name *kept, const struct vx6_name *name);
 struct vx6_name name_view(const struct kept_name *kept);
 
+/* First use binds a name to a key; from then on the name is asked for by that key. Nodes that bind
+ * the same name to the same key keep that once. */
 struct binding {
-    uint8_t key[32];
-    uint8_t (*rivals)[32]; /* that were refused as another successor; NULL: none */
-    uint8_t rival_count, rivals_told;
-    bool untold; /* made by first use; the driver has yet to hear of it */
-    uint8_t label_len;
-    char label[VX6_LABEL_MAX];
-    struct blob *before; /* keys by which it came; the last of them is its root: before.h */
-    struct blob *longer; /* while a key is followed: what `before` is about to be */
+    struct blob *bound;      /* the key, then the label */
+    struct history *history; /* what few names have: binding.c; NULL: none of it */
 };
+static inline const uint8_t *binding_key(const struct binding *binding)
+{
+    return binding->bound->data;
+}
+struct blob *binding_before(const struct binding *binding); /* keys by which it came; NULL: none */
 
-/* First use binds a name to a key; from then on the name is asked for by that key. */
 struct bindings {
     struct binding *items; /* sorted by label */
     uint32_t count, capacity;
@@ -49,9 +49,10 @@ void binding_remove(struct vx6_node *node, vx6_span label);
 enum vx6_code bindings_room(struct vx6_node *node, const uint8_t key[32], uint32_t steps);
 /* All names that mean `from` mean `to` from now on, which it has handed over to. First there has to
  * be room for it: OK, TOO_MANY_KEYS or NOMEM; what was made room for is followed or given up. */
-enum vx6_code bindings_make_room(struct vx6_node *node, const uint8_t from[32]);
+enum vx6_code bindings_make_room(
+    struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
 void bindings_give_up(struct vx6_node *node);
-void bindings_follow(struct vx6_node *node, const uint8_t from[32], const uint8_t to[32]);
+void bindings_follow(struct vx6_node *node, const uint8_t from[32]);
 /* Does a name depend on the key? */
 bool bindings_have(const struct vx6_node *node, const uint8_t key[32]);
 /* Is it bound by a key before it that was revoked since? */
@@ -75,13 +76,12 @@ struct known_bundle {
     uint8_t key[32];
     uint64_t sequence;
     int64_t expires_s;
-    vx6_ns used;
     uint8_t scope; /* of the path that it came by: enum addr_scope */
     bool doubted;  /* its address failed: ask the network, but never believe an older one */
 };
 
 struct known {
-    struct known_bundle *items;
+    struct known_bundle *items; /* what was used last is the last */
     uint32_t count, capacity;
 };
 struct known_bundle *known_find(struct vx6_node *node, const uint8_t key[32]); /* live ones only */

@@ -14,7 +14,7 @@ static enum vx6_code step(struct vx6_node *node, const uint8_t from[32], const u
 {
     struct succession *succession = &node->succession;
     struct handover *handover = env_alloc(node->env, sizeof *handover);
-    enum vx6_code code = handover ? bindings_make_room(node, from) : VX6_NOMEM;
+    enum vx6_code code = handover ? bindings_make_room(node, from, to) : VX6_NOMEM;
     if (code == VX6_OK)
         code = services_make_room(node, from, to);
     if (code != VX6_OK) {
@@ -30,7 +30,7 @@ static enum vx6_code step(struct vx6_node *node, const uint8_t from[32], const u
     else
         succession->first = handover;
     succession->last = handover;
-    bindings_follow(node, from, to);
+    bindings_follow(node, from);
     sessions_follow(node, from, to);
     services_follow(node, from, to);
     ready_post(&node->ready_list, &node->ready, NODE_READY_KEYS);

@@ -4,8 +4,9 @@
 #include "internal.h"
 
 enum {
-    CONTACT_LIFE_S = 600,          /* an own contact is signed again when it is this old */
-    CONTACT_SIZE = 32 + 16 + 2 + 4 /* key, ip, port, issued_s */
+    CONTACT_LIFE_S = 600,           /* an own contact is signed again when it is this old */
+    CONTACT_SIZE = 32 + 16 + 2 + 4, /* key, ip, port, issued_s */
+    OTHER_CONTACTS = VX6_ENDPOINT_MAX - 1
 };
 static const char contact_label[] = "vx6/contact/1";
 
@@ -100,12 +101,34 @@ static const vx6_addr *endpoint_for(const struct vx6_node *node, const vx6_addr 
     return best;
 }
 
+/* NULL: memory ran out. */
+static struct own_contact *contact_of(struct vx6_node *node, size_t endpoint)
+{
+    struct queries *queries = &node->queries;
+    if (endpoint == 0)
+        return &queries->contact;
+    if (queries->other_contacts == NULL)
+        queries->other_contacts =
+            env_alloc(node->env, OTHER_CONTACTS * sizeof *queries->other_contacts);
+    return queries->other_contacts ? &queries->other_contacts[endpoint - 1] : NULL;
+}
+
+void own_contacts_clear(struct vx6_node *node)
+{
+    struct queries *queries = &node->queries;
+    queries->contact = (struct own_contact){0};
+    env_free(node->env, queries->other_contacts, OTHER_CONTACTS * sizeof *queries->other_contacts);
+    queries->other_contacts = NULL;
+}
+
 static const struct own_contact *own_contact(struct vx6_node *node, const vx6_addr *asker)
 {
     const vx6_addr *endpoint = endpoint_for(node, asker);
     if (endpoint == NULL)
         return NULL;
-    struct own_contact *contact = &node->queries.contacts[endpoint - node->endpoints];
+    struct own_contact *contact = contact_of(node, (size_t)(endpoint - node->endpoints));
+    if (contact == NULL)
+        return NULL;
     uint32_t now_s = (uint32_t)node_unix_s(node);
     if (contact->issued_s != 0 && now_s - contact->issued_s < CONTACT_LIFE_S)
         return contact;

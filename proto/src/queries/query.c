@@ -5,7 +5,7 @@
 
 enum {
     CUT_OFF = 4,   /* queries lost in a row */
-    ITEMS_STEP = 8 /* places by which the array grows */
+    ITEMS_STEP = 4 /* places by which the array grows */
 };
 
 struct query {
@@ -88,7 +88,7 @@ static void query_free(struct vx6_node *node, struct query *query)
     if (query->crowds)
         queries->crowding--;
     memmove(item, item + 1, (queries->count - (size_t)(item - queries->items)) * sizeof *item);
-    if (queries->capacity - queries->count >= 2 * ITEMS_STEP)
+    if (queries->capacity - queries->count > ITEMS_STEP)
         (void)items_resize(node, queries->capacity - ITEMS_STEP);
     if (was_first)
         watch_deadline(node);
@@ -529,6 +529,7 @@ void queries_free(struct vx6_node *node)
     env_free(node->env, queries->items, queries->capacity * sizeof *queries->items);
     meter_free(node, &queries->asks);
     meter_free(node, &queries->proven);
+    own_contacts_clear(node);
     tokens_free(node);
     struct outgoing *outgoing;
     while ((outgoing = queries->waiting_first) != NULL) {

@@ -59,7 +59,8 @@ struct queries {
     uint32_t rtt_us, rtt_deviation_us; /* of answers, smoothed; 0: none yet */
     struct meter asks, proven;         /* that came */
     struct tokens tokens;
-    struct own_contact contacts[VX6_ENDPOINT_MAX]; /* as node.endpoints; the first is used most */
+    struct own_contact contact;         /* of the first endpoint, which most asks are for */
+    struct own_contact *other_contacts; /* of the others; NULL: none is signed yet */
 };
 
 /* Sends `ask` to `peer`; the query holds a reference. The outcome comes once, to query_done() of
@@ -109,6 +110,9 @@ void queries_free(struct vx6_node *node);
  * parts live in `storage`, or stay as they are until the next call. */
 bool answer_ask(struct vx6_node *node, const vx6_addr *from, const struct vx6_msg *ask,
     struct vx6_msg *answer, uint8_t storage[VX6_ANSWER_PAYLOAD_SIZE]);
+
+/* The own endpoints are others now: they are signed anew. */
+void own_contacts_clear(struct vx6_node *node);
 
 /* What every answer starts with. */
 struct answer_head {

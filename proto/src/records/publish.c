@@ -126,8 +126,8 @@ static void make(struct vx6_node *node)
     struct vx6_msg msg;
     const char *problem = vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bytes, len);
     VX6_ASSERT(problem == NULL);
-    publish->record_len = (uint32_t)msg.u.bundle.node.len;
-    memcpy(publish->record, msg.u.bundle.node.data, publish->record_len);
+    publish->record_at = (uint16_t)(msg.u.bundle.node.data - bytes);
+    publish->record_len = (uint16_t)msg.u.bundle.node.len;
     publish->issued_s = facts.unix_s;
     blob_drop(node->env, publish->bundle);
     publish->bundle = blob_get(node->env, (vx6_span){bytes, len});
@@ -141,7 +141,7 @@ static bool is_current(const struct vx6_node *node)
 {
     const struct publish *publish = &node->publish;
     int64_t age_s = node_unix_s(node) - publish->issued_s;
-    return publish->record_len > 0 && !publish->stale && age_s >= 0 &&
+    return publish->bundle != NULL && !publish->stale && age_s >= 0 &&
            age_s < (int64_t)(node->env->limits->record_life_s / 2);
 }
 
@@ -156,8 +156,11 @@ static void make_current(struct vx6_node *node)
 
 vx6_span publish_record(struct vx6_node *node)
 {
+    const struct publish *publish = &node->publish;
     make_current(node);
-    return (vx6_span){node->publish.record, node->publish.record_len};
+    if (publish->bundle == NULL)
+        return (vx6_span){0};
+    return (vx6_span){publish->bundle->data + publish->record_at, publish->record_len};
 }
 
 struct blob *publish_bundle(struct vx6_node *node)
@@ -222,7 +225,7 @@ static void publish_run(struct vx6_node *node)
     struct publish *publish = &node->publish;
     publish->settle_at = publish->retry_at = VX6_NEVER;
     cancel_all(node);
-    if (!is_current(node) || publish->bundle == NULL)
+    if (!is_current(node))
         make(node);
     if (publish->bundle == NULL) {
         plan_retry(node);

@@ -25,8 +25,7 @@ struct publish {
     uint32_t retry_ms;   /* 0: the last run went well */
     bool joined, stale;  /* stale: something changed since the bundle was made */
     struct blob *bundle; /* the current one; NULL before the first, and when memory ran out */
-    uint8_t record[VX6_RECORD_MAX]; /* the node record inside it, for pongs and handshakes */
-    uint32_t record_len;
+    uint16_t record_at, record_len; /* the node record inside it, for pongs and handshakes */
     int64_t issued_s;
     struct publication *running[PUBLISH_KEYS];
     uint32_t keys_left; /* of this run: not yet offered under */
@@ -39,7 +38,8 @@ void publish_init(struct vx6_node *node);
 void publish_changed(struct vx6_node *node);
 /* Would all that is hosted elsewhere fit into the own bundle? */
 bool publish_has_room(const struct vx6_node *node);
-/* The current node record; made anew when it is older than half its life. */
+/* The current node record; made anew when it is older than half its life. Empty when memory ran
+ * out. */
 vx6_span publish_record(struct vx6_node *node);
 /* The current bundle, whose record that is; NULL when memory ran out. No reference is given. */
 struct blob *publish_bundle(struct vx6_node *node);

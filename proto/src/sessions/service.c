@@ -48,12 +48,15 @@ static struct local_service *insert(struct vx6_node *node, vx6_span name, enum v
     *code = VX6_NOMEM;
     if (!make_room(node))
         return NULL;
+    struct blob *kept = blob_get(node->env, name);
+    if (kept == NULL)
+        return NULL;
     uint32_t at = position(sessions, name);
     struct local_service *service = &sessions->services[at];
     memmove(service + 1, service, (sessions->service_count - at) * sizeof *service);
-    *service = (struct local_service){.len = (uint8_t)name.len};
-    memcpy(service->name, name.data, name.len);
+    *service = (struct local_service){.name = kept};
     sessions->service_count++;
+    *code = VX6_OK;
     return service;
 }
 
@@ -86,17 +89,23 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
     if (!vx6_label_is_valid(name) ||
         !node->env->crypto->sign_public_is_valid(node->env->crypto, host))
         return VX6_INVALID;
+    struct blob *kept = blob_get(node->env, (vx6_span){host, 32});
+    if (kept == NULL)
+        return VX6_NOMEM;
     struct local_service *service = service_find(&node->sessions, name);
     bool is_new = service == NULL;
     enum vx6_code code = VX6_OK;
     if (is_new)
         service = insert(node, name, &code);
-    if (service == NULL)
+    else if (service->exposure != EXPOSURE_HOSTED)
+        code = VX6_INVALID;
+    if (code != VX6_OK) {
+        blob_drop(node->env, kept);
         return code;
-    if (!is_new && service->exposure != EXPOSURE_HOSTED)
-        return VX6_INVALID;
+    }
     service->exposure = EXPOSURE_HOSTED;
-    memcpy(service->host, host, sizeof service->host);
+    blob_drop(node->env, service->host);
+    service->host = kept;
     if (is_new && !publish_has_room(node)) {
         trace(node, VX6_EVENT_limit_reached, NULL, VX6_MSG_service_list, 0, VX6_LIMIT);
         (void)service_remove(node, name);
@@ -106,11 +115,18 @@ enum vx6_code service_add_hosted(struct vx6_node *node, vx6_span name, const uin
     return VX6_OK;
 }
 
+static void service_forget(struct vx6_node *node, struct local_service *service)
+{
+    access_forget(node, service);
+    blob_drop(node->env, service->name);
+    blob_drop(node->env, service->host);
+}
+
 void services_free(struct vx6_node *node)
 {
     struct sessions *sessions = &node->sessions;
     for (uint32_t i = 0; i < sessions->service_count; i++)
-        access_forget(node, &sessions->services[i]);
+        service_forget(node, &sessions->services[i]);
     env_free(
         node->env, sessions->services, sessions->service_capacity * sizeof *sessions->services);
     sessions->services = NULL;
@@ -125,7 +141,7 @@ enum vx6_code service_remove(struct vx6_node *node, vx6_span name)
     struct local_service *service = service_find(sessions, name);
     if (service == NULL)
         return VX6_STALE;
-    access_forget(node, service);
+    service_forget(node, service);
     size_t at = (size_t)(service - sessions->services);
     sessions->service_count--;
     memmove(service, service + 1, (sessions->service_count - at) * sizeof *service);
@@ -155,7 +171,7 @@ uint32_t services_hosted(const struct vx6_node *node, struct vx6_hosted *hosted,
         if (service->exposure != EXPOSURE_HOSTED)
             continue;
         hosted[count].name = service_name(service);
-        memcpy(hosted[count++].host, service->host, sizeof service->host);
+        memcpy(hosted[count++].host, service->host->data, 32);
     }
     return count;
 }
@@ -165,6 +181,6 @@ bool service_host(const struct vx6_node *node, vx6_span name, uint8_t host[32])
     const struct local_service *service = service_find(&node->sessions, name);
     if (service == NULL || service->exposure != EXPOSURE_HOSTED)
         return false;
-    memcpy(host, service->host, sizeof service->host);
+    memcpy(host, service->host->data, 32);
     return true;
 }

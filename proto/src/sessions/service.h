@@ -6,16 +6,16 @@
 #include "session_internal.h"
 
 struct local_service {
-    uint8_t len, exposure; /* enum exposure */
-    char name[VX6_LABEL_MAX];
+    struct blob *name;
+    struct blob *host;       /* its key: EXPOSURE_HOSTED; else NULL */
     struct allowed *allowed; /* sorted by key: access.c */
     uint32_t allowed_count, allowed_capacity;
-    uint8_t host[32]; /* EXPOSURE_HOSTED */
+    uint8_t exposure; /* enum exposure */
 };
 
 static inline vx6_span service_name(const struct local_service *service)
 {
-    return (vx6_span){(const uint8_t *)service->name, service->len};
+    return (vx6_span){service->name->data, service->name->len};
 }
 
 /* NULL: there is none. */

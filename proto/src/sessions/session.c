@@ -204,9 +204,11 @@ static const struct blob *came_by(
     const uint8_t *named = session->via ? session->via->data : key; /* VX6-NAME-022 */
     const struct binding *binding =
         session->is_resolved ? binding_find(node, name_view(&session->name).label) : NULL;
-    bool is_named =
-        binding && (bytes_equal(binding->key, named, 32) || before_has(binding->before, named));
-    return is_named ? binding->before : NULL;
+    if (binding == NULL)
+        return NULL;
+    const struct blob *before = binding_before(binding);
+    bool is_named = bytes_equal(binding_key(binding), named, 32) || before_has(before, named);
+    return is_named ? before : NULL;
 }
 
 /* The key is the other end's, or what led there stands and falls with it. */
