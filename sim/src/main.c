@@ -8,8 +8,13 @@
 #include "validate.h"
 #include "warm.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+
+enum {
+    MMAP_MIN = 1 << 16 /* bytes: larger arrays grow without leaving holes behind */
+};
 
 static volatile sig_atomic_t interrupted;
 
@@ -44,6 +49,7 @@ static void run(struct world *world, vx6_ns end)
             fault_act(world);
         if (world->now % step == 0)
             check_budgets(world);
+        warm_end(world);
         if (world->options.progress && world->now % step == 0)
             report_progress(world, end);
     }
@@ -65,6 +71,7 @@ int main(int argc, char **argv)
 
     static struct world world;
     report_begin(&world);
+    (void)mallopt(M_MMAP_THRESHOLD, MMAP_MIN);
     world_init(&world, &options);
     warm_start(&world);
     if (options.validate)

@@ -13,13 +13,13 @@ enum {
 /* The entry of the fact, or the free one where it would go. Facts are points on a curve or hashes:
  * their bytes need no further hash. */
 static struct memo_entry *entry_of(
-    struct memo_entry *entries, uint32_t capacity, const uint8_t fact[32])
+    struct memo_entry *entries, uint32_t capacity, const uint8_t fact[MEMO_FACT_SIZE])
 {
     uint32_t at;
     memcpy(&at, fact, sizeof at);
     for (;; at++) {
         struct memo_entry *entry = &entries[at & (capacity - 1)];
-        if (entry->verdict == MEMO_UNKNOWN || memcmp(entry->fact, fact, 32) == 0)
+        if (entry->verdict == MEMO_UNKNOWN || memcmp(entry->fact, fact, MEMO_FACT_SIZE) == 0)
             return entry;
     }
 }
@@ -56,7 +56,7 @@ static void learn(struct memo *memo, const uint8_t fact[32], bool verdict)
         return;
     struct memo_entry *entry = entry_of(memo->entries, memo->capacity, fact);
     memo->count += entry->verdict == MEMO_UNKNOWN;
-    memcpy(entry->fact, fact, 32);
+    memcpy(entry->fact, fact, MEMO_FACT_SIZE);
     entry->verdict = verdict ? MEMO_TRUE : MEMO_FALSE;
 }
 

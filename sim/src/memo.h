@@ -8,9 +8,15 @@
 
 #include "vx6/crypto.h"
 
+/* Of a public key, or of the hash of a signature and all it is checked against: enough to tell it
+ * from all others. */
+enum {
+    MEMO_FACT_SIZE = 15
+};
+
 struct memo_entry {
-    uint8_t fact[32]; /* a public key, or the hash of a signature and all it is checked against */
-    uint8_t verdict;  /* enum memo_verdict; MEMO_UNKNOWN: free */
+    uint8_t fact[MEMO_FACT_SIZE];
+    uint8_t verdict; /* enum memo_verdict; MEMO_UNKNOWN: free */
 };
 
 struct memo {

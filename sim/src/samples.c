@@ -65,8 +65,13 @@ static void timeline_join(struct timeline *sum, const struct timeline *timeline)
     }
 }
 
-static void samples_join(struct samples *all, const struct samples *samples)
+static void samples_take_over(struct samples *all, struct samples *samples)
 {
+    if (all->count == 0) {
+        *all = *samples;
+        *samples = (struct samples){0};
+        return;
+    }
     if (samples->count == 0)
         return;
     all->capacity = all->count + samples->count;
@@ -82,9 +87,9 @@ static void codes_add(uint64_t sum[CODE_COUNT], const uint64_t counts[CODE_COUNT
         sum[i] += counts[i];
 }
 
-static void lookups_add(struct lookup_stats *sum, const struct lookup_stats *stats)
+static void lookups_add(struct lookup_stats *sum, struct lookup_stats *stats)
 {
-    samples_join(&sum->latency, &stats->latency);
+    samples_take_over(&sum->latency, &stats->latency);
     sum->asked += stats->asked;
     sum->succeeded += stats->succeeded;
     sum->hops += stats->hops;
@@ -97,11 +102,11 @@ static void lookups_add(struct lookup_stats *sum, const struct lookup_stats *sta
     codes_add(sum->failures, stats->failures);
 }
 
-static void sessions_add(struct session_stats *sum, const struct session_stats *stats)
+static void sessions_add(struct session_stats *sum, struct session_stats *stats)
 {
-    samples_join(&sum->setup, &stats->setup);
-    samples_join(&sum->direct, &stats->direct);
-    samples_join(&sum->transfer, &stats->transfer);
+    samples_take_over(&sum->setup, &stats->setup);
+    samples_take_over(&sum->direct, &stats->direct);
+    samples_take_over(&sum->transfer, &stats->transfer);
     sum->opened += stats->opened;
     sum->up += stats->up;
     sum->completed += stats->completed;
@@ -123,7 +128,7 @@ static void validation_add(struct validation *sum, const struct validation *stat
     sum->closest_all += stats->closest_all;
 }
 
-void stats_add(struct stats *sum, const struct stats *stats)
+void stats_add(struct stats *sum, struct stats *stats)
 {
     validation_add(&sum->validation, &stats->validation);
     lookups_add(&sum->names, &stats->names);

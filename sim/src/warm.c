@@ -118,3 +118,11 @@ void warm_start(struct world *world)
         workload_schedule(actor, COMMAND_BEGIN, wait);
     }
 }
+
+void warm_end(struct world *world)
+{
+    if (world->now < WARM_SECONDS * VX6_SECOND)
+        return;
+    free(world->sorted);
+    world->sorted = NULL;
+}

@@ -13,5 +13,7 @@ enum {
 /* Makes --nodes nodes. In the first seconds, one after the other, each restores up to k random
  * members of every bucket, through the input that a real node restores its contacts with. */
 void warm_start(struct world *world);
+/* When all have: what that took is given back. */
+void warm_end(struct world *world);
 
 #endif

@@ -43,7 +43,7 @@ void samples_add(struct samples *samples, vx6_ns time);
 void samples_sort(struct samples *samples);
 uint32_t samples_quantile_us(const struct samples *sorted, uint32_t percent);
 void timeline_add(struct timeline *timeline, vx6_ns asked, bool succeeded);
-void stats_add(struct stats *sum, const struct stats *stats);
+void stats_add(struct stats *sum, struct stats *stats); /* which may lose its samples to the sum */
 void stats_free(struct stats *stats);
 
 /* ---- warm.c ---- */

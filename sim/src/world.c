@@ -333,7 +333,7 @@ uint64_t world_event_count(const struct world *world)
     return count;
 }
 
-struct stats world_stats(const struct world *world)
+struct stats world_stats(struct world *world)
 {
     struct stats sum = {0};
     for (uint32_t i = 0; i < world->shard_count; i++)

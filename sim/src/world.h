@@ -333,8 +333,8 @@ void world_identity_seed(const struct world *world, uint32_t index, uint8_t seed
 int64_t world_unix_ms(vx6_ns now);
 uint64_t world_digest(const struct world *world);
 uint64_t world_event_count(const struct world *world);
-/* The sums over all shards; to be freed with stats_free(). */
-struct stats world_stats(const struct world *world);
+/* The sums over all shards, which may lose their samples to it; to be freed with stats_free(). */
+struct stats world_stats(struct world *world);
 
 /* Hands an event to the shard of its destination, within the window or between windows. */
 static inline void shard_send(struct shard *shard, const struct event *event)
