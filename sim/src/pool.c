@@ -146,20 +146,32 @@ static int compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* All that are free, by address, the class last. Where the next one of a class is says the one
+ * before it: lists are walked side by side, so that their memory is waited for at once. */
+static void get_all(struct pool *pool, uint64_t *blocks)
+{
+    for (bool is_more = true; is_more;) {
+        is_more = false;
+        for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
+            if (pool->free_lists[class] == NULL)
+                continue;
+            *blocks++ = (uint64_t)(uintptr_t)get(pool, class) * POOL_CLASS_COUNT + class;
+            prefetch_line(pool->free_lists[class]);
+            is_more = true;
+        }
+    }
+}
+
 /* Free blocks that lie side by side become one. */
 static void merge(struct pool *pool)
 {
     size_t count = 0;
     for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++)
         count += pool->free_counts[class];
-    uint64_t *blocks = memory_take((count + 1) * sizeof *blocks); /* by address; the class last */
-    size_t at = 0;
-    for (uint32_t class = 1; class < POOL_CLASS_COUNT; class ++) {
-        while (pool->free_lists[class])
-            blocks[at++] = (uint64_t)(uintptr_t)get(pool, class) * POOL_CLASS_COUNT + class;
-    }
+    uint64_t *blocks = memory_take((count + 1) * sizeof *blocks);
+    get_all(pool, blocks);
     qsort(blocks, count, sizeof *blocks, compare);
-    for (at = 0; at < count;) {
+    for (size_t at = 0; at < count;) {
         const uint64_t begin = blocks[at] / POOL_CLASS_COUNT;
         uint64_t end = begin;
         for (; at < count && blocks[at] / POOL_CLASS_COUNT == end; at++)

@@ -186,6 +186,7 @@ static void expect_ages(const struct table *table)
     if (table->count == 0)
         return; /* it may have no memory */
     prefetch(table_seen_ms(table), table->count * sizeof(uint32_t));
+    prefetch(table_asked_s(table), table->count * sizeof(uint16_t));
     prefetch(table->contacts, table->count * sizeof *table->contacts);
 }
 
