@@ -114,15 +114,13 @@ static bool check_node_keys(json_t *line, const vx6_span *fields, char *reason, 
 {
     struct own_keys keys;
     (void)line;
-    struct record_key record;
     own_keys_init(&keys, real, fields[0].data);
-    record_key_init(&record, real, fields[0].data);
     const struct {
         const char *name;
         const uint8_t *value;
     } values[] = {{"identity", keys.identity}, {"node_id", keys.id},
         {"link_secret", keys.link_secret}, {"link_public", keys.link_public},
-        {"record_seed", record.seed}, {"record_public", record.public_key}};
+        {"record_seed", keys.record_seed}, {"record_public", keys.record_public}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (!vector_compare(values[i].name, span(values[i].value, 32), fields[1 + i], reason, cap))
             return false;

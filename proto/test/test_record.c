@@ -15,19 +15,14 @@ enum {
 
 static const struct vx6_crypto *const providers[] = {&vx6_crypto_real, &vx6_crypto_model};
 
-struct all_keys {
-    struct own_keys own;
-    struct record_key record;
-};
-
 /* A bundle in parts, each of which a row of the table below may spoil before it is signed. */
 struct forge {
     const struct vx6_crypto *crypto;
-    struct all_keys alice, mallory;
+    struct own_keys alice, mallory;
     struct vx6_node_record node;
     struct vx6_name_claim claim;
     struct vx6_service_list list;
-    const struct all_keys *node_signer, *claim_signer, *list_signer;
+    const struct own_keys *node_signer, *claim_signer, *list_signer;
     const char *node_label, *claim_label, *list_label;
     bool without_claim, without_list;
     int64_t unix_s;
@@ -57,13 +52,6 @@ static void push_service(struct forge *forge, const char *name)
 
 static const uint8_t documentation_ip[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
 
-static void all_keys_init(
-    struct all_keys *keys, const struct vx6_crypto *crypto, const uint8_t seed[32])
-{
-    own_keys_init(&keys->own, crypto, seed);
-    record_key_init(&keys->record, crypto, seed);
-}
-
 static void forge_init(struct forge *forge, const struct vx6_crypto *crypto)
 {
     static const uint8_t alice_seed[32] = {1}, mallory_seed[32] = {2};
@@ -72,17 +60,17 @@ static void forge_init(struct forge *forge, const struct vx6_crypto *crypto)
         .node_label = "vx6/node-record/1",
         .claim_label = "vx6/name-claim/1",
         .list_label = "vx6/service-list/1"};
-    all_keys_init(&forge->alice, crypto, alice_seed);
-    all_keys_init(&forge->mallory, crypto, mallory_seed);
+    own_keys_init(&forge->alice, crypto, alice_seed);
+    own_keys_init(&forge->mallory, crypto, mallory_seed);
     forge->node_signer = forge->claim_signer = forge->list_signer = &forge->alice;
-    memcpy(forge->node.identity, forge->alice.own.identity, 32);
-    memcpy(forge->node.link_key, forge->alice.own.link_public, 32);
-    memcpy(forge->node.record_key, forge->alice.record.public_key, 32);
+    memcpy(forge->node.identity, forge->alice.identity, 32);
+    memcpy(forge->node.link_key, forge->alice.link_public, 32);
+    memcpy(forge->node.record_key, forge->alice.record_public, 32);
     forge->node.sequence = forge->claim.sequence = forge->list.sequence = 7;
     forge->node.issued_s = forge->claim.issued_s = forge->list.issued_s = NOW_S - 10;
     forge->node.life_s = forge->claim.life_s = forge->list.life_s = 1800;
-    memcpy(forge->claim.owner, forge->alice.own.id, 32);
-    memcpy(forge->list.owner, forge->alice.own.id, 32);
+    memcpy(forge->claim.owner, forge->alice.id, 32);
+    memcpy(forge->list.owner, forge->alice.id, 32);
     forge->claim.label = text("alice");
     push_endpoint(forge, documentation_ip, 4242);
     push_service(forge, "ssh");
@@ -111,18 +99,18 @@ static size_t forge_bundle(const struct forge *forge, uint8_t out[VX6_BUNDLE_MAX
 {
     uint8_t node[600], claim[600], list[600];
     struct vx6_msg msg = {.type = VX6_MSG_node_record, .u.node_record = forge->node};
-    struct seal node_seal = {forge->node_signer->own.identity_seed,
-        forge->node_signer->own.identity, forge->node_label, forge->flip_node};
+    struct seal node_seal = {forge->node_signer->identity_seed, forge->node_signer->identity,
+        forge->node_label, forge->flip_node};
     struct vx6_bundle bundle = {.node = seal_record(forge, &msg, node_seal, node)};
     if (!forge->without_claim) {
         msg = (struct vx6_msg){.type = VX6_MSG_name_claim, .u.name_claim = forge->claim};
-        struct seal seal = {forge->claim_signer->record.seed,
-            forge->claim_signer->record.public_key, forge->claim_label, forge->flip_claim};
+        struct seal seal = {forge->claim_signer->record_seed, forge->claim_signer->record_public,
+            forge->claim_label, forge->flip_claim};
         bundle.claim = seal_record(forge, &msg, seal, claim);
     }
     if (!forge->without_list) {
         msg = (struct vx6_msg){.type = VX6_MSG_service_list, .u.service_list = forge->list};
-        struct seal seal = {forge->list_signer->record.seed, forge->list_signer->record.public_key,
+        struct seal seal = {forge->list_signer->record_seed, forge->list_signer->record_public,
             forge->list_label, forge->flip_list};
         bundle.services = seal_record(forge, &msg, seal, list);
     }
@@ -217,11 +205,11 @@ static void other_list_life(struct forge *forge)
 }
 static void foreign_claim_owner(struct forge *forge)
 {
-    memcpy(forge->claim.owner, forge->mallory.own.id, 32);
+    memcpy(forge->claim.owner, forge->mallory.id, 32);
 }
 static void foreign_list_owner(struct forge *forge)
 {
-    memcpy(forge->list.owner, forge->mallory.own.id, 32);
+    memcpy(forge->list.owner, forge->mallory.id, 32);
 }
 static void foreign_node_signer(struct forge *forge)
 {
@@ -237,7 +225,7 @@ static void foreign_list_signer(struct forge *forge)
 }
 static void foreign_record_key(struct forge *forge)
 {
-    memcpy(forge->node.record_key, forge->mallory.record.public_key, 32);
+    memcpy(forge->node.record_key, forge->mallory.record_public, 32);
 }
 static void unsorted(struct forge *forge)
 {
@@ -395,7 +383,7 @@ static void check_rows(const struct row *row, size_t count)
         forge_init(&forge, providers[i % 2]);
         row[i / 2].spoil(&forge);
         /* An identity that is not alice's owns the claims under its own ID. */
-        if (!bytes_equal(forge.node.identity, forge.alice.own.identity, 32)) {
+        if (!bytes_equal(forge.node.identity, forge.alice.identity, 32)) {
             vx6_node_id(forge.crypto, forge.claim.owner, forge.node.identity);
             memcpy(forge.list.owner, forge.claim.owner, 32);
         }
@@ -440,12 +428,12 @@ static void test_S9_a_signature_for_one_purpose_serves_no_other(void **state)
         assert_int_equal(forge_check(&forge, &bundle), place == label ? VX6_OK : VX6_BAD_RECORD);
 
         forge_init(&forge, providers[i % 2]);
-        struct all_keys swapped = forge.alice;
-        memcpy(swapped.own.identity_seed, forge.alice.record.seed, 32);
-        memcpy(swapped.own.identity, forge.alice.record.public_key, 32);
-        memcpy(swapped.record.seed, forge.alice.own.identity_seed, 32);
-        memcpy(swapped.record.public_key, forge.alice.own.identity, 32);
-        const struct all_keys **signers[] = {
+        struct own_keys swapped = forge.alice;
+        memcpy(swapped.identity_seed, forge.alice.record_seed, 32);
+        memcpy(swapped.identity, forge.alice.record_public, 32);
+        memcpy(swapped.record_seed, forge.alice.identity_seed, 32);
+        memcpy(swapped.record_public, forge.alice.identity, 32);
+        const struct own_keys **signers[] = {
             &forge.node_signer, &forge.claim_signer, &forge.list_signer};
         *signers[place] = &swapped;
         assert_int_equal(forge_check(&forge, &bundle), VX6_BAD_RECORD);
@@ -478,11 +466,11 @@ static void test_an_own_bundle_is_sound_and_says_what_was_put_in(void **state)
         struct forge forge;
         forge_init(&forge, providers[p]);
         uint8_t bytes[VX6_BUNDLE_MAX];
-        size_t len = make_own(&forge.alice.own, providers[p], bytes);
+        size_t len = make_own(&forge.alice, providers[p], bytes);
         struct vx6_env env = {.crypto = providers[p], .limits = &vx6_limits_default};
         struct bundle bundle;
         assert_int_equal(bundle_check(&env, NOW_S, (vx6_span){bytes, len}, &bundle), VX6_OK);
-        assert_memory_equal(bundle.owner, forge.alice.own.id, 32);
+        assert_memory_equal(bundle.owner, forge.alice.id, 32);
         assert_int_equal(bundle.sequence, 9);
         assert_int_equal(bundle.expires_s, NOW_S + 1800);
         assert_true(span_equal(bundle.label, text("alice")));
@@ -514,13 +502,13 @@ static void test_a_view_shows_what_the_check_showed(void **state)
             .services = &web,
             .service_count = parts >> 1};
         uint8_t bytes[VX6_BUNDLE_MAX];
-        vx6_span data = {bytes, record_make_bundle(forge.crypto, &forge.alice.own, &facts, bytes)};
+        vx6_span data = {bytes, record_make_bundle(forge.crypto, &forge.alice, &facts, bytes)};
         struct vx6_env env = {.crypto = forge.crypto, .limits = &vx6_limits_default};
         struct bundle checked, viewed;
         assert_int_equal(bundle_check(&env, NOW_S, data, &checked), VX6_OK);
         bundle_view(forge.crypto, data, &viewed);
-        assert_memory_equal(checked.owner, forge.alice.own.id, 32);
-        assert_memory_equal(viewed.owner, forge.alice.own.id, 32);
+        assert_memory_equal(checked.owner, forge.alice.id, 32);
+        assert_memory_equal(viewed.owner, forge.alice.id, 32);
         assert_int_equal(viewed.expires_s, checked.expires_s);
         assert_true(span_equal(viewed.label, checked.label));
         assert_int_equal(viewed.services.count, parts >> 1);
@@ -534,7 +522,7 @@ static void test_no_bit_of_a_bundle_can_change(void **state)
     struct forge forge;
     forge_init(&forge, &vx6_crypto_model);
     uint8_t bytes[VX6_BUNDLE_MAX];
-    size_t len = make_own(&forge.alice.own, forge.crypto, bytes);
+    size_t len = make_own(&forge.alice, forge.crypto, bytes);
     struct vx6_env env = {.crypto = forge.crypto, .limits = &vx6_limits_default};
     struct bundle bundle;
     for (size_t bit = 0; bit < len * 8; bit++) {
@@ -556,7 +544,7 @@ static void test_a_record_of_another_type_is_refused(void **state)
     struct forge forge;
     forge_init(&forge, &vx6_crypto_model);
     uint8_t bytes[VX6_BUNDLE_MAX];
-    size_t len = make_own(&forge.alice.own, forge.crypto, bytes);
+    size_t len = make_own(&forge.alice, forge.crypto, bytes);
     struct vx6_env env = {.crypto = forge.crypto, .limits = &vx6_limits_default};
     struct vx6_msg msg;
     assert_null(vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bytes, len));
@@ -588,8 +576,8 @@ static void test_a_bundle_fits_its_owner_and_its_name_only(void **state)
     forge_init(&forge, &vx6_crypto_model);
     assert_int_equal(forge_check(&forge, &bundle), VX6_OK);
     uint8_t key[32];
-    assert_true(bundle_fits_key(forge.crypto, &bundle, forge.alice.own.id));
-    assert_false(bundle_fits_key(forge.crypto, &bundle, forge.mallory.own.id));
+    assert_true(bundle_fits_key(forge.crypto, &bundle, forge.alice.id));
+    assert_false(bundle_fits_key(forge.crypto, &bundle, forge.mallory.id));
     name_key(forge.crypto, key, text("alice"));
     assert_true(bundle_fits_key(forge.crypto, &bundle, key));
     name_key(forge.crypto, key, text("alic"));
@@ -620,9 +608,9 @@ static void test_services_that_do_not_fit_make_no_bundle(void **state)
         .services = services,
         .service_count = 16};
     uint8_t bytes[VX6_BUNDLE_MAX];
-    assert_int_equal(record_make_bundle(forge.crypto, &forge.alice.own, &facts, bytes), 0);
+    assert_int_equal(record_make_bundle(forge.crypto, &forge.alice, &facts, bytes), 0);
     facts.service_count = 7;
-    assert_int_not_equal(record_make_bundle(forge.crypto, &forge.alice.own, &facts, bytes), 0);
+    assert_int_not_equal(record_make_bundle(forge.crypto, &forge.alice, &facts, bytes), 0);
 }
 
 /* A clock that was never set still gives a record; it is merely expired for everybody else. */
@@ -633,7 +621,7 @@ static void test_a_clock_before_1970_still_makes_a_record(void **state)
     forge_init(&forge, &vx6_crypto_model);
     struct record_facts facts = {.sequence = 1, .unix_s = -1, .life_s = 1800};
     uint8_t bytes[VX6_RECORD_MAX];
-    size_t len = record_make_node(forge.crypto, &forge.alice.own, &facts, bytes);
+    size_t len = record_make_node(forge.crypto, &forge.alice, &facts, bytes);
     assert_int_equal(len, 184);
     struct vx6_env env = {.crypto = forge.crypto, .limits = &vx6_limits_default};
     struct vx6_node_record record;
@@ -647,9 +635,9 @@ static void test_the_keys_of_a_node_differ_in_every_role(void **state)
     for (size_t p = 0; p < 2; p++) {
         struct forge forge;
         forge_init(&forge, providers[p]);
-        const struct own_keys *keys = &forge.alice.own;
+        const struct own_keys *keys = &forge.alice;
         const uint8_t *all[] = {keys->identity_seed, keys->identity, keys->id, keys->link_secret,
-            keys->link_public, forge.alice.record.seed, forge.alice.record.public_key};
+            keys->link_public, keys->record_seed, keys->record_public};
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
             for (size_t j = 0; j < i; j++)
                 assert_memory_not_equal(all[i], all[j], 32);

@@ -46,11 +46,6 @@ void own_keys_init(
     vx6_node_id(crypto, keys->id, keys->identity);
     labelled_hash(crypto, keys->link_secret, LABEL_LINK_KEY, (vx6_span){identity_seed, 32});
     crypto->link_public(crypto, keys->link_public, keys->link_secret);
-}
-
-void record_key_init(
-    struct record_key *key, const struct vx6_crypto *crypto, const uint8_t identity_seed[32])
-{
-    labelled_hash(crypto, key->seed, LABEL_RECORD_KEY, (vx6_span){identity_seed, 32});
-    crypto->sign_public(crypto, key->public_key, key->seed);
+    labelled_hash(crypto, keys->record_seed, LABEL_RECORD_KEY, (vx6_span){identity_seed, 32});
+    crypto->sign_public(crypto, keys->record_public, keys->record_seed);
 }

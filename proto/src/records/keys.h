@@ -16,17 +16,10 @@ void name_key(const struct vx6_crypto *crypto, uint8_t key[32], vx6_span label);
  * last ones are needed for each datagram. */
 struct own_keys {
     uint8_t link_secret[32], link_public[32];
+    uint8_t record_seed[32], record_public[32];
     uint8_t identity_seed[32], identity[32], id[32];
 };
 void own_keys_init(
     struct own_keys *keys, const struct vx6_crypto *crypto, const uint8_t identity_seed[32]);
-
-/* Signs name claims and service lists. Derived whenever there is something to sign, which is
- * seldom; to be wiped then. */
-struct record_key {
-    uint8_t seed[32], public_key[32];
-};
-void record_key_init(
-    struct record_key *key, const struct vx6_crypto *crypto, const uint8_t identity_seed[32]);
 
 #endif

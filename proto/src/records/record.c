@@ -38,9 +38,8 @@ static uint64_t issue_time(const struct record_facts *facts)
     return facts->unix_s > 0 ? (uint64_t)facts->unix_s : 1;
 }
 
-static size_t make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
-    const struct record_key *record_key, const struct record_facts *facts,
-    uint8_t out[VX6_RECORD_MAX])
+size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
+    const struct record_facts *facts, uint8_t out[VX6_RECORD_MAX])
 {
     VX6_ASSERT(facts->endpoint_count <= VX6_ENDPOINT_MAX);
     struct vx6_msg msg = {.type = VX6_MSG_node_record};
@@ -48,7 +47,7 @@ static size_t make_node(const struct vx6_crypto *crypto, const struct own_keys *
     uint8_t storage[VX6_ENDPOINT_MAX * 19];
     memcpy(record->identity, keys->identity, 32);
     memcpy(record->link_key, keys->link_public, 32);
-    memcpy(record->record_key, record_key->public_key, 32);
+    memcpy(record->record_key, keys->record_public, 32);
     record->sequence = facts->sequence;
     record->issued_s = issue_time(facts);
     record->life_s = facts->life_s;
@@ -66,18 +65,8 @@ static size_t make_node(const struct vx6_crypto *crypto, const struct own_keys *
     return len;
 }
 
-size_t record_make_node(const struct vx6_crypto *crypto, const struct own_keys *keys,
-    const struct record_facts *facts, uint8_t out[VX6_RECORD_MAX])
-{
-    struct record_key key;
-    record_key_init(&key, crypto, keys->identity_seed);
-    size_t len = make_node(crypto, keys, &key, facts, out);
-    wipe(&key, sizeof key);
-    return len;
-}
-
 static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys *keys,
-    const struct record_key *key, const struct record_facts *facts, uint8_t *out, size_t cap)
+    const struct record_facts *facts, uint8_t *out, size_t cap)
 {
     struct vx6_msg msg = {.type = VX6_MSG_name_claim};
     struct vx6_name_claim *claim = &msg.u.name_claim;
@@ -86,7 +75,7 @@ static size_t make_claim(const struct vx6_crypto *crypto, const struct own_keys 
     claim->sequence = facts->sequence;
     claim->issued_s = issue_time(facts);
     claim->life_s = facts->life_s;
-    struct signer signer = {key->seed, key->public_key, LABEL_NAME_CLAIM};
+    struct signer signer = {keys->record_seed, keys->record_public, LABEL_NAME_CLAIM};
     return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
 
@@ -120,7 +109,7 @@ static void push_hosted(vx6_list *list, const struct record_facts *facts, uint8_
 
 /* 0: too long. */
 static size_t make_services(const struct vx6_crypto *crypto, const struct own_keys *keys,
-    const struct record_key *key, const struct record_facts *facts, uint8_t *out, size_t cap)
+    const struct record_facts *facts, uint8_t *out, size_t cap)
 {
     struct vx6_msg msg = {.type = VX6_MSG_service_list};
     struct vx6_service_list *list = &msg.u.service_list;
@@ -141,7 +130,7 @@ static size_t make_services(const struct vx6_crypto *crypto, const struct own_ke
         VX6_ASSERT(pushed);
     }
     push_hosted(&list->hosted, facts, storage_hosted, sizeof storage_hosted);
-    struct signer signer = {key->seed, key->public_key, LABEL_SERVICE_LIST};
+    struct signer signer = {keys->record_seed, keys->record_public, LABEL_SERVICE_LIST};
     return record_encode_signed(crypto, &msg, &signer, out, cap);
 }
 
@@ -151,21 +140,17 @@ size_t record_make_bundle(const struct vx6_crypto *crypto, const struct own_keys
     struct vx6_msg msg = {.type = VX6_MSG_bundle};
     struct vx6_bundle *bundle = &msg.u.bundle;
     uint8_t node[VX6_RECORD_MAX], claim[CLAIM_MAX], services[SERVICE_LIST_MAX];
-    const bool has_services = facts->service_count + facts->hosted_count > 0;
-    struct record_key key;
-    record_key_init(&key, crypto, keys->identity_seed);
-    bundle->node = (vx6_span){node, make_node(crypto, keys, &key, facts, node)};
+    bundle->node = (vx6_span){node, record_make_node(crypto, keys, facts, node)};
     if (facts->label.len > 0) {
-        bundle->claim =
-            (vx6_span){claim, make_claim(crypto, keys, &key, facts, claim, sizeof claim)};
+        bundle->claim = (vx6_span){claim, make_claim(crypto, keys, facts, claim, sizeof claim)};
         VX6_ASSERT(bundle->claim.len != 0);
     }
-    if (has_services)
-        bundle->services = (vx6_span){
-            services, make_services(crypto, keys, &key, facts, services, sizeof services)};
-    wipe(&key, sizeof key);
-    if (has_services && bundle->services.len == 0)
-        return 0;
+    if (facts->service_count + facts->hosted_count > 0) {
+        bundle->services =
+            (vx6_span){services, make_services(crypto, keys, facts, services, sizeof services)};
+        if (bundle->services.len == 0)
+            return 0;
+    }
     bundle->lineage = facts->lineage;
     return vx6_msg_encode(&msg, out, VX6_BUNDLE_MAX);
 }
