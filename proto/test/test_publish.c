@@ -110,7 +110,24 @@ static void test_a_record_without_memory_is_empty_and_made_later(void **state)
     struct vx6_node *node = lone_new(1, "alice");
     lone_memory.fail_at = lone_memory.requests + 1;
     assert_int_equal(publish_record(node).len, 0);
+    lone_run(node, VX6_SECOND);
     check_record(node, 101, 0);
+    lone_free(node);
+}
+
+/* The last one is shown meanwhile, and nobody makes the node sign by asking for it. */
+static void test_a_record_without_memory_stays_and_is_made_later(void **state)
+{
+    (void)state;
+    struct vx6_node *node = lone_new(1, "alice");
+    check_record(node, 100, 0);
+    add_endpoint(node, 1);
+    lone_memory.fail_at = lone_memory.requests + 1;
+    for (uint32_t i = 0; i < 5; i++)
+        check_record(node, 100, 0);
+    assert_int_equal(node->sequence_next, 102);
+    lone_run(node, VX6_SECOND);
+    check_record(node, 102, 1);
     lone_free(node);
 }
 
@@ -357,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_record_exists_before_the_node_has_joined),
         cmocka_unit_test(test_a_record_without_memory_is_empty_and_made_later),
+        cmocka_unit_test(test_a_record_without_memory_stays_and_is_made_later),
         cmocka_unit_test(test_a_record_is_never_older_than_half_its_life),
         cmocka_unit_test(test_a_bundle_goes_to_the_closest_nodes_of_both_its_keys),
         cmocka_unit_test(test_several_changes_make_one_new_bundle),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Verified bundles under keys that they fit, which many nodes of an env hold, each kept once, by
  * reference count. They lie in blocks and have numbers: what holds many of them holds numbers,
- * which are half as large as pointers. */
+ * which are half as large as pointers. Blocks stay for what is placed later. */
 #ifndef VX6_PLACED_H
 #define VX6_PLACED_H
 

@@ -100,9 +100,14 @@ static void hold_own(struct vx6_node *node, vx6_span bundle)
         (void)holder_store(node, keys[i], bundle, NULL);
 }
 
+static uint32_t this_second(const struct vx6_node *node)
+{
+    return (uint32_t)(node->now / VX6_SECOND) + 1;
+}
+
 /* A new bundle with the next sequence number. A list of services that is too long loses its last
  * ones: they can still be opened by who knows of them; so those that are elsewhere, which cannot,
- * go last. VX6-REC-014 */
+ * go last. Without memory the last bundle stays. VX6-REC-014 */
 static void make(struct vx6_node *node)
 {
     struct publish *publish = &node->publish;
@@ -126,11 +131,16 @@ static void make(struct vx6_node *node)
     struct vx6_msg msg;
     const char *problem = vx6_msg_decode(&msg, VX6_SCOPE_RECORD, bytes, len);
     VX6_ASSERT(problem == NULL);
+    struct blob *bundle = blob_get(node->env, (vx6_span){bytes, len});
+    if (bundle == NULL) {
+        publish->starved = this_second(node);
+        return;
+    }
+    blob_drop(node->env, publish->bundle);
+    publish->bundle = bundle;
     publish->record_at = (uint16_t)(msg.u.bundle.node.data - bytes);
     publish->record_len = (uint16_t)msg.u.bundle.node.len;
     publish->issued_s = facts.unix_s;
-    blob_drop(node->env, publish->bundle);
-    publish->bundle = blob_get(node->env, (vx6_span){bytes, len});
     publish->stale = false;
     hold_own(node, (vx6_span){bytes, len});
     /* Never later than half its life, and not at the same time as everybody else. */
@@ -145,10 +155,11 @@ static bool is_current(const struct vx6_node *node)
            age_s < (int64_t)(node->env->limits->record_life_s / 2);
 }
 
-/* VX6-REC-013: what is shown is never older than half its life. */
+/* VX6-REC-013: what is shown is never older than half its life. Who asks again and again makes this
+ * node sign no more than once a second when memory runs out. */
 static void make_current(struct vx6_node *node)
 {
-    if (is_current(node))
+    if (is_current(node) || node->publish.starved == this_second(node))
         return;
     make(node);
     publish_soon(node);
@@ -227,7 +238,7 @@ static void publish_run(struct vx6_node *node)
     cancel_all(node);
     if (!is_current(node))
         make(node);
-    if (publish->bundle == NULL) {
+    if (!is_current(node)) {
         plan_retry(node);
         return;
     }

@@ -19,13 +19,14 @@ enum {
 struct publication;
 
 struct publish {
-    vx6_ns settle_at;    /* changes have settled: make and publish */
-    vx6_ns renew_at;     /* half of its life is over */
-    vx6_ns retry_at;     /* nobody took it */
-    uint32_t retry_ms;   /* 0: the last run went well */
-    bool joined, stale;  /* stale: something changed since the bundle was made */
-    struct blob *bundle; /* the current one; NULL before the first, and when memory ran out */
+    vx6_ns settle_at;               /* changes have settled: make and publish */
+    vx6_ns renew_at;                /* half of its life is over */
+    vx6_ns retry_at;                /* nobody took it */
+    uint32_t retry_ms;              /* 0: the last run went well */
+    bool joined, stale;             /* stale: something changed since the bundle was made */
+    struct blob *bundle;            /* the last one; NULL before the first */
     uint16_t record_at, record_len; /* the node record inside it, for pongs and handshakes */
+    uint32_t starved; /* the last second, from 1, without memory for a newer one; 0: none */
     int64_t issued_s;
     struct publication *running[PUBLISH_KEYS];
     uint32_t keys_left; /* of this run: not yet offered under */
@@ -38,10 +39,10 @@ void publish_init(struct vx6_node *node);
 void publish_changed(struct vx6_node *node);
 /* Would all that is hosted elsewhere fit into the own bundle? */
 bool publish_has_room(const struct vx6_node *node);
-/* The current node record; made anew when it is older than half its life. Empty when memory ran
- * out. */
+/* The current node record; made anew when it is older than half its life. When memory ran out, the
+ * last one; empty when there is none. */
 vx6_span publish_record(struct vx6_node *node);
-/* The current bundle, whose record that is; NULL when memory ran out. No reference is given. */
+/* The bundle whose record that is; NULL when there is none. No reference is given. */
 struct blob *publish_bundle(struct vx6_node *node);
 void publish_done(struct vx6_node *node, const struct publication *publication, uint32_t taken);
 void publish_joined(struct vx6_node *node); /* discovery says: the network can be reached now */
