@@ -205,6 +205,8 @@ class Test(harness.Test):
         node.kill()
         node.wait()
         self.nodes.remove(node)
+        wait_for(lambda: addr not in [link["peer"] for link in line.ask({"command": "status"})["links"]],
+                 "its end is noticed")
         answer = line.ask({**ask, "addr": addr})
         check(answer["code"] == "UNREACHABLE", "one that is kept and gone has not answered", answer)
         line.close()
