@@ -65,27 +65,6 @@ void *env_grow(
     return moved;
 }
 
-bool env_grow_both(
-    vx6_env *env, void *arrays[2], const size_t sizes[2], uint32_t count_from, uint32_t count_to)
-{
-    void *grown[2];
-    for (size_t i = 0; i < 2; i++) {
-        grown[i] = env_alloc(env, count_to * sizes[i]);
-        if (grown[i] != NULL)
-            continue;
-        if (i > 0)
-            env_free(env, grown[0], count_to * sizes[0]);
-        return false;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (count_from > 0)
-            memcpy(grown[i], arrays[i], count_from * sizes[i]);
-        env_free(env, arrays[i], count_from * sizes[i]);
-        arrays[i] = grown[i];
-    }
-    return true;
-}
-
 uint8_t *env_scratch(vx6_env *env)
 {
     if (env->scratch == NULL)

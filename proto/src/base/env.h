@@ -34,9 +34,6 @@ void *env_resize(vx6_env *env, void *memory, size_t size_from, size_t size_to);
 /* Room for more in an array that is full: twice as many items, at first `first`, at most `max`. */
 void *env_grow(
     vx6_env *env, void *items, uint32_t *capacity, size_t size, uint32_t first, uint32_t max);
-/* As env_resize, for two arrays of as many items each: both grow, or neither does. */
-bool env_grow_both(
-    vx6_env *env, void *arrays[2], const size_t sizes[2], uint32_t count_from, uint32_t count_to);
 void env_free(vx6_env *env, void *memory, size_t size); /* memory may be NULL */
 /* The same bytes every time, for use within one call; NULL when memory ran out. */
 uint8_t *env_scratch(vx6_env *env);

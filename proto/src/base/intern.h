@@ -4,8 +4,7 @@
  * A peer is a (key, address) pair with the node ID that follows from the key; a blob is a record or
  * bundle that has been verified, so that whoever meets the same bytes again need not, or keys and
  * names, too short to be one. Pointers are equal exactly if the contents are. No decision depends
- * on a pointer, nor on the order of objects in these tables, which are never walked.
- */
+ * on a pointer, nor on the order of objects in these tables, which are never walked. */
 #ifndef VX6_INTERN_H
 #define VX6_INTERN_H
 
